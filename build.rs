@@ -1,0 +1,34 @@
+//! Compiles proto/ without protoc, and points sqlx to the query cache beside the migrations.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+use prost::Message as _;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let manifest = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    let proto = manifest.join("proto");
+    println!("cargo:rerun-if-changed=proto");
+    // The files one by one: the query cache beside them is written by the build itself.
+    for entry in fs::read_dir(manifest.join("migrations"))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "sql") {
+            println!("cargo:rerun-if-changed={}", path.display());
+        }
+    }
+    println!(
+        "cargo:rustc-env=SQLX_OFFLINE_DIR={}",
+        manifest.join("migrations").join(".sqlx").display()
+    );
+
+    let mut files = fs::read_dir(proto.join("jingqi/v1"))?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<Vec<_>, _>>()?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "proto"));
+    files.sort();
+    let descriptors = protox::compile(&files, [&proto])?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    // Reflection and the policy test read the same set that the code is generated from.
+    fs::write(out.join("jingqi.bin"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure().build_transport(true).compile_fds(descriptors)?;
+    Ok(())
+}

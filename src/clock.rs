@@ -1,0 +1,144 @@
+//! The only sources of time and chance. Nobody else may ask the system for either.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use uuid::Uuid;
+
+use crate::id::Id;
+
+/// Tells the time: the system's, or in tests one that is moved by hand.
+#[derive(Debug, Clone, Default)]
+pub enum Clock {
+    /// The system's clock.
+    #[default]
+    System,
+    /// A clock that stands still until it is moved.
+    Manual(ManualClock),
+}
+
+impl Clock {
+    /// The present instant, to the microsecond: what PostgreSQL can store.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        let now = match self {
+            #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
+            Self::System => Timestamp::now(),
+            Self::Manual(manual) => manual.now(),
+        };
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+    }
+}
+
+/// A clock for tests and the simulated city: it moves only by hand.
+#[derive(Debug, Clone)]
+pub struct ManualClock(Arc<Mutex<Timestamp>>);
+
+impl ManualClock {
+    /// A clock that stands at the instant.
+    #[must_use]
+    pub fn at(start: Timestamp) -> Self {
+        Self(Arc::new(Mutex::new(start)))
+    }
+
+    /// The instant at which it stands.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves it forward, or back with a negative duration.
+    pub fn advance(&self, by: SignedDuration) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *now = now.saturating_add(by).unwrap_or(*now);
+    }
+
+    /// Moves it to the instant.
+    pub fn set(&self, to: Timestamp) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = to;
+    }
+}
+
+/// Makes ids, secrets and codes: from the system's entropy, or in tests from a seed.
+#[derive(Clone)]
+pub struct Ids(Option<Arc<Mutex<StdRng>>>);
+
+impl Ids {
+    /// From the system's entropy.
+    #[must_use]
+    pub const fn system() -> Self {
+        Self(None)
+    }
+
+    /// From a seed: the same seed gives the same ids in the same order.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Self(Some(Arc::new(Mutex::new(StdRng::seed_from_u64(seed)))))
+    }
+
+    /// Fresh bytes, unpredictable unless seeded.
+    #[must_use]
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        match &self.0 {
+            #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
+            None => rand::rng().fill_bytes(&mut bytes),
+            Some(seeded) => {
+                seeded.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
+            }
+        }
+        bytes
+    }
+
+    /// The next id: a `UUIDv7` of the instant, so that ids sort by time.
+    #[must_use]
+    pub fn next<K>(&self, now: Timestamp) -> Id<K> {
+        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        Id::of(uuid::Builder::from_unix_timestamp_millis(millis, &self.bytes()).into_uuid())
+    }
+
+    /// A random `UUIDv4`.
+    #[must_use]
+    pub fn random(&self) -> Uuid {
+        uuid::Builder::from_random_bytes(self.bytes()).into_uuid()
+    }
+
+    /// A code of six decimal digits, as sent by SMS.
+    #[must_use]
+    pub fn six_digits(&self) -> String {
+        format!("{:06}", u64::from_le_bytes(self.bytes()) % 1_000_000)
+    }
+}
+
+impl fmt::Debug for Ids {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Ids(seeded)" } else { "Ids(system)" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ids, ManualClock};
+    use crate::id::kind;
+    use jiff::{SignedDuration, Timestamp};
+
+    #[test]
+    fn ids_sort_by_the_time_they_were_made() {
+        let ids = Ids::seeded(1);
+        let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
+        let first = ids.next::<kind::Vehicle>(clock.now());
+        clock.advance(SignedDuration::from_millis(1));
+        let second = ids.next::<kind::Vehicle>(clock.now());
+        assert!(first < second);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_ids() {
+        assert_eq!(Ids::seeded(7).random(), Ids::seeded(7).random());
+        assert_ne!(Ids::seeded(7).random(), Ids::seeded(8).random());
+    }
+}

@@ -1,0 +1,159 @@
+//! The configuration: the environment, read once and checked at start. `--help` is the manual.
+
+use std::{fmt, net::SocketAddr, path::PathBuf};
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+
+use crate::sandbox;
+
+/// A text that is never printed.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+/// Where everything is kept.
+#[derive(Debug, Clone, Args)]
+pub struct StoreSettings {
+    /// PostgreSQL 15 or newer: postgres://user:password@host:port/database
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Secret,
+
+    /// Redis or Valkey without persistence: redis://host:port. Empty: the product runs without,
+    /// slower. Every server of a deployment must have the same setting.
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, default_value = "")]
+    pub redis_url: Secret,
+
+    /// What stands before every key in Redis, so that two deployments can share one
+    #[arg(long, env = "JINGQI_REDIS_PREFIX", default_value = "jingqi:")]
+    pub redis_prefix: String,
+
+    /// Connections to PostgreSQL that one server holds at most
+    #[arg(long, env = "JINGQI_CONNECTIONS_MAX", default_value_t = 32)]
+    pub connections_max: u32,
+
+    /// The key that seals personal data and private keys: 64 hexadecimal digits. Whoever has it
+    /// and the database has everything; losing it loses every sealed field
+    #[arg(long, env = "JINGQI_MASTER_KEY", hide_env_values = true)]
+    pub master_key: Secret,
+
+    /// The folder in which attachments are kept; shared by all servers
+    #[arg(long, env = "JINGQI_ATTACHMENT_DIR", default_value = ".local/attachments")]
+    pub attachment_dir: PathBuf,
+}
+
+/// Whom we call.
+#[derive(Debug, Clone, Args)]
+pub struct RemoteSettings {
+    /// The base address of WeChat's server interfaces, or of a stand-in (`jingqi sandbox`)
+    #[arg(long, env = "JINGQI_WECHAT_BASE_URL", default_value = "https://api.weixin.qq.com")]
+    pub wechat_base_url: String,
+
+    /// The mini-program's id
+    #[arg(long, env = "JINGQI_WECHAT_APPID", default_value = sandbox::wechat::APPID)]
+    pub wechat_appid: String,
+
+    /// The mini-program's secret
+    #[arg(
+        long,
+        env = "JINGQI_WECHAT_SECRET",
+        hide_env_values = true,
+        default_value = sandbox::wechat::SECRET
+    )]
+    pub wechat_secret: Secret,
+
+    /// The address of the SMS gateway; empty: no SMS is sent, and codes cannot be proved by SMS
+    #[arg(long, env = "JINGQI_SMS_URL", default_value = "")]
+    pub sms_url: String,
+
+    /// The template of the one-time code at the SMS gateway
+    #[arg(long, env = "JINGQI_SMS_TEMPLATE", default_value = "one-time-code")]
+    pub sms_template: String,
+
+    /// The key of the SMS gateway
+    #[arg(
+        long,
+        env = "JINGQI_SMS_KEY",
+        hide_env_values = true,
+        default_value = sandbox::sms::KEY
+    )]
+    pub sms_key: Secret,
+}
+
+/// How the server listens.
+#[derive(Debug, Clone, Args)]
+pub struct ServeSettings {
+    /// Where gRPC listens. TLS ends at the load balancer in front
+    #[arg(long, env = "JINGQI_LISTEN", default_value = "127.0.0.1:50051")]
+    pub listen: SocketAddr,
+
+    /// Connections that one address may hold. Behind a load balancer that is the balancer's address
+    #[arg(long, env = "JINGQI_CONNECTIONS_PER_ADDRESS_MAX", default_value_t = 64)]
+    pub connections_per_address_max: usize,
+
+    /// Serves reflection: what services there are, for tools. Off in production
+    #[arg(long, env = "JINGQI_REFLECTION", default_value_t = true, action = clap::ArgAction::Set)]
+    pub reflection: bool,
+
+    /// Serves on a PostgreSQL that may lose commits (fsync off). For tests only
+    #[arg(long, env = "JINGQI_ALLOW_LOSS", default_value_t = false, action = clap::ArgAction::Set)]
+    pub allow_loss: bool,
+}
+
+/// What is told to the outside about itself.
+#[derive(Debug, Clone, Args)]
+pub struct TelemetrySettings {
+    /// What is logged: error, warn, info, debug, or per module (`jingqi=debug`)
+    #[arg(long, env = "JINGQI_LOG", default_value = "info")]
+    pub log: String,
+
+    /// The OpenTelemetry collector (OTLP over gRPC); empty: neither traces nor metrics leave
+    #[arg(long, env = "JINGQI_OTLP_ENDPOINT", default_value = "")]
+    pub otlp_endpoint: String,
+}
+
+impl StoreSettings {
+    /// The master key, checked.
+    ///
+    /// # Errors
+    /// Names the variable when it is not 64 hexadecimal digits; never prints it.
+    pub fn master_key(&self) -> anyhow::Result<[u8; 32]> {
+        let text = self.master_key.reveal();
+        ensure!(
+            text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "JINGQI_MASTER_KEY must be 64 hexadecimal digits"
+        );
+        let mut key = [0; 32];
+        for (byte, digits) in key.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let digits = std::str::from_utf8(digits).context("JINGQI_MASTER_KEY")?;
+            *byte = u8::from_str_radix(digits, 16).context("JINGQI_MASTER_KEY")?;
+        }
+        ensure!(key != [0; 32], "JINGQI_MASTER_KEY must not be zero");
+        Ok(key)
+    }
+
+    /// Redis, where it is named.
+    #[must_use]
+    pub fn redis(&self) -> Option<&str> {
+        Some(self.redis_url.reveal()).filter(|url| !url.is_empty())
+    }
+}

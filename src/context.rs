@@ -1,0 +1,58 @@
+//! The context of one call: who asks, when, under which request id. Made once, by the gate.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::{
+    actor::{Actor, Scope},
+    clock::Ids,
+    id::{Collection, Id},
+};
+
+/// Who asks, when, and from where. One instant per call: all rows of a call agree.
+#[derive(Debug, Clone)]
+pub struct Cx {
+    /// Who asks.
+    pub actor: Actor,
+    /// The instant of the call.
+    pub now: Timestamp,
+    /// The method, `jingqi.v1.TruckPassService/GetTruckPass`, or the name of a job.
+    pub method: &'static str,
+    /// The address that asks, for limits and the session list; absent for our own jobs.
+    pub address: Option<String>,
+    /// The id under which logs and traces know the call.
+    pub call: Uuid,
+    ids: Ids,
+}
+
+impl Cx {
+    /// A context; only the gate and the worker loops make one.
+    #[must_use]
+    pub fn new(actor: Actor, now: Timestamp, method: &'static str, ids: Ids) -> Self {
+        Self { actor, now, method, address: None, call: ids.random(), ids }
+    }
+
+    /// A context of one of our own jobs.
+    #[must_use]
+    pub fn job(job: &'static str, now: Timestamp, ids: Ids) -> Self {
+        Self::new(Actor::System { job }, now, job, ids)
+    }
+
+    /// The next id of the kind, at the instant of the call.
+    #[must_use]
+    pub fn id<K: Collection>(&self) -> Id<K> {
+        self.ids.next(self.now)
+    }
+
+    /// The source of secrets and codes.
+    #[must_use]
+    pub const fn ids(&self) -> &Ids {
+        &self.ids
+    }
+
+    /// What part of the world the actor may see.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        self.actor.scope()
+    }
+}

@@ -1,0 +1,71 @@
+//! What a file may be: its types by their content, its name without a path. No bytes are kept here.
+
+use super::policy::named;
+use crate::error::Flaw;
+
+/// The longest name, in characters.
+const NAME_CHARACTERS_MAX: usize = 100;
+
+named! {
+/// The types of files that are taken.
+ContentType {
+    /// A photograph.
+    Jpeg = "image/jpeg", "JPEG图片";
+    /// A picture.
+    Png = "image/png", "PNG图片";
+    /// A document.
+    Pdf = "application/pdf", "PDF文档";
+}
+}
+
+impl ContentType {
+    /// Whether the content is of this type, by its first bytes and not by its name.
+    #[must_use]
+    pub fn fits(self, content: &[u8]) -> bool {
+        let magic: &[u8] = match self {
+            Self::Jpeg => &[0xff, 0xd8, 0xff],
+            Self::Png => b"\x89PNG\r\n\x1a\n",
+            Self::Pdf => b"%PDF-",
+        };
+        content.starts_with(magic)
+    }
+}
+
+/// The name of a file for people: the last part of a path, without what a screen could not show.
+pub fn clean_name(name: &str) -> Result<String, Flaw> {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default().trim();
+    if name.is_empty() || name.chars().all(|c| c == '.') {
+        return Err(Flaw::Required);
+    }
+    if name.chars().count() > NAME_CHARACTERS_MAX {
+        return Err(Flaw::TooLong);
+    }
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if name.chars().any(|c| c.is_control() || turns(c)) {
+        return Err(Flaw::TextUnsafe);
+    }
+    Ok(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ContentType, clean_name};
+    use crate::error::Flaw;
+
+    #[test]
+    fn a_type_is_known_by_the_content_and_not_by_the_name() {
+        assert!(ContentType::Png.fits(b"\x89PNG\r\n\x1a\nrest"));
+        assert!(!ContentType::Png.fits(b"%PDF-1.7"));
+        assert!(!ContentType::Pdf.fits(b"MZ\x90\x00"));
+        assert!(!ContentType::Jpeg.fits(b""));
+    }
+
+    #[test]
+    fn a_name_has_no_path_and_nothing_that_cannot_be_shown() {
+        assert_eq!(clean_name("../../etc/行驶证.png"), Ok("行驶证.png".to_owned()));
+        assert_eq!(clean_name("C:\\x\\a.pdf"), Ok("a.pdf".to_owned()));
+        assert_eq!(clean_name(".."), Err(Flaw::Required));
+        assert_eq!(clean_name("a\u{202e}gnp.exe"), Err(Flaw::TextUnsafe));
+        assert_eq!(clean_name(&"x".repeat(101)), Err(Flaw::TooLong));
+    }
+}

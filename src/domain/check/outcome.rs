@@ -1,0 +1,107 @@
+//! What a check can end in (facts.md, 1.11), and the judgement with its reasons. No rule.
+
+use jiff::Timestamp;
+
+use crate::{
+    domain::policy::named,
+    id::{Id, kind},
+};
+
+named! {
+/// Yes, no, or undecidable: never merged.
+Verdict {
+    /// The truck may pass.
+    Valid = "VALID", "可以通行";
+    /// It may not.
+    Invalid = "INVALID", "不可通行";
+    /// It cannot be decided.
+    Undetermined = "UNDETERMINED", "无法判定";
+}
+}
+
+named! {
+/// What a check ended in.
+CheckOutcome {
+    /// A pass covers it.
+    Valid = "VALID", "通行证有效";
+    /// Measure 6: no pass is needed outside peaks.
+    Exempt = "EXEMPT", "新能源轻微型厢式货车,平峰时段无需通行证";
+    /// The ban does not concern the vehicle, or not at this hour.
+    NoPassRequired = "NO_PASS_REQUIRED", "该车辆此时此地不受限行约束,无需通行证";
+    /// No pass of this number, code or plate.
+    NotFound = "NOT_FOUND", "未查到通行证";
+    /// Forged, altered or damaged.
+    SignatureInvalid = "SIGNATURE_INVALID", "通行码签名无效,可能伪造或损坏";
+    /// Not fresh: a screenshot.
+    CodeStale = "CODE_STALE", "通行码已过时,可能是截图,请刷新后重新出示";
+    /// Another vehicle than the pass names.
+    PlateMismatch = "PLATE_MISMATCH", "号牌与通行证不一致";
+    /// Before the first instant.
+    NotStarted = "NOT_STARTED", "通行证尚未生效";
+    /// After the end.
+    Expired = "EXPIRED", "通行证已到期";
+    /// Suspended.
+    Suspended = "SUSPENDED", "通行证已暂停";
+    /// Ended before its time.
+    Revoked = "REVOKED", "通行证已失效";
+    /// Another day or hour than the pass names.
+    OutOfTimeWindow = "OUT_OF_TIME_WINDOW", "不在准许通行的时段";
+    /// Another zone than the pass names.
+    OutOfArea = "OUT_OF_AREA", "不在准许通行的区域";
+    /// The vehicle is in a blocking state.
+    VehicleAbnormal = "VEHICLE_ABNORMAL", "机动车状态异常";
+    /// The vehicle is on the blacklist.
+    Blacklisted = "BLACKLISTED", "车辆在通行证黑名单中";
+    /// The key of the code is unknown: undecidable.
+    KeyUnknown = "KEY_UNKNOWN", "通行码的签名密钥未知,无法判定,请改按号牌查验";
+    /// The status cannot be known: undecidable.
+    StatusUnknown = "STATUS_UNKNOWN", "通行证状态暂时无法核实,请改用其他方式查验";
+}
+}
+
+impl CheckOutcome {
+    /// The verdict that it is.
+    #[must_use]
+    pub const fn verdict(self) -> Verdict {
+        match self {
+            Self::Valid | Self::Exempt | Self::NoPassRequired => Verdict::Valid,
+            Self::NotFound
+            | Self::SignatureInvalid
+            | Self::CodeStale
+            | Self::PlateMismatch
+            | Self::NotStarted
+            | Self::Expired
+            | Self::Suspended
+            | Self::Revoked
+            | Self::OutOfTimeWindow
+            | Self::OutOfArea
+            | Self::VehicleAbnormal
+            | Self::Blacklisted => Verdict::Invalid,
+            Self::KeyUnknown | Self::StatusUnknown => Verdict::Undetermined,
+        }
+    }
+}
+
+/// The verdict with everything that led to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Judgement {
+    /// Yes, no, or undecidable.
+    pub verdict: Verdict,
+    /// What it ended in: the weightiest of the reasons.
+    pub outcome: CheckOutcome,
+    /// Every reason as a sentence for the officer (QR-15).
+    pub reasons: Vec<String>,
+    /// What the officer should compare with the vehicle in front (QR-14).
+    pub compare: Vec<String>,
+    /// The pass that was judged.
+    pub pass: Option<Id<kind::TruckPass>>,
+    /// The rules of measure 6 that took part.
+    pub rules: Vec<&'static str>,
+    /// The version of the policy; empty where nothing could be known.
+    pub policy_version: String,
+    /// The zones, as `code:version`.
+    pub zone_versions: Vec<String>,
+    /// When the facts were true; none where nothing could be known.
+    pub as_of: Option<Timestamp>,
+}

@@ -1,0 +1,139 @@
+//! The standard codes of vehicles, enterprises and people, parsed once and valid for ever.
+//! No policy, no database, no network: whether a code is issued to somebody is asked elsewhere.
+//!
+//! Every parser reads its text through [`normalise`] first, because real input holds full-width
+//! characters, small letters and blanks. What a parser gives is in canonical form.
+
+/// Draws a closed list of codes with their official Chinese terms.
+macro_rules! code_table {
+    (
+        $(#[$doc:meta])*
+        $name:ident, $flaw:ident { $($variant:ident = $code:literal, $zh:literal;)+ }
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $(#[doc = concat!("`", $code, "`: ", $zh, ".")] $variant,)+
+        }
+
+        impl $name {
+            /// Every entry, in the order of the list.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            #[doc = concat!("Reads a code; fails with [`", stringify!($flaw), "`].")]
+            ///
+            #[doc = concat!("[`", stringify!($flaw), "`]: crate::error::Flaw::", stringify!($flaw))]
+            pub fn parse(text: &str) -> crate::error::Result<Self, crate::error::Flaw> {
+                match crate::domain::codes::normalise(text).as_str() {
+                    $($code => Ok(Self::$variant),)+
+                    _ => Err(crate::error::Flaw::$flaw),
+                }
+            }
+
+            /// The code of the standard.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// The official Chinese term.
+            #[must_use]
+            pub const fn zh(self) -> &'static str {
+                match self { $(Self::$variant => $zh,)+ }
+            }
+        }
+    };
+}
+
+mod division;
+pub mod mask;
+mod phone;
+mod plate;
+mod plate_type;
+mod police_number;
+mod resident_id;
+mod size_class;
+mod uscc;
+mod vehicle_codes;
+mod vehicle_type;
+mod vin;
+
+pub use division::DivisionCode;
+pub use phone::Phone;
+pub use plate::{Plate, PlateClass};
+pub use plate_type::PlateType;
+pub use police_number::PoliceNumber;
+pub use resident_id::ResidentId;
+pub use size_class::{SizeClass, cross_check};
+pub use uscc::Uscc;
+pub use vehicle_codes::{BodyColour, Energy, UseNature, VehicleState, VehicleStates};
+pub use vehicle_type::{BodyKind, VehicleKind, VehicleType};
+pub use vin::Vin;
+
+/// Brings typed text into the form that the standards write: blanks at the ends removed,
+/// full-width characters made half-width, ASCII letters made capital.
+#[must_use]
+pub fn normalise(text: &str) -> String {
+    let half: String = text.chars().map(half_width).collect();
+    half.trim().to_ascii_uppercase()
+}
+
+/// The half-width twin of a full-width character (U+FF01 to U+FF5E lie 0xFEE0 above ASCII).
+fn half_width(c: char) -> char {
+    match c {
+        '\u{3000}' => ' ',
+        '\u{FF01}'..='\u{FF5E}' => {
+            u32::from(c).checked_sub(0xFEE0).and_then(char::from_u32).unwrap_or(c)
+        }
+        _ => c,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn full_width_small_letters_and_blanks_become_canonical() {
+        for (typed, canonical) in [
+            ("  abc ", "ABC"),
+            ("６８３２０", "68320"),
+            ("ａｂｃＸＹＺ", "ABCXYZ"),
+            ("\u{3000}苏ｎ\u{3000}1\u{3000}", "苏N 1"),
+            ("－．", "-."),
+            ("苏é", "苏é"),
+            ("", ""),
+        ] {
+            assert_eq!(normalise(typed), canonical, "{typed:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_normal_text_stays_as_it_is(text in any::<String>()) {
+            let once = normalise(&text);
+            prop_assert_eq!(normalise(&once), once);
+        }
+
+        /// No input makes a parser panic, and what it gives parses again to the same value.
+        #[test]
+        fn parsers_survive_any_text(text in ".{0,24}") {
+            let today = jiff::civil::date(2026, 11, 23);
+            if let Ok(plate) = Plate::parse(&text) {
+                prop_assert_eq!(Plate::parse(plate.as_str()), Ok(plate));
+            }
+            if let Ok(phone) = Phone::parse(&text) {
+                prop_assert_eq!(Phone::parse(phone.as_str()), Ok(phone));
+            }
+            let _ = Uscc::parse(&text);
+            let _ = Vin::parse(&text);
+            let _ = ResidentId::parse(&text, today);
+            let _ = VehicleType::parse(&text);
+            let _ = VehicleStates::parse(&text);
+            let _ = DivisionCode::parse(&text);
+            let _ = PoliceNumber::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The drawing of a lifecycle, and a step that must be stored. No noun's own rules.
+//!
+//! A state changes only through [`State::advance`], which gives the next state together with a
+//! [`Change`] whose fields nobody else can write:
+//!
+//! ```compile_fail
+//! # use jingqi::domain::lifecycle::Change;
+//! let forged = Change { from: "DRAFT", to: "APPROVED" };
+//! ```
+//!
+//! A step that is dropped does not compile either:
+//!
+//! ```compile_fail
+//! #![deny(unused_must_use)]
+//! # use jingqi::domain::lifecycle::Moved;
+//! fn dropped(step: fn() -> Moved<()>) {
+//!     step();
+//! }
+//! ```
+
+use jiff::Timestamp;
+
+use crate::{
+    context::Cx,
+    error::{Error, Reason, Result},
+};
+
+/// The states of one noun, drawn as one `match`.
+pub trait State: Copy + PartialEq + Sized + 'static {
+    /// What can be done to it.
+    type Action: Copy + Sized + 'static;
+
+    /// Every state, in the order of the drawing.
+    const ALL: &'static [Self];
+    /// Every action.
+    const ACTIONS: &'static [Self::Action];
+
+    /// The drawing: where an action leads, or `None` where it is illegal.
+    fn after(self, action: Self::Action) -> Option<Self>;
+
+    /// The name on the wire and in the database.
+    fn wire(self) -> &'static str;
+
+    /// The name of an action, for history and errors.
+    fn action(action: Self::Action) -> &'static str;
+
+    /// Reads the name; rows come with text.
+    #[must_use]
+    fn from_wire(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|state| state.wire() == text)
+    }
+
+    /// Takes the step, or says why not.
+    fn advance(self, action: Self::Action, note: Note, cx: &Cx) -> Result<(Self, Change)> {
+        let Some(next) = self.after(action) else {
+            return Err(Error::new(Reason::TransitionIllegal)
+                .fact("state", self.wire())
+                .fact("action", Self::action(action)));
+        };
+        let change = Change {
+            from: self.wire(),
+            to: next.wire(),
+            action: Self::action(action),
+            actor: cx.actor.name(),
+            time: cx.now,
+            note,
+        };
+        Ok((next, change))
+    }
+}
+
+/// What is said about a step: to the citizen, and among officers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Note {
+    /// What the citizen may read in the timeline.
+    pub public: String,
+    /// What only officers may read.
+    pub internal: String,
+    /// A coded reason, where the step needs one.
+    pub reason: Option<&'static str>,
+}
+
+impl Note {
+    /// Nothing to say.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// A sentence that the citizen may read.
+    #[must_use]
+    pub fn public(text: impl Into<String>) -> Self {
+        Self { public: text.into(), ..Self::default() }
+    }
+
+    /// A sentence among officers.
+    #[must_use]
+    pub fn internal(text: impl Into<String>) -> Self {
+        Self { internal: text.into(), ..Self::default() }
+    }
+
+    /// The coded reason.
+    #[must_use]
+    pub fn reason(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+}
+
+/// A step that was taken: the row of the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    from: &'static str,
+    to: &'static str,
+    action: &'static str,
+    actor: String,
+    time: Timestamp,
+    note: Note,
+}
+
+impl Change {
+    /// The beginning of a life: nothing was before.
+    #[must_use]
+    pub fn begin<S: State>(state: S, action: &'static str, note: Note, cx: &Cx) -> Self {
+        Self { from: "", to: state.wire(), action, actor: cx.actor.name(), time: cx.now, note }
+    }
+
+    /// A recorded act that leaves the state as it is: a claim, an edit, a note.
+    #[must_use]
+    pub fn remark<S: State>(state: S, action: &'static str, note: Note, cx: &Cx) -> Self {
+        Self {
+            from: state.wire(),
+            to: state.wire(),
+            action,
+            actor: cx.actor.name(),
+            time: cx.now,
+            note,
+        }
+    }
+
+    /// The state before; empty at the beginning.
+    #[must_use]
+    pub const fn from(&self) -> &'static str {
+        self.from
+    }
+
+    /// The state after.
+    #[must_use]
+    pub const fn to(&self) -> &'static str {
+        self.to
+    }
+
+    /// What was done.
+    #[must_use]
+    pub const fn action(&self) -> &'static str {
+        self.action
+    }
+
+    /// Who did it: a resource name.
+    #[must_use]
+    pub fn actor(&self) -> &str {
+        &self.actor
+    }
+
+    /// When.
+    #[must_use]
+    pub const fn time(&self) -> Timestamp {
+        self.time
+    }
+
+    /// What was said about it.
+    #[must_use]
+    pub const fn note(&self) -> &Note {
+        &self.note
+    }
+}
+
+/// An entity after a step, with the step: only the store opens it, and writes both.
+#[derive(Debug)]
+#[must_use = "a step that is not stored did not happen"]
+pub struct Moved<E> {
+    entity: E,
+    change: Change,
+}
+
+impl<E> Moved<E> {
+    /// Binds an entity to the step that made it what it is.
+    pub const fn new(entity: E, change: Change) -> Self {
+        Self { entity, change }
+    }
+
+    /// The entity, to look at before it is stored.
+    pub const fn peek(&self) -> &E {
+        &self.entity
+    }
+
+    /// The step, to look at before it is stored.
+    pub const fn change(&self) -> &Change {
+        &self.change
+    }
+
+    /// Alters what the step stores beside the state: a limit, an assignee.
+    pub fn map(self, alter: impl FnOnce(E) -> E) -> Self {
+        Self { entity: alter(self.entity), change: self.change }
+    }
+
+    /// Opens it: for the store alone, which writes both parts in one transaction.
+    pub fn open(self) -> (E, Change) {
+        (self.entity, self.change)
+    }
+}
+
+/// Draws the whole table of a lifecycle, state by action, for a reviewer to read.
+#[must_use]
+pub fn drawing<S: State>() -> String {
+    let mut text = String::new();
+    for state in S::ALL {
+        for action in S::ACTIONS {
+            if let Some(next) = state.after(*action) {
+                text.push_str(&format!(
+                    "{} --{}--> {}\n",
+                    state.wire(),
+                    S::action(*action),
+                    next.wire()
+                ));
+            }
+        }
+    }
+    text
+}

@@ -1,0 +1,409 @@
+//! Somebody owes something until an instant. Due times and standings are computed from what
+//! happened, never stored as state; who holds it (assignment) and whom it is told live elsewhere.
+//!
+//! An obligation knows when it was opened, its limits, and the pauses from the history. It does
+//! not know who holds it: a return, an edit or a new holder cannot start the time again.
+//!
+//! How a pause moves a due time that it began before:
+//! - hours move by the time paused: by the clock, or while the office was open;
+//! - days and months move by the days paused, working days or calendar days. As in the Civil Code
+//!   (民法典), art. 201, the day on which the pause began is not counted, the day on which it
+//!   ended is: a pause from Monday to Thursday is three days;
+//! - a due time in days never lies before the end of the working day on which the work resumed,
+//!   or of the next one: nobody is late in the moment in which the answer arrives.
+//!
+//! A pause that begins when the due time has passed moves nothing: a breach stays a breach.
+
+use jiff::{SignedDuration, Timestamp, civil::Date};
+
+use super::{
+    calendar::{Calendar, Limit, add_days, after, end_of, last_calendar_day},
+    month::local_date,
+};
+use crate::error::{Flaw, Result};
+
+#[cfg(test)]
+mod tests;
+
+/// What is owed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ObligationKind {
+    /// The decision on a pass application, from its acceptance (measure 6).
+    DecidePassApplication,
+    /// The first review, 初审.
+    FirstReview,
+    /// The final review, 复审.
+    FinalReview,
+    /// The correction that the applicant owes, 补正.
+    Correction,
+}
+
+impl ObligationKind {
+    /// Every kind.
+    pub const ALL: &[Self] =
+        &[Self::DecidePassApplication, Self::FirstReview, Self::FinalReview, Self::Correction];
+
+    /// The name on the wire and in the database.
+    #[must_use]
+    pub const fn wire(self) -> &'static str {
+        match self {
+            Self::DecidePassApplication => "DECIDE_PASS_APPLICATION",
+            Self::FirstReview => "FIRST_REVIEW",
+            Self::FinalReview => "FINAL_REVIEW",
+            Self::Correction => "CORRECTION",
+        }
+    }
+
+    /// Reads the name.
+    #[must_use]
+    pub fn from_wire(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.wire() == text)
+    }
+}
+
+/// Which of the limits is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Which {
+    /// What the law allows at most, 法定时限.
+    Legal,
+    /// What citizens are promised, 承诺时限.
+    Promised,
+    /// What the office sets itself; citizens are not told.
+    Internal,
+}
+
+/// How long there is: at least one of three limits, the promise within the law.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    legal: Option<Limit>,
+    promised: Option<Limit>,
+    internal: Option<Limit>,
+}
+
+impl Limits {
+    /// Limits that fit together (SD-03).
+    ///
+    /// Fails with `REQUIRED` when there is none, and with `OUT_OF_RANGE` when a stricter limit is
+    /// longer than a looser one: internal ≤ promised ≤ legal. Limits in different units are
+    /// compared by their usual length (a working day is 7/5 of a day, an office day seven hours,
+    /// a month 30 days); [`Obligation::due`] keeps the order to the second in every case.
+    pub fn new(
+        legal: Option<Limit>,
+        promised: Option<Limit>,
+        internal: Option<Limit>,
+    ) -> Result<Self, Flaw> {
+        let given: Vec<_> = [internal, promised, legal].into_iter().flatten().collect();
+        if given.is_empty() {
+            return Err(Flaw::Required);
+        }
+        if !given.is_sorted_by_key(|&limit| usual_length(limit)) {
+            return Err(Flaw::OutOfRange);
+        }
+        Ok(Self { legal, promised, internal })
+    }
+
+    /// One of the limits.
+    #[must_use]
+    pub const fn get(&self, which: Which) -> Option<Limit> {
+        match which {
+            Which::Legal => self.legal,
+            Which::Promised => self.promised,
+            Which::Internal => self.internal,
+        }
+    }
+
+    /// The limit by which others judge: the promise, else the law, else the office's own.
+    #[must_use]
+    pub const fn governing(&self) -> Which {
+        match (self.promised, self.legal) {
+            (Some(_), _) => Which::Promised,
+            (None, Some(_)) => Which::Legal,
+            (None, None) => Which::Internal,
+        }
+    }
+}
+
+/// The usual length in fifths of an hour.
+fn usual_length(limit: Limit) -> u64 {
+    let fifths = match limit {
+        Limit::WorkingDays(_) => 24 * 7,
+        Limit::WorkingHours(_) => 24,
+        Limit::NaturalHours(_) => 5,
+        Limit::CalendarDays(_) => 24 * 5,
+        Limit::Months(_) => 30 * 24 * 5,
+    };
+    u64::from(limit.amount()) * fifths
+}
+
+/// The statutory limit of a licence decision: 行政许可法, art. 42, in working days.
+const LICENCE_LEGAL: Limit = Limit::WorkingDays(20);
+
+/// The hard promise for any pass but a temporary one (facts 1.7): passing it is escalated, though
+/// the citizen was told less.
+pub const PASS_DECISION_HARD_PROMISE: Limit = Limit::WorkingDays(5);
+
+/// The limits of the decision on a pass application (facts 1.7).
+///
+/// Promised: a temporary pass within one working day, any other within three. By law: 20 working
+/// days (行政许可法, art. 42). Defaults: a policy row may set other values through [`Limits::new`].
+#[must_use]
+pub const fn pass_decision_limits(temporary: bool) -> Limits {
+    let promised = Limit::WorkingDays(if temporary { 1 } else { 3 });
+    Limits { legal: Some(LICENCE_LEGAL), promised: Some(promised), internal: None }
+}
+
+/// Why the time stands still. Nothing else may stop it (I19).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PauseReason {
+    /// The application was returned to the applicant for correction (补正).
+    AwaitingCorrection,
+    /// A hearing, test, appraisal or expert review, whose time the law does not count
+    /// (行政许可法, art. 45).
+    ExpertProcedure,
+}
+
+impl PauseReason {
+    /// Every reason.
+    pub const ALL: &[Self] = &[Self::AwaitingCorrection, Self::ExpertProcedure];
+
+    /// The name on the wire and in the database.
+    #[must_use]
+    pub const fn wire(self) -> &'static str {
+        match self {
+            Self::AwaitingCorrection => "AWAITING_CORRECTION",
+            Self::ExpertProcedure => "EXPERT_PROCEDURE",
+        }
+    }
+
+    /// Reads the name.
+    #[must_use]
+    pub fn from_wire(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.wire() == text)
+    }
+}
+
+/// A time in which nothing is owed, taken from the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pause {
+    /// When it began.
+    pub from: Timestamp,
+    /// When it ended; absent while it lasts.
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub reason: PauseReason,
+}
+
+/// How an obligation stands at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// More than a quarter of the time is left.
+    OnTime,
+    /// The last quarter of the time runs: remind.
+    Amber,
+    /// The due time has passed and nothing was done.
+    Breached,
+    /// Done before the due time.
+    Met,
+    /// Done, at the due time or after it.
+    MetLate,
+    /// The time stands still.
+    Paused,
+}
+
+/// Somebody owes something until an instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obligation {
+    /// What is owed.
+    pub kind: ObligationKind,
+    /// The event from which the limits run. It never changes.
+    pub opened: Timestamp,
+    /// How long there is.
+    pub limits: Limits,
+    /// When the time stood still, in any order; overlaps count once.
+    pub pauses: Vec<Pause>,
+    /// When it was done.
+    pub met: Option<Timestamp>,
+}
+
+impl Obligation {
+    /// The first instant at which it is too late under a limit; `None` without such a limit.
+    ///
+    /// A pause that still lasts counts until `now`, or until the thing was done. A stricter limit
+    /// is never due after a looser one, whatever their units: the promise ends with the law's
+    /// limit at the latest (SD-03). Fails with `CALENDAR_MISSING` when the count needs a year
+    /// without a notice.
+    pub fn due(
+        &self,
+        which: Which,
+        now: Timestamp,
+        calendar: &Calendar,
+    ) -> Result<Option<Timestamp>> {
+        let pauses = self.pauses_until(now);
+        self.due_with(which, &pauses, calendar)
+    }
+
+    /// The instant at which the last quarter of the time begins; `None` without such a limit.
+    ///
+    /// The time is what the clock shows between opening and due time without the pauses, so that
+    /// a weekend in between does not hide the end. A running pause moves the instant along.
+    pub fn amber_from(
+        &self,
+        which: Which,
+        now: Timestamp,
+        calendar: &Calendar,
+    ) -> Result<Option<Timestamp>> {
+        let pauses = self.pauses_until(now);
+        let due = self.due_with(which, &pauses, calendar)?;
+        Ok(due.map(|due| self.amber_before(due, &pauses)))
+    }
+
+    /// How it stands by the limit that others judge by: the promise, else the law's, else the
+    /// office's own.
+    pub fn standing(&self, now: Timestamp, calendar: &Calendar) -> Result<Standing> {
+        let standing = self.standing_by(self.limits.governing(), now, calendar)?;
+        // There always is a governing limit; without one nothing could be late.
+        Ok(standing.unwrap_or(Standing::OnTime))
+    }
+
+    /// How it stands by one limit; `None` without such a limit.
+    pub fn standing_by(
+        &self,
+        which: Which,
+        now: Timestamp,
+        calendar: &Calendar,
+    ) -> Result<Option<Standing>> {
+        let pauses = self.pauses_until(now);
+        let Some(due) = self.due_with(which, &pauses, calendar)? else { return Ok(None) };
+        let stands_still = pauses.iter().any(|pause| pause.holds(now) && pause.from < due);
+        Ok(Some(match self.met {
+            Some(met) if met < due => Standing::Met,
+            Some(_) => Standing::MetLate,
+            // First, because a due time in days does not move on a weekend while it is paused.
+            None if stands_still => Standing::Paused,
+            None if now >= due => Standing::Breached,
+            None if now >= self.amber_before(due, &pauses) => Standing::Amber,
+            None => Standing::OnTime,
+        }))
+    }
+
+    /// The earliest due time of this limit and of every looser one.
+    fn due_with(
+        &self,
+        which: Which,
+        pauses: &[Stretch],
+        calendar: &Calendar,
+    ) -> Result<Option<Timestamp>> {
+        if self.limits.get(which).is_none() {
+            return Ok(None);
+        }
+        let looser: &[Which] = match which {
+            Which::Legal => &[Which::Legal],
+            Which::Promised => &[Which::Promised, Which::Legal],
+            Which::Internal => &[Which::Internal, Which::Promised, Which::Legal],
+        };
+        let mut earliest = None;
+        for limit in looser.iter().filter_map(|&which| self.limits.get(which)) {
+            let due = due_under(self.opened, limit, pauses, calendar)?;
+            earliest = Some(earliest.map_or(due, |other: Timestamp| other.min(due)));
+        }
+        Ok(earliest)
+    }
+
+    fn amber_before(&self, due: Timestamp, pauses: &[Stretch]) -> Timestamp {
+        let standstill = pauses
+            .iter()
+            .map(|pause| pause.from.duration_until(pause.until.min(due)))
+            .fold(SignedDuration::ZERO, |sum, time| sum + time.max(SignedDuration::ZERO));
+        let running = (self.opened.duration_until(due) - standstill).max(SignedDuration::ZERO);
+        due - running / 4
+    }
+
+    /// The pauses since the opening, in order, each stretch of time once.
+    fn pauses_until(&self, now: Timestamp) -> Vec<Stretch> {
+        let now = self.met.unwrap_or(now);
+        let mut stretches: Vec<_> = self
+            .pauses
+            .iter()
+            .map(|pause| Stretch {
+                from: pause.from.max(self.opened),
+                until: pause.until.unwrap_or(now),
+                lasts: pause.until.is_none(),
+            })
+            .filter(|stretch| {
+                stretch.from < stretch.until || (stretch.lasts && stretch.from <= stretch.until)
+            })
+            .collect();
+        stretches.sort_unstable_by_key(|stretch| stretch.from);
+        let mut merged: Vec<Stretch> = Vec::with_capacity(stretches.len());
+        for stretch in stretches {
+            match merged.last_mut() {
+                Some(last) if stretch.from <= last.until => {
+                    last.until = last.until.max(stretch.until);
+                    last.lasts |= stretch.lasts;
+                }
+                _ => merged.push(stretch),
+            }
+        }
+        merged
+    }
+}
+
+/// A stretch of paused time.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    from: Timestamp,
+    until: Timestamp,
+    /// Whether it has not ended.
+    lasts: bool,
+}
+
+impl Stretch {
+    fn holds(self, now: Timestamp) -> bool {
+        self.from <= now && (now < self.until || (self.lasts && now <= self.until))
+    }
+}
+
+/// The due time under one limit; the pauses are in order and do not overlap.
+fn due_under(
+    opened: Timestamp,
+    limit: Limit,
+    pauses: &[Stretch],
+    calendar: &Calendar,
+) -> Result<Timestamp> {
+    let mut due = calendar.deadline(opened, limit)?;
+    let mut days_paused = 0_u32;
+    for pause in pauses {
+        // A breach stays a breach: a later pause does not heal it.
+        if pause.from >= due {
+            break;
+        }
+        let (began, ended) = (local_date(pause.from), local_date(pause.until));
+        match limit {
+            Limit::NaturalHours(_) => {
+                due = after(due, pause.from.duration_until(pause.until))?;
+            }
+            Limit::WorkingHours(_) => {
+                let time = calendar.working_time_between(pause.from, pause.until)?;
+                due = calendar.add_working_time(due, time)?;
+            }
+            Limit::WorkingDays(days) => {
+                let more = calendar.working_days_between(began, ended)?;
+                days_paused = days_paused.saturating_add(more);
+                let total = days.saturating_add(days_paused);
+                let last = calendar.add_working_days(local_date(opened), total)?;
+                due = due.max(end_of(last.max(calendar.working_day_from(ended)?))?);
+            }
+            Limit::CalendarDays(_) | Limit::Months(_) => {
+                days_paused = days_paused.saturating_add(days_between(began, ended));
+                let last = add_days(last_calendar_day(local_date(opened), limit)?, days_paused)?;
+                due = due.max(end_of(calendar.working_day_from(last.max(ended))?)?);
+            }
+        }
+    }
+    Ok(due)
+}
+
+/// The calendar days after the first, up to and including the second.
+fn days_between(after: Date, through: Date) -> u32 {
+    u32::try_from(after.duration_until(through).as_hours() / 24).unwrap_or(0)
+}

@@ -1,0 +1,190 @@
+//! What an officer may be at once, and how strong a password must be (facts.md, 6.2 and 7). No row
+//! and no hash.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    actor::{Role, Roles},
+    error::{Flaw, Result},
+};
+
+/// Failed sign-ins in a row that lock an account (facts.md, 6.2).
+pub const FAILURES_MAX: i32 = 5;
+/// How long it is locked.
+pub const LOCK: SignedDuration = SignedDuration::from_mins(15);
+/// How long a password may be used.
+pub const PASSWORD_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// How many passwords, with the present one, may not come back.
+pub const PASSWORDS_REMEMBERED: usize = 5;
+
+const PASSWORD_CHARACTERS_MIN: usize = 10;
+const PASSWORD_CHARACTERS_MAX: usize = 128;
+const KINDS_MIN: usize = 3;
+
+/// What nobody may be who looks after the system, and who looks after it may be nothing else
+/// (facts.md, 6.2: three administrators, none can do the others' work, nor business).
+const ADMINISTRATORS: Roles =
+    Roles::of(&[Role::SystemAdministrator, Role::SecurityAdministrator, Role::Auditor]);
+/// Who decides: never an auxiliary (facts.md, D10).
+const REVIEWERS: Roles = Roles::of(&[Role::FirstReviewer, Role::FinalReviewer]);
+/// What an officer can never be.
+const NOT_OF_OFFICERS: Roles = Roles::of(&[
+    Role::Person,
+    Role::Driver,
+    Role::EnterpriseHandler,
+    Role::LegalRepresentative,
+    Role::Device,
+]);
+
+/// Reads the roles of an officer.
+///
+/// # Errors
+/// `REQUIRED`, `UNKNOWN_VALUE`, `DUPLICATE`, and `NOT_ALLOWED` for roles that exclude each other.
+pub fn roles(names: &[String]) -> Result<Roles, Flaw> {
+    if names.is_empty() {
+        return Err(Flaw::Required);
+    }
+    let mut roles = Roles::NONE;
+    for name in names {
+        let role = Role::from_wire(name).ok_or(Flaw::UnknownValue)?;
+        if roles.has(role) {
+            return Err(Flaw::Duplicate);
+        }
+        roles = roles.with(role);
+    }
+    let decides_as_auxiliary = roles.has(Role::Auxiliary) && roles.meets(REVIEWERS);
+    let administrator_and_more = roles.meets(ADMINISTRATORS) && roles.iter().count() > 1;
+    if roles.meets(NOT_OF_OFFICERS) || decides_as_auxiliary || administrator_and_more {
+        return Err(Flaw::NotAllowed);
+    }
+    Ok(roles)
+}
+
+/// Whether a password is strong: at least ten characters of three of the four kinds.
+pub fn password(text: &str) -> Result<(), Flaw> {
+    let length = text.chars().count();
+    if length == 0 {
+        return Err(Flaw::Required);
+    }
+    if length > PASSWORD_CHARACTERS_MAX {
+        return Err(Flaw::TooLong);
+    }
+    let kinds: [fn(char) -> bool; 4] = [
+        |c| c.is_uppercase(),
+        |c| c.is_lowercase(),
+        |c| c.is_numeric(),
+        |c| !c.is_uppercase() && !c.is_lowercase() && !c.is_numeric(),
+    ];
+    let present = kinds.into_iter().filter(|kind| text.chars().any(*kind)).count();
+    if length < PASSWORD_CHARACTERS_MIN || present < KINDS_MIN {
+        return Err(Flaw::PasswordWeak);
+    }
+    Ok(())
+}
+
+/// Whether a password that was set then has served its time.
+#[must_use]
+pub fn password_expired(set: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(set) >= PASSWORD_LIFETIME
+}
+
+/// What follows one more failed sign-in after these: the count, and the end of the lock.
+#[must_use]
+pub fn failed(before: i32, now: Timestamp) -> (i32, Option<Timestamp>) {
+    let failures = before.saturating_add(1);
+    if failures < FAILURES_MAX {
+        return (failures, None);
+    }
+    // After the lock the count begins anew.
+    (0, Some(now.saturating_add(LOCK).unwrap_or(Timestamp::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::{failed, password, password_expired, roles};
+    use crate::{
+        actor::{Role, Roles},
+        error::Flaw,
+    };
+
+    fn named(names: &[&str]) -> Result<Roles, Flaw> {
+        roles(&names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
+    }
+
+    // I26, ID-04: separation of duties, every pair.
+    #[test]
+    fn administrators_exclude_each_other_and_everything_else() {
+        let administrators = ["SYSTEM_ADMINISTRATOR", "SECURITY_ADMINISTRATOR", "AUDITOR"];
+        for one in administrators {
+            assert!(named(&[one]).is_ok(), "{one}");
+            for other in Role::ALL.iter().map(|role| role.wire()).filter(|other| *other != one) {
+                assert_eq!(named(&[one, other]), Err(Flaw::NotAllowed), "{one} and {other}");
+                assert_eq!(named(&[other, one]), Err(Flaw::NotAllowed), "{other} and {one}");
+            }
+        }
+    }
+
+    // D10: an auxiliary never decides.
+    #[test]
+    fn an_auxiliary_is_no_reviewer() {
+        for reviewer in ["FIRST_REVIEWER", "FINAL_REVIEWER"] {
+            assert_eq!(named(&["AUXILIARY", reviewer]), Err(Flaw::NotAllowed));
+            assert_eq!(named(&["WINDOW_CLERK", reviewer, "AUXILIARY"]), Err(Flaw::NotAllowed));
+        }
+        assert!(named(&["AUXILIARY", "WINDOW_CLERK"]).is_ok());
+    }
+
+    #[test]
+    fn roles_of_the_public_and_malformed_lists_are_refused() {
+        for public in ["PERSON", "DRIVER", "ENTERPRISE_HANDLER", "LEGAL_REPRESENTATIVE", "DEVICE"] {
+            assert_eq!(named(&[public]), Err(Flaw::NotAllowed), "{public}");
+        }
+        assert_eq!(named(&[]), Err(Flaw::Required));
+        assert_eq!(named(&["CHIEF"]), Err(Flaw::UnknownValue));
+        assert_eq!(named(&["AUXILIARY", "AUXILIARY"]), Err(Flaw::Duplicate));
+        let both = named(&["FIRST_REVIEWER", "FINAL_REVIEWER"]).unwrap();
+        assert_eq!(both, Roles::of(&[Role::FirstReviewer, Role::FinalReviewer]));
+    }
+
+    // ID-11, facts.md 6.2: ten characters, three of four kinds.
+    #[test]
+    fn a_password_needs_ten_characters_of_three_kinds() {
+        for strong in ["Abcdefgh12", "abcdefgh1!", "ABCDEFGH1!", "Abcdefghi!", "密码密码密码密码Aa"]
+        {
+            assert_eq!(password(strong), Ok(()), "{strong}");
+        }
+        for weak in [
+            "Abcdefg12",
+            "abcdefgh12",
+            "ABCDEFGHIJ",
+            "1234567890",
+            "Abcdefghij",
+            "密码密码密码密码密码",
+        ] {
+            assert_eq!(password(weak), Err(Flaw::PasswordWeak), "{weak}");
+        }
+        assert_eq!(password(""), Err(Flaw::Required));
+        assert_eq!(password(&"Aa1".repeat(43)), Err(Flaw::TooLong));
+        assert_eq!(password(&"Aa1!".repeat(32)), Ok(()));
+    }
+
+    #[test]
+    fn a_password_serves_ninety_days() {
+        let set = Timestamp::UNIX_EPOCH;
+        let day = SignedDuration::from_hours(24);
+        assert!(!password_expired(set, set + day * 90 - SignedDuration::from_secs(1)));
+        assert!(password_expired(set, set + day * 90));
+    }
+
+    // ID-03, ID-11: the fifth failure locks for fifteen minutes.
+    #[test]
+    fn the_fifth_failure_locks() {
+        let now = Timestamp::UNIX_EPOCH;
+        for before in 0..4 {
+            assert_eq!(failed(before, now), (before + 1, None));
+        }
+        assert_eq!(failed(4, now), (0, Some(now + SignedDuration::from_mins(15))));
+    }
+}

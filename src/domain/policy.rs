@@ -1,0 +1,33 @@
+//! Measure 6 as dated data, and the rule table R01 to R17 that judges the wish for a truck pass.
+//! No state of an application, no storage, and no number that a policy version should set.
+//!
+//! The same [`evaluate`] warns the applicant before submission and makes the decision after the
+//! review (PA-04); each [`Evaluation`] explains itself with rules, inputs and version (PA-03).
+
+mod evaluate;
+mod evaluation;
+mod inputs;
+mod length;
+mod named;
+mod values;
+mod vocabulary;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use named::named;
+
+pub use evaluate::evaluate;
+pub use evaluation::{
+    CorrectionNeed, Evaluation, Finding, Grant, Outcome, Reviews, may_approve_automatically,
+};
+pub use inputs::{
+    ActivePass, Ask, AskedZone, ClassGrant, EnterpriseFacts, Inputs, Length, Standing,
+    VehicleFacts, VehiclePapers,
+};
+pub use values::{
+    AttachmentRule, AutomaticApproval, PolicyValues, PolicyVersion, PromisedLimits, version_at,
+};
+pub use vocabulary::{
+    AttachmentKind, CargoKind, EnterpriseClass, PassKind, RefusalReason, Relation, RuleId,
+};

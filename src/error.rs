@@ -1,0 +1,460 @@
+//! The one error type and its closed catalogue of reasons. No transport status, no SQL here.
+
+use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
+
+/// What every fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What a caller can do about a failure; `service/status.rs` maps it to a gRPC code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Mend the request; the fields are named.
+    Invalid,
+    /// Sign in again.
+    Unauthenticated,
+    /// Ask somebody with the right.
+    Denied,
+    /// Look elsewhere.
+    NotFound,
+    /// Use what is there already.
+    Exists,
+    /// Bring the resource into another state first.
+    Precondition,
+    /// Read again, then repeat.
+    Aborted,
+    /// Wait, then repeat.
+    Exhausted,
+    /// Repeat the same request later.
+    Unavailable,
+    /// Nothing; the fault is ours.
+    Internal,
+}
+
+macro_rules! catalogue {
+    ($(#[$doc:meta])* $name:ident { $($(#[$note:meta])* $variant:ident = $wire:literal, $($kind:ident,)? $zh:literal;)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$note])* $variant,)+ }
+
+        impl $name {
+            /// Every entry, in the order of the catalogue.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The name on the wire: stable, `UPPER_SNAKE`.
+            #[must_use]
+            pub const fn wire(self) -> &'static str {
+                match self { $(Self::$variant => $wire,)+ }
+            }
+
+            /// The sentence that a citizen reads.
+            #[must_use]
+            pub const fn zh(self) -> &'static str {
+                match self { $(Self::$variant => $zh,)+ }
+            }
+        }
+        catalogue!(@kinds $name { $($variant $($kind)?;)+ });
+    };
+    (@kinds $name:ident { $($variant:ident $kind:ident;)+ }) => {
+        impl $name {
+            /// What the caller can do about it.
+            #[must_use]
+            pub const fn kind(self) -> Kind {
+                match self { $(Self::$variant => Kind::$kind,)+ }
+            }
+        }
+    };
+    (@kinds $name:ident { $($variant:ident;)+ }) => {};
+}
+
+catalogue! {
+/// Why a call failed. One entry has one kind, one wire name and one sentence.
+Reason {
+    /// One or more fields are wrong; each is named.
+    RequestInvalid = "REQUEST_INVALID", Invalid, "请求内容有误,请按提示逐项修改";
+    /// The request id was used before for another call or another content.
+    RequestIdReused = "REQUEST_ID_REUSED", Invalid, "请求编号已用于其他内容,请更换后重试";
+    /// The page token was altered, or belongs to other arguments.
+    PageTokenInvalid = "PAGE_TOKEN_INVALID", Invalid, "翻页标记无效,请从第一页重新查询";
+    /// No access token was sent.
+    TokenMissing = "TOKEN_MISSING", Unauthenticated, "请先登录";
+    /// The access token is malformed, forged, expired or not yet valid.
+    TokenInvalid = "TOKEN_INVALID", Unauthenticated, "登录状态无效,请重新登录";
+    /// The session was ended by its owner, an administrator or a detected reuse.
+    SessionEnded = "SESSION_ENDED", Unauthenticated, "登录已失效,请重新登录";
+    /// The refresh token was used before: the whole family is ended.
+    RefreshTokenReused = "REFRESH_TOKEN_REUSED", Unauthenticated, "检测到登录凭证被重复使用,已全部下线,请重新登录";
+    /// Wrong police number, password, one-time code or device signature: never told which.
+    CredentialsInvalid = "CREDENTIALS_INVALID", Unauthenticated, "账号或验证信息不正确";
+    /// Too many failures; the account waits.
+    AccountLocked = "ACCOUNT_LOCKED", Exhausted, "验证失败次数过多,账号已暂时锁定";
+    /// `WeChat` did not accept the login code.
+    LoginCodeInvalid = "LOGIN_CODE_INVALID", Unauthenticated, "微信登录凭证无效或已过期,请重新打开小程序";
+    /// The caller may not do this, or the resource might not exist.
+    Denied = "DENIED", Denied, "无权执行此操作,或内容不存在";
+    /// The resource does not exist.
+    NotFound = "NOT_FOUND", NotFound, "内容不存在";
+    /// A resource with the same identity exists.
+    AlreadyExists = "ALREADY_EXISTS", Exists, "已存在相同内容";
+    /// The enterprise is registered already.
+    EnterpriseExists = "ENTERPRISE_EXISTS", Exists, "该统一社会信用代码已登记";
+    /// The vehicle is in the garage already.
+    VehicleExists = "VEHICLE_EXISTS", Exists, "该车辆已登记";
+    /// The state does not permit the action.
+    TransitionIllegal = "TRANSITION_ILLEGAL", Precondition, "当前状态不能执行此操作";
+    /// Somebody else was faster.
+    EtagStale = "ETAG_STALE", Aborted, "内容已更新,请刷新后重试";
+    /// The database asked for a repetition.
+    Conflict = "CONFLICT", Aborted, "操作冲突,请重试";
+    /// The enterprise is not verified yet.
+    EnterpriseNotVerified = "ENTERPRISE_NOT_VERIFIED", Precondition, "企业尚未通过核验";
+    /// The enterprise is suspended: no new business.
+    EnterpriseSuspended = "ENTERPRISE_SUSPENDED", Precondition, "企业资格已暂停,不能办理新业务";
+    /// Rules refuse the application; every rule is listed.
+    ApplicationRefused = "APPLICATION_REFUSED", Precondition, "申请不符合通行证办理条件";
+    /// The vehicle is not subject to the ban, so no pass is needed.
+    NoPassRequired = "NO_PASS_REQUIRED", Precondition, "该车辆在所选区域无需办理通行证";
+    /// The vehicle already has an active long-term pass for the zone.
+    PassAlreadyActive = "DUPLICATE_ACTIVE_PASS", Precondition, "该车辆在此区域已有有效通行证,到期前30天可办理续期";
+    /// No place left in the quota.
+    QuotaExhausted = "QUOTA_EXHAUSTED", Precondition, "该区域本期通行证名额已满";
+    /// The green lane is open only in a special period.
+    SpecialPeriodInactive = "SPECIAL_PERIOD_INACTIVE", Precondition, "当前不在特殊时期,绿色通道未开通";
+    /// The same person may not take both steps of one case, nor decide an own case.
+    SamePerson = "SAME_PERSON", Precondition, "同一人不能办理同一事项的两个环节";
+    /// Somebody else holds the case.
+    NotAssignee = "NOT_ASSIGNEE", Precondition, "该事项由其他民警办理,请先接手";
+    /// The vehicle or the enterprise is on the blacklist.
+    Blacklisted = "BLACKLISTED", Precondition, "车辆或企业在通行证黑名单中";
+    /// A renewal may be filed from 30 days before the end.
+    RenewalTooEarly = "RENEWAL_TOO_EARLY", Precondition, "未到续期时间,到期前30天起可申请";
+    /// The attachment is incomplete, or its digest differs.
+    AttachmentIncomplete = "ATTACHMENT_INCOMPLETE", Precondition, "附件未上传完整或校验不一致";
+    /// The one-time code is wrong, used or out of time.
+    OneTimeCodeInvalid = "ONE_TIME_CODE_INVALID", Precondition, "验证码无效或已过期";
+    /// The year has no working-day calendar.
+    CalendarMissing = "CALENDAR_MISSING", Precondition, "该年度工作日历尚未发布";
+    /// No version of the pass policy is in force.
+    PolicyMissing = "POLICY_MISSING", Precondition, "当前没有生效的通行证政策";
+    /// Too many calls in a short time.
+    RateLimited = "RATE_LIMITED", Exhausted, "操作过于频繁,请稍后再试";
+    /// The server is at its limit.
+    Overloaded = "OVERLOADED", Unavailable, "系统繁忙,请稍后再试";
+    /// The call took longer than its deadline.
+    DeadlineExceeded = "DEADLINE_EXCEEDED", Unavailable, "处理超时,请重试";
+    /// The database is away.
+    StoreUnavailable = "STORE_UNAVAILABLE", Unavailable, "系统暂时不可用,请稍后重试";
+    /// A system outside ours (`WeChat`, SMS) is away.
+    RemoteUnavailable = "REMOTE_UNAVAILABLE", Unavailable, "外部服务暂时不可用,请稍后重试";
+    /// A fault of ours.
+    Internal = "INTERNAL", Internal, "系统内部错误,我们会尽快处理";
+}
+}
+
+catalogue! {
+/// Why one field is wrong.
+Flaw {
+    /// The field is required.
+    Required = "REQUIRED", "此项必填";
+    /// The text is too long.
+    TooLong = "TOO_LONG", "内容过长";
+    /// The text is too short.
+    TooShort = "TOO_SHORT", "内容过短";
+    /// The number is outside its range.
+    OutOfRange = "OUT_OF_RANGE", "数值超出范围";
+    /// More entries than allowed.
+    TooMany = "TOO_MANY", "数量超出上限";
+    /// The same entry twice.
+    Duplicate = "DUPLICATE", "内容重复";
+    /// Control or bidirectional characters.
+    TextUnsafe = "TEXT_UNSAFE", "含有不允许的字符";
+    /// Not one of the known values.
+    UnknownValue = "UNKNOWN_VALUE", "不是可选的值";
+    /// The value may not be given here.
+    NotAllowed = "NOT_ALLOWED", "此处不能填写";
+    /// Not a resource name of the expected collection.
+    NameMalformed = "NAME_MALFORMED", "资源名称格式不正确";
+    /// Not a UUID of version 4.
+    RequestIdMalformed = "REQUEST_ID_MALFORMED", "请求编号应为第4版UUID";
+    /// Not an etag of this service.
+    EtagMalformed = "ETAG_MALFORMED", "版本标记格式不正确";
+    /// Not a calendar day.
+    DateInvalid = "DATE_INVALID", "日期不存在或格式不正确";
+    /// The instant lies in the past.
+    InPast = "IN_PAST", "时间不能早于现在";
+    /// The instant lies too far in the future.
+    TooFarAhead = "TOO_FAR_AHEAD", "时间过远";
+    /// The end is not after the beginning.
+    EndBeforeStart = "END_BEFORE_START", "结束时间应晚于开始时间";
+    /// Not a licence plate (GA 36-2018).
+    PlateMalformed = "PLATE_MALFORMED", "号牌号码格式不正确";
+    /// A real plate, but of a class that gets no truck pass.
+    PlateClassRefused = "PLATE_CLASS_REFUSED", "该类号牌不能办理货车通行证";
+    /// Not a plate type code (GA/T 16.7).
+    PlateTypeUnknown = "PLATE_TYPE_UNKNOWN", "号牌种类代码不存在";
+    /// The plate does not fit its plate type.
+    PlateTypeMismatch = "PLATE_TYPE_MISMATCH", "号牌号码与号牌种类不符";
+    /// Not a vehicle type code (GA/T 16.4).
+    VehicleTypeMalformed = "VEHICLE_TYPE_MALFORMED", "车辆类型代码格式不正确";
+    /// The size class of the code differs from the one of mass and length (GA 802-2019).
+    SizeClassMismatch = "SIZE_CLASS_MISMATCH", "车辆类型与总质量、车长不符";
+    /// The plate type does not fit the size class.
+    PlateSizeMismatch = "PLATE_SIZE_MISMATCH", "号牌种类与车辆大小不符";
+    /// Not an energy code.
+    EnergyUnknown = "ENERGY_UNKNOWN", "能源种类代码不存在";
+    /// Not a use nature code.
+    UseNatureUnknown = "USE_NATURE_UNKNOWN", "使用性质代码不存在";
+    /// Not a vehicle state code.
+    VehicleStateUnknown = "VEHICLE_STATE_UNKNOWN", "机动车状态代码不存在";
+    /// Not a body colour code.
+    ColourUnknown = "COLOUR_UNKNOWN", "车身颜色代码不存在";
+    /// Not a unified social credit code (GB 32100-2015).
+    UsccMalformed = "USCC_MALFORMED", "统一社会信用代码格式不正确";
+    /// The check character is wrong.
+    UsccChecksum = "USCC_CHECKSUM", "统一社会信用代码校验位不正确";
+    /// Not a resident id (GB 11643-1999).
+    ResidentIdMalformed = "RESIDENT_ID_MALFORMED", "公民身份号码格式不正确";
+    /// The old form of 15 digits.
+    ResidentIdOldForm = "RESIDENT_ID_OLD_FORM", "请使用18位公民身份号码";
+    /// The birth date does not exist.
+    ResidentIdBirthDate = "RESIDENT_ID_BIRTH_DATE", "公民身份号码中的出生日期不存在";
+    /// The check character is wrong.
+    ResidentIdChecksum = "RESIDENT_ID_CHECKSUM", "公民身份号码校验位不正确";
+    /// Not a telephone number.
+    PhoneMalformed = "PHONE_MALFORMED", "电话号码格式不正确";
+    /// Not a VIN (GB 16735).
+    VinMalformed = "VIN_MALFORMED", "车辆识别代号格式不正确";
+    /// The check digit of the VIN is wrong: a warning.
+    VinChecksum = "VIN_CHECKSUM", "车辆识别代号校验位不符,请核对";
+    /// An unusual plate (more than two letters): a warning.
+    PlateUnusual = "PLATE_UNUSUAL", "号牌序号字母多于两位,请核对";
+    /// Inner check of the USCC differs: a warning.
+    UsccSubjectChecksum = "USCC_SUBJECT_CHECKSUM", "统一社会信用代码主体标识校验不符,请核对";
+    /// Not a police number.
+    PoliceNumberMalformed = "POLICE_NUMBER_MALFORMED", "警号应为6位数字";
+    /// The password policy is not met.
+    PasswordWeak = "PASSWORD_WEAK", "密码至少10位,须含大写、小写、数字、符号中的三种";
+    /// One of the last five passwords.
+    PasswordReused = "PASSWORD_REUSED", "不能使用最近五次用过的密码";
+    /// The number's check character is wrong.
+    NumberChecksum = "NUMBER_CHECKSUM", "编号校验位不正确";
+    /// The number has another form.
+    NumberMalformed = "NUMBER_MALFORMED", "编号格式不正确";
+    /// Material ends before the pass would.
+    MaterialExpires = "MATERIAL_EXPIRES_BEFORE_PASS", "材料有效期早于通行证结束日期";
+    /// Material ended already.
+    MaterialExpired = "MATERIAL_EXPIRED", "材料已过期";
+    /// A needed attachment is missing.
+    MaterialMissing = "MATERIAL_MISSING", "缺少必要材料";
+    /// The file type is not permitted.
+    FileTypeRefused = "FILE_TYPE_REFUSED", "文件类型不允许";
+    /// The content is of another type than declared.
+    FileTypeDisguised = "FILE_TYPE_DISGUISED", "文件内容与所报类型不符";
+    /// The declaration must be accepted.
+    DeclarationMissing = "DECLARATION_MISSING", "请先阅读并同意声明";
+    /// A map position outside the world.
+    PositionInvalid = "POSITION_INVALID", "位置坐标不正确";
+    /// The public key has another form.
+    PublicKeyMalformed = "PUBLIC_KEY_MALFORMED", "公钥格式不正确";
+    /// A time window is malformed.
+    TimeWindowInvalid = "TIME_WINDOW_INVALID", "时段格式不正确";
+}
+}
+
+/// One field that is wrong, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// The path in the request, with dots: `vehicle.plate_number`.
+    pub path: String,
+    /// The machine-readable reason.
+    pub flaw: Flaw,
+    /// What a person reads: the sentence of the flaw, or a more precise one.
+    pub zh: Cow<'static, str>,
+}
+
+/// Collects every fault of a request before it fails: 一次性告知 (行政许可法, art. 32).
+#[derive(Debug, Default)]
+#[must_use = "call `done` so that the faults are told"]
+pub struct Faults(Vec<Field>);
+
+impl Faults {
+    /// Nothing wrong yet.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Notes that a field is wrong.
+    pub fn add(&mut self, path: impl Into<String>, flaw: Flaw) {
+        self.0.push(Field { path: path.into(), flaw, zh: Cow::Borrowed(flaw.zh()) });
+    }
+
+    /// Notes that a field is wrong, with a sentence more precise than the catalogue's.
+    pub fn add_told(&mut self, path: impl Into<String>, flaw: Flaw, zh: impl Into<String>) {
+        self.0.push(Field { path: path.into(), flaw, zh: Cow::Owned(zh.into()) });
+    }
+
+    /// Keeps the value, or notes the flaw.
+    pub fn take<T>(&mut self, path: impl Into<String>, parsed: Result<T, Flaw>) -> Option<T> {
+        match parsed {
+            Ok(value) => Some(value),
+            Err(flaw) => {
+                self.add(path, flaw);
+                None
+            }
+        }
+    }
+
+    /// Notes the flaw when the condition does not hold.
+    pub fn check(&mut self, holds: bool, path: impl Into<String>, flaw: Flaw) {
+        if !holds {
+            self.add(path, flaw);
+        }
+    }
+
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes over what another collector found, below a path.
+    pub fn absorb(&mut self, prefix: &str, other: Self) {
+        for field in other.0 {
+            self.0.push(Field { path: format!("{prefix}.{}", field.path), ..field });
+        }
+    }
+
+    /// What was found.
+    #[must_use]
+    pub fn into_fields(self) -> Vec<Field> {
+        self.0
+    }
+
+    /// Fails when anything was found, with everything that was found.
+    pub fn done(self) -> Result<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::invalid(self.0)) }
+    }
+}
+
+/// A failure: a reason, what is known about it, and for the log its source.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    reason: Reason,
+    facts: Vec<(&'static str, String)>,
+    fields: Vec<Field>,
+    retry_after: Option<Duration>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// A failure for a reason of the catalogue.
+    #[must_use]
+    pub fn new(reason: Reason) -> Self {
+        Self(Box::new(Inner {
+            reason,
+            facts: Vec::new(),
+            fields: Vec::new(),
+            retry_after: None,
+            source: None,
+        }))
+    }
+
+    /// The request has these wrong fields.
+    #[must_use]
+    pub fn invalid(fields: Vec<Field>) -> Self {
+        let mut error = Self::new(Reason::RequestInvalid);
+        error.0.fields = fields;
+        error
+    }
+
+    /// The request has one wrong field.
+    #[must_use]
+    pub fn field(path: impl Into<String>, flaw: Flaw) -> Self {
+        Self::invalid(vec![Field { path: path.into(), flaw, zh: Cow::Borrowed(flaw.zh()) }])
+    }
+
+    /// A fault of ours, with its cause for the log.
+    #[must_use]
+    pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Reason::Internal).because(source)
+    }
+
+    /// Adds a fact that the caller may read.
+    #[must_use]
+    pub fn fact(mut self, key: &'static str, value: impl fmt::Display) -> Self {
+        self.0.facts.push((key, value.to_string()));
+        self
+    }
+
+    /// Adds wrong fields.
+    #[must_use]
+    pub fn fields_added(mut self, fields: Vec<Field>) -> Self {
+        self.0.fields.extend(fields);
+        self
+    }
+
+    /// Adds the wait after which a repetition may succeed.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
+        self
+    }
+
+    /// Adds the cause, for the log only.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// The reason.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.0.reason
+    }
+
+    /// The facts, in the order in which they were added.
+    #[must_use]
+    pub fn facts(&self) -> &[(&'static str, String)] {
+        &self.0.facts
+    }
+
+    /// The wrong fields.
+    #[must_use]
+    pub fn fields(&self) -> &[Field] {
+        &self.0.fields
+    }
+
+    /// The wait before a repetition.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.reason.wire())?;
+        for (key, value) in &self.0.facts {
+            write!(f, " {key}={value}")?;
+        }
+        for field in &self.0.fields {
+            write!(f, " {}:{}", field.path, field.flaw.wire())?;
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
+    }
+}
+
+impl From<Reason> for Error {
+    fn from(reason: Reason) -> Self {
+        Self::new(reason)
+    }
+}

@@ -1,0 +1,29 @@
+//! Jingqi (警企通): the services a city's police opens to its enterprises, truck passes first.
+//!
+//! A call passes one gate, becomes one context, is answered by one pure decision, is stored by one
+//! transaction, and fails through one catalogue. The floors, each naming only those below it:
+//!
+//! | Floor | Rooms |
+//! |---|---|
+//! | 4 | `main`, `server`, `config`, `telemetry`, `sandbox`: wiring |
+//! | 3 | `service`, `worker`: the API, and the loops beside it |
+//! | 2 | `store`, `remote`: what we keep, whom we call |
+//! | 1 | `domain`: the rules, pure |
+//! | 0 | `error`, `id`, `clock`, `actor`, `context`, `token`, `crypto` |
+
+pub mod actor;
+pub mod clock;
+pub mod config;
+pub mod context;
+pub mod crypto;
+pub mod domain;
+pub mod error;
+pub mod id;
+pub mod remote;
+pub mod sandbox;
+pub mod server;
+pub mod service;
+pub mod store;
+pub mod telemetry;
+pub mod token;
+pub mod worker;

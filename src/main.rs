@@ -1,0 +1,217 @@
+//! Jingqi (警企通): parses the command line and starts what it names; nothing else.
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::{Context as _, bail, ensure};
+use clap::{Parser, Subcommand};
+use jingqi::{
+    clock::{Clock, Ids},
+    config::{RemoteSettings, ServeSettings, StoreSettings, TelemetrySettings},
+    sandbox::{self, city, tour},
+    server::{self, Doorway, Parts},
+    store::{self, policies, signing_keys},
+    telemetry,
+    worker::Worker,
+};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Endpoint;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
+/// 警企通: the services a city's police opens to its enterprises.
+///
+/// Every option is also an environment variable; nothing is read from files.
+#[derive(Parser)]
+#[command(version)]
+struct Program {
+    #[command(subcommand)]
+    role: Role,
+}
+
+#[derive(Subcommand)]
+enum Role {
+    /// Answers calls: any number of equal servers behind a load balancer
+    Serve {
+        #[command(flatten)]
+        kept: StoreSettings,
+        #[command(flatten)]
+        called: RemoteSettings,
+        #[command(flatten)]
+        serve: ServeSettings,
+        #[command(flatten)]
+        told: TelemetrySettings,
+    },
+    /// Does what nobody asks for: deliveries, lapses, retention; several may run
+    Work {
+        #[command(flatten)]
+        kept: StoreSettings,
+        #[command(flatten)]
+        called: RemoteSettings,
+        #[command(flatten)]
+        told: TelemetrySettings,
+    },
+    /// Brings the schema up to date, and makes the first keys and the base policy
+    Migrate {
+        #[command(flatten)]
+        kept: StoreSettings,
+        #[command(flatten)]
+        called: RemoteSettings,
+    },
+    /// Stands in for WeChat and the SMS gateway
+    Sandbox {
+        /// Where it listens
+        #[arg(long, env = "JINGQI_SANDBOX_LISTEN", default_value = "127.0.0.1:50080")]
+        listen: SocketAddr,
+    },
+    /// Succeeds when a server is ready
+    Health {
+        /// The server
+        #[arg(long, default_value = "http://127.0.0.1:50051")]
+        address: String,
+        /// Seconds to wait for it
+        #[arg(long, default_value_t = 0)]
+        wait: u32,
+    },
+    /// Plays the whole story of a truck pass against a running server
+    Demo {
+        #[command(subcommand)]
+        part: Option<DemoPart>,
+        #[command(flatten)]
+        tour: tour::TourSettings,
+    },
+    /// Prints a fresh master key
+    Keygen,
+}
+
+#[derive(Subcommand)]
+enum DemoPart {
+    /// Loads the demo city into the database; its passwords are public
+    City {
+        #[command(flatten)]
+        kept: StoreSettings,
+        #[command(flatten)]
+        called: RemoteSettings,
+    },
+    /// Prints the demo city's accounts as JSON
+    Accounts,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Program::parse().role {
+        Role::Serve { kept, called, serve, told } => {
+            run_server(&kept, &called, &serve, &told).await
+        }
+        Role::Work { kept, called, told } => {
+            let _flush = telemetry::start(&told)?;
+            let parts = Parts::new(&kept, &called)?;
+            Worker::new(parts).run(stopped()?).await;
+            Ok(())
+        }
+        Role::Migrate { kept, called } => migrate(&kept, &called).await,
+        Role::Sandbox { listen } => {
+            let clock = Clock::System;
+            let stop = stopped()?;
+            let now = std::sync::Arc::new(move || clock.now());
+            Ok(sandbox::serve(listen, now, stop.cancelled_owned()).await?)
+        }
+        Role::Health { address, wait } => health(&address, wait).await,
+        Role::Demo { part: None, tour } => tour::run(tour).await,
+        Role::Demo { part: Some(DemoPart::City { kept, called }), .. } => {
+            let mut parts = Parts::new(&kept, &called)?;
+            parts.store = parts.store.before_serving();
+            let loaded = city::load(&parts).await?;
+            say(if loaded { "demo city loaded" } else { "demo city was loaded before" });
+            Ok(())
+        }
+        Role::Demo { part: Some(DemoPart::Accounts), .. } => {
+            say(&city::accounts().to_string());
+            Ok(())
+        }
+        Role::Keygen => {
+            let key: [u8; 32] = Ids::system().bytes();
+            say(&key.map(|byte| format!("{byte:02x}")).concat());
+            Ok(())
+        }
+    }
+}
+
+async fn run_server(
+    kept: &StoreSettings,
+    called: &RemoteSettings,
+    serve: &ServeSettings,
+    told: &TelemetrySettings,
+) -> anyhow::Result<()> {
+    let _flush = telemetry::start(told)?;
+    let parts = Parts::new(kept, called)?;
+    if !serve.allow_loss {
+        // I13: a server that says OK must be able to mean it. An absent database is waited for.
+        match parts.store.durable().await {
+            Ok(durable) => ensure!(
+                durable,
+                "PostgreSQL may lose commits: fsync, full_page_writes and synchronous_commit must \
+                 be on (JINGQI_ALLOW_LOSS=true serves all the same, for tests)"
+            ),
+            Err(error) => tracing::warn!(%error, "PostgreSQL is away; serving when it comes"),
+        }
+    }
+    let listener = TcpListener::bind(serve.listen)
+        .await
+        .with_context(|| format!("JINGQI_LISTEN={}", serve.listen))?;
+    tracing::info!(address = %listener.local_addr()?, "serving");
+    let doorway = Doorway {
+        connections_per_address_max: serve.connections_per_address_max,
+        ..Doorway::default()
+    };
+    server::run(parts, listener, doorway, serve.reflection, stopped()?).await
+}
+
+async fn migrate(kept: &StoreSettings, called: &RemoteSettings) -> anyhow::Result<()> {
+    store::migrate(kept.database_url.reveal()).await?;
+    let parts = Parts::new(kept, called)?;
+    let now = parts.clock.now();
+    signing_keys::ensure(&parts.store, now, &parts.ids).await?;
+    policies::ensure_base(&parts.store, now, &parts.ids).await?;
+    Ok(())
+}
+
+/// Cancelled by SIGTERM or SIGINT.
+fn stopped() -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let cancelled = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        cancelled.cancel();
+    });
+    Ok(stop)
+}
+
+async fn health(address: &str, wait: u32) -> anyhow::Result<()> {
+    let endpoint = Endpoint::from_shared(address.to_owned())?;
+    for attempt in 0..=wait.saturating_mul(10) {
+        if attempt > 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let mut client = HealthClient::new(endpoint.connect_lazy());
+        let asked = client.check(HealthCheckRequest::default()).await;
+        if asked.is_ok_and(|reply| reply.into_inner().status() == ServingStatus::Serving) {
+            return Ok(());
+        }
+    }
+    bail!("{address} does not serve")
+}
+
+#[expect(clippy::print_stdout, reason = "a command answers on its standard output")]
+fn say(line: &str) {
+    println!("{line}");
+}

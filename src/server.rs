@@ -1,0 +1,207 @@
+//! Assembles the server: gate, services, health, reflection, limits, graceful stop. No service's
+//! own work.
+
+mod doorway;
+
+use std::{sync::Arc, time::Duration};
+
+use object_store::local::LocalFileSystem;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tonic_health::ServingStatus;
+
+use crate::{
+    clock::{Clock, Ids},
+    config::{RemoteSettings, StoreSettings},
+    remote::{self, sms::Sms, wechat::Wechat},
+    service::{
+        self,
+        gate::Gate,
+        pb::{
+            self, enterprise_service_server::EnterpriseServiceServer,
+            identity_service_server::IdentityServiceServer,
+            organisation_service_server::OrganisationServiceServer,
+            pass_application_service_server::PassApplicationServiceServer,
+            pass_check_service_server::PassCheckServiceServer,
+            truck_pass_service_server::TruckPassServiceServer,
+        },
+    },
+    store::{self, Cache, Store, Vault, World},
+};
+
+pub use doorway::Doorway;
+
+/// The largest message that is read: what a stranger can make us hold.
+const REQUEST_BYTES_MAX: usize = 64 * 1024;
+/// The largest message that is sent.
+const REPLY_BYTES_MAX: usize = 1024 * 1024;
+/// How often readiness is looked at.
+const READINESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What a server is made of; the tests make it with a clock that is moved by hand.
+#[derive(Clone)]
+pub struct Parts {
+    /// What is kept.
+    pub store: Store,
+    /// Keys, zones and policies.
+    pub world: World,
+    /// The time.
+    pub clock: Clock,
+    /// Ids and secrets.
+    pub ids: Ids,
+    /// WeChat.
+    pub wechat: Arc<Wechat>,
+    /// The SMS gateway, where one is named.
+    pub sms: Option<Arc<Sms>>,
+    /// The folder of attachments.
+    pub files: Arc<LocalFileSystem>,
+}
+
+impl Parts {
+    /// Makes the parts from the configuration.
+    pub fn new(kept: &StoreSettings, called: &RemoteSettings) -> anyhow::Result<Self> {
+        let vault = Vault::new(&kept.master_key()?)?;
+        let cache = match kept.redis() {
+            Some(url) => Cache::connect(url, &kept.redis_prefix)?,
+            None => Cache::Absent,
+        };
+        let pool = store::pool(kept.database_url.reveal(), kept.connections_max)?;
+        std::fs::create_dir_all(&kept.attachment_dir)?;
+        let sms = (!called.sms_url.is_empty())
+            .then(|| {
+                let key = remote::Secret::new(called.sms_key.reveal());
+                Sms::new(&called.sms_url, key, &called.sms_template, remote::Limits::default())
+            })
+            .transpose()?;
+        let wechat = Wechat::new(
+            &called.wechat_base_url,
+            &called.wechat_appid,
+            remote::Secret::new(called.wechat_secret.reveal()),
+            remote::Limits::default(),
+        )?;
+        Ok(Self {
+            store: Store::new(pool, cache, vault),
+            world: World::default(),
+            clock: Clock::System,
+            ids: Ids::system(),
+            wechat: Arc::new(wechat),
+            sms: sms.map(Arc::new),
+            files: Arc::new(LocalFileSystem::new_with_prefix(&kept.attachment_dir)?),
+        })
+    }
+}
+
+/// Serves until it is told to stop; calls under way are answered first.
+pub async fn run(
+    parts: Parts,
+    listener: TcpListener,
+    doorway: Doorway,
+    reflection: bool,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    // Connects now, so that the first call does not wait for it; away is an answer too.
+    parts.store.cache().answers().await;
+    let lease = parts.world.clone().keep(parts.store.clone(), stop.clone());
+    let lease = tokio::spawn(lease);
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_service_status("", ServingStatus::NotServing).await;
+    let readiness = tokio::spawn(watch_readiness(parts.store.clone(), health, stop.clone()));
+    let connections = doorway.open(listener, stop.clone());
+
+    let reflected = reflection.then(|| {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    });
+    let reflected_v1 = reflected.map(tonic_reflection::server::Builder::build_v1).transpose()?;
+    let router = limits(Server::builder())
+        .layer(Gate::new(
+            parts.store.clone(),
+            parts.world.clone(),
+            parts.clock.clone(),
+            parts.ids.clone(),
+        ))
+        .add_service(health_service)
+        .add_optional_service(reflected_v1);
+    let router = add_services(router, &parts);
+    let answered = router
+        .serve_with_incoming_shutdown(
+            ReceiverStream::new(connections),
+            stop.clone().cancelled_owned(),
+        )
+        .await;
+    stop.cancel();
+    lease.await?;
+    readiness.await?;
+    Ok(answered?)
+}
+
+/// invariants.md, 4.5: stock settings fall to one connection.
+fn limits(server: Server) -> Server {
+    server
+        .max_concurrent_streams(128)
+        .concurrency_limit_per_connection(64)
+        .http2_keepalive_interval(Some(Duration::from_secs(20)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .http2_max_header_list_size(8 * 1024)
+        .http2_max_pending_accept_reset_streams(Some(32))
+        .max_connection_age(Duration::from_mins(10))
+        .max_connection_age_grace(Duration::from_secs(30))
+        .initial_stream_window_size(256 * 1024)
+        .initial_connection_window_size(1024 * 1024)
+        .tcp_nodelay(true)
+}
+
+fn add_services<L: Clone>(
+    router: tonic::transport::server::Router<L>,
+    parts: &Parts,
+) -> tonic::transport::server::Router<L> {
+    macro_rules! limited {
+        ($server:ident, $room:expr) => {
+            $server::new($room)
+                .max_decoding_message_size(REQUEST_BYTES_MAX)
+                .max_encoding_message_size(REPLY_BYTES_MAX)
+        };
+    }
+    router
+        .add_service(limited!(IdentityServiceServer, service::identity::Identity::new(parts)))
+        .add_service(limited!(
+            OrganisationServiceServer,
+            service::organisation::Organisation::new(parts)
+        ))
+        .add_service(limited!(
+            EnterpriseServiceServer,
+            service::enterprises::Enterprises::new(parts)
+        ))
+        .add_service(limited!(
+            PassApplicationServiceServer,
+            service::applications::Applications::new(parts)
+        ))
+        .add_service(limited!(TruckPassServiceServer, service::passes::Passes::new(parts)))
+        .add_service(limited!(PassCheckServiceServer, service::checks::Checks::new(parts)))
+}
+
+/// Ready while PostgreSQL answers: Redis may be away, the product then runs slower.
+async fn watch_readiness(
+    store: Store,
+    health: tonic_health::server::HealthReporter,
+    stop: CancellationToken,
+) {
+    let mut ready = false;
+    loop {
+        let answers = store.ping().await.is_ok();
+        if answers != ready {
+            let status = if answers { ServingStatus::Serving } else { ServingStatus::NotServing };
+            health.set_service_status("", status).await;
+            tracing::info!(ready = answers, "readiness changed");
+            ready = answers;
+        }
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep(READINESS_INTERVAL) => {}
+        }
+    }
+    health.set_service_status("", ServingStatus::NotServing).await;
+}

@@ -1,0 +1,48 @@
+//! The generated services, implemented: parse, begin, load, decide, save, commit, reply. No SQL,
+//! and no rule of the domain.
+
+pub mod applications;
+pub mod checks;
+pub mod enterprises;
+pub mod gate;
+pub mod identity;
+pub mod organisation;
+pub mod passes;
+pub mod policy;
+pub mod status;
+pub mod wire;
+
+/// The messages and services generated from `proto/`.
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::pedantic,
+    clippy::disallowed_methods,
+    clippy::allow_attributes_without_reason,
+    reason = "generated"
+)]
+pub mod pb {
+    tonic::include_proto!("jingqi.v1");
+
+    /// The descriptor set of all services: reflection and the policy test read it.
+    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/jingqi.bin"));
+}
+
+/// Writes the trait methods that only open the request and wrap the answer.
+macro_rules! rpc {
+    ($service:path, $room:ty { $($method:ident($request:ty) -> $reply:ty;)+ }) => {
+        #[tonic::async_trait]
+        impl $service for $room {
+            $(
+                async fn $method(
+                    &self,
+                    request: tonic::Request<$request>,
+                ) -> Result<tonic::Response<$reply>, tonic::Status> {
+                    let (cx, request) = $crate::service::wire::open(request)?;
+                    $crate::service::wire::close(<$room>::$method(self, &cx, request).await)
+                }
+            )+
+        }
+    };
+}
+pub(crate) use rpc;

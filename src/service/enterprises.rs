@@ -1,0 +1,350 @@
+//! Enterprises: registered by a person, verified by the desk, classed by documents. Members stand
+//! in `members`, the garage in `vehicles`, drivers in `drivers`.
+
+mod drivers;
+mod members;
+mod vehicles;
+
+use super::{
+    pb::{self, enterprise_service_server::EnterpriseService},
+    rpc,
+    wire::{self, Page, Write},
+};
+use crate::{
+    context::Cx,
+    domain::{
+        codes::{DivisionCode, ResidentId, Uscc, mask},
+        enterprise::{Enterprise, EnterpriseAction, EnterpriseState, Held},
+        month,
+        policy::EnterpriseClass,
+    },
+    error::{Error, Faults, Flaw, Reason, Result},
+    id::{Id, kind},
+    server::Parts,
+    store::{
+        self, Store,
+        enterprises::{self, Grant},
+        members::NewMember,
+    },
+};
+
+/// The item kind that a handler needs in the authorisation.
+const ITEM: &str = "PASS";
+
+/// The service.
+pub struct Enterprises {
+    store: Store,
+}
+
+rpc! { EnterpriseService, Enterprises {
+    create_enterprise(pb::CreateEnterpriseRequest) -> pb::Enterprise;
+    get_enterprise(pb::GetEnterpriseRequest) -> pb::Enterprise;
+    list_enterprises(pb::ListEnterprisesRequest) -> pb::ListEnterprisesResponse;
+    verify_enterprise(pb::VerifyEnterpriseRequest) -> pb::Enterprise;
+    suspend_enterprise(pb::SuspendEnterpriseRequest) -> pb::Enterprise;
+    resume_enterprise(pb::ResumeEnterpriseRequest) -> pb::Enterprise;
+    grant_enterprise_class(pb::GrantEnterpriseClassRequest) -> pb::EnterpriseClassGrant;
+    end_enterprise_class_grant(pb::EndEnterpriseClassGrantRequest) -> pb::EnterpriseClassGrant;
+    invite_member(pb::InviteMemberRequest) -> pb::Invitation;
+    accept_invitation(pb::AcceptInvitationRequest) -> pb::Member;
+    list_members(pb::ListMembersRequest) -> pb::ListMembersResponse;
+    remove_member(pb::RemoveMemberRequest) -> pb::Member;
+    create_vehicle(pb::CreateVehicleRequest) -> pb::Vehicle;
+    get_vehicle(pb::GetVehicleRequest) -> pb::Vehicle;
+    list_vehicles(pb::ListVehiclesRequest) -> pb::ListVehiclesResponse;
+    update_vehicle(pb::UpdateVehicleRequest) -> pb::Vehicle;
+    retire_vehicle(pb::RetireVehicleRequest) -> pb::Vehicle;
+    set_vehicle_states(pb::SetVehicleStatesRequest) -> pb::Vehicle;
+    add_driver(pb::AddDriverRequest) -> pb::Driver;
+    claim_vehicle(pb::ClaimVehicleRequest) -> pb::Driver;
+    list_drivers(pb::ListDriversRequest) -> pb::ListDriversResponse;
+    remove_driver(pb::RemoveDriverRequest) -> pb::Driver;
+} }
+
+impl Enterprises {
+    /// The service of these parts.
+    #[must_use]
+    pub fn new(parts: &Parts) -> Self {
+        Self { store: parts.store.clone() }
+    }
+
+    async fn create_enterprise(
+        &self,
+        cx: &Cx,
+        request: pb::CreateEnterpriseRequest,
+    ) -> Result<pb::Enterprise> {
+        let applicant = cx.actor.person()?;
+        let form = request.enterprise.clone().unwrap_or_default();
+        let today = month::local_date(cx.now);
+        let mut faults = Faults::new();
+        let uscc = faults.take("enterprise.uscc", Uscc::parse(&form.uscc));
+        let name = faults.take("enterprise.display_name", wire::text(&form.display_name, 100));
+        let division =
+            faults.take("enterprise.division_code", DivisionCode::parse(&form.division_code));
+        let person = wire::text(&request.legal_representative_name, 50);
+        let person = faults.take("legal_representative_name", person);
+        let resident_id = ResidentId::parse(&request.legal_representative_id, today);
+        let resident_id = faults.take("legal_representative_id", resident_id);
+        faults.done()?;
+        let (Some(uscc), Some(name), Some(division), Some(person), Some(resident_id)) =
+            (uscc, name, division, person, resident_id)
+        else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let unit = enterprises::serving_unit(tx.conn(), division.as_str()).await?;
+        let (unit, unit_path) =
+            unit.ok_or_else(|| Error::field("enterprise.division_code", Flaw::UnknownValue))?;
+        let enterprise = Enterprise {
+            id: cx.id(),
+            uscc: uscc.as_str().to_owned(),
+            display_name: name,
+            division_code: division.as_str().to_owned(),
+            unit,
+            unit_path,
+            legal_representative: person,
+            applicant,
+            create_time: cx.now,
+            version: 1,
+            held: Held::row(EnterpriseState::Pending),
+        };
+        let registered = enterprise.register(cx);
+        let enterprise = enterprises::insert(&mut tx, registered, resident_id.as_str()).await?;
+        wire::finish(tx, reply(&enterprise, &[])).await
+    }
+
+    async fn get_enterprise(
+        &self,
+        cx: &Cx,
+        request: pb::GetEnterpriseRequest,
+    ) -> Result<pb::Enterprise> {
+        let id = named(&request.name)?;
+        let mut connection = self.store.read().await?;
+        let vault = self.store.vault();
+        let enterprise = enterprises::get(&mut connection, vault, id, &cx.scope()).await?;
+        let grants = enterprises::grants_at(&mut connection, id, cx.now).await?;
+        Ok(reply(&enterprise, &grants))
+    }
+
+    async fn list_enterprises(
+        &self,
+        cx: &Cx,
+        request: pb::ListEnterprisesRequest,
+    ) -> Result<pb::ListEnterprisesResponse> {
+        let uscc = if request.uscc.is_empty() {
+            None
+        } else {
+            Some(Uscc::parse(&request.uscc).map_err(|flaw| Error::field("uscc", flaw))?)
+        };
+        let key = self.store.vault().key("page-token");
+        let arguments = [cx.method, &request.uscc];
+        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let mut connection = self.store.read().await?;
+        let mut found = enterprises::list(
+            &mut connection,
+            self.store.vault(),
+            uscc.as_ref().map(Uscc::as_str),
+            &cx.scope(),
+            page.after,
+            page.rows(),
+        )
+        .await?;
+        let next_page_token = page.cut(&key, &mut found, |enterprise| enterprise.id.uuid());
+        let mut listed = Vec::with_capacity(found.len());
+        for enterprise in found {
+            let grants = enterprises::grants_at(&mut connection, enterprise.id, cx.now).await?;
+            listed.push(reply(&enterprise, &grants));
+        }
+        Ok(pb::ListEnterprisesResponse { enterprises: listed, next_page_token })
+    }
+
+    async fn verify_enterprise(
+        &self,
+        cx: &Cx,
+        request: pb::VerifyEnterpriseRequest,
+    ) -> Result<pb::Enterprise> {
+        let step = Step::parse(&request.name, &request.note, "note", &request.etag)?;
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let enterprise = step.take(&mut tx, cx, EnterpriseAction::Verify).await?;
+        let member = NewMember {
+            enterprise: enterprise.id,
+            person: enterprise.applicant,
+            full_name: &enterprise.legal_representative,
+            role: "LEGAL_REPRESENTATIVE",
+            scope: &[],
+            valid_until: None,
+        };
+        store::members::insert(&mut tx, member).await?;
+        wire::finish(tx, reply(&enterprise, &[])).await
+    }
+
+    async fn suspend_enterprise(
+        &self,
+        cx: &Cx,
+        request: pb::SuspendEnterpriseRequest,
+    ) -> Result<pb::Enterprise> {
+        let step = Step::parse(&request.name, &request.reason, "reason", &request.etag)?;
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let enterprise = step.take(&mut tx, cx, EnterpriseAction::Suspend).await?;
+        let grants = enterprises::grants_at(tx.conn(), enterprise.id, cx.now).await?;
+        wire::finish(tx, reply(&enterprise, &grants)).await
+    }
+
+    async fn resume_enterprise(
+        &self,
+        cx: &Cx,
+        request: pb::ResumeEnterpriseRequest,
+    ) -> Result<pb::Enterprise> {
+        let step = Step::parse(&request.name, &request.reason, "reason", &request.etag)?;
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let enterprise = step.take(&mut tx, cx, EnterpriseAction::Resume).await?;
+        let grants = enterprises::grants_at(tx.conn(), enterprise.id, cx.now).await?;
+        wire::finish(tx, reply(&enterprise, &grants)).await
+    }
+
+    async fn grant_enterprise_class(
+        &self,
+        cx: &Cx,
+        request: pb::GrantEnterpriseClassRequest,
+    ) -> Result<pb::EnterpriseClassGrant> {
+        let sworn = cx.actor.sworn()?;
+        let form = request.class_grant.clone().unwrap_or_default();
+        let mut faults = Faults::new();
+        let enterprise =
+            faults.take("enterprise", Id::<kind::Enterprise>::parse(&request.enterprise));
+        let class = EnterpriseClass::from_wire(form.class().as_str_name());
+        faults.check(class.is_some(), "class_grant.class", Flaw::Required);
+        let source = wire::text(&form.source_document, 200);
+        let source = faults.take("class_grant.source_document", source);
+        let from = faults.take("class_grant.valid_from", wire::instant(form.valid_from));
+        let until = faults.take("class_grant.valid_until", wire::instant(form.valid_until));
+        if let (Some(from), Some(until)) = (from, until) {
+            faults.check(from < until, "class_grant.valid_until", Flaw::EndBeforeStart);
+        }
+        faults.done()?;
+        let (Some(enterprise), Some(class), Some(source_document), Some(from), Some(until)) =
+            (enterprise, class, source, from, until)
+        else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let enterprise = enterprises::lock(&mut tx, enterprise, &cx.scope()).await?;
+        let grant = Grant {
+            id: cx.id(),
+            enterprise: enterprise.id,
+            class,
+            source_document,
+            valid_from: from,
+            valid_until: until,
+            unit: sworn.unit,
+        };
+        enterprises::insert_grant(&mut tx, &grant, sworn.officer).await?;
+        wire::finish(tx, grant_reply(&grant)).await
+    }
+
+    async fn end_enterprise_class_grant(
+        &self,
+        cx: &Cx,
+        request: pb::EndEnterpriseClassGrantRequest,
+    ) -> Result<pb::EnterpriseClassGrant> {
+        cx.actor.sworn()?;
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        faults.take("reason", wire::text(&request.reason, 500));
+        faults.done()?;
+        let Some(id) = id else { return Err(Error::new(Reason::RequestInvalid)) };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let grant = enterprises::end_grant(&mut tx, id, &cx.scope()).await?;
+        wire::finish(tx, grant_reply(&grant)).await
+    }
+}
+
+/// What every step of an enterprise asks for.
+struct Step {
+    id: Id<kind::Enterprise>,
+    note: String,
+    version: Option<i64>,
+}
+
+impl Step {
+    fn parse(name: &str, note: &str, path: &str, etag: &str) -> Result<Self> {
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(name));
+        let note = faults.take(path, wire::text(note, 500));
+        faults.check(!etag.is_empty(), "etag", Flaw::Required);
+        let version = faults.take("etag", wire::version(etag)).flatten();
+        faults.done()?;
+        match (id, note) {
+            (Some(id), Some(note)) => Ok(Self { id, note, version }),
+            _ => Err(Error::new(Reason::RequestInvalid)),
+        }
+    }
+
+    async fn take(
+        self,
+        tx: &mut store::Tx,
+        cx: &Cx,
+        action: EnterpriseAction,
+    ) -> Result<Enterprise> {
+        let enterprise = enterprises::lock(tx, self.id, &cx.scope()).await?;
+        wire::fresh(self.version, enterprise.version)?;
+        let moved = enterprise.act(action, self.note, cx)?;
+        enterprises::save(tx, moved).await
+    }
+}
+
+fn named<K: crate::id::Collection>(name: &str) -> Result<Id<K>> {
+    Id::parse(name).map_err(|flaw| Error::field("name", flaw))
+}
+
+fn warning(flaw: Flaw) -> pb::CodedReason {
+    pb::CodedReason { code: flaw.wire().to_owned(), text: flaw.zh().to_owned() }
+}
+
+fn reply(enterprise: &Enterprise, grants: &[Grant]) -> pb::Enterprise {
+    let state = pb::enterprise::State::from_str_name(enterprise.state().wire());
+    let uscc = Uscc::parse(&enterprise.uscc).ok();
+    pb::Enterprise {
+        name: enterprise.id.to_string(),
+        // Public for organisations, personal for individuals (facts.md, 6.6).
+        uscc: uscc.as_ref().map(|uscc| uscc.shown().to_string()).unwrap_or_default(),
+        display_name: enterprise.display_name.clone(),
+        division_code: enterprise.division_code.clone(),
+        state: state.unwrap_or_default().into(),
+        legal_representative: mask::name(&enterprise.legal_representative),
+        class_grants: grants.iter().map(grant_reply).collect(),
+        create_time: Some(wire::time(enterprise.create_time)),
+        warnings: uscc.and_then(|uscc| uscc.warning()).map(warning).into_iter().collect(),
+        etag: wire::etag(enterprise.version),
+    }
+}
+
+fn grant_reply(grant: &Grant) -> pb::EnterpriseClassGrant {
+    let class = pb::EnterpriseClass::from_str_name(grant.class.wire());
+    pb::EnterpriseClassGrant {
+        name: grant.id.to_string(),
+        class: class.unwrap_or_default().into(),
+        source_document: grant.source_document.clone(),
+        valid_from: Some(wire::time(grant.valid_from)),
+        valid_until: Some(wire::time(grant.valid_until)),
+        granted_by: grant.unit.to_string(),
+    }
+}

@@ -1,0 +1,112 @@
+//! Drivers: named by the enterprise, claimed by the person whose phone it is.
+
+use super::{Enterprises, named, vehicles::own};
+use crate::{
+    context::Cx,
+    domain::codes::{Phone, Plate, PlateType, mask},
+    error::{Error, Faults, Flaw, Reason, Result},
+    id::Id,
+    service::{
+        pb,
+        wire::{self, Write},
+    },
+    store::{
+        drivers::{self, Driver},
+        vehicles,
+    },
+};
+
+impl Enterprises {
+    pub(super) async fn add_driver(
+        &self,
+        cx: &Cx,
+        request: pb::AddDriverRequest,
+    ) -> Result<pb::Driver> {
+        let mut faults = Faults::new();
+        let vehicle = faults.take("vehicle", Id::parse(&request.vehicle));
+        let full_name = faults.take("full_name", wire::text(&request.full_name, 50));
+        let phone = Phone::parse(&request.phone);
+        let phone =
+            phone.and_then(|it| if it.is_mobile() { Ok(it) } else { Err(Flaw::PhoneMalformed) });
+        let phone = faults.take("phone", phone);
+        faults.done()?;
+        let (Some(vehicle), Some(full_name), Some(phone)) = (vehicle, full_name, phone) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        own(&mut tx, cx, vehicle).await?;
+        let driver = Driver {
+            id: cx.id(),
+            vehicle,
+            full_name,
+            phone: phone.as_str().to_owned(),
+            claim_time: None,
+            end_time: None,
+        };
+        drivers::insert(&mut tx, &driver).await?;
+        wire::finish(tx, reply(&driver)).await
+    }
+
+    pub(super) async fn claim_vehicle(
+        &self,
+        cx: &Cx,
+        request: pb::ClaimVehicleRequest,
+    ) -> Result<pb::Driver> {
+        let person = cx.actor.person()?;
+        let mut faults = Faults::new();
+        let plate = faults.take("plate_number", Plate::parse(&request.plate_number));
+        let plate_type = faults.take("plate_type", PlateType::parse(&request.plate_type));
+        faults.done()?;
+        let (Some(plate), Some(plate_type)) = (plate, plate_type) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let driver = drivers::claim(&mut tx, person, plate.as_str(), plate_type.code()).await?;
+        wire::finish(tx, reply(&driver)).await
+    }
+
+    pub(super) async fn list_drivers(
+        &self,
+        cx: &Cx,
+        request: pb::ListDriversRequest,
+    ) -> Result<pb::ListDriversResponse> {
+        let id = Id::parse(&request.vehicle).map_err(|flaw| Error::field("vehicle", flaw))?;
+        let mut connection = self.store.read().await?;
+        let vehicle = vehicles::get(&mut connection, id, &cx.scope(), cx.now).await?;
+        let found = drivers::list(&mut connection, self.store.vault(), vehicle.id).await?;
+        Ok(pb::ListDriversResponse { drivers: found.iter().map(reply).collect() })
+    }
+
+    pub(super) async fn remove_driver(
+        &self,
+        cx: &Cx,
+        request: pb::RemoveDriverRequest,
+    ) -> Result<pb::Driver> {
+        let id = named(&request.name)?;
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let driver = drivers::end(&mut tx, id, &cx.scope()).await?;
+        let vehicle = vehicles::get(tx.conn(), driver.vehicle, &cx.scope(), cx.now).await?;
+        super::vehicles::may_change(cx, vehicle.enterprise)?;
+        wire::finish(tx, reply(&driver)).await
+    }
+}
+
+fn reply(driver: &Driver) -> pb::Driver {
+    pb::Driver {
+        name: driver.id.to_string(),
+        vehicle: driver.vehicle.to_string(),
+        display_name: mask::name(&driver.full_name),
+        phone: mask::phone(&driver.phone),
+        claim_time: wire::time_of(driver.claim_time),
+        end_time: wire::time_of(driver.end_time),
+    }
+}

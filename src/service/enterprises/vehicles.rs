@@ -1,0 +1,276 @@
+//! The garage: vehicles come in, change, and leave with their passes.
+
+use super::{Enterprises, ITEM, named, warning};
+use crate::{
+    actor::Role,
+    context::Cx,
+    domain::{
+        codes::{Plate, VehicleStates},
+        enterprise::EnterpriseState,
+        vehicle::{Licence, Vehicle, VehicleForm},
+    },
+    error::{Error, Faults, Flaw, Reason, Result},
+    id::{Id, kind},
+    service::{
+        pb,
+        wire::{self, Page, Write},
+    },
+    store::{Tx, drivers, enterprises, passes, vehicles},
+};
+
+impl Enterprises {
+    pub(super) async fn create_vehicle(
+        &self,
+        cx: &Cx,
+        request: pb::CreateVehicleRequest,
+    ) -> Result<pb::Vehicle> {
+        let form = request.vehicle.clone().unwrap_or_default();
+        let mut faults = Faults::new();
+        let enterprise =
+            faults.take("vehicle.enterprise", Id::<kind::Enterprise>::parse(&form.enterprise));
+        let licence = licence(&form, &mut faults);
+        faults.done()?;
+        let (Some(enterprise), Some(licence)) = (enterprise, licence) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        may_change(cx, enterprise)?;
+        let known = enterprises::lock(&mut tx, enterprise, &cx.scope()).await?;
+        match known.state() {
+            EnterpriseState::Verified => {}
+            EnterpriseState::Pending => return Err(Error::new(Reason::EnterpriseNotVerified)),
+            EnterpriseState::Suspended => return Err(Error::new(Reason::EnterpriseSuspended)),
+        }
+        let id: Id<kind::Vehicle> = cx.id();
+        let states = VehicleStates::parse("A").map_err(|flaw| Error::internal(flaw.wire()))?;
+        let vehicle = Vehicle {
+            id,
+            enterprise,
+            licence,
+            states,
+            blacklisted: false,
+            retire_time: None,
+            version: 1,
+        };
+        vehicles::insert(&mut tx, &vehicle).await?;
+        let stored = vehicles::get(tx.conn(), id, &cx.scope(), cx.now).await?;
+        wire::finish(tx, reply(&stored, true)).await
+    }
+
+    pub(super) async fn get_vehicle(
+        &self,
+        cx: &Cx,
+        request: pb::GetVehicleRequest,
+    ) -> Result<pb::Vehicle> {
+        let id = named(&request.name)?;
+        let mut connection = self.store.read().await?;
+        let vehicle = vehicles::get(&mut connection, id, &cx.scope(), cx.now).await?;
+        Ok(reply(&vehicle, true))
+    }
+
+    pub(super) async fn list_vehicles(
+        &self,
+        cx: &Cx,
+        request: pb::ListVehiclesRequest,
+    ) -> Result<pb::ListVehiclesResponse> {
+        let mut faults = Faults::new();
+        let enterprise = if request.enterprise.is_empty() {
+            None
+        } else {
+            let id = Id::<kind::Enterprise>::parse(&request.enterprise).map(Id::uuid);
+            faults.take("enterprise", id)
+        };
+        let plate_number = if request.plate_number.is_empty() {
+            None
+        } else {
+            let plate = faults.take("plate_number", Plate::parse(&request.plate_number));
+            plate.map(|plate| plate.as_str().to_owned())
+        };
+        faults.done()?;
+        let key = self.store.vault().key("page-token");
+        let arguments = [cx.method, &request.enterprise, &request.plate_number];
+        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let filter = vehicles::Filter { enterprise, plate_number };
+        let mut connection = self.store.read().await?;
+        let mut found =
+            vehicles::list(&mut connection, &filter, &cx.scope(), cx.now, page.after, page.rows())
+                .await?;
+        let next_page_token = page.cut(&key, &mut found, |vehicle| vehicle.id.uuid());
+        let listed = found.iter().map(|vehicle| reply(vehicle, false)).collect();
+        Ok(pb::ListVehiclesResponse { vehicles: listed, next_page_token })
+    }
+
+    pub(super) async fn update_vehicle(
+        &self,
+        cx: &Cx,
+        request: pb::UpdateVehicleRequest,
+    ) -> Result<pb::Vehicle> {
+        let form = request.vehicle.clone().unwrap_or_default();
+        let mut faults = Faults::new();
+        let id = faults.take("vehicle.name", Id::parse(&form.name));
+        faults.check(!form.etag.is_empty(), "vehicle.etag", Flaw::Required);
+        let version = faults.take("vehicle.etag", wire::version(&form.etag)).flatten();
+        let licence = licence(&form, &mut faults);
+        faults.done()?;
+        let (Some(id), Some(licence)) = (id, licence) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let mut vehicle = vehicles::lock(&mut tx, id, &cx.scope()).await?;
+        may_change(cx, vehicle.enterprise)?;
+        wire::fresh(version, vehicle.version)?;
+        // Another plate is another vehicle: its passes would speak of the wrong truck.
+        let mut faults = Faults::new();
+        let same = licence.plate == vehicle.licence.plate;
+        faults.check(same, "vehicle.plate_number", Flaw::NotAllowed);
+        let same = licence.plate_type == vehicle.licence.plate_type;
+        faults.check(same, "vehicle.plate_type", Flaw::NotAllowed);
+        faults.done()?;
+        vehicle.licence = licence;
+        let vehicle = vehicles::save(&mut tx, vehicle).await?;
+        wire::finish(tx, reply(&vehicle, true)).await
+    }
+
+    pub(super) async fn retire_vehicle(
+        &self,
+        cx: &Cx,
+        request: pb::RetireVehicleRequest,
+    ) -> Result<pb::Vehicle> {
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        let reason = faults.take("reason", wire::text(&request.reason, 500));
+        faults.done()?;
+        let (Some(id), Some(reason)) = (id, reason) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let mut vehicle = vehicles::lock(&mut tx, id, &cx.scope()).await?;
+        may_change(cx, vehicle.enterprise)?;
+        vehicle.retire_time = Some(cx.now);
+        let vehicle = vehicles::save(&mut tx, vehicle).await?;
+        passes::cancel_of_vehicle(&mut tx, id, &reason).await?;
+        drivers::end_of_vehicle(&mut tx, id).await?;
+        wire::finish(tx, reply(&vehicle, true)).await
+    }
+
+    pub(super) async fn set_vehicle_states(
+        &self,
+        cx: &Cx,
+        request: pb::SetVehicleStatesRequest,
+    ) -> Result<pb::Vehicle> {
+        let sworn = cx.actor.sworn()?;
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        let states = faults.take("vehicle_states", VehicleStates::parse(&request.vehicle_states));
+        let source = faults.take("source", wire::text(&request.source, 200));
+        faults.done()?;
+        let (Some(id), Some(states), Some(source)) = (id, states, source) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let vehicle = vehicles::lock(&mut tx, id, &cx.scope()).await?;
+        let vehicle = vehicles::save(&mut tx, Vehicle { states, ..vehicle }).await?;
+        tracing::info!(vehicle = %id, officer = %sworn.officer, source, "vehicle states were set");
+        wire::finish(tx, reply(&vehicle, true)).await
+    }
+}
+
+/// The enterprise's own people, or a clerk who files for them.
+pub(super) fn may_change(cx: &Cx, enterprise: Id<kind::Enterprise>) -> Result<()> {
+    if cx.actor.acts_for(enterprise, ITEM) || cx.actor.roles().has(Role::WindowClerk) {
+        Ok(())
+    } else {
+        Err(cx.scope().missing(enterprise.subject()))
+    }
+}
+
+/// The vehicle, where the caller acts for its enterprise.
+pub(super) async fn own(tx: &mut Tx, cx: &Cx, id: Id<kind::Vehicle>) -> Result<Vehicle> {
+    let vehicle = vehicles::lock(tx, id, &cx.scope()).await?;
+    may_change(cx, vehicle.enterprise)?;
+    Ok(vehicle)
+}
+
+fn licence(form: &pb::Vehicle, faults: &mut Faults) -> Option<Licence> {
+    let inspection =
+        faults.take("vehicle.inspection_valid_until", wire::day(&form.inspection_valid_until));
+    let insurance =
+        faults.take("vehicle.insurance_valid_until", wire::day(&form.insurance_valid_until));
+    let mut maybe = |field: &str, text: &str| {
+        faults.take(format!("vehicle.{field}"), wire::day_maybe(text)).flatten()
+    };
+    let scrapping = maybe("scrapping_date", &form.scrapping_date);
+    let contract = maybe("contract_valid_until", &form.contract_valid_until);
+    let permit = maybe("transport_permit_valid_until", &form.transport_permit_valid_until);
+    let brand = faults.take("vehicle.brand_model", wire::text_maybe(&form.brand_model, 60));
+    let form = VehicleForm {
+        plate_number: form.plate_number.clone(),
+        plate_type: form.plate_type.clone(),
+        vehicle_type: form.vehicle_type.clone(),
+        use_nature: form.use_nature.clone(),
+        energy_type: form.energy_type.clone(),
+        vin: form.vin.clone(),
+        body_colour: form.body_colour.clone(),
+        brand_model: brand.unwrap_or_default(),
+        masses_kg: [form.gross_mass_kg, form.kerb_mass_kg, form.rated_load_kg],
+        outer_mm: [form.outer_length_mm, form.outer_width_mm, form.outer_height_mm],
+        emission_stage: form.emission_stage,
+        relation: form.relation().as_str_name(),
+        inspection_valid_until: inspection,
+        insurance_valid_until: insurance,
+        scrapping_date: scrapping,
+        contract_valid_until: contract,
+        transport_permit_valid_until: permit,
+    };
+    Licence::parse(form, faults)
+}
+
+/// A vehicle as its reader may see it; the VIN whole only where one vehicle is asked for.
+fn reply(vehicle: &Vehicle, whole: bool) -> pb::Vehicle {
+    let licence = &vehicle.licence;
+    let ([gross, kerb, load], [length, width, height]) = (licence.masses_kg, licence.outer_mm);
+    let relation = pb::vehicle::Relation::from_str_name(licence.relation.wire());
+    let day = |date: Option<jiff::civil::Date>| date.map(|day| day.to_string()).unwrap_or_default();
+    pb::Vehicle {
+        name: vehicle.id.to_string(),
+        enterprise: vehicle.enterprise.to_string(),
+        plate_number: licence.plate.as_str().to_owned(),
+        plate_type: licence.plate_type.code().to_owned(),
+        vehicle_type: licence.vehicle_type.as_str().to_owned(),
+        use_nature: licence.use_nature.code().to_owned(),
+        energy_type: licence.energy.code().to_owned(),
+        vin: if whole { licence.vin.as_str().to_owned() } else { licence.vin.mask() },
+        body_colour: licence.body_colour.map(|colour| colour.code().to_owned()).unwrap_or_default(),
+        brand_model: licence.brand_model.clone(),
+        gross_mass_kg: gross,
+        kerb_mass_kg: kerb,
+        rated_load_kg: load,
+        outer_length_mm: length,
+        outer_width_mm: width,
+        outer_height_mm: height,
+        emission_stage: licence.emission_stage,
+        inspection_valid_until: licence.inspection_valid_until.to_string(),
+        insurance_valid_until: licence.insurance_valid_until.to_string(),
+        scrapping_date: day(licence.scrapping_date),
+        relation: relation.unwrap_or_default().into(),
+        contract_valid_until: day(licence.contract_valid_until),
+        transport_permit_valid_until: day(licence.transport_permit_valid_until),
+        vehicle_states: vehicle.states.to_string(),
+        warnings: licence.warnings().into_iter().map(warning).collect(),
+        blacklisted: vehicle.blacklisted,
+        retire_time: wire::time_of(vehicle.retire_time),
+        etag: wire::etag(vehicle.version),
+    }
+}

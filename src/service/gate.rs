@@ -1,0 +1,295 @@
+//! The one gate: deadline, token to context, POLICY, span, metrics, one log line. No method's own
+//! work.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, LazyLock},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{Request, Response};
+use moka::sync::Cache as Memo;
+use opentelemetry::{
+    KeyValue, global,
+    metrics::{Counter, Histogram},
+};
+use sha2::{Digest as _, Sha256};
+use tokio::{sync::Semaphore, time::Instant};
+use tonic::{Status, body::Body, transport::server::TcpConnectInfo};
+use tower::{Layer, Service};
+use tracing::{Instrument as _, Span, field};
+
+use super::policy;
+use crate::{
+    actor::Actor,
+    clock::{Clock, Ids},
+    context::Cx,
+    error::{Error, Reason, Result},
+    store::{Store, World, actors},
+    token,
+};
+
+/// The longest a call may take; a client may ask for less (`grpc-timeout`).
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Calls under way on one server; more are turned away at once instead of queueing.
+const IN_FLIGHT_MAX: usize = 1_024;
+/// Verified tokens that are remembered: the signature only, never the session.
+const TOKENS_REMEMBERED: u64 = 20_000;
+/// The package of our services; other services (health, reflection) pass.
+const PACKAGE: &str = "/jingqi.v1.";
+
+struct Meters {
+    duration: Histogram<f64>,
+    refused: Counter<u64>,
+}
+
+static METERS: LazyLock<Meters> = LazyLock::new(|| {
+    let meter = global::meter("jingqi");
+    Meters {
+        duration: meter.f64_histogram("rpc.server.duration").with_unit("s").build(),
+        refused: meter.u64_counter("jingqi.gate.refused").build(),
+    }
+});
+
+/// What the gate knows.
+#[derive(Clone)]
+pub struct Gate {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Store,
+    world: World,
+    clock: Clock,
+    ids: Ids,
+    in_flight: Arc<Semaphore>,
+    verified: Memo<[u8; 32], Arc<(String, token::Access)>>,
+}
+
+impl Gate {
+    /// A gate in front of the services of this store.
+    #[must_use]
+    pub fn new(store: Store, world: World, clock: Clock, ids: Ids) -> Self {
+        let verified = Memo::builder()
+            .max_capacity(TOKENS_REMEMBERED)
+            .time_to_live(Duration::from_mins(11))
+            .build();
+        let in_flight = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
+        Self { shared: Arc::new(Shared { store, world, clock, ids, in_flight, verified }) }
+    }
+}
+
+impl<S> Layer<S> for Gate {
+    type Service = Gated<S>;
+
+    fn layer(&self, inner: S) -> Gated<S> {
+        Gated { inner, gate: self.clone() }
+    }
+}
+
+/// A service behind the gate.
+#[derive(Clone)]
+pub struct Gated<S> {
+    inner: S,
+    gate: Gate,
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+impl<S> Service<Request<Body>> for Gated<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Answer {
+        // The service that was polled ready serves the call; its copy takes the next one.
+        let next = self.inner.clone();
+        let mut ready = std::mem::replace(&mut self.inner, next);
+        let Some(method) = request.uri().path().strip_prefix(PACKAGE).map(ToOwned::to_owned) else {
+            return Box::pin(async move { ready.call(request).await });
+        };
+        let shared = self.gate.shared.clone();
+        let span = tracing::info_span!(
+            "call",
+            otel.name = %method,
+            rpc.system = "grpc",
+            rpc.method = %method,
+            rpc.grpc.status_code = field::Empty,
+            actor.id = field::Empty,
+            call.id = field::Empty,
+        );
+        let work = async move {
+            let began = Instant::now();
+            let answer = shared.serve(&method, request, ready).await;
+            let response = answer.unwrap_or_else(|error| Status::from(error).into_http());
+            record(&method, &response, began.elapsed());
+            Ok(response)
+        };
+        Box::pin(work.instrument(span))
+    }
+}
+
+impl Shared {
+    async fn serve<S>(
+        &self,
+        method: &str,
+        mut request: Request<Body>,
+        mut service: S,
+    ) -> Result<Response<Body>>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send + 'static,
+        S::Future: Send + 'static,
+    {
+        let permit = self.in_flight.clone().try_acquire_owned();
+        let permit = permit.map_err(|_| Error::new(Reason::Overloaded))?;
+        let Some((method, access)) = policy::access(method) else {
+            return Err(Error::new(Reason::Denied));
+        };
+        let deadline = deadline(&request);
+        let token = bearer(&request)?;
+        let address = address(&request);
+        let cx = tokio::time::timeout(deadline, self.admit(method, access, token, address)).await;
+        let cx = cx.map_err(|_| Error::new(Reason::DeadlineExceeded))??;
+        let span = Span::current();
+        span.record("actor.id", cx.actor.name());
+        span.record("call.id", field::display(cx.call));
+        request.extensions_mut().insert(cx);
+        // In a task of its own: a write goes on to its commit when the client goes away, and its
+        // repetition finds the stored answer.
+        let work = async move {
+            let answer = service.call(request).await;
+            drop(permit);
+            answer
+        };
+        let task = tokio::spawn(work.instrument(span));
+        match tokio::time::timeout(deadline, task).await {
+            Ok(Ok(Ok(response))) => Ok(response),
+            Ok(Ok(Err(never))) => match never {},
+            Ok(Err(panicked)) => Err(Error::internal(panicked)),
+            Err(_) => Err(Error::new(Reason::DeadlineExceeded)),
+        }
+    }
+
+    /// Makes the context, where POLICY permits the call. Authorisation comes before validation:
+    /// who may not call learns nothing of what a right request looks like.
+    async fn admit(
+        &self,
+        method: &'static str,
+        access: policy::Access,
+        token: Option<String>,
+        address: Option<String>,
+    ) -> Result<Cx> {
+        let now = self.clock.now();
+        let actor = match token {
+            Some(token) => self.authenticate(method, &token, now).await?,
+            None => Actor::Anonymous,
+        };
+        if !policy::permits(access, &actor) {
+            let reason =
+                if actor == Actor::Anonymous { Reason::TokenMissing } else { Reason::Denied };
+            return Err(Error::new(reason));
+        }
+        let mut cx = Cx::new(actor, now, method, self.ids.clone());
+        cx.address = address;
+        Ok(cx)
+    }
+
+    async fn authenticate(&self, method: &str, token: &str, now: jiff::Timestamp) -> Result<Actor> {
+        let world = self.world.get(&self.store).await?;
+        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let (kid, access) = match self.verified.get(&digest) {
+            Some(known) => (known.0.clone(), known.1.clone()),
+            None => {
+                let kid = token::kid(token)?;
+                let key = world.token_key(&kid, now)?;
+                let access = token::verify(token, &key.public_key)?;
+                self.verified.insert(digest, Arc::new((kid.clone(), access.clone())));
+                (kid, access)
+            }
+        };
+        // Remembered or not, the key must still be one that we trust.
+        world.token_key(&kid, now)?;
+        access.in_time(now)?;
+        let standing = actors::standing(&self.store, &access.sub, self.ids.bytes()).await?;
+        if standing.password_expired() && !method.starts_with("IdentityService/") {
+            return Err(Error::new(Reason::Denied).fact("cause", "PASSWORD_EXPIRED"));
+        }
+        let (_, id) = actors::read_name(&access.sub)?;
+        standing.actor(id, access.sid, now)
+    }
+}
+
+fn bearer(request: &Request<Body>) -> Result<Option<String>> {
+    let Some(header) = request.headers().get(http::header::AUTHORIZATION) else { return Ok(None) };
+    let text = header.to_str().ok();
+    let token = text.and_then(|text| text.strip_prefix("Bearer "));
+    token.map(|token| Some(token.to_owned())).ok_or_else(|| Error::new(Reason::TokenInvalid))
+}
+
+fn address(request: &Request<Body>) -> Option<String> {
+    let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+    peer.map(|peer: SocketAddr| peer.ip().to_string())
+}
+
+/// The client's own deadline, where it is shorter than ours.
+fn deadline(request: &Request<Body>) -> Duration {
+    let asked = request.headers().get("grpc-timeout").and_then(|value| value.to_str().ok());
+    asked.and_then(grpc_timeout).map_or(DEADLINE, |asked| asked.min(DEADLINE))
+}
+
+fn grpc_timeout(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let amount: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
+    match unit {
+        "H" => Some(Duration::from_secs(amount.saturating_mul(3_600))),
+        "M" => Some(Duration::from_secs(amount.saturating_mul(60))),
+        "S" => Some(Duration::from_secs(amount)),
+        "m" => Some(Duration::from_millis(amount)),
+        "u" => Some(Duration::from_micros(amount)),
+        "n" => Some(Duration::from_nanos(amount)),
+        _ => None,
+    }
+}
+
+fn record(method: &str, response: &Response<Body>, took: Duration) {
+    let code = Status::from_header_map(response.headers()).map_or(0, |status| status.code() as i32);
+    Span::current().record("rpc.grpc.status_code", code);
+    let labels = [
+        KeyValue::new("rpc.method", method.to_owned()),
+        KeyValue::new("rpc.code", i64::from(code)),
+    ];
+    METERS.duration.record(took.as_secs_f64(), &labels);
+    if code != 0 {
+        METERS.refused.add(1, &labels);
+    }
+    let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    tracing::info!(rpc.code = code, took_us, "answered");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grpc_timeout;
+    use std::time::Duration;
+
+    #[test]
+    fn a_deadline_of_the_client_is_read() {
+        assert_eq!(grpc_timeout("100m"), Some(Duration::from_millis(100)));
+        assert_eq!(grpc_timeout("1S"), Some(Duration::from_secs(1)));
+        for malformed in ["", "S", "1", "1x", "-1S", "123456789S", "超"] {
+            assert_eq!(grpc_timeout(malformed), None, "{malformed}");
+        }
+    }
+}

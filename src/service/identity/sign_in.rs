@@ -1,0 +1,167 @@
+//! How persons and officers come in, and how an officer changes the password. Devices have a file
+//! of their own.
+
+use std::time::Duration;
+
+use super::{
+    Identity, account, client,
+    password::{self, SensitiveText},
+    required, totp,
+};
+use crate::{
+    context::Cx,
+    domain::{codes::PoliceNumber, officer},
+    error::{Error, Faults, Flaw, Reason, Result},
+    service::pb,
+    store::{
+        Limit, Tx,
+        officers::{self, By, Credentials},
+        persons,
+        sessions::{self, EndReason, Owner},
+    },
+};
+
+/// Longer passwords are not hashed.
+const TYPED_BYTES_MAX: usize = 1_024;
+
+impl Identity {
+    pub(super) async fn sign_in_with_wechat(
+        &self,
+        cx: &Cx,
+        request: pb::SignInWithWechatRequest,
+    ) -> Result<pb::Tokens> {
+        self.count_address(cx).await?;
+        let mut faults = Faults::new();
+        required(&mut faults, "login_code", &request.login_code);
+        let client = client(&mut faults, &request.client);
+        faults.done()?;
+        let signer = self.signer(cx).await?;
+        let known = self.wechat.code_to_session(&request.login_code).await?;
+        let mut tx = self.store.begin(cx).await?;
+        let person = persons::sign_in(&mut tx, &known.openid).await?;
+        let session = sessions::insert(&mut tx, Owner::Person(person), &client).await?;
+        tx.commit().await?;
+        self.tokens(cx, &signer, &session).await
+    }
+
+    pub(super) async fn sign_in_officer(
+        &self,
+        cx: &Cx,
+        request: pb::SignInOfficerRequest,
+    ) -> Result<pb::Tokens> {
+        self.count_address(cx).await?;
+        let mut faults = Faults::new();
+        let number = faults.take("police_number", PoliceNumber::parse(&request.police_number));
+        required(&mut faults, "password", &request.password);
+        let hashable = request.password.len() <= TYPED_BYTES_MAX;
+        faults.check(hashable, "password", Flaw::TooLong);
+        required(&mut faults, "totp_code", &request.totp_code);
+        let client = client(&mut faults, &request.client);
+        faults.done()?;
+        let number = number.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        let typed = SensitiveText::new(request.password);
+        self.store.limits().count(Limit::SignInAccount, number.as_str()).await?;
+        let signer = self.signer(cx).await?;
+        let by = By::PoliceNumber(&number);
+        let known = self.proved(by, &typed).await?;
+        // From here on the row is held: of attempts at the same time each one counts.
+        let mut tx = self.store.begin(cx).await?;
+        let held = officers::credentials(tx.conn(), self.store.vault(), by, true).await?;
+        let held = held.ok_or_else(|| Error::new(Reason::CredentialsInvalid))?;
+        unlocked(cx, &held)?;
+        let right = known.is_some_and(|hash| hash == held.password_hash);
+        let step =
+            totp::accepted_step(&held.totp_secret, &request.totp_code, cx.now, held.totp_step);
+        let Some(step) = step.filter(|_| right) else { return Err(refuse(tx, cx, &held).await?) };
+        let expired =
+            held.password_expired || officer::password_expired(held.password_time, cx.now);
+        officers::save_success(&mut tx, held.id, step, expired).await?;
+        let session = sessions::insert(&mut tx, Owner::Officer(held.id), &client).await?;
+        tx.commit().await?;
+        self.tokens(cx, &signer, &session).await
+    }
+
+    /// The hash that the typed password fits, where it is the account's. No row is held meanwhile:
+    /// a hash takes its time.
+    async fn proved(&self, by: By<'_>, typed: &SensitiveText) -> Result<Option<String>> {
+        let known = {
+            let mut connection = self.store.read().await?;
+            officers::credentials(&mut connection, self.store.vault(), by, false).await?
+        };
+        let hash = known.map(|known| known.password_hash);
+        let fits = password::verify(typed, hash.as_deref()).await?;
+        Ok(hash.filter(|_| fits))
+    }
+
+    pub(super) async fn change_password(
+        &self,
+        cx: &Cx,
+        request: pb::ChangePasswordRequest,
+    ) -> Result<pb::Account> {
+        let id = cx.actor.officer()?;
+        self.store.limits().count(Limit::Write, &cx.actor.name()).await?;
+        let mut faults = Faults::new();
+        required(&mut faults, "old_password", &request.old_password);
+        let hashable = request.old_password.len() <= TYPED_BYTES_MAX;
+        faults.check(hashable, "old_password", Flaw::TooLong);
+        faults.take("new_password", officer::password(&request.new_password));
+        faults.done()?;
+        let typed = SensitiveText::new(request.old_password);
+        let wanted = SensitiveText::new(request.new_password);
+        let by = By::Own(id);
+        let known = self.proved(by, &typed).await?;
+        let mut tx = self.store.begin(cx).await?;
+        let held = officers::credentials(tx.conn(), self.store.vault(), by, true).await?;
+        let held = held.ok_or_else(|| Error::new(Reason::SessionEnded))?;
+        unlocked(cx, &held)?;
+        if known.is_none_or(|hash| hash != held.password_hash) {
+            return Err(refuse(tx, cx, &held).await?);
+        }
+        drop(tx);
+        let former = former(&held);
+        for hash in &former {
+            if password::verify(&wanted, Some(hash)).await? {
+                return Err(Error::field("new_password", Flaw::PasswordReused));
+            }
+        }
+        let hash = password::hash(&wanted, cx.ids().bytes()).await?;
+        let mut tx = self.store.begin(cx).await?;
+        let again = officers::credentials(tx.conn(), self.store.vault(), by, true).await?;
+        if again.is_none_or(|again| again.password_hash != held.password_hash) {
+            return Err(Error::new(Reason::Conflict));
+        }
+        let kept = former.get(..officer::PASSWORDS_REMEMBERED - 1).unwrap_or(&former);
+        officers::save_password(&mut tx, id, &hash, kept).await?;
+        let own = cx.actor.session();
+        sessions::end_others(&mut tx, Owner::Officer(id), own, EndReason::PasswordChanged).await?;
+        let reply = account(tx.conn(), self.store.vault(), &cx.actor).await?;
+        tx.commit().await?;
+        Ok(reply)
+    }
+}
+
+/// The hashes that may not come back, newest first.
+fn former(held: &Credentials) -> Vec<String> {
+    let present = std::iter::once(&held.password_hash);
+    let hashes = present.chain(&held.password_history).take(officer::PASSWORDS_REMEMBERED);
+    hashes.cloned().collect()
+}
+
+/// Refuses every attempt while the account is locked, right or wrong.
+fn unlocked(cx: &Cx, held: &Credentials) -> Result<()> {
+    match held.locked_until {
+        Some(until) if cx.now < until => {
+            let wait = Duration::try_from(until.duration_since(cx.now)).unwrap_or_default();
+            Err(Error::new(Reason::AccountLocked).retry_after(wait))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Counts the failure although the call fails, and never tells which part was wrong.
+async fn refuse(mut tx: Tx, cx: &Cx, held: &Credentials) -> Result<Error> {
+    let (failures, until) = officer::failed(held.failed_attempts, cx.now);
+    officers::save_failure(&mut tx, held.id, failures, until).await?;
+    tx.commit().await?;
+    Ok(Error::new(Reason::CredentialsInvalid))
+}

@@ -1,0 +1,95 @@
+//! Keys: made anew before they are needed, ended at once when they are lost.
+
+use super::{Organisation, ending};
+use crate::{
+    context::Cx,
+    crypto::Suite,
+    domain::{
+        lifecycle::{Moved, Note, State as _},
+        tenure::{End, Tenure},
+    },
+    error::{Error, Faults, Flaw, Reason, Result},
+    service::{
+        pb,
+        wire::{self, Write},
+    },
+    store::{
+        signing_keys::{self, Purpose, SigningKey},
+        world,
+    },
+};
+
+impl Organisation {
+    pub(super) async fn rotate_signing_key(
+        &self,
+        cx: &Cx,
+        request: pb::RotateSigningKeyRequest,
+    ) -> Result<pb::SigningKey> {
+        let mut faults = Faults::new();
+        let purpose = Purpose::from_wire(request.purpose().as_str_name());
+        faults.check(purpose.is_some(), "purpose", Flaw::Required);
+        let suite = if request.suite.is_empty() {
+            Some(Suite::Intl)
+        } else {
+            faults.take("suite", Suite::from_wire(&request.suite).ok_or(Flaw::UnknownValue))
+        };
+        if let (Some(purpose), Some(suite)) = (purpose, suite) {
+            faults.check(purpose.suites().contains(&suite), "suite", Flaw::NotAllowed);
+        }
+        faults.done()?;
+        let (Some(purpose), Some(suite)) = (purpose, suite) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        // Published before its first signature, so that devices have loaded it by then (I10).
+        let not_before = cx.now.saturating_add(purpose.lead()).unwrap_or(cx.now);
+        let key = signing_keys::insert(&mut tx, purpose, suite, not_before).await?;
+        tx.touch(world::KEY.to_owned());
+        wire::finish(tx, reply(&key)).await
+    }
+
+    pub(super) async fn revoke_signing_key(
+        &self,
+        cx: &Cx,
+        request: pb::RevokeSigningKeyRequest,
+    ) -> Result<pb::SigningKey> {
+        let (id, reason) = ending(&request.name, &request.reason)?;
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let key = signing_keys::lock(&mut tx, id).await?;
+        let tenure = Tenure::of(key.revoke_time.is_some());
+        let (_, change) = tenure.advance(End::Revoke, Note::internal(reason), cx)?;
+        let ended = signing_keys::save_end(&mut tx, Moved::new(key, change)).await?;
+        wire::finish(tx, reply(&ended)).await
+    }
+
+    pub(super) async fn list_signing_keys(
+        &self,
+        _cx: &Cx,
+        _request: pb::ListSigningKeysRequest,
+    ) -> Result<pb::ListSigningKeysResponse> {
+        let mut connection = self.store.read().await?;
+        let found = signing_keys::list(&mut connection).await?;
+        Ok(pb::ListSigningKeysResponse { signing_keys: found.iter().map(reply).collect() })
+    }
+}
+
+fn reply(key: &SigningKey) -> pb::SigningKey {
+    let purpose = pb::signing_key::Purpose::from_str_name(key.purpose.wire());
+    pb::SigningKey {
+        name: key.id.to_string(),
+        purpose: purpose.unwrap_or_default().into(),
+        suite: key.suite.wire().to_owned(),
+        kid: world::kid_text(key.kid),
+        public_key: key.public_key.clone(),
+        not_before: Some(wire::time(key.not_before)),
+        sign_until: Some(wire::time(key.sign_until)),
+        verify_until: Some(wire::time(key.verify_until)),
+        revoke_time: wire::time_of(key.revoke_time),
+    }
+}

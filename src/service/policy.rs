@@ -1,0 +1,187 @@
+//! Which roles may call which method. A method that is not here is refused. No scope: what part of
+//! the world a caller sees is judged by every read.
+
+use crate::actor::{Actor, Role, Roles};
+
+/// Who may call a method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody, signed in or not.
+    Public,
+    /// Anybody who is signed in.
+    SignedIn,
+    /// These roles.
+    Roles(Roles),
+}
+
+use Access::{Public, SignedIn};
+use Role::{
+    Auditor, Auxiliary, CheckpointOfficer, Device, Driver, EnterpriseHandler, FinalReviewer,
+    FirstReviewer, Inspector, LegalRepresentative, LiaisonOfficer, Person, SecurityAdministrator,
+    SystemAdministrator, WindowClerk,
+};
+
+const fn roles(roles: &[Role]) -> Access {
+    Access::Roles(Roles::of(roles))
+}
+
+const ENTERPRISE: &[Role] = &[LegalRepresentative, EnterpriseHandler];
+const REVIEWERS: &[Role] = &[FirstReviewer, FinalReviewer];
+const DESK: &[Role] = &[WindowClerk, FirstReviewer, FinalReviewer];
+const READERS: &[Role] = &[
+    Person,
+    WindowClerk,
+    FirstReviewer,
+    FinalReviewer,
+    CheckpointOfficer,
+    LiaisonOfficer,
+    Inspector,
+];
+const FILERS: &[Role] = &[LegalRepresentative, EnterpriseHandler, WindowClerk];
+const ROADSIDE: &[Role] = &[Device, CheckpointOfficer, Auxiliary];
+
+/// Every method and who may call it.
+pub const POLICY: &[(&str, Access)] = &[
+    // Identity: the way in is open to everybody, and limited by rate.
+    ("IdentityService/SignInWithWechat", Public),
+    ("IdentityService/SignInOfficer", Public),
+    ("IdentityService/EnrolDevice", Public),
+    ("IdentityService/CreateDeviceChallenge", Public),
+    ("IdentityService/SignInDevice", Public),
+    ("IdentityService/RefreshSession", Public),
+    ("IdentityService/GetTokenKeys", Public),
+    ("IdentityService/GetAccount", SignedIn),
+    ("IdentityService/SendPhoneCode", roles(&[Person])),
+    ("IdentityService/VerifyPhone", roles(&[Person])),
+    ("IdentityService/ListSessions", SignedIn),
+    ("IdentityService/RevokeSession", SignedIn),
+    ("IdentityService/RevokeOtherSessions", SignedIn),
+    (
+        "IdentityService/ChangePassword",
+        roles(&[
+            WindowClerk,
+            FirstReviewer,
+            FinalReviewer,
+            CheckpointOfficer,
+            Auxiliary,
+            LiaisonOfficer,
+            Inspector,
+            SystemAdministrator,
+            SecurityAdministrator,
+            Auditor,
+        ]),
+    ),
+    // Organisation: three administrators, none does the work of another.
+    ("OrganisationService/CreateUnit", roles(&[SystemAdministrator])),
+    ("OrganisationService/ListUnits", SignedIn),
+    ("OrganisationService/CreateOfficer", roles(&[SystemAdministrator])),
+    (
+        "OrganisationService/ListOfficers",
+        roles(&[FirstReviewer, FinalReviewer, SystemAdministrator, SecurityAdministrator, Auditor]),
+    ),
+    ("OrganisationService/UpdateOfficer", roles(&[SystemAdministrator])),
+    ("OrganisationService/DisableOfficer", roles(&[SystemAdministrator, SecurityAdministrator])),
+    ("OrganisationService/CreateCheckpoint", roles(&[SystemAdministrator])),
+    ("OrganisationService/ListCheckpoints", SignedIn),
+    ("OrganisationService/CreateDeviceEnrolment", roles(&[SystemAdministrator])),
+    (
+        "OrganisationService/ListDevices",
+        roles(&[SystemAdministrator, SecurityAdministrator, Auditor]),
+    ),
+    ("OrganisationService/RevokeDevice", roles(&[SystemAdministrator, SecurityAdministrator])),
+    ("OrganisationService/RotateSigningKey", roles(&[SecurityAdministrator])),
+    ("OrganisationService/RevokeSigningKey", roles(&[SecurityAdministrator])),
+    ("OrganisationService/ListSigningKeys", roles(&[SecurityAdministrator, Auditor])),
+    // Enterprises.
+    ("EnterpriseService/CreateEnterprise", roles(&[Person])),
+    ("EnterpriseService/GetEnterprise", roles(READERS)),
+    ("EnterpriseService/ListEnterprises", roles(READERS)),
+    ("EnterpriseService/VerifyEnterprise", roles(DESK)),
+    ("EnterpriseService/SuspendEnterprise", roles(REVIEWERS)),
+    ("EnterpriseService/ResumeEnterprise", roles(REVIEWERS)),
+    ("EnterpriseService/GrantEnterpriseClass", roles(REVIEWERS)),
+    ("EnterpriseService/EndEnterpriseClassGrant", roles(REVIEWERS)),
+    ("EnterpriseService/InviteMember", roles(&[LegalRepresentative])),
+    ("EnterpriseService/AcceptInvitation", roles(&[Person])),
+    ("EnterpriseService/ListMembers", roles(READERS)),
+    ("EnterpriseService/RemoveMember", roles(&[LegalRepresentative])),
+    ("EnterpriseService/CreateVehicle", roles(FILERS)),
+    ("EnterpriseService/GetVehicle", roles(READERS)),
+    ("EnterpriseService/ListVehicles", roles(READERS)),
+    ("EnterpriseService/UpdateVehicle", roles(FILERS)),
+    ("EnterpriseService/RetireVehicle", roles(ENTERPRISE)),
+    ("EnterpriseService/SetVehicleStates", roles(REVIEWERS)),
+    ("EnterpriseService/AddDriver", roles(ENTERPRISE)),
+    ("EnterpriseService/ClaimVehicle", roles(&[Person])),
+    ("EnterpriseService/ListDrivers", roles(READERS)),
+    ("EnterpriseService/RemoveDriver", roles(ENTERPRISE)),
+    // Applications: who files does not review.
+    ("PassApplicationService/CreatePassApplication", roles(FILERS)),
+    ("PassApplicationService/CreatePassApplicationBatch", roles(ENTERPRISE)),
+    ("PassApplicationService/GetPassApplication", roles(READERS)),
+    ("PassApplicationService/ListPassApplications", roles(READERS)),
+    ("PassApplicationService/UpdatePassApplication", roles(FILERS)),
+    ("PassApplicationService/SubmitPassApplication", roles(FILERS)),
+    ("PassApplicationService/WithdrawPassApplication", roles(FILERS)),
+    ("PassApplicationService/ListReviewQueue", roles(DESK)),
+    ("PassApplicationService/ClaimPassApplication", roles(REVIEWERS)),
+    ("PassApplicationService/ReassignPassApplication", roles(DESK)),
+    ("PassApplicationService/AcceptPassApplication", roles(DESK)),
+    ("PassApplicationService/DeclinePassApplication", roles(REVIEWERS)),
+    ("PassApplicationService/RequestPassApplicationCorrection", roles(DESK)),
+    ("PassApplicationService/ApprovePassApplication", roles(REVIEWERS)),
+    ("PassApplicationService/RejectPassApplication", roles(REVIEWERS)),
+    ("PassApplicationService/ListPassApplicationChanges", roles(READERS)),
+    ("PassApplicationService/CreateAttachment", roles(FILERS)),
+    ("PassApplicationService/UploadAttachmentChunk", roles(FILERS)),
+    ("PassApplicationService/CompleteAttachment", roles(FILERS)),
+    ("PassApplicationService/ReadAttachmentChunk", roles(READERS)),
+    // Passes: decisions need a sworn officer; the domain asks again.
+    ("TruckPassService/GetTruckPass", roles(READERS)),
+    ("TruckPassService/ListTruckPasses", roles(READERS)),
+    ("TruckPassService/IssuePassCode", roles(&[LegalRepresentative, EnterpriseHandler, Driver])),
+    ("TruckPassService/SuspendTruckPass", roles(REVIEWERS)),
+    ("TruckPassService/ResumeTruckPass", roles(REVIEWERS)),
+    ("TruckPassService/AnnulTruckPass", roles(&[FinalReviewer])),
+    ("TruckPassService/WithdrawTruckPass", roles(&[FinalReviewer])),
+    ("TruckPassService/PenaliseTruckPass", roles(&[FinalReviewer])),
+    (
+        "TruckPassService/CancelTruckPass",
+        roles(&[LegalRepresentative, EnterpriseHandler, FirstReviewer, FinalReviewer]),
+    ),
+    ("TruckPassService/ListTruckPassChanges", roles(READERS)),
+    ("TruckPassService/AddBlacklistEntry", roles(REVIEWERS)),
+    ("TruckPassService/LiftBlacklistEntry", roles(REVIEWERS)),
+    ("TruckPassService/ListBlacklistEntries", roles(DESK)),
+    ("TruckPassService/ListZones", Public),
+    ("TruckPassService/PublishZone", roles(&[FinalReviewer])),
+    ("TruckPassService/ListPassPolicies", Public),
+    ("TruckPassService/PublishPassPolicy", roles(&[FinalReviewer])),
+    ("TruckPassService/SetQuota", roles(&[FinalReviewer])),
+    ("TruckPassService/ListQuotas", roles(DESK)),
+    ("TruckPassService/SetSpecialPeriod", roles(&[FinalReviewer])),
+    // Checks: an auxiliary may scan and record, never decide.
+    ("PassCheckService/CheckPass", roles(ROADSIDE)),
+    ("PassCheckService/RecordCheckAction", roles(&[Device, CheckpointOfficer, Auxiliary])),
+    (
+        "PassCheckService/ListPassChecks",
+        roles(&[CheckpointOfficer, FirstReviewer, FinalReviewer, Inspector, Auditor]),
+    ),
+    ("PassCheckService/GetPassKeyList", roles(ROADSIDE)),
+];
+
+/// Who may call the method, `Service/Method`; `None` refuses.
+#[must_use]
+pub fn access(method: &str) -> Option<(&'static str, Access)> {
+    POLICY.iter().find(|(name, _)| *name == method).copied()
+}
+
+/// Whether the actor's roles permit the call.
+#[must_use]
+pub fn permits(access: Access, actor: &Actor) -> bool {
+    match access {
+        Public => true,
+        SignedIn => *actor != Actor::Anonymous,
+        Access::Roles(roles) => actor.roles().meets(roles),
+    }
+}

@@ -1,0 +1,311 @@
+//! What every service says the same way: opening a request, once-only writes, pages, times,
+//! etags, texts. Nothing of a single noun.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use jiff::{Timestamp, civil::Date};
+use prost::Message;
+use sha2::{Digest as _, Sha256};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::pb;
+use crate::{
+    context::Cx,
+    domain::application::NeedWindow,
+    error::{Error, Faults, Flaw, Reason, Result},
+    store::{Begun, Limit, Once, Store, Tx, history},
+};
+
+/// Takes the context that the gate made, and the message.
+#[expect(clippy::result_large_err, reason = "the generated traits answer with a status")]
+pub fn open<T>(mut request: Request<T>) -> Result<(Cx, T), Status> {
+    let cx = request.extensions_mut().remove::<Cx>();
+    let cx = cx.ok_or_else(|| Status::from(Error::internal("a call came past the gate")))?;
+    Ok((cx, request.into_inner()))
+}
+
+/// Wraps the answer.
+#[expect(clippy::result_large_err, reason = "the generated traits answer with a status")]
+pub fn close<T>(reply: Result<T>) -> Result<Response<T>, Status> {
+    reply.map(Response::new).map_err(Status::from)
+}
+
+/// How a write began.
+pub enum Write<R> {
+    /// It is new; the answer goes to [`finish`].
+    Fresh(Tx),
+    /// It happened before: its first answer.
+    Replay(R),
+}
+
+/// Begins a write that happens once for its request id; without one it happens each time.
+pub async fn begin<Q: Message, R: Message + Default>(
+    store: &Store,
+    cx: &Cx,
+    request_id: &str,
+    request: &Q,
+) -> Result<Write<R>> {
+    store.limits().count(Limit::Write, &cx.actor.name()).await?;
+    let once = once(request_id, request)?;
+    Ok(match store.begin_once(cx, once).await? {
+        Begun::Fresh(tx) => Write::Fresh(tx),
+        Begun::Replay(bytes) => {
+            Write::Replay(R::decode(bytes.as_slice()).map_err(Error::internal)?)
+        }
+    })
+}
+
+/// Stores the answer with the effect, and commits both.
+pub async fn finish<R: Message>(mut tx: Tx, reply: R) -> Result<R> {
+    tx.answer(&reply.encode_to_vec()).await?;
+    tx.commit().await?;
+    Ok(reply)
+}
+
+/// The request id, with the digest of what it stands for.
+pub fn once<Q: Message>(request_id: &str, request: &Q) -> Result<Option<Once>> {
+    if request_id.is_empty() {
+        return Ok(None);
+    }
+    let parsed = Uuid::try_parse(request_id).ok().filter(|id| id.get_version_num() == 4);
+    let request_id = parsed.ok_or_else(|| Error::field("request_id", Flaw::RequestIdMalformed))?;
+    let digest = Sha256::digest(request.encode_to_vec()).to_vec();
+    Ok(Some(Once { request_id, digest }))
+}
+
+/// `W/"7"`: weak, since computed states move without a write.
+#[must_use]
+pub fn etag(version: i64) -> String {
+    format!("W/\"{version}\"")
+}
+
+/// The version of an etag; empty means that the client did not say.
+pub fn version(text: &str) -> Result<Option<i64>, Flaw> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let digits = text.strip_prefix("W/\"").and_then(|rest| rest.strip_suffix('"'));
+    digits.and_then(|digits| digits.parse().ok()).map(Some).ok_or(Flaw::EtagMalformed)
+}
+
+/// Refuses a write on an older version than the stored one.
+pub fn fresh(expected: Option<i64>, stored: i64) -> Result<()> {
+    match expected {
+        Some(expected) if expected != stored => Err(Error::new(Reason::EtagStale)),
+        _ => Ok(()),
+    }
+}
+
+/// An instant on the wire.
+#[must_use]
+pub fn time(at: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }
+}
+
+/// An optional instant on the wire.
+#[must_use]
+pub fn time_of(at: Option<Timestamp>) -> Option<prost_types::Timestamp> {
+    at.map(time)
+}
+
+/// An instant from the wire.
+pub fn instant(at: Option<prost_types::Timestamp>) -> Result<Timestamp, Flaw> {
+    let at = at.ok_or(Flaw::Required)?;
+    let read = Timestamp::new(at.seconds, at.nanos).map_err(|_| Flaw::DateInvalid)?;
+    // PostgreSQL stores microseconds; what is stored must equal what is answered.
+    Timestamp::from_microsecond(read.as_microsecond()).map_err(|_| Flaw::DateInvalid)
+}
+
+/// A day from the wire, `YYYY-MM-DD`.
+pub fn day(text: &str) -> Result<Date, Flaw> {
+    if text.is_empty() {
+        return Err(Flaw::Required);
+    }
+    if text.len() != 10 {
+        return Err(Flaw::DateInvalid);
+    }
+    text.parse().map_err(|_| Flaw::DateInvalid)
+}
+
+/// An optional day from the wire.
+pub fn day_maybe(text: &str) -> Result<Option<Date>, Flaw> {
+    if text.is_empty() { Ok(None) } else { day(text).map(Some) }
+}
+
+/// A text that a person writes: trimmed, of bounded length, without control characters (other
+/// than line breaks) and without the characters that turn the direction of a line.
+pub fn text(value: &str, characters_max: usize) -> Result<String, Flaw> {
+    let value = value.trim();
+    if value.is_empty() {
+        return Err(Flaw::Required);
+    }
+    text_maybe(value, characters_max)
+}
+
+/// The same where it may be absent.
+pub fn text_maybe(value: &str, characters_max: usize) -> Result<String, Flaw> {
+    let value = value.trim();
+    if value.chars().count() > characters_max {
+        return Err(Flaw::TooLong);
+    }
+    let turns = |c: char| matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if value.chars().any(|c| (c.is_control() && c != '\n') || turns(c)) {
+        return Err(Flaw::TextUnsafe);
+    }
+    Ok(value.to_owned())
+}
+
+/// Which part of a list is asked for. Lists run newest first.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    /// How many entries; one more is read to know whether there is a next page.
+    pub size: i64,
+    /// The last id of the page before.
+    pub after: Option<Uuid>,
+    arguments: [u8; 16],
+}
+
+impl Page {
+    /// Reads size and token; the token is bound to the other arguments of the call.
+    pub fn parse(key: &[u8], size: i32, token: &str, arguments: &[&str]) -> Result<Self> {
+        let mut faults = Faults::new();
+        faults.check(size >= 0, "page_size", Flaw::OutOfRange);
+        faults.done()?;
+        let size = if size == 0 { 20 } else { i64::from(size.min(100)) };
+        let arguments = digest(arguments);
+        let after = if token.is_empty() {
+            None
+        } else {
+            Some(
+                unseal(key, token, arguments)
+                    .ok_or_else(|| Error::new(Reason::PageTokenInvalid))?,
+            )
+        };
+        Ok(Self { size, after, arguments })
+    }
+
+    /// How many rows to read.
+    #[must_use]
+    pub const fn rows(&self) -> i64 {
+        self.size.saturating_add(1)
+    }
+
+    /// Cuts the row too many off, and makes the token of the next page from the last one kept.
+    pub fn cut<T>(&self, key: &[u8], rows: &mut Vec<T>, id: impl Fn(&T) -> Uuid) -> String {
+        let size = usize::try_from(self.size).unwrap_or(usize::MAX);
+        if rows.len() <= size {
+            return String::new();
+        }
+        rows.truncate(size);
+        rows.last().map(|last| seal(key, id(last), self.arguments)).unwrap_or_default()
+    }
+}
+
+fn digest(arguments: &[&str]) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    for argument in arguments {
+        hash.update(u64::try_from(argument.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(argument.as_bytes());
+    }
+    first_16(&hash.finalize())
+}
+
+fn first_16(bytes: &[u8]) -> [u8; 16] {
+    bytes.first_chunk().copied().unwrap_or_default()
+}
+
+fn tag(key: &[u8], id: Uuid, arguments: [u8; 16]) -> [u8; 16] {
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length is a key");
+    mac.update(id.as_bytes());
+    mac.update(&arguments);
+    first_16(&mac.finalize().into_bytes())
+}
+
+fn seal(key: &[u8], id: Uuid, arguments: [u8; 16]) -> String {
+    let token = [id.into_bytes(), arguments, tag(key, id, arguments)].concat();
+    URL_SAFE_NO_PAD.encode(token)
+}
+
+fn unseal(key: &[u8], token: &str, arguments: [u8; 16]) -> Option<Uuid> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok().filter(|bytes| bytes.len() == 48)?;
+    let id = Uuid::from_bytes(*bytes.first_chunk()?);
+    (seal(key, id, arguments) == token).then_some(id)
+}
+
+/// A daily window on some days of the week.
+#[must_use]
+pub fn window(window: NeedWindow) -> pb::TimeWindow {
+    let weekdays = (1..=7).filter(|day| window.days & (1 << (day - 1)) != 0).collect();
+    pb::TimeWindow {
+        weekdays,
+        from_minute: i32::from(window.from_minute),
+        until_minute: i32::from(window.until_minute),
+    }
+}
+
+/// The steps of a subject as this reader may see them: an enterprise reads neither internal notes
+/// nor who of the police acted.
+#[must_use]
+pub fn changes(written: Vec<history::Written>, officer: bool) -> Vec<pb::Change> {
+    let seen = |step: history::Written| pb::Change {
+        from_state: step.from_state,
+        to_state: step.to_state,
+        action: step.action,
+        actor: if officer || !step.actor.starts_with("officers/") {
+            step.actor
+        } else {
+            "police".to_owned()
+        },
+        create_time: Some(time(step.time)),
+        public_note: step.public_note,
+        internal_note: if officer { step.internal_note } else { String::new() },
+        reason: step.reason.unwrap_or_default(),
+    };
+    written.into_iter().map(seen).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::{Page, etag, text, text_maybe, version};
+    use crate::error::{Flaw, Reason};
+
+    #[test]
+    fn a_page_token_is_bound_to_its_arguments_and_cannot_be_altered() {
+        let page = Page::parse(b"key", 1, "", &["a"]).unwrap();
+        let mut rows = vec![Uuid::from_u128(1), Uuid::from_u128(2)];
+        let token = page.cut(b"key", &mut rows, |id| *id);
+        assert_eq!(rows, [Uuid::from_u128(1)]);
+        assert_eq!(Page::parse(b"key", 1, &token, &["a"]).unwrap().after, Some(Uuid::from_u128(1)));
+        for (key, token, argument) in [
+            (b"key", token.clone(), "b"),
+            (b"yek", token.clone(), "a"),
+            (b"key", token.replacen('A', "B", 1), "a"),
+            (b"key", format!("{token}A"), "a"),
+            (b"key", "nonsense".to_owned(), "a"),
+        ] {
+            let error = Page::parse(key, 1, &token, &[argument]).unwrap_err();
+            assert_eq!(error.reason(), Reason::PageTokenInvalid);
+        }
+    }
+
+    #[test]
+    fn an_etag_reads_back() {
+        assert_eq!(version(&etag(7)), Ok(Some(7)));
+        assert_eq!(version(""), Ok(None));
+        assert_eq!(version("7"), Err(Flaw::EtagMalformed));
+    }
+
+    #[test]
+    fn text_that_turns_the_direction_of_a_line_is_refused() {
+        assert_eq!(text(" 装货 ", 4), Ok("装货".to_owned()));
+        assert_eq!(text("\u{202e}abc", 9), Err(Flaw::TextUnsafe));
+        assert_eq!(text("a\u{0}b", 9), Err(Flaw::TextUnsafe));
+        assert_eq!(text("  ", 9), Err(Flaw::Required));
+        assert_eq!(text_maybe("", 9), Ok(String::new()));
+        assert_eq!(text_maybe("12345", 4), Err(Flaw::TooLong));
+    }
+}

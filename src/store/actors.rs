@@ -1,0 +1,211 @@
+//! What the gate must know of an actor at each call: open sessions, roles, memberships. Read from
+//! the cache under the actor's name, or from PostgreSQL. Whoever changes any of it touches that
+//! name, so that the change counts from the next call on, on every server (ID-02).
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::{Connection as _, PgConnection};
+use uuid::Uuid;
+
+use super::{Store, cache::Looked};
+use crate::{
+    actor::{Actor, Membership, Role, Roles},
+    error::{Error, Reason, Result},
+    id::{Id, kind},
+};
+
+/// What is known of an actor.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Standing {
+    /// The open sessions with their ends.
+    sessions: Vec<(Uuid, Timestamp)>,
+    /// What kind of actor it is.
+    who: Who,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Who {
+    Person { memberships: Vec<StoredMembership>, drives: bool },
+    Officer { unit: Uuid, reach: String, roles: Vec<String>, password_expired: bool },
+    Device { checkpoint: Uuid },
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct StoredMembership {
+    enterprise: Uuid,
+    role: String,
+    scope: Vec<String>,
+    valid_until: Option<Timestamp>,
+}
+
+impl Standing {
+    /// The actor of an open session at this instant.
+    ///
+    /// # Errors
+    /// `SESSION_ENDED` when the session was ended, or is past its end.
+    pub fn actor(&self, id: Uuid, session: Uuid, now: Timestamp) -> Result<Actor> {
+        let open = self.sessions.iter().any(|(open, end)| *open == session && now < *end);
+        if !open {
+            return Err(Error::new(Reason::SessionEnded));
+        }
+        let session = Id::of(session);
+        Ok(match &self.who {
+            Who::Person { memberships, drives } => Actor::Person {
+                person: Id::of(id),
+                session,
+                memberships: memberships.iter().filter_map(|m| m.at(now)).collect(),
+                drives: *drives,
+            },
+            Who::Officer { unit, reach, roles, .. } => Actor::Officer {
+                officer: Id::of(id),
+                session,
+                unit: Id::of(*unit),
+                unit_path: reach.clone(),
+                roles: roles.iter().filter_map(|role| Role::from_wire(role)).collect::<Roles>(),
+            },
+            Who::Device { checkpoint } => {
+                Actor::Device { device: Id::of(id), session, checkpoint: Id::of(*checkpoint) }
+            }
+        })
+    }
+
+    /// Whether an officer must change the password before anything else.
+    #[must_use]
+    pub const fn password_expired(&self) -> bool {
+        matches!(self.who, Who::Officer { password_expired: true, .. })
+    }
+}
+
+impl StoredMembership {
+    fn at(&self, now: Timestamp) -> Option<Membership> {
+        if self.valid_until.is_some_and(|until| until <= now) {
+            return None;
+        }
+        Some(Membership {
+            enterprise: Id::of(self.enterprise),
+            role: Role::from_wire(&self.role)?,
+            scope: self.scope.clone(),
+        })
+    }
+}
+
+/// The name of an actor, read: its collection and id.
+pub fn read_name(name: &str) -> Result<(&'static str, Uuid)> {
+    let refused = || Error::new(Reason::TokenInvalid);
+    if let Ok(id) = Id::<kind::Device>::parse(name) {
+        return Ok(("devices", id.uuid()));
+    }
+    if let Ok(id) = Id::<kind::Person>::parse(name) {
+        return Ok(("persons", id.uuid()));
+    }
+    let officer = Id::<kind::Officer>::parse(name).map_err(|_| refused())?;
+    Ok(("officers", officer.uuid()))
+}
+
+/// What is known of the actor: from the cache where it may be trusted, else from PostgreSQL.
+pub async fn standing(store: &Store, name: &str, mark: [u8; 16]) -> Result<Standing> {
+    let key = format!("actor:{name}");
+    let mark = match store.cache().get(&key, mark).await {
+        Looked::Hit(facts) => match serde_json::from_slice(&facts) {
+            Ok(standing) => return Ok(standing),
+            // Written by another version of the program: PostgreSQL knows.
+            Err(_) => None,
+        },
+        Looked::Miss(mark) => Some(mark),
+        Looked::Away => None,
+    };
+    let (version, standing) = load(store, name, &key).await?;
+    if let Some(mark) = mark {
+        let facts = serde_json::to_vec(&standing).map_err(Error::internal)?;
+        store.cache().fill(mark, version, &facts).await;
+    }
+    Ok(standing)
+}
+
+/// The key under which a change of the actor is announced.
+#[must_use]
+pub fn key(name: &str) -> String {
+    format!("actor:{name}")
+}
+
+async fn load(store: &Store, name: &str, key: &str) -> Result<(i64, Standing)> {
+    let (collection, id) = read_name(name)?;
+    let mut connection = store.read().await?;
+    // One snapshot: facts and version belong together.
+    let mut tx = connection.begin_with("begin isolation level repeatable read read only").await?;
+    let version = super::version(&mut tx, key).await?;
+    let sessions = sqlx::query!(
+        "select id, expire_time as \"expire_time: jiff_sqlx::Timestamp\"
+         from session
+         where (person_id = $1 or officer_id = $1 or device_id = $1) and end_time is null
+         order by id desc
+         limit 100",
+        id
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let sessions = sessions.into_iter().map(|row| (row.id, row.expire_time.to_jiff())).collect();
+    let who = match collection {
+        "persons" => person(&mut tx, id).await?,
+        "officers" => officer(&mut tx, id).await?,
+        _ => device(&mut tx, id).await?,
+    };
+    tx.commit().await?;
+    let who = who.ok_or_else(|| Error::new(Reason::SessionEnded))?;
+    Ok((version, Standing { sessions, who }))
+}
+
+async fn person(connection: &mut PgConnection, id: Uuid) -> Result<Option<Who>> {
+    let memberships = sqlx::query!(
+        "select enterprise_id, role, scope, valid_until as \"valid_until: jiff_sqlx::Timestamp\"
+         from member
+         where person_id = $1 and end_time is null",
+        id
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let row = sqlx::query!(
+        "select exists(
+            select from driver where person_id = person.id and end_time is null
+         ) as \"drives!\"
+         from person where id = $1",
+        id
+    )
+    .fetch_optional(connection)
+    .await?;
+    let memberships = memberships
+        .into_iter()
+        .map(|row| StoredMembership {
+            enterprise: row.enterprise_id,
+            role: row.role,
+            scope: row.scope,
+            valid_until: row.valid_until.map(jiff_sqlx::Timestamp::to_jiff),
+        })
+        .collect();
+    Ok(row.map(|row| Who::Person { memberships, drives: row.drives }))
+}
+
+async fn officer(connection: &mut PgConnection, id: Uuid) -> Result<Option<Who>> {
+    let row = sqlx::query!(
+        "select unit_id, reach, roles, password_expired
+         from officer join unit on unit.id = unit_id
+         where officer.id = $1 and disable_time is null",
+        id
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| Who::Officer {
+        unit: row.unit_id,
+        reach: row.reach,
+        roles: row.roles,
+        password_expired: row.password_expired,
+    }))
+}
+
+async fn device(connection: &mut PgConnection, id: Uuid) -> Result<Option<Who>> {
+    let row =
+        sqlx::query!("select checkpoint_id from device where id = $1 and revoke_time is null", id)
+            .fetch_optional(connection)
+            .await?;
+    Ok(row.map(|row| Who::Device { checkpoint: row.checkpoint_id }))
+}

@@ -1,0 +1,145 @@
+//! Attachments: what is known of a file whose bytes are kept outside PostgreSQL.
+
+use jiff::civil::Date;
+use jiff_sqlx::ToSqlx as _;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::Tx;
+use crate::{
+    actor::Scope,
+    error::Result,
+    id::{Id, kind},
+};
+
+/// A file.
+#[derive(Debug, Clone)]
+pub struct Attachment {
+    /// Its id; the bytes lie under it.
+    pub id: Id<kind::Attachment>,
+    /// Whose it is.
+    pub enterprise: Id<kind::Enterprise>,
+    /// What it proves.
+    pub kind: String,
+    /// `image/jpeg`, `image/png` or `application/pdf`.
+    pub content_type: String,
+    /// For people.
+    pub file_name: String,
+    /// How long it will be.
+    pub size_bytes: i64,
+    /// What it must hash to.
+    pub sha256: Vec<u8>,
+    /// The last day of what the paper proves.
+    pub valid_until: Option<Date>,
+    /// How much has come.
+    pub received_bytes: i64,
+    /// Whether it is closed.
+    pub complete: bool,
+}
+
+struct Row {
+    id: Uuid,
+    enterprise_id: Uuid,
+    kind: String,
+    content_type: String,
+    file_name: String,
+    size_bytes: i64,
+    sha256: Vec<u8>,
+    valid_until: Option<jiff_sqlx::Date>,
+    received_bytes: i64,
+    complete: bool,
+}
+
+fn entity(row: Row) -> Attachment {
+    Attachment {
+        id: Id::of(row.id),
+        enterprise: Id::of(row.enterprise_id),
+        kind: row.kind,
+        content_type: row.content_type,
+        file_name: row.file_name,
+        size_bytes: row.size_bytes,
+        sha256: row.sha256,
+        valid_until: row.valid_until.map(jiff_sqlx::Date::to_jiff),
+        received_bytes: row.received_bytes,
+        complete: row.complete,
+    }
+}
+
+macro_rules! select {
+    ($lock:literal, $id:expr, $scope:expr) => {
+        sqlx::query_as!(
+            Row,
+            r#"select id, enterprise_id, kind, content_type, file_name, size_bytes, sha256,
+                valid_until as "valid_until: jiff_sqlx::Date", received_bytes,
+                complete_time is not null as "complete!"
+             from attachment
+             where id = $1 and ($2 or enterprise_id = any($3)
+                or ($4::text is not null and exists (select from enterprise
+                    where enterprise.id = enterprise_id and starts_with(unit_path, $4)))) "#
+                + $lock,
+            $id.uuid(),
+            $scope.all,
+            &$scope.enterprises,
+            $scope.unit_path
+        )
+    };
+}
+
+/// A file within the scope.
+pub async fn get(
+    connection: &mut PgConnection,
+    id: Id<kind::Attachment>,
+    scope: &Scope,
+) -> Result<Attachment> {
+    let row = select!("", id, scope).fetch_optional(connection).await?;
+    Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
+}
+
+/// A file within the scope, held until the unit of work ends: two uploads never interleave.
+pub async fn lock(tx: &mut Tx, id: Id<kind::Attachment>, scope: &Scope) -> Result<Attachment> {
+    let row = select!("for update", id, scope).fetch_optional(tx.conn()).await?;
+    Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
+}
+
+/// Announces a file.
+pub async fn insert(tx: &mut Tx, file: &Attachment) -> Result<()> {
+    let now = tx.now();
+    sqlx::query!(
+        "insert into attachment (id, enterprise_id, kind, content_type, file_name, size_bytes,
+            sha256, valid_until, received_bytes, create_time)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)",
+        file.id.uuid(),
+        file.enterprise.uuid(),
+        file.kind,
+        file.content_type,
+        file.file_name,
+        file.size_bytes,
+        file.sha256,
+        file.valid_until.map(Date::to_sqlx) as _,
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Says how much has come.
+pub async fn received(tx: &mut Tx, id: Id<kind::Attachment>, bytes: i64) -> Result<()> {
+    sqlx::query!("update attachment set received_bytes = $2 where id = $1", id.uuid(), bytes)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Closes a file.
+pub async fn complete(tx: &mut Tx, id: Id<kind::Attachment>) -> Result<()> {
+    let now = tx.now();
+    sqlx::query!(
+        "update attachment set complete_time = $2 where id = $1 and complete_time is null",
+        id.uuid(),
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,273 @@
+//! Redis: versioned entries that may be lost at any moment. Truth never lives here.
+//!
+//! The promise (I1): no reader that begins after [`Tx::commit`](super::Tx::commit) returned gets
+//! facts older than that commit. Redis alone cannot promise it, so three things work together:
+//!
+//! 1. A writer voids the entry by a *fence* that carries the new version. A reader who finds a
+//!    fence reads PostgreSQL, and may fill the entry only with that version or a later one.
+//! 2. A reader who finds nothing leaves a fence with its own mark first, then reads PostgreSQL,
+//!    and fills only while its mark stands. A flush or a writer in between takes the mark away, so
+//!    a slow reader cannot put old facts back.
+//! 3. A writer who cannot reach Redis raises the *epoch* in PostgreSQL, which is part of every
+//!    key, and waits until every server must have seen it: a server trusts Redis only within a
+//!    lease after it last read the epoch.
+//!
+//! Redis must run without persistence: a restart then begins empty instead of with old entries.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use redis::{AsyncTypedCommands as _, Client, Script, aio::ConnectionManager};
+use sqlx::PgConnection;
+use tokio::time::Instant;
+
+use crate::error::{Error, Result};
+
+/// How long a server trusts Redis after it began to read the epoch.
+pub const LEASE: Duration = Duration::from_secs(1);
+/// The wait after which every older lease has run out.
+pub const LEASE_OVER: Duration = Duration::from_millis(1_050);
+/// How long Redis may take to answer; beyond that PostgreSQL is asked.
+const RESPONSE_TIMEOUT: Duration = Duration::from_millis(50);
+/// How long an entry lives without being voided.
+const ENTRY_TTL_MS: u64 = 3_600_000;
+/// How long a reader's mark lives: longer than any read of PostgreSQL may take.
+const MARK_TTL_MS: u64 = 5_000;
+
+/// An entry is `E`, eight bytes of version, the facts. A fence is `F`, eight bytes of the least
+/// version that may be filled, sixteen bytes of a reader's mark (or none).
+const ENTRY: u8 = b'E';
+const FENCE: u8 = b'F';
+const HEADER: usize = 9;
+
+/// Puts an entry in place of a fence that permits it, or of an older entry.
+const FILL: &str = r"
+local now = redis.call('GET', KEYS[1])
+if not now then return 0 end
+local kind, version = string.sub(now, 1, 1), string.sub(now, 2, 9)
+if kind == 'E' and version >= ARGV[1] then return 0 end
+if kind == 'F' then
+  local none = string.rep('\0', 8)
+  if version == none and string.sub(now, 10) ~= ARGV[2] then return 0 end
+  if version > ARGV[1] then return 0 end
+end
+redis.call('SET', KEYS[1], 'E' .. ARGV[1] .. ARGV[3], 'PX', ARGV[4])
+return 1
+";
+
+/// Voids every entry and fence of an older version.
+const RAISE: &str = r"
+for i, key in ipairs(KEYS) do
+  local now = redis.call('GET', key)
+  if not now or string.sub(now, 2, 9) < ARGV[i] then
+    redis.call('SET', key, 'F' .. ARGV[i], 'PX', ARGV[#KEYS + 1])
+  end
+end
+return 1
+";
+
+/// What a look-up found.
+#[derive(Debug)]
+pub enum Looked {
+    /// Facts, of this version.
+    Hit(Vec<u8>),
+    /// Nothing that counts: read PostgreSQL, then fill.
+    Miss(Mark),
+    /// Redis is not to be asked now: read PostgreSQL.
+    Away,
+}
+
+/// The right to fill one entry after a miss.
+#[derive(Debug)]
+pub struct Mark {
+    key: String,
+    mark: [u8; 16],
+}
+
+/// The cache of one server.
+#[derive(Clone)]
+pub enum Cache {
+    /// The product runs without Redis: slower.
+    Absent,
+    /// Redis, trusted within the lease.
+    Redis(Arc<Live>),
+}
+
+/// A connection and what is known about how far to trust it.
+pub struct Live {
+    connection: ConnectionManager,
+    prefix: String,
+    epoch: AtomicI64,
+    /// Microseconds after `born` at which the last successful read of the epoch began.
+    polled: AtomicU64,
+    born: Instant,
+    fill: Script,
+    raise: Script,
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "Cache::Absent",
+            Self::Redis(_) => "Cache::Redis",
+        })
+    }
+}
+
+impl Cache {
+    /// Connects in the background; until Redis answers, look-ups say `Away`.
+    pub fn connect(url: &str, prefix: &str) -> Result<Self> {
+        let client = Client::open(url).map_err(Error::internal)?;
+        let config = redis::aio::ConnectionManagerConfig::new()
+            .set_response_timeout(Some(RESPONSE_TIMEOUT))
+            .set_connection_timeout(Some(Duration::from_millis(500)))
+            .set_max_delay(Duration::from_millis(500))
+            .set_number_of_retries(1);
+        let connection =
+            ConnectionManager::new_lazy_with_config(client, config).map_err(Error::internal)?;
+        Ok(Self::Redis(Arc::new(Live {
+            connection,
+            prefix: prefix.to_owned(),
+            epoch: AtomicI64::new(0),
+            polled: AtomicU64::new(0),
+            born: Instant::now(),
+            fill: Script::new(FILL),
+            raise: Script::new(RAISE),
+        })))
+    }
+
+    /// Takes note of an epoch whose reading began at this instant.
+    pub fn renewed(&self, epoch: i64, began: Instant) {
+        let Self::Redis(live) = self else { return };
+        live.epoch.store(epoch, Ordering::Release);
+        let micros = began.saturating_duration_since(live.born).as_micros();
+        live.polled.store(u64::try_from(micros).unwrap_or(u64::MAX).max(1), Ordering::Release);
+    }
+
+    /// Looks for the facts behind a key.
+    pub async fn get(&self, key: &str, mark: [u8; 16]) -> Looked {
+        let Self::Redis(live) = self else { return Looked::Away };
+        let Some(epoch) = self.epoch() else { return Looked::Away };
+        let key = live.key(epoch, key);
+        let mut connection = live.connection.clone();
+        let found: Option<Vec<u8>> =
+            match redis::cmd("GET").arg(&key).query_async(&mut connection).await {
+                Ok(found) => found,
+                Err(_) => return Looked::Away,
+            };
+        match found {
+            Some(mut value) if value.first() == Some(&ENTRY) && value.len() >= HEADER => {
+                Looked::Hit(value.split_off(HEADER))
+            }
+            Some(value) if value.first() == Some(&FENCE) => Looked::Miss(Mark { key, mark }),
+            // Somebody wrote another thing under our key: it is not ours to trust.
+            Some(_) => Looked::Away,
+            None => {
+                let mut fence = vec![FENCE, 0, 0, 0, 0, 0, 0, 0, 0];
+                fence.extend_from_slice(&mark);
+                let left = redis::cmd("SET")
+                    .arg(&key)
+                    .arg(fence)
+                    .arg("NX")
+                    .arg("PX")
+                    .arg(MARK_TTL_MS)
+                    .exec_async(&mut connection)
+                    .await;
+                if left.is_ok() { Looked::Miss(Mark { key, mark }) } else { Looked::Away }
+            }
+        }
+    }
+
+    /// Puts the facts in place, unless something newer happened since the miss.
+    pub async fn fill(&self, mark: Mark, version: i64, facts: &[u8]) {
+        let Self::Redis(live) = self else { return };
+        let mut connection = live.connection.clone();
+        let filled: redis::RedisResult<i32> = live
+            .fill
+            .key(mark.key)
+            .arg(&version.to_be_bytes()[..])
+            .arg(&mark.mark[..])
+            .arg(facts)
+            .arg(ENTRY_TTL_MS)
+            .invoke_async(&mut connection)
+            .await;
+        if let Err(error) = filled {
+            tracing::debug!(%error, "a cache entry was not filled");
+        }
+    }
+
+    /// The epoch that this server trusts now; `None` when it trusts none.
+    #[must_use]
+    pub fn epoch(&self) -> Option<i64> {
+        let Self::Redis(live) = self else { return None };
+        // The epoch is read before the lease is judged: a lease that still runs covers it.
+        let epoch = live.epoch.load(Ordering::Acquire);
+        live.trusted().then_some(epoch)
+    }
+
+    /// Voids the entries of these keys, in this epoch, up to these versions. False when Redis did
+    /// not confirm.
+    pub async fn fence(&self, epoch: i64, keys: &[(String, i64)]) -> bool {
+        let Self::Redis(live) = self else { return true };
+        let mut call = live.raise.prepare_invoke();
+        for (key, _) in keys {
+            call.key(live.key(epoch, key));
+        }
+        for (_, version) in keys {
+            call.arg(&version.to_be_bytes()[..]);
+        }
+        call.arg(ENTRY_TTL_MS);
+        let mut connection = live.connection.clone();
+        let done: redis::RedisResult<i32> = call.invoke_async(&mut connection).await;
+        done.is_ok()
+    }
+
+    /// Counts one more within the window; `None` when Redis cannot be asked.
+    pub async fn count(&self, key: &str, window: Duration) -> Option<u64> {
+        let Self::Redis(live) = self else { return None };
+        let mut connection = live.connection.clone();
+        let key = format!("{}limit:{key}", live.prefix);
+        let count = connection.incr(&key, 1).await.ok()?;
+        if count == 1 {
+            let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+            connection.pexpire(&key, window).await.ok()?;
+        }
+        u64::try_from(count).ok()
+    }
+
+    /// Whether Redis answers.
+    pub async fn answers(&self) -> bool {
+        let Self::Redis(live) = self else { return false };
+        let mut connection = live.connection.clone();
+        redis::cmd("PING").exec_async(&mut connection).await.is_ok()
+    }
+}
+
+impl Live {
+    fn trusted(&self) -> bool {
+        let polled = self.polled.load(Ordering::Acquire);
+        let lease_end = Duration::from_micros(polled).saturating_add(LEASE);
+        polled > 0 && self.born.elapsed() < lease_end
+    }
+
+    fn key(&self, epoch: i64, key: &str) -> String {
+        format!("{}{epoch}:{key}", self.prefix)
+    }
+}
+
+/// Makes every server forget the whole cache, within a lease.
+pub async fn raise_epoch(connection: &mut PgConnection) -> Result<()> {
+    sqlx::query!("update cache_epoch set epoch = epoch + 1").execute(connection).await?;
+    Ok(())
+}
+
+/// The epoch, held as it is until the unit of work ends.
+pub async fn hold_epoch(connection: &mut PgConnection) -> Result<i64> {
+    Ok(sqlx::query_scalar!("select epoch from cache_epoch for share").fetch_one(connection).await?)
+}

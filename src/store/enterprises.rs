@@ -1,0 +1,304 @@
+//! Enterprises and their class grants: rows and their scope. No rule of what may be done.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{OnConstraint as _, Tx, Vault, history};
+use crate::{
+    actor::Scope,
+    domain::{
+        enterprise::{Enterprise, EnterpriseState, Held},
+        lifecycle::Moved,
+        policy::EnterpriseClass,
+    },
+    error::{Error, Flaw, Reason, Result},
+    id::{Id, kind},
+};
+
+struct Row {
+    id: Uuid,
+    uscc: String,
+    display_name: String,
+    division_code: String,
+    unit_id: Uuid,
+    unit_path: String,
+    state: String,
+    legal_representative_sealed: Vec<u8>,
+    applicant_id: Uuid,
+    create_time: jiff_sqlx::Timestamp,
+    version: i64,
+}
+
+fn entity(row: Row, vault: &Vault) -> Result<Enterprise> {
+    let state = EnterpriseState::from_wire(&row.state);
+    Ok(Enterprise {
+        id: Id::of(row.id),
+        uscc: row.uscc,
+        display_name: row.display_name,
+        division_code: row.division_code,
+        unit: Id::of(row.unit_id),
+        unit_path: row.unit_path,
+        legal_representative: vault.open_text("full-name", &row.legal_representative_sealed)?,
+        applicant: Id::of(row.applicant_id),
+        create_time: row.create_time.to_jiff(),
+        version: row.version,
+        held: Held::row(state.ok_or_else(|| Error::internal("a stored state"))?),
+    })
+}
+
+macro_rules! select {
+    ($filter:literal, $($argument:expr),*) => {
+        sqlx::query_as!(
+            Row,
+            r#"select id, uscc, display_name, division_code, unit_id, unit_path, state,
+                legal_representative_sealed, applicant_id,
+                create_time as "create_time: jiff_sqlx::Timestamp", version
+             from enterprise "# + $filter,
+            $($argument),*
+        )
+    };
+}
+
+/// An enterprise within the scope; who registered it may read it too.
+pub async fn get(
+    connection: &mut PgConnection,
+    vault: &Vault,
+    id: Id<kind::Enterprise>,
+    scope: &Scope,
+) -> Result<Enterprise> {
+    let row = select!(
+        "where id = $1 and ($2 or id = any($3) or applicant_id = $4
+            or ($5::text is not null and starts_with(unit_path, $5)))",
+        id.uuid(),
+        scope.all,
+        &scope.enterprises,
+        scope.person,
+        scope.unit_path
+    )
+    .fetch_optional(connection)
+    .await?;
+    entity(row.ok_or_else(|| scope.missing(id.subject()))?, vault)
+}
+
+/// An enterprise within the scope, held until the unit of work ends.
+pub async fn lock(tx: &mut Tx, id: Id<kind::Enterprise>, scope: &Scope) -> Result<Enterprise> {
+    let row = select!(
+        "where id = $1 and ($2 or id = any($3)
+            or ($4::text is not null and starts_with(unit_path, $4)))
+         for update",
+        id.uuid(),
+        scope.all,
+        &scope.enterprises,
+        scope.unit_path
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    entity(row.ok_or_else(|| scope.missing(id.subject()))?, tx.vault())
+}
+
+/// Enterprises within the scope, newest first, after the cursor.
+pub async fn list(
+    connection: &mut PgConnection,
+    vault: &Vault,
+    uscc: Option<&str>,
+    scope: &Scope,
+    after: Option<Uuid>,
+    rows: i64,
+) -> Result<Vec<Enterprise>> {
+    let rows = select!(
+        "where id < $1 and ($2 or id = any($3) or applicant_id = $4
+            or ($5::text is not null and starts_with(unit_path, $5)))
+            and ($6::text is null or uscc = $6)
+         order by id desc
+         limit $7",
+        super::before(after),
+        scope.all,
+        &scope.enterprises,
+        scope.person,
+        scope.unit_path,
+        uscc,
+        rows
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(|row| entity(row, vault)).collect()
+}
+
+/// The unit that serves a division with truck passes.
+pub async fn serving_unit(
+    connection: &mut PgConnection,
+    division: &str,
+) -> Result<Option<(Id<kind::Unit>, String)>> {
+    let row = sqlx::query!(
+        "select id, path from unit where $1 = any(serves) order by path limit 1",
+        division
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| (Id::of(row.id), row.path)))
+}
+
+/// Stores a registration; the resident id of the legal representative is sealed with it.
+pub async fn insert(
+    tx: &mut Tx,
+    moved: Moved<Enterprise>,
+    resident_id: &str,
+) -> Result<Enterprise> {
+    let (enterprise, change) = moved.open();
+    let (now, ids) = (tx.now(), tx.cx().ids().clone());
+    let name = enterprise.legal_representative.as_bytes();
+    let name = tx.vault().seal("full-name", name, ids.bytes())?;
+    let resident_id = tx.vault().seal("resident-id", resident_id.as_bytes(), ids.bytes())?;
+    sqlx::query!(
+        "insert into enterprise (id, uscc, display_name, division_code, unit_id, unit_path, state,
+            legal_representative_sealed, legal_representative_id_sealed, applicant_id, create_time,
+            update_time, version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)",
+        enterprise.id.uuid(),
+        enterprise.uscc,
+        enterprise.display_name,
+        enterprise.division_code,
+        enterprise.unit.uuid(),
+        enterprise.unit_path,
+        enterprise.state().wire(),
+        name,
+        resident_id,
+        enterprise.applicant.uuid(),
+        now.to_sqlx() as _,
+        enterprise.version
+    )
+    .execute(tx.conn())
+    .await
+    .on_constraint("enterprise_uscc_once", Reason::EnterpriseExists)?;
+    history::write(tx, enterprise.id.subject(), &change).await?;
+    Ok(enterprise)
+}
+
+/// Stores a step.
+pub async fn save(tx: &mut Tx, moved: Moved<Enterprise>) -> Result<Enterprise> {
+    let (mut enterprise, change) = moved.open();
+    let now = tx.now();
+    let updated = sqlx::query!(
+        "update enterprise set state = $3, update_time = $4, version = version + 1
+         where id = $1 and version = $2",
+        enterprise.id.uuid(),
+        enterprise.version,
+        enterprise.state().wire(),
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    if updated.rows_affected() == 0 {
+        return Err(Error::new(Reason::EtagStale));
+    }
+    enterprise.version = enterprise.version.saturating_add(1);
+    history::write(tx, enterprise.id.subject(), &change).await?;
+    Ok(enterprise)
+}
+
+/// A class of an enterprise, from a document, for a time.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// Its id.
+    pub id: Id<kind::ClassGrant>,
+    /// Whose.
+    pub enterprise: Id<kind::Enterprise>,
+    /// The class.
+    pub class: EnterpriseClass,
+    /// The document.
+    pub source_document: String,
+    /// From.
+    pub valid_from: Timestamp,
+    /// Until, exclusive; earlier where it was ended.
+    pub valid_until: Timestamp,
+    /// The unit of the officer who granted it.
+    pub unit: Id<kind::Unit>,
+}
+
+/// The grants of an enterprise that are in force at an instant.
+pub async fn grants_at(
+    connection: &mut PgConnection,
+    enterprise: Id<kind::Enterprise>,
+    at: Timestamp,
+) -> Result<Vec<Grant>> {
+    let rows = sqlx::query!(
+        "select class_grant.id, class, source_document, unit_id,
+            valid_from as \"valid_from: jiff_sqlx::Timestamp\",
+            least(valid_until, end_time) as \"valid_until!: jiff_sqlx::Timestamp\"
+         from class_grant join officer on officer.id = granted_by
+         where enterprise_id = $1 and valid_from <= $2 and $2 < least(valid_until, end_time)
+         order by class_grant.id",
+        enterprise.uuid(),
+        at.to_sqlx() as _
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Grant {
+                id: Id::of(row.id),
+                enterprise,
+                class: EnterpriseClass::from_wire(&row.class)
+                    .ok_or_else(|| Error::internal("a stored class"))?,
+                source_document: row.source_document,
+                valid_from: row.valid_from.to_jiff(),
+                valid_until: row.valid_until.to_jiff(),
+                unit: Id::of(row.unit_id),
+            })
+        })
+        .collect()
+}
+
+/// Stores a grant.
+pub async fn insert_grant(tx: &mut Tx, grant: &Grant, granted_by: Id<kind::Officer>) -> Result<()> {
+    let now = tx.now();
+    sqlx::query!(
+        "insert into class_grant (id, enterprise_id, class, source_document, valid_from,
+            valid_until, granted_by, create_time)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        grant.id.uuid(),
+        grant.enterprise.uuid(),
+        grant.class.wire(),
+        grant.source_document,
+        grant.valid_from.to_sqlx() as _,
+        grant.valid_until.to_sqlx() as _,
+        granted_by.uuid(),
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Ends a grant within the scope, now.
+pub async fn end_grant(tx: &mut Tx, id: Id<kind::ClassGrant>, scope: &Scope) -> Result<Grant> {
+    let now = tx.now();
+    let row = sqlx::query!(
+        "update class_grant set end_time = $2
+         from enterprise, officer
+         where class_grant.id = $1 and end_time is null and enterprise.id = enterprise_id
+            and officer.id = granted_by
+            and ($3 or ($4::text is not null and starts_with(unit_path, $4)))
+         returning enterprise_id, class, source_document, officer.unit_id,
+            valid_from as \"valid_from: jiff_sqlx::Timestamp\"",
+        id.uuid(),
+        now.to_sqlx() as _,
+        scope.all,
+        scope.unit_path
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    let row = row.ok_or_else(|| scope.missing(id.subject()))?;
+    Ok(Grant {
+        id,
+        enterprise: Id::of(row.enterprise_id),
+        class: EnterpriseClass::from_wire(&row.class)
+            .ok_or_else(|| Error::field("name", Flaw::UnknownValue))?,
+        source_document: row.source_document,
+        valid_from: row.valid_from.to_jiff(),
+        valid_until: now,
+        unit: Id::of(row.unit_id),
+    })
+}

@@ -1,0 +1,419 @@
+//! Police and auxiliary officers: who they are, what they may do, and what proves them. Names leave
+//! masked; no password is judged here.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use sqlx::PgConnection;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::{OnConstraint as _, Tx, Vault, actors, history};
+use crate::{
+    actor::{Role, Roles, Scope},
+    domain::{
+        codes::{PoliceNumber, mask},
+        lifecycle::{Change, Moved, Note},
+        tenure::Tenure,
+    },
+    error::{Error, Reason, Result},
+    id::{Id, kind},
+};
+
+/// An officer as the administrators' desk shows it.
+#[derive(Debug, Clone)]
+pub struct Officer {
+    /// Its id.
+    pub id: Id<kind::Officer>,
+    /// Six digits.
+    pub police_number: String,
+    /// The masked name.
+    pub display_name: String,
+    /// The unit.
+    pub unit: Id<kind::Unit>,
+    /// The roles.
+    pub roles: Roles,
+    /// When the access ended.
+    pub disable_time: Option<Timestamp>,
+    /// Whether the password must be changed before anything else.
+    pub password_expired: bool,
+    /// Rises with each change.
+    pub version: i64,
+}
+
+/// An officer to be.
+pub struct NewOfficer {
+    /// Not yet taken.
+    pub police_number: PoliceNumber,
+    /// The full name.
+    pub full_name: String,
+    /// The unit.
+    pub unit: Id<kind::Unit>,
+    /// The roles.
+    pub roles: Roles,
+    /// A hash of the first password, in the PHC format.
+    pub password_hash: String,
+    /// The secret of the one-time codes, raw.
+    pub totp_secret: Zeroizing<Vec<u8>>,
+    /// Whether the password must be changed before anything else.
+    pub password_expired: bool,
+}
+
+impl std::fmt::Debug for NewOfficer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NewOfficer({})", self.police_number)
+    }
+}
+
+struct Row {
+    id: Uuid,
+    police_number: String,
+    full_name_sealed: Vec<u8>,
+    unit_id: Uuid,
+    roles: Vec<String>,
+    disable_time: Option<jiff_sqlx::Timestamp>,
+    password_expired: bool,
+    version: i64,
+}
+
+fn entity(row: Row, vault: &Vault) -> Result<Officer> {
+    Ok(Officer {
+        id: Id::of(row.id),
+        police_number: row.police_number,
+        display_name: mask::name(&vault.open_text("full-name", &row.full_name_sealed)?),
+        unit: Id::of(row.unit_id),
+        roles: row.roles.iter().filter_map(|role| Role::from_wire(role)).collect(),
+        disable_time: row.disable_time.map(jiff_sqlx::Timestamp::to_jiff),
+        password_expired: row.password_expired,
+        version: row.version,
+    })
+}
+
+/// Every column of an officer, in one place; `$filter` decides which rows.
+macro_rules! select {
+    ($filter:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Row,
+            r#"select officer.id, police_number, full_name_sealed, unit_id, roles,
+                disable_time as "disable_time: jiff_sqlx::Timestamp", password_expired, version
+             from officer join unit on unit.id = unit_id "# + $filter
+            $(, $argument)*
+        )
+    };
+}
+
+fn names(roles: Roles) -> Vec<String> {
+    roles.iter().map(|role| role.wire().to_owned()).collect()
+}
+
+/// Registers an officer.
+///
+/// # Errors
+/// `ALREADY_EXISTS` when the police number is taken.
+pub async fn insert(tx: &mut Tx, new: NewOfficer) -> Result<Officer> {
+    let (id, now): (Id<kind::Officer>, _) = (tx.cx().id(), tx.now());
+    let ids = tx.cx().ids().clone();
+    let name = tx.vault().seal("full-name", new.full_name.as_bytes(), ids.bytes())?;
+    let secret = tx.vault().seal("totp-secret", &new.totp_secret, ids.bytes())?;
+    sqlx::query!(
+        "insert into officer (id, police_number, full_name_sealed, unit_id, roles, password_hash,
+            password_history, password_time, password_expired, totp_secret_sealed, totp_step,
+            failed_attempts, create_time, version)
+         values ($1, $2, $3, $4, $5, $6, '{}', $7, $8, $9, 0, 0, $7, 1)",
+        id.uuid(),
+        new.police_number.as_str(),
+        name,
+        new.unit.uuid(),
+        &names(new.roles),
+        new.password_hash,
+        now.to_sqlx() as _,
+        new.password_expired,
+        secret
+    )
+    .execute(tx.conn())
+    .await
+    .on_constraint("officer_police_number_once", Reason::AlreadyExists)?;
+    let change = Change::begin(Tenure::Active, "CREATE", told(new.roles, new.unit), tx.cx());
+    history::write(tx, id.subject(), &change).await?;
+    Ok(Officer {
+        id,
+        police_number: new.police_number.as_str().to_owned(),
+        display_name: mask::name(&new.full_name),
+        unit: new.unit,
+        roles: new.roles,
+        disable_time: None,
+        password_expired: new.password_expired,
+        version: 1,
+    })
+}
+
+/// What the history says of roles and unit.
+fn told(roles: Roles, unit: Id<kind::Unit>) -> Note {
+    Note::internal(format!("{} {unit}", names(roles).join(" ")))
+}
+
+/// An officer within the scope.
+pub async fn get(
+    connection: &mut PgConnection,
+    vault: &Vault,
+    id: Id<kind::Officer>,
+    scope: &Scope,
+) -> Result<Officer> {
+    let row = select!(
+        "where officer.id = $1
+            and ($2 or officer.id = $3 or ($4::text is not null and starts_with(path, $4)))",
+        id.uuid(),
+        scope.all,
+        scope.officer,
+        scope.unit_path
+    )
+    .fetch_optional(connection)
+    .await?;
+    entity(row.ok_or_else(|| scope.missing(id.subject()))?, vault)
+}
+
+/// An officer within the scope, held until the unit of work ends.
+pub async fn lock(tx: &mut Tx, id: Id<kind::Officer>, scope: &Scope) -> Result<Officer> {
+    let row = select!(
+        "where officer.id = $1 and ($2 or ($3::text is not null and starts_with(path, $3)))
+         for update of officer",
+        id.uuid(),
+        scope.all,
+        scope.unit_path
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    entity(row.ok_or_else(|| scope.missing(id.subject()))?, tx.vault())
+}
+
+/// The officers of a subtree within the scope, newest first, after the cursor.
+pub async fn list(
+    connection: &mut PgConnection,
+    vault: &Vault,
+    subtree: Option<&str>,
+    scope: &Scope,
+    after: Option<Uuid>,
+    rows: i64,
+) -> Result<Vec<Officer>> {
+    let rows = select!(
+        "where officer.id < $1 and ($2 or ($3::text is not null and starts_with(path, $3)))
+            and ($4::text is null or starts_with(path, $4))
+         order by officer.id desc
+         limit $5",
+        super::before(after),
+        scope.all,
+        scope.unit_path,
+        subtree,
+        rows
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(|row| entity(row, vault)).collect()
+}
+
+/// Replaces roles and unit of an officer that this unit of work holds, at once and everywhere.
+pub async fn save(
+    tx: &mut Tx,
+    officer: Officer,
+    roles: Roles,
+    unit: Id<kind::Unit>,
+) -> Result<Officer> {
+    let change = Change::remark(Tenure::Active, "UPDATE", told(roles, unit), tx.cx());
+    let version = write(tx, &officer, roles, unit, None).await?;
+    history::write(tx, officer.id.subject(), &change).await?;
+    Ok(Officer { roles, unit, version, ..officer })
+}
+
+/// Stores the end of an officer's access.
+pub async fn save_end(tx: &mut Tx, moved: Moved<Officer>) -> Result<Officer> {
+    let (officer, change) = moved.open();
+    let time = Some(change.time());
+    let version = write(tx, &officer, officer.roles, officer.unit, time).await?;
+    history::write(tx, officer.id.subject(), &change).await?;
+    Ok(Officer { disable_time: time, version, ..officer })
+}
+
+async fn write(
+    tx: &mut Tx,
+    officer: &Officer,
+    roles: Roles,
+    unit: Id<kind::Unit>,
+    disable_time: Option<Timestamp>,
+) -> Result<i64> {
+    let version = officer.version.saturating_add(1);
+    let written = sqlx::query!(
+        "update officer set roles = $3, unit_id = $4, disable_time = $5, version = $6
+         where id = $1 and version = $2",
+        officer.id.uuid(),
+        officer.version,
+        &names(roles),
+        unit.uuid(),
+        disable_time.map(|time| time.to_sqlx()) as _,
+        version
+    )
+    .execute(tx.conn())
+    .await?;
+    if written.rows_affected() == 0 {
+        return Err(Error::new(Reason::EtagStale));
+    }
+    tx.touch(actors::key(&officer.id.to_string()));
+    Ok(version)
+}
+
+/// What proves an officer.
+pub struct Credentials {
+    /// Whose they are.
+    pub id: Id<kind::Officer>,
+    /// In the PHC format.
+    pub password_hash: String,
+    /// The hashes before it, newest first.
+    pub password_history: Vec<String>,
+    /// When the password was set.
+    pub password_time: Timestamp,
+    /// Whether it must be changed before anything else.
+    pub password_expired: bool,
+    /// The secret of the one-time codes, raw; empty where none was given out.
+    pub totp_secret: Zeroizing<Vec<u8>>,
+    /// The last time step that was used.
+    pub totp_step: i64,
+    /// Failures in a row.
+    pub failed_attempts: i32,
+    /// Until when no attempt counts.
+    pub locked_until: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Credentials({})", self.id)
+    }
+}
+
+/// By which an officer is looked up before it is known who asks.
+#[derive(Debug, Clone, Copy)]
+pub enum By<'a> {
+    /// What was typed at the sign-in.
+    PoliceNumber(&'a PoliceNumber),
+    /// The officer itself, signed in.
+    Own(Id<kind::Officer>),
+}
+
+/// The credentials of an officer whose access has not ended. `hold` keeps the row until the unit
+/// of work ends.
+pub async fn credentials(
+    connection: &mut PgConnection,
+    vault: &Vault,
+    by: By<'_>,
+    hold: bool,
+) -> Result<Option<Credentials>> {
+    let (number, id) = match by {
+        By::PoliceNumber(number) => (Some(number.as_str()), None),
+        By::Own(id) => (None, Some(id.uuid())),
+    };
+    if hold {
+        sqlx::query!(
+            "select id from officer where police_number = $1 or id = $2 for update",
+            number,
+            id
+        )
+        .fetch_optional(&mut *connection)
+        .await?;
+    }
+    let row = sqlx::query!(
+        "select id, password_hash, password_history,
+            password_time as \"password_time: jiff_sqlx::Timestamp\", password_expired,
+            totp_secret_sealed, totp_step, failed_attempts,
+            locked_until as \"locked_until: jiff_sqlx::Timestamp\"
+         from officer
+         where (police_number = $1 or id = $2) and disable_time is null",
+        number,
+        id
+    )
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let totp_secret = if row.totp_secret_sealed.is_empty() {
+        Vec::new()
+    } else {
+        vault.open("totp-secret", &row.totp_secret_sealed)?
+    };
+    Ok(Some(Credentials {
+        id: Id::of(row.id),
+        password_hash: row.password_hash,
+        password_history: row.password_history,
+        password_time: row.password_time.to_jiff(),
+        password_expired: row.password_expired,
+        totp_secret: Zeroizing::new(totp_secret),
+        totp_step: row.totp_step,
+        failed_attempts: row.failed_attempts,
+        locked_until: row.locked_until.map(jiff_sqlx::Timestamp::to_jiff),
+    }))
+}
+
+/// Notes a failure, and the lock that it may bring.
+pub async fn save_failure(
+    tx: &mut Tx,
+    id: Id<kind::Officer>,
+    failed_attempts: i32,
+    locked_until: Option<Timestamp>,
+) -> Result<()> {
+    sqlx::query!(
+        "update officer set failed_attempts = $2, locked_until = $3 where id = $1",
+        id.uuid(),
+        failed_attempts,
+        locked_until.map(|until| until.to_sqlx()) as _
+    )
+    .execute(tx.conn())
+    .await?;
+    if let Some(until) = locked_until {
+        let note = Note::internal(until.to_string());
+        let change = Change::remark(Tenure::Active, "LOCK", note, tx.cx());
+        history::write(tx, id.subject(), &change).await?;
+    }
+    Ok(())
+}
+
+/// Notes a proof that held: the one-time code is spent, and the failures are forgotten.
+pub async fn save_success(
+    tx: &mut Tx,
+    id: Id<kind::Officer>,
+    totp_step: i64,
+    password_expired: bool,
+) -> Result<()> {
+    sqlx::query!(
+        "update officer
+         set failed_attempts = 0, locked_until = null, totp_step = $2, password_expired = $3
+         where id = $1",
+        id.uuid(),
+        totp_step,
+        password_expired
+    )
+    .execute(tx.conn())
+    .await?;
+    tx.touch(actors::key(&id.to_string()));
+    Ok(())
+}
+
+/// Replaces the password.
+pub async fn save_password(
+    tx: &mut Tx,
+    id: Id<kind::Officer>,
+    hash: &str,
+    history_kept: &[String],
+) -> Result<()> {
+    let now = tx.now();
+    sqlx::query!(
+        "update officer
+         set password_hash = $2, password_history = $3, password_time = $4,
+            password_expired = false, failed_attempts = 0, locked_until = null
+         where id = $1",
+        id.uuid(),
+        hash,
+        history_kept,
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    let change = Change::remark(Tenure::Active, "CHANGE_PASSWORD", Note::none(), tx.cx());
+    history::write(tx, id.subject(), &change).await?;
+    tx.touch(actors::key(&id.to_string()));
+    Ok(())
+}

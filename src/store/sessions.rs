@@ -1,0 +1,356 @@
+//! Sign-ins: one row is a family of refresh tokens, none of which is stored. No token and no rule
+//! of how long one lasts.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Tx, actors, history};
+use crate::{
+    actor::Actor,
+    domain::{
+        lifecycle::{Change, Note, State as _},
+        session::{Account, Family, OPEN_MAX, lifetime},
+        tenure::{End, Tenure},
+    },
+    error::{Error, Reason, Result},
+    id::{Id, kind},
+};
+
+/// Whose sign-in it is; also the scope of every read of this room: own sessions only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// A person of the mini-program.
+    Person(Id<kind::Person>),
+    /// An officer.
+    Officer(Id<kind::Officer>),
+    /// A device.
+    Device(Id<kind::Device>),
+}
+
+impl Owner {
+    /// The account of the actor; nobody has none.
+    pub fn of(actor: &Actor) -> Result<Self> {
+        match actor {
+            Actor::Person { person, .. } => Ok(Self::Person(*person)),
+            Actor::Officer { officer, .. } => Ok(Self::Officer(*officer)),
+            Actor::Device { device, .. } => Ok(Self::Device(*device)),
+            Actor::Anonymous | Actor::System { .. } => Err(Error::new(Reason::Denied)),
+        }
+    }
+
+    /// The resource name.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Person(id) => id.to_string(),
+            Self::Officer(id) => id.to_string(),
+            Self::Device(id) => id.to_string(),
+        }
+    }
+
+    /// The bare id.
+    #[must_use]
+    pub const fn uuid(self) -> Uuid {
+        match self {
+            Self::Person(id) => id.uuid(),
+            Self::Officer(id) => id.uuid(),
+            Self::Device(id) => id.uuid(),
+        }
+    }
+
+    const fn account(self) -> Account {
+        match self {
+            Self::Person(_) => Account::Person,
+            Self::Officer(_) => Account::Officer,
+            Self::Device(_) => Account::Device,
+        }
+    }
+
+    const fn columns(self) -> (Option<Uuid>, Option<Uuid>, Option<Uuid>) {
+        match self {
+            Self::Person(id) => (Some(id.uuid()), None, None),
+            Self::Officer(id) => (None, Some(id.uuid()), None),
+            Self::Device(id) => (None, None, Some(id.uuid())),
+        }
+    }
+}
+
+/// Why a session ended before its time: kept in the row and in its history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndReason {
+    /// Its owner ended it.
+    Owner,
+    /// A refresh token was used twice.
+    Reuse,
+    /// One more sign-in than may be open at once.
+    TooMany,
+    /// The password was changed.
+    PasswordChanged,
+    /// The officer was disabled, or the device was revoked.
+    AccountEnded,
+}
+
+impl EndReason {
+    const fn wire(self) -> &'static str {
+        match self {
+            Self::Owner => "OWNER",
+            Self::Reuse => "REUSE",
+            Self::TooMany => "TOO_MANY",
+            Self::PasswordChanged => "PASSWORD_CHANGED",
+            Self::AccountEnded => "ACCOUNT_ENDED",
+        }
+    }
+}
+
+/// A sign-in.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Its id.
+    pub id: Id<kind::Session>,
+    /// Whose it is.
+    pub owner: Owner,
+    /// How many refresh tokens it had; the last one alone may be used.
+    pub generation: i32,
+    /// The sign-in.
+    pub create_time: Timestamp,
+    /// The last refresh.
+    pub refresh_time: Timestamp,
+    /// When it must be signed in again.
+    pub expire_time: Timestamp,
+    /// When it was ended.
+    pub end_time: Option<Timestamp>,
+    /// What the client called itself.
+    pub client: String,
+    /// The address that signed in.
+    pub address: String,
+}
+
+impl Session {
+    /// What the rules of refreshing ask.
+    #[must_use]
+    pub const fn family(&self) -> Family {
+        Family {
+            generation: self.generation,
+            refresh_time: self.refresh_time,
+            expire_time: self.expire_time,
+            ended: self.end_time.is_some(),
+        }
+    }
+}
+
+struct Row {
+    id: Uuid,
+    person_id: Option<Uuid>,
+    officer_id: Option<Uuid>,
+    device_id: Option<Uuid>,
+    generation: i32,
+    create_time: jiff_sqlx::Timestamp,
+    refresh_time: jiff_sqlx::Timestamp,
+    expire_time: jiff_sqlx::Timestamp,
+    end_time: Option<jiff_sqlx::Timestamp>,
+    client: String,
+    address: String,
+}
+
+fn entity(row: Row) -> Result<Session> {
+    let owner = match (row.person_id, row.officer_id, row.device_id) {
+        (Some(id), None, None) => Owner::Person(Id::of(id)),
+        (None, Some(id), None) => Owner::Officer(Id::of(id)),
+        (None, None, Some(id)) => Owner::Device(Id::of(id)),
+        _ => return Err(Error::internal("a session without one owner")),
+    };
+    Ok(Session {
+        id: Id::of(row.id),
+        owner,
+        generation: row.generation,
+        create_time: row.create_time.to_jiff(),
+        refresh_time: row.refresh_time.to_jiff(),
+        expire_time: row.expire_time.to_jiff(),
+        end_time: row.end_time.map(jiff_sqlx::Timestamp::to_jiff),
+        client: row.client,
+        address: row.address,
+    })
+}
+
+/// Every column of a session, in one place; `$filter` decides which rows.
+macro_rules! select {
+    ($filter:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Row,
+            r#"select id, person_id, officer_id, device_id, generation,
+                create_time as "create_time: jiff_sqlx::Timestamp",
+                refresh_time as "refresh_time: jiff_sqlx::Timestamp",
+                expire_time as "expire_time: jiff_sqlx::Timestamp",
+                end_time as "end_time: jiff_sqlx::Timestamp", client, address
+             from session "# + $filter
+            $(, $argument)*
+        )
+    };
+}
+
+/// Begins a session, in the unit of work that holds the owner's row, and ends the oldest ones
+/// above the limit.
+pub async fn insert(tx: &mut Tx, owner: Owner, client: &str) -> Result<Session> {
+    let (id, now): (Id<kind::Session>, _) = (tx.cx().id(), tx.now());
+    let address = tx.cx().address.clone().unwrap_or_default();
+    let expire_time = now.saturating_add(lifetime(owner.account())).map_err(Error::internal)?;
+    let (person, officer, device) = owner.columns();
+    let row = sqlx::query_as!(
+        Row,
+        r#"insert into session (id, person_id, officer_id, device_id, generation, create_time,
+            refresh_time, expire_time, client, address)
+         values ($1, $2, $3, $4, 1, $5, $5, $6, $7, $8)
+         returning id, person_id, officer_id, device_id, generation,
+            create_time as "create_time: jiff_sqlx::Timestamp",
+            refresh_time as "refresh_time: jiff_sqlx::Timestamp",
+            expire_time as "expire_time: jiff_sqlx::Timestamp",
+            end_time as "end_time: jiff_sqlx::Timestamp", client, address"#,
+        id.uuid(),
+        person,
+        officer,
+        device,
+        now.to_sqlx() as _,
+        expire_time.to_sqlx() as _,
+        client,
+        address
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    let change = Change::begin(Tenure::Active, "SIGN_IN", Note::internal(owner.name()), tx.cx());
+    history::write(tx, id.subject(), &change).await?;
+    end_oldest(tx, owner, id).await?;
+    tx.touch(actors::key(&owner.name()));
+    entity(row)
+}
+
+async fn end_oldest(tx: &mut Tx, owner: Owner, newest: Id<kind::Session>) -> Result<()> {
+    let now = tx.now();
+    let (person, officer, device) = owner.columns();
+    let surplus = sqlx::query_scalar!(
+        "select id from session
+         where (person_id = $1 or officer_id = $2 or device_id = $3) and end_time is null
+            and expire_time > $4 and id <> $5
+         order by create_time desc, id desc
+         offset $6
+         for update",
+        person,
+        officer,
+        device,
+        now.to_sqlx() as _,
+        newest.uuid(),
+        OPEN_MAX - 1
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    end_rows(tx, &surplus, EndReason::TooMany).await
+}
+
+/// The session of a refresh token, held until the unit of work ends. The token's own proof stands
+/// in the place of a scope.
+pub async fn lock_family(tx: &mut Tx, id: Id<kind::Session>) -> Result<Option<Session>> {
+    let row = select!("where id = $1 for update", id.uuid()).fetch_optional(tx.conn()).await?;
+    row.map(entity).transpose()
+}
+
+/// A session of the owner, held until the unit of work ends.
+pub async fn lock(tx: &mut Tx, id: Id<kind::Session>, owner: Owner) -> Result<Session> {
+    let found = lock_family(tx, id).await?.filter(|session| session.owner == owner);
+    found.ok_or_else(|| Error::new(Reason::Denied).fact("resource", id))
+}
+
+/// Spends the refresh token of a session that this unit of work holds.
+pub async fn advance(tx: &mut Tx, session: Session) -> Result<Session> {
+    let now = tx.now();
+    let generation = session.generation.saturating_add(1);
+    sqlx::query!(
+        "update session set generation = $2, refresh_time = $3 where id = $1",
+        session.id.uuid(),
+        generation,
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(Session { generation, refresh_time: now, ..session })
+}
+
+/// Ends a session that this unit of work holds, at once and everywhere.
+pub async fn end(tx: &mut Tx, session: Session, reason: EndReason) -> Result<Session> {
+    end_rows(tx, &[session.id.uuid()], reason).await?;
+    tx.touch(actors::key(&session.owner.name()));
+    Ok(Session { end_time: Some(tx.now()), ..session })
+}
+
+/// Ends every open session of the owner but one, and says how many.
+pub async fn end_others(
+    tx: &mut Tx,
+    owner: Owner,
+    kept: Option<Id<kind::Session>>,
+    reason: EndReason,
+) -> Result<usize> {
+    let (person, officer, device) = owner.columns();
+    let open = sqlx::query_scalar!(
+        "select id from session
+         where (person_id = $1 or officer_id = $2 or device_id = $3) and end_time is null
+            and id <> $4
+         for update",
+        person,
+        officer,
+        device,
+        kept.map_or(Uuid::nil(), Id::uuid)
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    end_rows(tx, &open, reason).await?;
+    tx.touch(actors::key(&owner.name()));
+    Ok(open.len())
+}
+
+/// The only writer of an end: rows and history together.
+async fn end_rows(tx: &mut Tx, ids: &[Uuid], reason: EndReason) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let now = tx.now();
+    sqlx::query!(
+        "update session set end_time = $2, end_reason = $3 where id = any($1)",
+        ids,
+        now.to_sqlx() as _,
+        reason.wire()
+    )
+    .execute(tx.conn())
+    .await?;
+    for id in ids {
+        let note = Note::none().reason(reason.wire());
+        let (_, change) = Tenure::Active.advance(End::Revoke, note, tx.cx())?;
+        history::write(tx, Id::<kind::Session>::of(*id).subject(), &change).await?;
+    }
+    Ok(())
+}
+
+/// The open sessions of the owner, newest first, after the cursor.
+pub async fn list_open(
+    connection: &mut PgConnection,
+    owner: Owner,
+    now: Timestamp,
+    after: Option<Uuid>,
+    rows: i64,
+) -> Result<Vec<Session>> {
+    let (person, officer, device) = owner.columns();
+    let rows = select!(
+        "where (person_id = $1 or officer_id = $2 or device_id = $3) and end_time is null
+            and expire_time > $4 and id < $5
+         order by id desc
+         limit $6",
+        person,
+        officer,
+        device,
+        now.to_sqlx() as _,
+        super::before(after),
+        rows
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(entity).collect()
+}

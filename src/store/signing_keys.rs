@@ -1,0 +1,283 @@
+//! The keys that sign tokens, pass codes and key lists, and the only maker of one. The private half
+//! leaves this house nowhere; who signs with it asks `world`.
+
+use jiff::{SignedDuration, Timestamp};
+use jiff_sqlx::ToSqlx as _;
+use sqlx::PgConnection;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::{Store, Tx, history, world};
+use crate::{
+    clock::Ids,
+    context::Cx,
+    crypto::{self, Suite},
+    domain::{
+        lifecycle::{Change, Moved, Note},
+        tenure::Tenure,
+    },
+    error::{Error, Reason, Result},
+    id::{Id, kind},
+};
+
+/// More keys than this are not listed: some ten are made in a year.
+const LIST_MAX: i64 = 1_000;
+/// How often bytes that are no key of SM2 are drawn again; one draw in 2^32 fails.
+const DRAWS_MAX: usize = 8;
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// What a key signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Access tokens.
+    AccessToken,
+    /// Pass codes.
+    PassCode,
+    /// The list of keys that devices load.
+    KeyList,
+}
+
+impl Purpose {
+    /// Every purpose.
+    pub const ALL: &[Self] = &[Self::AccessToken, Self::PassCode, Self::KeyList];
+
+    /// The name in the table.
+    #[must_use]
+    pub const fn wire(self) -> &'static str {
+        match self {
+            Self::AccessToken => "ACCESS_TOKEN",
+            Self::PassCode => "PASS_CODE",
+            Self::KeyList => "KEY_LIST",
+        }
+    }
+
+    /// Reads the name.
+    #[must_use]
+    pub fn from_wire(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|purpose| purpose.wire() == text)
+    }
+
+    /// The suites in which it is signed.
+    #[must_use]
+    pub const fn suites(self) -> &'static [Suite] {
+        match self {
+            Self::PassCode => &[Suite::Intl, Suite::Sm],
+            Self::AccessToken | Self::KeyList => &[Suite::Intl],
+        }
+    }
+
+    /// How long before its first signature a key is published, so that devices have loaded it by
+    /// then (I10).
+    #[must_use]
+    pub const fn lead(self) -> SignedDuration {
+        match self {
+            Self::PassCode => SignedDuration::from_secs(60),
+            Self::AccessToken | Self::KeyList => SignedDuration::ZERO,
+        }
+    }
+
+    /// How long it signs.
+    const fn signs(self) -> SignedDuration {
+        match self {
+            Self::AccessToken | Self::PassCode => SignedDuration::from_hours(90 * 24),
+            Self::KeyList => SignedDuration::from_hours(365 * 24),
+        }
+    }
+
+    /// How long its last signature counts: a token ten minutes, a printed code as long as its
+    /// pass, which begins at most three months ahead and lasts at most twelve.
+    fn verifies_after(self) -> SignedDuration {
+        match self {
+            Self::AccessToken | Self::KeyList => DAY,
+            Self::PassCode => DAY * 487,
+        }
+    }
+}
+
+/// A key as the desk shows it.
+#[derive(Debug, Clone)]
+pub struct SigningKey {
+    /// Its id.
+    pub id: Id<kind::SigningKey>,
+    /// What it signs.
+    pub purpose: Purpose,
+    /// In which suite.
+    pub suite: Suite,
+    /// Four bytes.
+    pub kid: [u8; 4],
+    /// The public half.
+    pub public_key: Vec<u8>,
+    /// It signs from then on.
+    pub not_before: Timestamp,
+    /// It signs until then.
+    pub sign_until: Timestamp,
+    /// It verifies until then.
+    pub verify_until: Timestamp,
+    /// Set when it was ended before its time.
+    pub revoke_time: Option<Timestamp>,
+}
+
+struct Row {
+    id: Uuid,
+    purpose: String,
+    suite: String,
+    kid: Vec<u8>,
+    public_key: Vec<u8>,
+    not_before: jiff_sqlx::Timestamp,
+    sign_until: jiff_sqlx::Timestamp,
+    verify_until: jiff_sqlx::Timestamp,
+    revoke_time: Option<jiff_sqlx::Timestamp>,
+}
+
+fn entity(row: Row) -> Result<SigningKey> {
+    let unknown = |what: &'static str| move || Error::internal(what);
+    Ok(SigningKey {
+        id: Id::of(row.id),
+        purpose: Purpose::from_wire(&row.purpose).ok_or_else(unknown("a stored purpose"))?,
+        suite: Suite::from_wire(&row.suite).ok_or_else(unknown("a stored suite"))?,
+        kid: row.kid.try_into().map_err(|_| Error::internal("a kid of another size"))?,
+        public_key: row.public_key,
+        not_before: row.not_before.to_jiff(),
+        sign_until: row.sign_until.to_jiff(),
+        verify_until: row.verify_until.to_jiff(),
+        revoke_time: row.revoke_time.map(jiff_sqlx::Timestamp::to_jiff),
+    })
+}
+
+/// Every column of a key that may be shown, in one place; `$filter` decides which rows.
+macro_rules! select {
+    ($filter:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Row,
+            r#"select id, purpose, suite, kid, public_key,
+                not_before as "not_before: jiff_sqlx::Timestamp",
+                sign_until as "sign_until: jiff_sqlx::Timestamp",
+                verify_until as "verify_until: jiff_sqlx::Timestamp",
+                revoke_time as "revoke_time: jiff_sqlx::Timestamp"
+             from signing_key "# + $filter
+            $(, $argument)*
+        )
+    };
+}
+
+/// Makes the first key of each purpose and suite where none signs. Any number of processes may
+/// ask at once.
+pub async fn ensure(store: &Store, now: Timestamp, ids: &Ids) -> Result<()> {
+    let mut tx = store.begin(&Cx::job("keys", now, ids.clone())).await?;
+    sqlx::query!("lock table signing_key in share row exclusive mode").execute(tx.conn()).await?;
+    for purpose in Purpose::ALL {
+        for suite in purpose.suites() {
+            if !signs(&mut tx, *purpose, *suite).await? {
+                insert(&mut tx, *purpose, *suite, now).await?;
+            }
+        }
+    }
+    tx.commit().await
+}
+
+/// Whether a key of the purpose signs now.
+pub async fn signs(tx: &mut Tx, purpose: Purpose, suite: Suite) -> Result<bool> {
+    let now = tx.now();
+    let signs = sqlx::query_scalar!(
+        "select exists(
+            select from signing_key
+            where purpose = $1 and suite = $2 and revoke_time is null and not_before <= $3
+                and sign_until > $3
+         ) as \"signs!\"",
+        purpose.wire(),
+        suite.wire(),
+        now.to_sqlx() as _
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(signs)
+}
+
+/// Makes a key that signs from the instant on. The keys before it go on verifying.
+pub async fn insert(
+    tx: &mut Tx,
+    purpose: Purpose,
+    suite: Suite,
+    not_before: Timestamp,
+) -> Result<SigningKey> {
+    let (id, now): (Id<kind::SigningKey>, _) = (tx.cx().id(), tx.now());
+    let ids = tx.cx().ids().clone();
+    let (secret, public_key) = draw(&ids, suite)?;
+    let kid: [u8; 4] = ids.bytes();
+    let sealed = tx.vault().seal("signing-key", secret.as_slice(), ids.bytes())?;
+    let sign_until = not_before.saturating_add(purpose.signs()).map_err(Error::internal)?;
+    let verify_until =
+        sign_until.saturating_add(purpose.verifies_after()).map_err(Error::internal)?;
+    let row = sqlx::query_as!(
+        Row,
+        r#"insert into signing_key (id, purpose, suite, kid, public_key, private_key_sealed,
+            not_before, sign_until, verify_until, create_time)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         returning id, purpose, suite, kid, public_key,
+            not_before as "not_before: jiff_sqlx::Timestamp",
+            sign_until as "sign_until: jiff_sqlx::Timestamp",
+            verify_until as "verify_until: jiff_sqlx::Timestamp",
+            revoke_time as "revoke_time: jiff_sqlx::Timestamp""#,
+        id.uuid(),
+        purpose.wire(),
+        suite.wire(),
+        kid.as_slice(),
+        public_key,
+        sealed,
+        not_before.to_sqlx() as _,
+        sign_until.to_sqlx() as _,
+        verify_until.to_sqlx() as _,
+        now.to_sqlx() as _
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    let note = Note::internal(format!("{} {}", purpose.wire(), suite.wire()));
+    let change = Change::begin(Tenure::Active, "CREATE", note, tx.cx());
+    history::write(tx, id.subject(), &change).await?;
+    tx.touch(world::KEY.to_owned());
+    entity(row)
+}
+
+/// Fresh key material with its public half.
+fn draw(ids: &Ids, suite: Suite) -> Result<(Zeroizing<[u8; 32]>, Vec<u8>)> {
+    for _ in 0..DRAWS_MAX {
+        let secret = Zeroizing::new(ids.bytes::<32>());
+        if let Ok(key) = crypto::SigningKey::from_bytes(suite, &secret) {
+            return Ok((secret, key.public_key()));
+        }
+    }
+    Err(Error::internal("no key could be drawn"))
+}
+
+/// A key, held until the unit of work ends. Keys belong to the whole bureau: POLICY is their scope.
+pub async fn lock(tx: &mut Tx, id: Id<kind::SigningKey>) -> Result<SigningKey> {
+    let row = select!("where id = $1 for update", id.uuid()).fetch_optional(tx.conn()).await?;
+    entity(row.ok_or_else(|| Error::new(Reason::Denied).fact("resource", id))?)
+}
+
+/// Every key, newest first.
+pub async fn list(connection: &mut PgConnection) -> Result<Vec<SigningKey>> {
+    let rows = select!("order by id desc limit $1", LIST_MAX).fetch_all(connection).await?;
+    rows.into_iter().map(entity).collect()
+}
+
+/// Stores the end of a key. What it signed is refused everywhere once the commit returned, and
+/// where nothing else signs for its purpose, a new key does from now on: nobody could sign in to
+/// make one.
+pub async fn save_end(tx: &mut Tx, moved: Moved<SigningKey>) -> Result<SigningKey> {
+    let (key, change) = moved.open();
+    let time = change.time();
+    sqlx::query!(
+        "update signing_key set revoke_time = $2 where id = $1",
+        key.id.uuid(),
+        time.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    history::write(tx, key.id.subject(), &change).await?;
+    tx.touch(world::KEY.to_owned());
+    if !signs(tx, key.purpose, key.suite).await? {
+        insert(tx, key.purpose, key.suite, time).await?;
+    }
+    Ok(SigningKey { revoke_time: Some(time), ..key })
+}

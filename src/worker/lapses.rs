@@ -1,0 +1,39 @@
+//! Applications whose correction nobody answered end by the clock.
+
+use jiff::SignedDuration;
+
+use crate::{context::Cx, error::Result, server::Parts, store::applications};
+
+/// How long a correction is awaited. The law sets no limit for the applicant; a month leaves time
+/// to have a paper reissued, and keeps the queue honest.
+const ANSWER_WITHIN: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// How many are looked at in one round.
+const BATCH: i64 = 100;
+
+/// Ends every application that waited too long, each in a unit of work of its own: one that fails
+/// stops no other.
+pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
+    let now = cx().now;
+    let before = now.checked_sub(ANSWER_WITHIN).unwrap_or(now);
+    let mut connection = parts.store.read().await?;
+    let waiting = applications::waiting_since(&mut connection, before, BATCH).await?;
+    drop(connection);
+    for id in waiting {
+        let cx = cx();
+        if let Err(error) = lapse(parts, &cx, id).await {
+            tracing::error!(%id, %error, "an application could not lapse");
+        }
+    }
+    Ok(())
+}
+
+async fn lapse(
+    parts: &Parts,
+    cx: &Cx,
+    id: crate::id::Id<crate::id::kind::PassApplication>,
+) -> Result<()> {
+    let mut tx = parts.store.begin(cx).await?;
+    let application = applications::lock(&mut tx, id, &cx.scope()).await?;
+    applications::save(&mut tx, application.lapse(cx)?).await?;
+    tx.commit().await
+}

@@ -1,0 +1,106 @@
+//! Delivers what the outbox holds: at least once, and never with a transaction open (OP-08).
+
+use jiff::SignedDuration;
+
+use crate::{
+    context::Cx,
+    error::{Error, Reason, Result},
+    server::Parts,
+    store::outbox::{self, Event, Topic},
+};
+
+/// How long another worker leaves an event alone that one has claimed.
+const HOLD: SignedDuration = SignedDuration::from_secs(60);
+/// The longest wait between two attempts.
+const BACKOFF_SECONDS_MAX: i64 = 3_600;
+/// After so many attempts an event is a dead letter: it stays visible, and is tried once a day.
+const ATTEMPTS_MAX: i32 = 12;
+const DEAD_LETTER_WAIT: SignedDuration = SignedDuration::from_hours(24);
+
+/// Delivers everything that is due.
+pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
+    loop {
+        let mut tx = parts.store.begin(&cx()).await?;
+        let Some(event) = outbox::claim(&mut tx, HOLD).await? else { return Ok(()) };
+        tx.commit().await?;
+        let delivered = deliver(parts, &event).await;
+        let mut tx = parts.store.begin(&cx()).await?;
+        match delivered {
+            Ok(()) => outbox::delivered(&mut tx, event.id).await?,
+            Err(error) => {
+                tracing::warn!(topic = event.topic, attempts = event.attempts, %error, "not delivered");
+                let wait = backoff(event.attempts);
+                let again = tx.now().saturating_add(wait).unwrap_or(tx.now());
+                // The reason alone: a delivery's text may hold what the log must not.
+                outbox::failed(&mut tx, event.id, again, error.reason().wire()).await?;
+            }
+        }
+        tx.commit().await?;
+    }
+}
+
+fn backoff(attempts: i32) -> SignedDuration {
+    if attempts >= ATTEMPTS_MAX {
+        return DEAD_LETTER_WAIT;
+    }
+    let exponent = u32::try_from(attempts.max(0)).unwrap_or(0);
+    let seconds = 1_i64.checked_shl(exponent).unwrap_or(BACKOFF_SECONDS_MAX);
+    SignedDuration::from_secs(seconds.clamp(1, BACKOFF_SECONDS_MAX))
+}
+
+async fn deliver(parts: &Parts, event: &Event) -> Result<()> {
+    match Topic::from_wire(&event.topic) {
+        Some(Topic::PhoneCode) => phone_code(parts, event).await,
+        Some(Topic::Invitation) => invitation(parts, event).await,
+        None => Err(Error::internal("an event of an unknown topic")),
+    }
+}
+
+fn subject(event: &Event, key: &str) -> Result<uuid::Uuid> {
+    let id = event.payload.get(key).and_then(serde_json::Value::as_str);
+    let id = id.and_then(|id| uuid::Uuid::try_parse(id).ok());
+    id.ok_or_else(|| Error::internal("an event without its subject"))
+}
+
+async fn phone_code(parts: &Parts, event: &Event) -> Result<()> {
+    let id = subject(event, "phone_code")?;
+    let now = parts.clock.now();
+    let mut connection = parts.store.read().await?;
+    let sealed = outbox::phone_code(&mut connection, id, now).await?;
+    drop(connection);
+    // A code that is used or out of time is not sent any more.
+    let Some((phone, code)) = sealed else { return Ok(()) };
+    let vault = parts.store.vault();
+    let phone = vault.open_text("phone", &phone)?;
+    let code = vault.open_text("phone-code", &code)?;
+    let sms = parts.sms.as_ref().ok_or_else(|| Error::new(Reason::RemoteUnavailable))?;
+    sms.send_code(&phone, &code).await
+}
+
+async fn invitation(parts: &Parts, event: &Event) -> Result<()> {
+    let id = subject(event, "invitation")?;
+    let now = parts.clock.now();
+    let mut connection = parts.store.read().await?;
+    let sealed = outbox::invited_phone(&mut connection, id, now).await?;
+    drop(connection);
+    let Some(phone) = sealed else { return Ok(()) };
+    let phone = parts.store.vault().open_text("phone", &phone)?;
+    let sms = parts.sms.as_ref().ok_or_else(|| Error::new(Reason::RemoteUnavailable))?;
+    sms.send_invitation(&phone).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ATTEMPTS_MAX, BACKOFF_SECONDS_MAX, DEAD_LETTER_WAIT, backoff};
+    use jiff::SignedDuration;
+
+    // NO-02: the wait doubles, up to an hour; a dead letter is tried once a day.
+    #[test]
+    fn the_wait_doubles_up_to_an_hour() {
+        assert_eq!(backoff(0), SignedDuration::from_secs(1));
+        assert_eq!(backoff(3), SignedDuration::from_secs(8));
+        assert_eq!(backoff(ATTEMPTS_MAX - 1), SignedDuration::from_secs(2_048));
+        assert!(backoff(ATTEMPTS_MAX - 1).as_secs() <= BACKOFF_SECONDS_MAX);
+        assert_eq!(backoff(ATTEMPTS_MAX), DEAD_LETTER_WAIT);
+    }
+}

@@ -1,0 +1,23 @@
+//! Takes away what may not be kept, in small steps that can be interrupted.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{context::Cx, error::Result, server::Parts, store::retention};
+
+const DAY: i64 = 24;
+/// I11: a repetition may come late; afterwards the answer is gone.
+const ANSWERS: SignedDuration = SignedDuration::from_hours(30 * DAY);
+/// Delivered events serve no purpose after that.
+const EVENTS: SignedDuration = SignedDuration::from_hours(30 * DAY);
+/// Codes and challenges, once they are out of time.
+const CODES: SignedDuration = SignedDuration::from_hours(DAY);
+
+/// Takes away everything that is over.
+pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
+    let now = cx().now;
+    let before = |kept: SignedDuration| now.checked_sub(kept).unwrap_or(Timestamp::MIN);
+    let mut connection = parts.store.read().await?;
+    retention::answers(&mut connection, before(ANSWERS)).await?;
+    retention::events(&mut connection, before(EVENTS)).await?;
+    retention::codes(&mut connection, before(CODES)).await
+}

@@ -1,0 +1,717 @@
+//! Checks at a checkpoint: every outcome, the record before the answer, and the same verdict
+//! whatever the cache holds.
+
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use jingqi::{
+    crypto::{SigningKey, Suite, VerifyingKey},
+    domain::{
+        number::PassNumber,
+        pass_code::{self, CodeMode, KeyList, PassClaims},
+    },
+    id::{Id, kind},
+    service::pb::{
+        self,
+        check_pass_request::Observed,
+        pass_check::{Action, Outcome, Verdict},
+    },
+    store::{
+        cache::Looked,
+        plates::{Answered, Plates},
+        world,
+    },
+};
+use sqlx::PgPool;
+use tonic::Code;
+use uuid::Uuid;
+
+use crate::harness::{App, City, FOREIGN_PLATE, PLATE, User, Wish, fields, reason, request_id};
+
+/// A pass, put into the database as an approval would.
+struct Issued {
+    id: Id<kind::TruckPass>,
+    number: String,
+    claims: PassClaims,
+}
+
+impl Issued {
+    /// Its code, signed now by the key of passes.
+    async fn code(&self, app: &App, mode: CodeMode) -> String {
+        self.code_at(app, mode, app.now()).await
+    }
+
+    async fn code_at(&self, app: &App, mode: CodeMode, at: Timestamp) -> String {
+        let snapshot = app.parts.world.get(&app.parts.store).await.unwrap();
+        let key = snapshot.signing_key("PASS_CODE", "INTL", app.now()).unwrap();
+        let private = world::private_key(&app.parts.store, key).unwrap();
+        let signer = SigningKey::from_bytes(Suite::Intl, &private).unwrap();
+        let claims = PassClaims { issued_at: at.as_second(), ..self.claims.clone() };
+        pass_code::encode(&claims, mode, key.kid, &signer).unwrap()
+    }
+}
+
+async fn issue(app: &App, city: &City, sequence: u32) -> Issued {
+    issue_for(app, city, city.vehicle, "01", sequence).await
+}
+
+async fn issue_for(
+    app: &App,
+    city: &City,
+    vehicle: Id<kind::Vehicle>,
+    plate_type: &str,
+    sequence: u32,
+) -> Issued {
+    let now = app.now();
+    let (from, until) = (now - 24.hours(), now + 24.hours());
+    let number = PassNumber::new("2026-11-23".parse().unwrap(), sequence).unwrap();
+    let (id, application) = (app.parts.ids.random(), app.parts.ids.random());
+    let mut tx = app.parts.store.begin(&app.cx()).await.unwrap();
+    sqlx::query(
+        "insert into pass_application (id, number, enterprise_id, unit_path, vehicle_id, purpose,
+            source_channel, applicant, filed_on_behalf, need, declaration_accepted, state,
+            corrections, create_time, update_time, pauses, version)
+         values ($1, $2, $3, $4, $5, 'NEW', 'MINI_PROGRAM', 'test', false, $6, true, 'APPROVED',
+            '[]', now(), now(), '[]', 1)",
+    )
+    .bind(application)
+    .bind(application.to_string())
+    .bind(city.enterprise.uuid())
+    .bind(&city.brigade_path)
+    .bind(vehicle.uuid())
+    .bind(serde_json::json!({ "sequence": sequence }))
+    .execute(tx.conn())
+    .await
+    .unwrap();
+    sqlx::query(
+        "insert into truck_pass (id, number, enterprise_id, unit_path, vehicle_id, plate_number,
+            plate_type, pass_application_id, revision, pass_kind, zone_ids, time_windows, route,
+            goods, trailer_plate_number, valid_from, valid_until, state, reason_note,
+            source_channel, evaluation, create_time, update_time, version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, 1, 'LONG_TERM_DELIVERY', $9,
+            '[{\"days\": 0, \"from_minute\": 540, \"until_minute\": 1020}]', '{洋河大道}', '白酒',
+            '', $10::text::timestamptz, $11::text::timestamptz, 'ACTIVE', '', 'MINI_PROGRAM', '{}',
+            now(), now(), 1)",
+    )
+    .bind(id)
+    .bind(number.as_str())
+    .bind(city.enterprise.uuid())
+    .bind(&city.brigade_path)
+    .bind(vehicle.uuid())
+    .bind(PLATE)
+    .bind(plate_type)
+    .bind(application)
+    .bind(vec![city.zone.uuid()])
+    .bind(from.to_string())
+    .bind(until.to_string())
+    .execute(tx.conn())
+    .await
+    .unwrap();
+    tx.touch(format!("plate:{PLATE}"));
+    tx.commit().await.unwrap();
+    let claims = PassClaims {
+        pass: id,
+        plate: PLATE.to_owned(),
+        plate_type: plate_type.to_owned(),
+        kind: 0,
+        zones: vec![1],
+        windows: vec![],
+        issued_at: 0,
+        not_before: from.as_second(),
+        expires: until.as_second(),
+    };
+    Issued { id: Id::of(id), number: number.as_str().to_owned(), claims }
+}
+
+/// Changes facts of the plate in a unit of work, as every writer must.
+async fn change(app: &App, text: &str) {
+    let mut tx = app.parts.store.begin(&app.cx()).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(text.to_owned())).execute(tx.conn()).await.unwrap();
+    tx.touch(format!("plate:{PLATE}"));
+    tx.commit().await.unwrap();
+}
+
+fn ask(observed: Observed) -> pb::CheckPassRequest {
+    pb::CheckPassRequest {
+        observed: Some(observed),
+        request_id: request_id(),
+        ..Default::default()
+    }
+}
+
+fn by_plate() -> pb::CheckPassRequest {
+    ask(Observed::PlateNumber(PLATE.to_owned()))
+}
+
+fn all() -> pb::ListPassChecksRequest {
+    pb::ListPassChecksRequest::default()
+}
+
+async fn check(user: &User, request: pb::CheckPassRequest) -> pb::PassCheck {
+    user.checks().check_pass(request).await.unwrap().into_inner()
+}
+
+// QR-01, QR-14, QR-17: by code, by plate and by number the same pass is found; the answer says what
+// it rests on, and is recorded before it is given.
+#[sqlx::test]
+async fn a_truck_with_a_pass_is_checked(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let pass = issue(&app, &city, 1).await;
+    let code = pass.code(&app, CodeMode::Dynamic).await;
+    for observed in [
+        Observed::Code(code),
+        Observed::PlateNumber("苏n·12345".to_owned()),
+        Observed::PassNumber(pass.number.to_lowercase()),
+    ] {
+        let scanned = matches!(observed, Observed::Code(_));
+        let answer = check(&city.device, ask(observed)).await;
+        assert_eq!((answer.verdict(), answer.outcome()), (Verdict::Valid, Outcome::PassValid));
+        assert_eq!(answer.truck_pass, pass.id.to_string());
+        assert_eq!(answer.pass_number, pass.number);
+        assert_eq!(answer.plate_number, PLATE);
+        assert_eq!(answer.holder, "宿迁******公司");
+        assert_eq!(answer.valid_until.unwrap().seconds, pass.claims.expires);
+        assert_eq!(answer.checkpoint, city.checkpoint.to_string());
+        let compare = answer.compare.join("\n");
+        for part in [PLATE, "黄色", "白酒", "洋河大道"] {
+            assert!(compare.contains(part), "{part} in {compare}");
+        }
+        let as_of = answer.data_as_of.unwrap();
+        assert_eq!(as_of.policy_version, "2022-06");
+        assert_eq!(as_of.zone_versions.len(), 1);
+        assert!(as_of.standing_version >= 1);
+        assert_eq!(as_of.kid.len(), if scanned { 8 } else { 0 });
+        let recorded = format!(
+            "select count(*) from pass_check where 'passChecks/' || id = '{}' and verdict = 'VALID'
+                and plate_number = '{PLATE}' and truck_pass_id = '{}'",
+            answer.name,
+            pass.id.uuid()
+        );
+        assert_eq!(app.count(&recorded).await, 1);
+    }
+}
+
+// QR-15, QR-16 and facts.md, 1.11: every outcome that the facts of a plate can lead to.
+#[sqlx::test]
+async fn every_outcome_is_reached_and_told(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let _pass = issue(&app, &city, 1).await;
+    let officer = city.first.name.trim_start_matches("officers/").to_owned();
+    let ban = format!(
+        "insert into blacklist_entry (id, vehicle_id, reason_code, reason, valid_from, valid_until,
+            officer_id, create_time, lift_note)
+         values (gen_random_uuid(), '{}', 'X', 'x', '2026-11-24T11:00:00+08:00',
+            '2026-11-24T12:00:00+08:00', '{officer}', now(), '')",
+        city.vehicle.uuid()
+    );
+    let table: [(&str, Outcome, &str); 11] = [
+        ("update truck_pass set state = 'SUSPENDED'", Outcome::Suspended, "暂停"),
+        ("update truck_pass set state = 'ANNULLED'", Outcome::Revoked, "已撤销"),
+        ("update truck_pass set state = 'CANCELLED'", Outcome::Revoked, "已注销"),
+        ("update truck_pass set state = 'ACTIVE', zone_ids = '{}'", Outcome::OutOfArea, "区域"),
+        (
+            "update truck_pass set zone_ids = array[(select zone_id from zone_version limit 1)],
+                time_windows = '[{\"days\": 0, \"from_minute\": 0, \"until_minute\": 60}]'",
+            Outcome::OutOfTimeWindow,
+            "时段",
+        ),
+        (
+            "update truck_pass set time_windows = '[]',
+                valid_from = '2026-11-24T10:30:00.000001+08:00'",
+            Outcome::NotStarted,
+            "尚未生效",
+        ),
+        (
+            "update truck_pass set valid_from = '2026-11-01',
+                valid_until = '2026-11-24T10:30:00+08:00'",
+            Outcome::Expired,
+            "已到期",
+        ),
+        ("update truck_pass set valid_until = '2026-12-01'", Outcome::PassValid, "有效"),
+        ("update vehicle set vehicle_states = 'CQ'", Outcome::VehicleAbnormal, "被盗抢"),
+        (
+            "update vehicle set vehicle_states = 'A', plate_number = '苏N00001'",
+            Outcome::StatusUnknown,
+            "缺少车辆资料",
+        ),
+        ("update vehicle set plate_number = '苏N12345'", Outcome::PassValid, "有效"),
+    ];
+    for (text, outcome, told) in table {
+        change(&app, text).await;
+        let answer = check(&city.device, by_plate()).await;
+        assert_eq!(answer.outcome(), outcome, "{text}: {answer:?}");
+        assert!(answer.reasons.join("\n").contains(told), "{told}: {:?}", answer.reasons);
+    }
+    // The blacklist has a begin and an end, judged at each check although the facts are kept.
+    change(&app, &ban).await;
+    for (advance_minutes, outcome) in
+        [(0, Outcome::PassValid), (30, Outcome::Blacklisted), (60, Outcome::PassValid)]
+    {
+        app.advance(SignedDuration::from_mins(advance_minutes));
+        assert_eq!(check(&city.device, by_plate()).await.outcome(), outcome);
+    }
+    // Nobody knows this plate.
+    let unknown = ask(Observed::PlateNumber(FOREIGN_PLATE.to_owned()));
+    let unknown = check(&city.device, unknown).await;
+    assert_eq!((unknown.verdict(), unknown.outcome()), (Verdict::Invalid, Outcome::NotFound));
+}
+
+// QR-14: a genuine code behind another plate; QR-08, I5: a screenshot; I4: forged and unknown keys.
+#[sqlx::test]
+async fn a_code_proves_only_what_it_should(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let pass = issue(&app, &city, 1).await;
+    let code = pass.code(&app, CodeMode::Dynamic).await;
+    let by_code = |text: &str| ask(Observed::Code(text.to_owned()));
+
+    let mut other = by_code(&code);
+    other.observed_plate_number = FOREIGN_PLATE.to_owned();
+    assert_eq!(check(&city.device, other).await.outcome(), Outcome::PlateMismatch);
+
+    let printed = pass.code(&app, CodeMode::Printed).await;
+    let answer = check(&city.device, by_code(&printed)).await;
+    assert_eq!(answer.outcome(), Outcome::PassValid);
+    assert!(answer.reasons.iter().any(|reason| reason.contains("静态码")));
+
+    // A pass of ours that no row knows.
+    let mut unknown = issue(&app, &city, 2).await;
+    unknown.claims.pass = Uuid::from_u128(7);
+    let text = unknown.code(&app, CodeMode::Dynamic).await;
+    assert_eq!(check(&city.device, by_code(&text)).await.outcome(), Outcome::NotFound);
+
+    // The time that the code claims counts too.
+    let mut over = issue(&app, &city, 3).await;
+    over.claims.expires = app.now().as_second();
+    let text = over.code(&app, CodeMode::Dynamic).await;
+    assert_eq!(check(&city.device, by_code(&text)).await.outcome(), Outcome::Expired);
+
+    let future = pass.code_at(&app, CodeMode::Dynamic, app.now() + 60.seconds()).await;
+    let answer = check(&city.device, by_code(&future)).await;
+    assert_eq!(
+        (answer.verdict(), answer.outcome()),
+        (Verdict::Undetermined, Outcome::StatusUnknown)
+    );
+
+    app.advance(SignedDuration::from_secs(91));
+    assert_eq!(check(&city.device, by_code(&code)).await.outcome(), Outcome::CodeStale);
+
+    // Another key under our key id; a key id that nobody knows; no code at all.
+    let snapshot = app.parts.world.get(&app.parts.store).await.unwrap();
+    let kid = snapshot.signing_key("PASS_CODE", "INTL", app.now()).unwrap().kid;
+    let foreign = SigningKey::from_bytes(Suite::Intl, &[9; 32]).unwrap();
+    let claims = PassClaims { issued_at: app.now().as_second(), ..pass.claims.clone() };
+    for (text, verdict, outcome) in [
+        (
+            pass_code::encode(&claims, CodeMode::Dynamic, kid, &foreign).unwrap(),
+            Verdict::Invalid,
+            Outcome::SignatureInvalid,
+        ),
+        (
+            pass_code::encode(&claims, CodeMode::Dynamic, [0, 1, 2, 3], &foreign).unwrap(),
+            Verdict::Undetermined,
+            Outcome::KeyUnknown,
+        ),
+        ("https://example.com/?q=1".to_owned(), Verdict::Invalid, Outcome::SignatureInvalid),
+    ] {
+        let answer = check(&city.device, by_code(&text)).await;
+        assert_eq!((answer.verdict(), answer.outcome()), (verdict, outcome), "{text}");
+        assert_eq!(answer.plate_number, "", "nothing is believed of it");
+    }
+
+    // QR-05, I10: a code that was believed is not any more when its key is ended.
+    let fresh = pass.code(&app, CodeMode::Dynamic).await;
+    assert_eq!(check(&city.device, by_code(&fresh)).await.outcome(), Outcome::PassValid);
+    app.sql("update signing_key set revoke_time = now() where purpose = 'PASS_CODE'").await;
+    app.changed_world().await;
+    assert_eq!(check(&city.device, by_code(&fresh)).await.outcome(), Outcome::SignatureInvalid);
+}
+
+// QR-17: one number, two plate types: a code says which, a plate does not.
+#[sqlx::test]
+async fn a_plate_number_of_two_vehicles_is_decided_only_where_both_agree(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let pass = issue(&app, &city, 1).await;
+    let small = app.vehicle(city.enterprise, PLATE, "02", "H21", 8_000, 6_500).await;
+    change(&app, "select 1").await;
+    // The smaller truck needs a pass too and has none.
+    let answer = check(&city.device, by_plate()).await;
+    assert_eq!(answer.verdict(), Verdict::Undetermined, "{answer:?}");
+    assert!(answer.compare.iter().any(|line| line.contains("蓝色")), "{answer:?}");
+    assert!(answer.compare.iter().any(|line| line.contains("黄色")), "{answer:?}");
+    let code = ask(Observed::Code(pass.code(&app, CodeMode::Dynamic).await));
+    assert_eq!(check(&city.device, code).await.outcome(), Outcome::PassValid);
+    // A stop of one of them alone is no stop of the other.
+    change(&app, "update vehicle set vehicle_states = 'Q' where plate_type = '02'").await;
+    assert_eq!(check(&city.device, by_plate()).await.verdict(), Verdict::Undetermined);
+    change(&app, "update vehicle set vehicle_states = 'Q'").await;
+    assert_eq!(check(&city.device, by_plate()).await.verdict(), Verdict::Invalid);
+    change(&app, "update vehicle set vehicle_states = 'A'").await;
+    let second = issue_for(&app, &city, small, "02", 2).await;
+    let by_number = ask(Observed::PassNumber(second.number));
+    let answer = check(&city.device, by_number).await;
+    assert_eq!(answer.verdict(), Verdict::Valid, "{answer:?}");
+}
+
+// I11: one scan, one record, one answer, also when many copies of it arrive at once.
+#[sqlx::test]
+async fn a_repeated_scan_gets_its_first_answer(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    issue(&app, &city, 1).await;
+    let request = by_plate();
+    let twins = (0..64).map(|_| {
+        let (device, request) = (city.device.clone(), request.clone());
+        tokio::spawn(async move { check(&device, request).await })
+    });
+    let mut answers = Vec::new();
+    for twin in twins.collect::<Vec<_>>() {
+        answers.push(twin.await.unwrap());
+    }
+    change(&app, "update truck_pass set state = 'SUSPENDED'").await;
+    answers.push(check(&city.device, request.clone()).await);
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+    assert_eq!(app.count("select count(*) from pass_check").await, 1);
+
+    let other = pb::CheckPassRequest { latitude: 33.0, ..request.clone() };
+    let refused = city.device.checks().check_pass(other).await.unwrap_err();
+    assert_eq!(reason(&refused), "REQUEST_ID_REUSED");
+    // The same id of another actor is another request.
+    let request = pb::CheckPassRequest { checkpoint: city.checkpoint.to_string(), ..request };
+    assert_eq!(check(&city.patrol, request).await.outcome(), Outcome::Suspended);
+}
+
+#[sqlx::test]
+async fn a_malformed_request_is_told_every_fault_at_once(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let wrong = pb::CheckPassRequest {
+        observed: Some(Observed::PassNumber("SQHC202611230000010".to_owned())),
+        direction: 9,
+        observed_plate_number: "苏I12345".to_owned(),
+        plate_source: "RADAR".to_owned(),
+        request_id: "1".to_owned(),
+        latitude: f64::NAN,
+        longitude: 181.0,
+        checkpoint: String::new(),
+    };
+    let refused = city.patrol.checks().check_pass(wrong).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert_eq!(
+        fields(&refused),
+        [
+            "checkpoint REQUIRED",
+            "direction UNKNOWN_VALUE",
+            "latitude POSITION_INVALID",
+            "longitude POSITION_INVALID",
+            "observed_plate_number PLATE_MALFORMED",
+            "pass_number NUMBER_CHECKSUM",
+            "plate_source UNKNOWN_VALUE",
+            "request_id REQUEST_ID_MALFORMED",
+        ]
+    );
+    let refused = city.device.checks().check_pass(pb::CheckPassRequest::default()).await;
+    assert_eq!(fields(&refused.unwrap_err()), ["observed REQUIRED"]);
+    let long = ask(Observed::Code("T".repeat(2_049)));
+    let refused = city.device.checks().check_pass(long).await.unwrap_err();
+    assert_eq!(fields(&refused), ["code TOO_LONG"]);
+}
+
+// A device checks at its own checkpoint alone, an officer within the unit.
+#[sqlx::test]
+async fn a_check_stays_within_the_scope(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    issue(&app, &city, 1).await;
+    let root = (city.root, "321300000000/".to_owned());
+    let elsewhere = app.checkpoint(&root, city.zone).await;
+    let there = pb::CheckPassRequest { checkpoint: elsewhere.to_string(), ..by_plate() };
+    for user in [&city.device, &city.patrol, &city.auxiliary] {
+        let refused = user.checks().check_pass(there.clone()).await.unwrap_err();
+        assert_eq!(reason(&refused), "DENIED");
+    }
+    let here = pb::CheckPassRequest { checkpoint: city.checkpoint.to_string(), ..by_plate() };
+    for user in [&city.device, &city.patrol, &city.auxiliary] {
+        let here = pb::CheckPassRequest { request_id: request_id(), ..here.clone() };
+        assert_eq!(check(user, here).await.verdict(), Verdict::Valid);
+    }
+    let list = pb::ListPassChecksRequest { page_size: 2, ..Default::default() };
+    let first = city.patrol.checks().list_pass_checks(list.clone()).await.unwrap().into_inner();
+    assert_eq!(first.pass_checks.len(), 2);
+    let rest = pb::ListPassChecksRequest { page_token: first.next_page_token, ..list };
+    let rest = city.patrol.checks().list_pass_checks(rest).await.unwrap().into_inner();
+    assert_eq!((rest.pass_checks.len(), rest.next_page_token.as_str()), (1, ""));
+    assert!(first.pass_checks[1].name > rest.pass_checks[0].name);
+    let none = city.foreign_reviewer.checks().list_pass_checks(all()).await.unwrap();
+    assert_eq!(none.into_inner().pass_checks, []);
+    let foreign =
+        pb::ListPassChecksRequest { plate_number: FOREIGN_PLATE.to_owned(), ..Default::default() };
+    let none = city.patrol.checks().list_pass_checks(foreign).await.unwrap().into_inner();
+    assert_eq!(none.pass_checks, []);
+}
+
+// D10: an auxiliary scans and records, and never decides; an action is recorded once.
+#[sqlx::test]
+async fn an_action_is_recorded_once_by_who_may_take_it(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let pass = issue(&app, &city, 1).await;
+    let answer = check(&city.device, by_plate()).await;
+    let act = |action: Action| pb::RecordCheckActionRequest {
+        name: answer.name.clone(),
+        action: action.into(),
+        note: "车货不符".to_owned(),
+        ..Default::default()
+    };
+    for user in [&city.device, &city.auxiliary] {
+        let refused = user.checks().record_check_action(act(Action::Penalise)).await.unwrap_err();
+        assert_eq!(reason(&refused), "DENIED");
+        let mut propose = act(Action::TurnBack);
+        propose.propose_revocation = true;
+        let refused = user.checks().record_check_action(propose).await.unwrap_err();
+        assert_eq!(reason(&refused), "DENIED");
+    }
+    let mut propose = act(Action::Penalise);
+    propose.propose_revocation = true;
+    propose.request_id = request_id();
+    let done = city.patrol.checks().record_check_action(propose.clone()).await.unwrap();
+    let done = done.into_inner();
+    assert_eq!((done.action(), done.action_note.as_str()), (Action::Penalise, "车货不符"));
+    let again = city.patrol.checks().record_check_action(propose).await.unwrap().into_inner();
+    assert_eq!(again, done);
+    let twice = city.patrol.checks().record_check_action(act(Action::Release)).await.unwrap_err();
+    assert_eq!((twice.code(), reason(&twice).as_str()), (Code::AlreadyExists, "ALREADY_EXISTS"));
+    let remarks = format!(
+        "select count(*) from change where subject_id = '{}' and action = 'PROPOSE_REVOCATION'",
+        pass.id.uuid()
+    );
+    assert_eq!(app.count(&remarks).await, 1);
+    let listed = city.patrol.checks().list_pass_checks(all()).await.unwrap();
+    assert_eq!(listed.into_inner().pass_checks, [done]);
+
+    let missing = pb::RecordCheckActionRequest { action: 9, ..Default::default() };
+    let refused = city.patrol.checks().record_check_action(missing).await.unwrap_err();
+    assert_eq!(fields(&refused), ["action UNKNOWN_VALUE", "name REQUIRED"]);
+}
+
+// QR-07: the list verifies with its key, names every key of passes, and never goes back.
+#[sqlx::test]
+async fn a_device_gets_the_signed_list_of_keys(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let pass = issue(&app, &city, 1).await;
+    let list = |known_version| pb::GetPassKeyListRequest { known_version };
+    let first = city.device.checks().get_pass_key_list(list(0)).await.unwrap().into_inner();
+    let snapshot = app.parts.world.get(&app.parts.store).await.unwrap();
+    let key = snapshot.signing_key("KEY_LIST", "INTL", app.now()).unwrap();
+    let key = VerifyingKey::from_bytes(Suite::Intl, &key.public_key).unwrap();
+    let read = KeyList::verify(&first.signed_list, &key).unwrap();
+    assert_eq!(read.version, first.version);
+    assert_eq!(read.next_update, first.next_update_time.unwrap().seconds);
+    let code = pass.code(&app, CodeMode::Dynamic).await;
+    let verified = pass_code::parse(&code).unwrap().verify(&read.ring(), app.now());
+    assert_eq!(verified.unwrap().claims().pass, pass.id.uuid());
+    let mut altered = first.signed_list.clone();
+    let last = altered.len() - 1;
+    altered[last] ^= 1;
+    assert!(KeyList::verify(&altered, &key).is_err());
+
+    let same = city.device.checks().get_pass_key_list(list(first.version)).await.unwrap();
+    let same = same.into_inner();
+    assert_eq!((same.version, same.signed_list.len()), (first.version, 0));
+    app.changed_world().await;
+    let next = city.device.checks().get_pass_key_list(list(first.version)).await.unwrap();
+    assert!(next.into_inner().version > first.version);
+}
+
+/// Every key of this test in Redis.
+async fn redis(app: &App) -> Option<(redis::aio::MultiplexedConnection, Vec<String>)> {
+    let url = std::env::var("REDIS_URL").ok().filter(|url| !url.is_empty())?;
+    let client = redis::Client::open(url).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let keys: Vec<String> = redis::cmd("KEYS")
+        .arg(format!("{}*:plate:*", app.prefix))
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    Some((connection, keys))
+}
+
+// I31: flushed, damaged or forged entries and no Redis at all lead to the same verdicts.
+#[sqlx::test]
+async fn redis_is_disposable(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    issue(&app, &city, 1).await;
+    let source = |answer: &pb::PassCheck| answer.data_as_of.as_ref().unwrap().source.clone();
+    let told = |answer: pb::PassCheck| (answer.verdict(), answer.outcome(), answer.reasons);
+    let truth = check(&city.device, by_plate()).await;
+    assert_eq!(source(&truth), "POSTGRESQL");
+    let truth = told(truth);
+    if redis(&app).await.is_none() {
+        return;
+    }
+    let cached = check(&city.device, by_plate()).await;
+    assert_eq!(source(&cached), "REDIS");
+    assert_eq!(told(cached), truth);
+    let (mut connection, keys) = redis(&app).await.unwrap();
+    let good: Vec<u8> = redis::cmd("GET").arg(&keys[0]).query_async(&mut connection).await.unwrap();
+    let forged: Vec<u8> = {
+        // Other facts under our seal of the true ones.
+        let text = String::from_utf8_lossy(&good[9 + 32..]).replace("ACTIVE", "ANNULLED");
+        [&good[..9 + 32], text.as_bytes()].concat()
+    };
+    for wrong in [b"E".to_vec(), b"nonsense".to_vec(), good[..60].to_vec(), forged, vec![]] {
+        let set = redis::cmd("SET").arg(&keys[0]).arg(wrong).exec_async(&mut connection).await;
+        set.unwrap();
+        let answer = check(&city.device, by_plate()).await;
+        assert_eq!(source(&answer), "POSTGRESQL");
+        assert_eq!(told(answer), truth);
+    }
+    // The entry of another plate under this key.
+    let other = Plates::new(app.parts.store.clone());
+    other.standing(FOREIGN_PLATE, app.now(), [7; 16]).await.unwrap();
+    let (_, all) = redis(&app).await.unwrap();
+    let foreign = all.iter().find(|key| **key != keys[0]).unwrap();
+    let foreign: Vec<u8> =
+        redis::cmd("GET").arg(foreign).query_async(&mut connection).await.unwrap();
+    redis::cmd("SET").arg(&keys[0]).arg(foreign).exec_async(&mut connection).await.unwrap();
+    assert_eq!(told(check(&city.device, by_plate()).await), truth);
+    redis::cmd("DEL").arg(&keys).exec_async(&mut connection).await.unwrap();
+    assert_eq!(told(check(&city.device, by_plate()).await), truth);
+}
+
+// I31: without Redis the product runs, slower, with the same verdicts.
+#[sqlx::test]
+async fn without_redis_every_check_asks_postgresql(pool: PgPool) {
+    let wish = Wish { without_redis: true, ..Wish::default() };
+    let app = App::wished(pool, wish).await;
+    let city = app.city().await;
+    let pass = issue(&app, &city, 1).await;
+    for (state, outcome) in [
+        ("ACTIVE", Outcome::PassValid),
+        ("SUSPENDED", Outcome::Suspended),
+        ("ACTIVE", Outcome::PassValid),
+        ("ANNULLED", Outcome::Revoked),
+    ] {
+        change(&app, &format!("update truck_pass set state = '{state}'")).await;
+        let code = pass.code(&app, CodeMode::Dynamic).await;
+        for request in [by_plate(), ask(Observed::Code(code))] {
+            let answer = check(&city.device, request).await;
+            assert_eq!(answer.outcome(), outcome);
+            assert_eq!(answer.data_as_of.unwrap().source, "POSTGRESQL");
+        }
+    }
+}
+
+// I1: a reader who is slow between reading and filling cannot put old facts back, whatever happens
+// to Redis in between.
+#[sqlx::test]
+async fn a_slow_reader_cannot_put_old_facts_back(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    issue(&app, &city, 1).await;
+    if redis(&app).await.is_none() {
+        return;
+    }
+    let cache = app.parts.store.cache();
+    let plates = Plates::new(app.parts.store.clone());
+    for flush in [false, true] {
+        change(&app, "update truck_pass set state = 'ACTIVE'").await;
+        // The slow reader: it misses, leaves its mark, reads the old facts and is held up.
+        let (mut connection, keys) = redis(&app).await.unwrap();
+        redis::cmd("DEL").arg(&keys).exec_async(&mut connection).await.unwrap();
+        let key = format!("plate:{PLATE}");
+        let Looked::Miss(slow) = cache.get(&key, [1; 16]).await else { panic!("a hit") };
+        let (old, _) = plates.standing(PLATE, app.now(), [2; 16]).await.unwrap();
+        let entry: Vec<u8> = {
+            let facts = serde_json::to_string(&*old).unwrap();
+            let seal = app.parts.store.vault().index("plate-standing", &facts);
+            [seal, facts.into_bytes()].concat()
+        };
+        // Meanwhile the pass is suspended.
+        change(&app, "update truck_pass set state = 'SUSPENDED'").await;
+        if flush {
+            let (mut connection, keys) = redis(&app).await.unwrap();
+            redis::cmd("DEL").arg(&keys).exec_async(&mut connection).await.unwrap();
+        }
+        cache.fill(slow, old.version, &entry).await;
+        let (now, _) = plates.standing(PLATE, app.now(), [3; 16]).await.unwrap();
+        assert!(now.version > old.version);
+        let answer = check(&city.device, by_plate()).await;
+        assert_eq!(answer.outcome(), Outcome::Suspended);
+        let (_, answered) = plates.standing(PLATE, app.now(), [4; 16]).await.unwrap();
+        assert_eq!(answered, Answered::Redis, "the entry is filled again");
+    }
+}
+
+// I1: no check that begins after a revocation returned is judged on the older facts, on any server.
+#[sqlx::test]
+async fn a_change_counts_at_the_next_check_on_every_server(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    issue(&app, &city, 1).await;
+    let second = app.another().await;
+    let third = app.another().await;
+    let servers = [city.device.clone(), city.device.at(second), city.device.at(third)];
+    for round in 0..20 {
+        let (state, outcome) = if round % 2 == 0 {
+            ("SUSPENDED", Outcome::Suspended)
+        } else {
+            ("ACTIVE", Outcome::PassValid)
+        };
+        change(&app, &format!("update truck_pass set state = '{state}'")).await;
+        for server in &servers {
+            let answer = check(server, by_plate()).await;
+            assert_eq!(answer.outcome(), outcome, "round {round}");
+        }
+    }
+}
+
+// I30: many who miss the same plate at once share a reading, and each still sees what was committed
+// before it asked.
+#[sqlx::test]
+async fn many_who_miss_at_once_share_a_reading(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    issue(&app, &city, 1).await;
+    let plates = Plates::new(app.parts.store.clone());
+    let readers = (0..200_u128).map(|mark| {
+        let (plates, now) = (plates.clone(), app.now());
+        tokio::spawn(async move { plates.standing(PLATE, now, mark.to_le_bytes()).await })
+    });
+    let mut readings = std::collections::HashSet::new();
+    for reader in readers.collect::<Vec<_>>() {
+        let (standing, answered) = reader.await.unwrap().unwrap();
+        assert_eq!(standing.passes.len(), 1);
+        if answered == Answered::Postgresql {
+            readings.insert(std::sync::Arc::as_ptr(&standing) as usize);
+        }
+    }
+    assert!((1..20).contains(&readings.len()), "{} readings", readings.len());
+}
+
+// QR-16: while PostgreSQL is away a yes cannot be recorded, so it is no yes.
+#[sqlx::test]
+async fn a_yes_that_cannot_be_recorded_is_undetermined(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    issue(&app, &city, 1).await;
+    let before = check(&city.device, by_plate()).await;
+    assert_eq!(before.verdict(), Verdict::Valid);
+    app.look().await;
+    app.parts.store.pool().close().await;
+    let answer = city.device.checks().check_pass(by_plate()).await;
+    // Within the lease the cached facts still count; after it the gate cannot tell who asks.
+    match answer {
+        Ok(answer) => {
+            let answer = answer.into_inner();
+            assert_eq!(answer.verdict(), Verdict::Undetermined);
+            assert_eq!(answer.outcome(), Outcome::StatusUnknown);
+            assert_eq!(answer.name, "");
+            assert!(answer.reasons.iter().any(|reason| reason.contains("未能留痕")));
+        }
+        Err(status) => assert_eq!(reason(&status), "STORE_UNAVAILABLE"),
+    }
+}

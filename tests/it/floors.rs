@@ -1,0 +1,137 @@
+//! Who may name whom: the floors of the house, read from the sources. Crude, short, effective.
+
+use std::{fs, path::Path};
+
+/// Every source file with its text.
+fn sources() -> Vec<(String, String)> {
+    fn walk(folder: &Path, found: &mut Vec<(String, String)>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.to_str().unwrap().to_owned();
+                found.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    walk(&root.join("src"), &mut found);
+    let prefix = format!("{}/src/", root.display());
+    found.into_iter().map(|(name, text)| (name.replace(&prefix, ""), text)).collect()
+}
+
+/// The floor of a file, by its first room.
+fn floor(name: &str) -> u8 {
+    let room = name.split(['/', '.']).next().unwrap();
+    match room {
+        "error" | "id" | "clock" | "actor" | "context" | "token" | "crypto" => 0,
+        "domain" => 1,
+        "store" | "remote" => 2,
+        "service" | "worker" => 3,
+        "main" | "lib" | "server" | "config" | "telemetry" | "sandbox" => 4,
+        other => panic!("{other} stands on no floor"),
+    }
+}
+
+/// The code without its tests and comments: a test may reach anywhere, prose may name anything.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]").next().unwrap();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn no_room_names_a_floor_above_it() {
+    let rooms = [
+        ("domain::", 1),
+        ("store::", 2),
+        ("remote::", 2),
+        ("service::", 3),
+        ("worker::", 3),
+        ("sandbox::", 4),
+        ("config::", 4),
+    ];
+    for (name, text) in sources() {
+        // The door between wiring and services: what a server is made of.
+        let text = code(&text).replace("server::Parts", "");
+        for (room, above) in rooms {
+            let named = text.contains(&format!("crate::{room}"))
+                || text.lines().any(|line| line.starts_with(&format!("    {room}")));
+            assert!(!named || floor(&name) >= above, "{name} names {room}");
+        }
+    }
+}
+
+#[test]
+fn services_and_workers_do_not_name_each_other() {
+    for (name, text) in sources() {
+        let other = match name.split(['/', '.']).next().unwrap() {
+            "service" => "worker::",
+            "worker" => "service::",
+            _ => continue,
+        };
+        assert!(!code(&text).contains(other), "{name} names {other}");
+    }
+}
+
+#[test]
+fn each_library_stays_on_its_floor() {
+    let libraries: [(&str, &[u8], &[&str]); 6] = [
+        ("sqlx::", &[2], &["tests"]),
+        ("redis::", &[2], &[]),
+        ("tonic::", &[3, 4], &[]),
+        ("prost::", &[3, 4], &[]),
+        ("anyhow::", &[4], &[]),
+        ("tokio::", &[2, 3, 4], &[]),
+    ];
+    for (name, text) in sources() {
+        let text = code(&text);
+        for (library, floors, _) in libraries {
+            let named = text.lines().any(|line| {
+                let line = line.trim_start();
+                line.contains(library) && !line.contains(&format!("_{library}"))
+            });
+            assert!(!named || floors.contains(&floor(&name)), "{name} names {library}");
+        }
+    }
+}
+
+#[test]
+fn every_file_says_first_what_lives_in_it() {
+    for (name, text) in sources() {
+        assert!(text.starts_with("//!"), "{name} begins without a sentence");
+    }
+}
+
+#[test]
+fn no_room_is_called_by_a_word_that_says_nothing() {
+    for (name, text) in sources() {
+        for word in ["Manager", "Helper", "Util", "Dto", "Impl"] {
+            let named = [format!("struct {word}"), format!("{word} {{")];
+            let said = text.lines().any(|line| {
+                line.starts_with("pub struct") && line.contains(word)
+                    || named.iter().any(|it| line.trim_start().starts_with(it.as_str()))
+            });
+            assert!(!said, "{name} says {word}");
+        }
+    }
+}
+
+// I6: nothing but the issue of an approved application makes a pass, and nothing but the code
+// service signs one.
+#[test]
+fn only_one_place_issues_and_only_one_place_signs() {
+    let calling = |word: &str| {
+        let mut names: Vec<_> = sources()
+            .into_iter()
+            .filter(|(name, text)| !name.starts_with("domain") && code(text).contains(word))
+            .map(|(name, _)| name)
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(calling("pass.issue("), ["service/applications/issue.rs"]);
+    assert_eq!(calling("passes::insert("), ["service/applications/issue.rs"]);
+    assert_eq!(calling("pass_code::encode("), ["service/passes/code.rs"]);
+}

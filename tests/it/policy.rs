@@ -1,0 +1,166 @@
+//! Who may call what: the table against the descriptor set, and every method by every role.
+
+use std::collections::BTreeSet;
+
+use jingqi::{
+    actor::{Role, Roles},
+    service::{
+        pb,
+        policy::{Access, POLICY, permits},
+    },
+};
+use prost_reflect::{DescriptorPool, MethodDescriptor};
+use sqlx::PgPool;
+use tonic::{Code, client::Grpc};
+
+use crate::harness::{App, User, reason};
+
+fn methods() -> Vec<MethodDescriptor> {
+    let pool = DescriptorPool::decode(pb::DESCRIPTORS).unwrap();
+    pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
+}
+
+fn name(method: &MethodDescriptor) -> String {
+    format!("{}/{}", method.parent_service().name(), method.name())
+}
+
+/// Calls a method with an empty message, as bytes: no generated client is needed.
+async fn call(user: &User, method: &str) -> tonic::Status {
+    let mut client = Grpc::new(user.wire());
+    client.ready().await.unwrap();
+    let path = format!("/jingqi.v1.{method}").parse().unwrap();
+    let codec = tonic_prost::ProstCodec::<(), ()>::default();
+    match client.unary(tonic::Request::new(()), path, codec).await {
+        Ok(_) => tonic::Status::new(Code::Ok, ""),
+        Err(status) => status,
+    }
+}
+
+// ID-04: POLICY and the API are the same list.
+#[test]
+fn the_policy_names_every_method_and_no_other() {
+    let api: BTreeSet<_> = methods().iter().map(name).collect();
+    let policy: BTreeSet<_> = POLICY.iter().map(|(method, _)| (*method).to_owned()).collect();
+    assert_eq!(policy, api);
+    assert_eq!(POLICY.len(), policy.len(), "a method stands twice in POLICY");
+}
+
+// The whole table for a reviewer to read: a change of rights shows in the diff.
+#[test]
+fn the_policy_of_every_method() {
+    let mut table = String::new();
+    for (method, access) in POLICY {
+        let who = match access {
+            Access::Public => "anybody".to_owned(),
+            Access::SignedIn => "signed in".to_owned(),
+            Access::Roles(roles) => roles.iter().map(Role::wire).collect::<Vec<_>>().join(" "),
+        };
+        table.push_str(&format!("{method}: {who}\n"));
+    }
+    insta::assert_snapshot!(table);
+}
+
+// D10: an auxiliary scans and records, and decides nothing.
+#[test]
+fn an_auxiliary_may_only_scan_and_record() {
+    let auxiliary = Roles::of(&[Role::Auxiliary]);
+    let mut may: Vec<_> = POLICY
+        .iter()
+        .filter(|(_, access)| matches!(access, Access::Roles(roles) if roles.meets(auxiliary)))
+        .map(|(method, _)| *method)
+        .collect();
+    may.sort_unstable();
+    assert_eq!(
+        may,
+        [
+            "IdentityService/ChangePassword",
+            "PassCheckService/CheckPass",
+            "PassCheckService/GetPassKeyList",
+            "PassCheckService/RecordCheckAction",
+        ]
+    );
+}
+
+// I26: none of the three administrators does business, nor the work of another.
+#[test]
+fn the_three_administrators_are_kept_apart_from_business() {
+    for administrator in [Role::SystemAdministrator, Role::SecurityAdministrator, Role::Auditor] {
+        for (method, access) in POLICY {
+            let Access::Roles(roles) = access else { continue };
+            if !roles.has(administrator) {
+                continue;
+            }
+            let service = method.split('/').next().unwrap();
+            let reads_checks = administrator == Role::Auditor && method.ends_with("ListPassChecks");
+            assert!(
+                matches!(service, "OrganisationService" | "IdentityService") || reads_checks,
+                "{} may call {method}",
+                administrator.wire()
+            );
+        }
+    }
+}
+
+// ID-04, I22: every method by every role at the running server. A denied cell answers DENIED
+// whatever the message, a permitted one passes the gate and fails later, on the empty message.
+#[sqlx::test]
+async fn every_method_is_tried_by_every_role(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let unit = (city.root, "321300000000/".to_owned());
+    let inspector = app.officer("200001", &unit, &["INSPECTOR"]).await;
+    let system = app.officer("200002", &unit, &["SYSTEM_ADMINISTRATOR"]).await;
+    let security = app.officer("200003", &unit, &["SECURITY_ADMINISTRATOR"]).await;
+    let auditor = app.officer("200004", &unit, &["AUDITOR"]).await;
+    let liaison = app.officer("200005", &unit, &["LIAISON_OFFICER"]).await;
+    let users: Vec<(&User, Roles)> = vec![
+        (&city.stranger, Roles::of(&[Role::Person])),
+        (&city.driver, Roles::of(&[Role::Person, Role::Driver])),
+        (&city.handler, Roles::of(&[Role::Person, Role::EnterpriseHandler])),
+        (&city.boss, Roles::of(&[Role::Person, Role::LegalRepresentative])),
+        (&city.clerk, Roles::of(&[Role::WindowClerk])),
+        (&city.first, Roles::of(&[Role::FirstReviewer])),
+        (&city.chief, Roles::of(&[Role::FinalReviewer])),
+        (&city.patrol, Roles::of(&[Role::CheckpointOfficer])),
+        (&city.auxiliary, Roles::of(&[Role::Auxiliary])),
+        (&liaison, Roles::of(&[Role::LiaisonOfficer])),
+        (&inspector, Roles::of(&[Role::Inspector])),
+        (&system, Roles::of(&[Role::SystemAdministrator])),
+        (&security, Roles::of(&[Role::SecurityAdministrator])),
+        (&auditor, Roles::of(&[Role::Auditor])),
+        (&city.device, Roles::of(&[Role::Device])),
+    ];
+    let mut cells = 0;
+    for (method, access) in POLICY {
+        let anonymous = call(&app.anonymous(), method).await;
+        let open = *access == Access::Public;
+        assert_eq!(reason(&anonymous) == "TOKEN_MISSING", !open, "{method} by nobody");
+        for (user, roles) in &users {
+            // Calls that end the caller's own sessions come last, in their own tests.
+            if method.ends_with("RevokeOtherSessions") {
+                continue;
+            }
+            let permitted = match access {
+                Access::Public | Access::SignedIn => true,
+                Access::Roles(permitted) => roles.meets(*permitted),
+            };
+            let status = call(user, method).await;
+            // The gate's refusal has no facts; a room's own refusal names the resource.
+            let refused = status.code() == Code::PermissionDenied;
+            assert!(permitted || refused, "{method} by {}: {status:?}", user.name);
+            assert_ne!(status.code(), Code::Internal, "{method} by {}: {status:?}", user.name);
+            assert_ne!(status.code(), Code::Unknown, "{method} by {}: {status:?}", user.name);
+            cells += 1;
+        }
+    }
+    assert_eq!(cells, (POLICY.len() - 1) * users.len());
+    // The table itself agrees with what the server did for an actor.
+    assert!(!permits(Access::SignedIn, &jingqi::actor::Actor::Anonymous));
+}
+
+#[sqlx::test]
+async fn a_method_that_does_not_exist_is_refused_like_a_forbidden_one(pool: PgPool) {
+    let app = App::start(pool).await;
+    let status = call(&app.anonymous(), "TruckPassService/DeleteTruckPass").await;
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::PermissionDenied, "DENIED"));
+}

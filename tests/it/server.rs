@@ -1,0 +1,192 @@
+//! The server itself: limits against strangers, health, reflection, what happens when PostgreSQL or
+//! Redis is away.
+
+use std::time::Duration;
+
+use jingqi::{server::Doorway, service::pb};
+use sqlx::PgPool;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tonic::{Code, transport::Endpoint};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use crate::harness::{App, User, Wish, fields, reason};
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
+
+/// The settings that the server sends first, by their ids.
+async fn settings(app: &App) -> Vec<(u16, u32)> {
+    let mut stream = TcpStream::connect(app.address).await.unwrap();
+    stream.write_all(PREFACE).await.unwrap();
+    let mut header = [0; 9];
+    stream.read_exact(&mut header).await.unwrap();
+    let length = u32::from_be_bytes([0, header[0], header[1], header[2]]);
+    let mut body = vec![0; length as usize];
+    stream.read_exact(&mut body).await.unwrap();
+    let pair = |entry: &[u8]| {
+        (
+            u16::from_be_bytes([entry[0], entry[1]]),
+            u32::from_be_bytes([entry[2], entry[3], entry[4], entry[5]]),
+        )
+    };
+    body.chunks(6).map(pair).collect()
+}
+
+// Finding 1 of invariants.md: without this one line the server falls to one connection.
+#[sqlx::test]
+async fn the_server_limits_streams_and_headers_of_a_connection(pool: PgPool) {
+    let app = App::start(pool).await;
+    let settings = settings(&app).await;
+    assert!(settings.contains(&(3, 128)), "MAX_CONCURRENT_STREAMS: {settings:?}");
+    assert!(settings.contains(&(6, 8 * 1024)), "MAX_HEADER_LIST_SIZE: {settings:?}");
+}
+
+// Finding 2: whoever says nothing, or something else, is sent away.
+#[sqlx::test]
+async fn a_connection_that_does_not_speak_http_2_is_dropped(pool: PgPool) {
+    let preface_within = Duration::from_millis(200);
+    let doorway = Some(Doorway { preface_within, ..Doorway::default() });
+    let app = App::wished(pool, Wish { doorway, ..Wish::default() }).await;
+    let mut buffer = [0; 16];
+    let mut silent = TcpStream::connect(app.address).await.unwrap();
+    assert_eq!(silent.read(&mut buffer).await.unwrap(), 0);
+    let mut slow = TcpStream::connect(app.address).await.unwrap();
+    slow.write_all(&PREFACE[..10]).await.unwrap();
+    assert!(matches!(slow.read(&mut buffer).await, Ok(0) | Err(_)));
+    let mut other = TcpStream::connect(app.address).await.unwrap();
+    other.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    assert!(matches!(other.read(&mut buffer).await, Ok(0) | Err(_)));
+}
+
+#[sqlx::test]
+async fn one_address_cannot_hold_all_connections(pool: PgPool) {
+    let doorway = Some(Doorway { connections_per_address_max: 3, ..Doorway::default() });
+    let app = App::wished(pool, Wish { doorway, ..Wish::default() }).await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(app.address).await.unwrap();
+        stream.write_all(PREFACE).await.unwrap();
+        assert_ne!(stream.read(&mut [0; 9]).await.unwrap(), 0);
+        held.push(stream);
+    }
+    let mut fourth = TcpStream::connect(app.address).await.unwrap();
+    assert!(matches!(fourth.read(&mut [0; 9]).await, Ok(0) | Err(_)));
+    // A place that is given back can be taken.
+    drop(held.pop());
+    let mut taken = false;
+    for _ in 0..200 {
+        let mut fifth = TcpStream::connect(app.address).await.unwrap();
+        let _ = fifth.write_all(PREFACE).await;
+        if matches!(fifth.read(&mut [0; 9]).await, Ok(count) if count > 0) {
+            taken = true;
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert!(taken);
+}
+
+// I35: what a stranger can make us hold is bounded.
+#[sqlx::test]
+async fn a_message_over_the_limit_is_refused(pool: PgPool) {
+    let app = App::start(pool).await;
+    let huge =
+        pb::SignInWithWechatRequest { login_code: "x".repeat(70 * 1024), ..Default::default() };
+    let refused = app.anonymous().identity().sign_in_with_wechat(huge).await.unwrap_err();
+    assert_eq!(refused.code(), Code::OutOfRange);
+    let city = app.city().await;
+    let mut long = city.create(&app);
+    long.pass_application.as_mut().unwrap().need.as_mut().unwrap().reason = "长".repeat(501);
+    let refused = city.handler.applications().create_pass_application(long).await.unwrap_err();
+    assert_eq!(fields(&refused), ["need.reason TOO_LONG"]);
+}
+
+#[sqlx::test]
+async fn a_token_that_is_missing_malformed_or_of_an_ended_session_is_refused(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let account = |user: User| async move {
+        let refused = user.identity().get_account(pb::GetAccountRequest {}).await.unwrap_err();
+        (refused.code(), reason(&refused))
+    };
+    let refused = account(app.anonymous()).await;
+    assert_eq!(refused, (Code::Unauthenticated, "TOKEN_MISSING".to_owned()));
+    let refused = account(city.boss.with_token("nonsense")).await;
+    assert_eq!(refused, (Code::Unauthenticated, "TOKEN_INVALID".to_owned()));
+    let token = app.token(&city.boss.name, app.parts.ids.random()).await;
+    let refused = account(city.boss.with_token(&token)).await;
+    assert_eq!(refused, (Code::Unauthenticated, "SESSION_ENDED".to_owned()));
+}
+
+// OP-11: health for every load balancer.
+#[sqlx::test]
+async fn health_says_serving_while_postgresql_answers(pool: PgPool) {
+    let app = App::start(pool.clone()).await;
+    let channel = Endpoint::from_shared(format!("http://{}", app.address)).unwrap().connect_lazy();
+    let mut health = HealthClient::new(channel);
+    let mut stream = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    let mut status = stream.message().await.unwrap().unwrap().status;
+    if status != 1 {
+        status = stream.message().await.unwrap().unwrap().status;
+    }
+    assert_eq!(status, 1);
+    pool.close().await;
+    assert_eq!(stream.message().await.unwrap().unwrap().status, 2);
+}
+
+// "PostgreSQL away: UNAVAILABLE with a retry hint."
+#[sqlx::test]
+async fn without_postgresql_a_call_says_unavailable_and_when_to_come_back(pool: PgPool) {
+    use tonic_types::StatusExt as _;
+    let app = App::start(pool.clone()).await;
+    let city = app.city().await;
+    pool.close().await;
+    let get = pb::GetTruckPassRequest {
+        name: "truckPasses/01890a5d-ac96-774b-bcce-b302099a8057".to_owned(),
+    };
+    let refused = city.boss.passes().get_truck_pass(get).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::Unavailable, "STORE_UNAVAILABLE")
+    );
+    assert!(refused.get_error_details().retry_info().unwrap().retry_delay.is_some());
+}
+
+// OP-09: the whole journey without Redis.
+#[sqlx::test]
+async fn without_redis_everything_works(pool: PgPool) {
+    let app = App::wished(pool, Wish { without_redis: true, ..Wish::default() }).await;
+    let city = app.city().await;
+    let pass = city.pass(&app).await;
+    let check = pb::CheckPassRequest {
+        observed: Some(pb::check_pass_request::Observed::PassNumber(pass.number)),
+        ..Default::default()
+    };
+    let checked = city.device.checks().check_pass(check).await.unwrap().into_inner();
+    assert_eq!(checked.verdict(), pb::pass_check::Verdict::Valid);
+    assert_eq!(checked.data_as_of.unwrap().source, "POSTGRESQL");
+}
+
+// OP-07, finding 6: the effect of a call whose client went away stands, and its repetition gets
+// the first answer.
+#[sqlx::test]
+async fn a_write_goes_on_when_its_client_goes_away(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let request = city.create(&app);
+    for _ in 0..20 {
+        let mut client = city.handler.applications();
+        let call = client.create_pass_application(request.clone());
+        let _ = tokio::time::timeout(Duration::from_millis(3), call).await;
+    }
+    let answer = loop {
+        match city.handler.applications().create_pass_application(request.clone()).await {
+            Ok(answer) => break answer.into_inner(),
+            Err(status) => assert_eq!(status.code(), Code::Aborted),
+        }
+    };
+    assert!(answer.name.starts_with("passApplications/"));
+    assert_eq!(app.count("select count(*) from pass_application").await, 1);
+}
