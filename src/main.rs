@@ -89,6 +89,7 @@ enum Role {
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "it lives once")]
 enum DemoPart {
     /// Loads the demo city into the database; its passwords are public
     City {

@@ -22,7 +22,7 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 const RETRY_DEFAULT: Duration = Duration::from_secs(5);
 
 /// The longest wait that we pass on from another system.
-const RETRY_MAX: Duration = Duration::from_secs(60 * 60);
+const RETRY_MAX: Duration = Duration::from_hours(1);
 
 /// A key or password: never printed, wiped from memory when dropped.
 #[derive(Clone, PartialEq, Eq)]

@@ -224,6 +224,7 @@ pub struct Once {
 
 /// How a unit of work began.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it lives for one match")]
 pub enum Begun {
     /// The request is new.
     Fresh(Tx),

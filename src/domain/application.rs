@@ -92,14 +92,14 @@ impl State for ApplicationState {
             (Self::Draft | Self::NeedsCorrection, Submit) => Self::Submitted,
             (Self::Submitted, Accept) => Self::Accepted,
             (Self::Submitted, Decline) => Self::NotAccepted,
-            (Self::Submitted, ApproveByPolicy) => Self::Approved,
             (
                 Self::Submitted | Self::Accepted | Self::FirstReview | Self::FinalReview,
                 RequestCorrection,
             ) => Self::NeedsCorrection,
             (Self::Accepted, BeginReview) => Self::FirstReview,
             (Self::FirstReview, Forward) => Self::FinalReview,
-            (Self::FirstReview | Self::FinalReview, Approve) => Self::Approved,
+            (Self::Submitted, ApproveByPolicy)
+            | (Self::FirstReview | Self::FinalReview, Approve) => Self::Approved,
             (Self::FirstReview | Self::FinalReview, Reject) => Self::Rejected,
             (Self::NeedsCorrection, Lapse) => Self::Lapsed,
             (

@@ -213,18 +213,11 @@ impl<E> Moved<E> {
 /// Draws the whole table of a lifecycle, state by action, for a reviewer to read.
 #[must_use]
 pub fn drawing<S: State>() -> String {
-    let mut text = String::new();
-    for state in S::ALL {
-        for action in S::ACTIONS {
-            if let Some(next) = state.after(*action) {
-                text.push_str(&format!(
-                    "{} --{}--> {}\n",
-                    state.wire(),
-                    S::action(*action),
-                    next.wire()
-                ));
-            }
-        }
-    }
-    text
+    let edges = S::ALL.iter().flat_map(|state| {
+        S::ACTIONS.iter().filter_map(|action| {
+            let next = state.after(*action)?;
+            Some(format!("{} --{}--> {}", state.wire(), S::action(*action), next.wire()))
+        })
+    });
+    edges.collect::<Vec<_>>().join("\n")
 }

@@ -200,15 +200,12 @@ fn plates(
         } else {
             plate.accepted_as_tractor()
         };
-        match accepted {
-            Err(flaw) => {
-                let text = format!("{}不能办理货车通行证", plate.class().zh());
-                faults.add_told("vehicle.plate_number", flaw, text);
-            }
-            Ok(()) => {
-                let fits = plate_type.fits(plate);
-                faults.check(fits, "vehicle.plate_type", Flaw::PlateTypeMismatch);
-            }
+        if let Err(flaw) = accepted {
+            let text = format!("{}不能办理货车通行证", plate.class().zh());
+            faults.add_told("vehicle.plate_number", flaw, text);
+        } else {
+            let fits = plate_type.fits(plate);
+            faults.check(fits, "vehicle.plate_type", Flaw::PlateTypeMismatch);
         }
     }
     let [gross, ..] = form.masses_kg;

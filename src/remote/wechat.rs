@@ -17,14 +17,14 @@ pub const BASE_URL: &str = "https://api.weixin.qq.com";
 const CODE_CHARACTERS_MAX: usize = 128;
 
 /// WeChat renews a token this long before its end; from then on the old one and the new one hold.
-const TOKEN_MARGIN: Duration = Duration::from_secs(5 * 60);
+const TOKEN_MARGIN: Duration = Duration::from_mins(5);
 
 /// WeChat ignores a forced renewal that follows another sooner, and grants 20 a day.
 const FORCE_PAUSE: Duration = Duration::from_secs(30);
 
 /// The waits told for `-1` (busy) and for limits counted by the minute.
 const BUSY_WAIT: Duration = Duration::from_secs(1);
-const MINUTE_WAIT: Duration = Duration::from_secs(60);
+const MINUTE_WAIT: Duration = Duration::from_mins(1);
 
 /// Calls WeChat's server interface in the name of one mini-program.
 pub struct Wechat {

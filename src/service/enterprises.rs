@@ -325,7 +325,7 @@ fn reply(enterprise: &Enterprise, grants: &[Grant]) -> pb::Enterprise {
     pb::Enterprise {
         name: enterprise.id.to_string(),
         // Public for organisations, personal for individuals (facts.md, 6.6).
-        uscc: uscc.as_ref().map(|uscc| uscc.shown().to_string()).unwrap_or_default(),
+        uscc: uscc.as_ref().map(|uscc| uscc.shown().clone()).unwrap_or_default(),
         display_name: enterprise.display_name.clone(),
         division_code: enterprise.division_code.clone(),
         state: state.unwrap_or_default().into(),

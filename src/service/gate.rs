@@ -210,15 +210,14 @@ impl Shared {
     async fn authenticate(&self, method: &str, token: &str, now: jiff::Timestamp) -> Result<Actor> {
         let world = self.world.get(&self.store).await?;
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        let (kid, access) = match self.verified.get(&digest) {
-            Some(known) => (known.0.clone(), known.1.clone()),
-            None => {
-                let kid = token::kid(token)?;
-                let key = world.token_key(&kid, now)?;
-                let access = token::verify(token, &key.public_key)?;
-                self.verified.insert(digest, Arc::new((kid.clone(), access.clone())));
-                (kid, access)
-            }
+        let (kid, access) = if let Some(known) = self.verified.get(&digest) {
+            (known.0.clone(), known.1.clone())
+        } else {
+            let kid = token::kid(token)?;
+            let key = world.token_key(&kid, now)?;
+            let access = token::verify(token, &key.public_key)?;
+            self.verified.insert(digest, Arc::new((kid.clone(), access.clone())));
+            (kid, access)
         };
         // Remembered or not, the key must still be one that we trust.
         world.token_key(&kid, now)?;

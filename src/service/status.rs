@@ -50,6 +50,7 @@ impl From<Error> for Status {
             details.set_retry_info(Some(wait));
         }
         // The sentence stands in the message too: the simplest client shows just that.
+        #[expect(clippy::disallowed_methods, reason = "the one place that makes a status")]
         Self::with_error_details(code(reason.kind()), reason.zh(), details)
     }
 }

@@ -18,7 +18,6 @@ use crate::{
 };
 
 /// Takes the context that the gate made, and the message.
-#[expect(clippy::result_large_err, reason = "the generated traits answer with a status")]
 pub fn open<T>(mut request: Request<T>) -> Result<(Cx, T), Status> {
     let cx = request.extensions_mut().remove::<Cx>();
     let cx = cx.ok_or_else(|| Status::from(Error::internal("a call came past the gate")))?;
@@ -26,12 +25,12 @@ pub fn open<T>(mut request: Request<T>) -> Result<(Cx, T), Status> {
 }
 
 /// Wraps the answer.
-#[expect(clippy::result_large_err, reason = "the generated traits answer with a status")]
 pub fn close<T>(reply: Result<T>) -> Result<Response<T>, Status> {
     reply.map(Response::new).map_err(Status::from)
 }
 
 /// How a write began.
+#[expect(clippy::large_enum_variant, reason = "it lives for one match")]
 pub enum Write<R> {
     /// It is new; the answer goes to [`finish`].
     Fresh(Tx),

@@ -31,9 +31,9 @@ const QUEUE_MAX: usize = 4_096;
 /// How many statements are under way at the same time.
 const WRITERS: usize = 2;
 /// How long a statement may take: below the deadline of a call.
-const WRITE_TIMEOUT: Duration = Duration::from_millis(2_000);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a check waits for its record.
-const RECORD_TIMEOUT: Duration = Duration::from_millis(3_000);
+const RECORD_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A check, with its answer.
 #[derive(Debug, Clone)]

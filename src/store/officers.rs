@@ -220,7 +220,7 @@ pub async fn save(
     let change = Change::remark(Tenure::Active, "UPDATE", told(roles, unit), tx.cx());
     let version = write(tx, &officer, roles, unit, None).await?;
     history::write(tx, officer.id.subject(), &change).await?;
-    Ok(Officer { roles, unit, version, ..officer })
+    Ok(Officer { unit, roles, version, ..officer })
 }
 
 /// Stores the end of an officer's access.
@@ -247,7 +247,7 @@ async fn write(
         officer.version,
         &names(roles),
         unit.uuid(),
-        disable_time.map(|time| time.to_sqlx()) as _,
+        disable_time.map(jiff_sqlx::ToSqlx::to_sqlx) as _,
         version
     )
     .execute(tx.conn())
@@ -359,7 +359,7 @@ pub async fn save_failure(
         "update officer set failed_attempts = $2, locked_until = $3 where id = $1",
         id.uuid(),
         failed_attempts,
-        locked_until.map(|until| until.to_sqlx()) as _
+        locked_until.map(jiff_sqlx::ToSqlx::to_sqlx) as _
     )
     .execute(tx.conn())
     .await?;

@@ -5,6 +5,13 @@
 //! server and dropped again. `BENCH_SECONDS`, `BENCH_RUNS`, `BENCH_CONNECTIONS` and
 //! `BENCH_IN_FLIGHT` change the load.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    reason = "a program of its own: its peer answers bare, and it prints its table"
+)]
+
 mod city;
 mod load;
 

@@ -72,7 +72,7 @@ async fn a_request_id_has_one_effect_and_one_answer(pool: PgPool) {
     let request = city.create(&app);
     let twins = (0..8).map(|_| {
         let (mut client, request) = (city.handler.applications(), request.clone());
-        async move { client.create_pass_application(request).await.map(|it| it.into_inner()) }
+        async move { client.create_pass_application(request).await.map(tonic::Response::into_inner) }
     });
     let answers = futures::future::join_all(twins).await;
     let first = answers.iter().find_map(|answer| answer.as_ref().ok()).unwrap().clone();

@@ -54,7 +54,7 @@ pub struct App {
     pub sandbox: SocketAddr,
     pub prefix: String,
     stop: CancellationToken,
-    _files: TempDir,
+    files: TempDir,
 }
 
 /// A folder that goes away with the test.
@@ -110,14 +110,14 @@ impl App {
         .unwrap();
         base_policy(&parts).await;
         let address = serve(parts.clone(), wish.doorway.unwrap_or_default(), stop.clone()).await;
-        Self { clock, parts, address, sandbox, prefix, stop, _files: files }
+        Self { clock, parts, address, sandbox, prefix, stop, files }
     }
 
     /// Another server on the same database and the same Redis, with a memory of its own.
     pub async fn another(&self) -> SocketAddr {
         let wish = Wish::default();
         let pool = self.parts.store.pool().clone();
-        let parts = parts(pool, &self.clock, self.sandbox, &self.prefix, &self._files.0, wish);
+        let parts = parts(pool, &self.clock, self.sandbox, &self.prefix, &self.files.0, wish);
         serve(parts, Doorway::default(), self.stop.clone()).await
     }
 
@@ -366,6 +366,7 @@ pub fn request_id() -> String {
 /// The people and things of a small city, put into the database.
 pub struct City {
     pub root: Uuid,
+    pub brigade_path: String,
     pub zone: Id<kind::Zone>,
     pub checkpoint: Id<kind::Checkpoint>,
     pub enterprise: Id<kind::Enterprise>,
@@ -386,6 +387,7 @@ pub struct City {
 }
 
 pub const PLATE: &str = "苏N12345";
+pub const FOREIGN_PLATE: &str = "苏N54321";
 
 impl App {
     /// Puts a city into the database: units, officers, an enterprise above designated size with a
@@ -416,6 +418,7 @@ impl App {
         let device = self.device(checkpoint).await;
         City {
             root: root.0,
+            brigade_path: brigade.1,
             zone,
             checkpoint,
             enterprise,

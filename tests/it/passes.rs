@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use jingqi::service::pb::{
     self,
     pass_check::{Outcome, Verdict},
+    pass_code::Mode,
     truck_pass::State,
 };
 use sqlx::PgPool;
@@ -145,12 +146,11 @@ async fn a_code_is_shown_only_for_a_pass_in_force_and_only_to_its_people(pool: P
     let app = App::start(pool).await;
     let city = app.city().await;
     let pass = city.pass(&app).await;
-    let show = |mode: pb::pass_code::Mode, suite: &str| pb::IssuePassCodeRequest {
+    let show = |mode: Mode, suite: &str| pb::IssuePassCodeRequest {
         name: pass.name.clone(),
         mode: mode.into(),
         suite: suite.to_owned(),
     };
-    use pb::pass_code::Mode;
     for suite in ["", "INTL", "SM"] {
         for mode in [Mode::Dynamic, Mode::Printed] {
             let code = city.driver.passes().issue_pass_code(show(mode, suite)).await.unwrap();

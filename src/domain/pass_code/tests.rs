@@ -43,8 +43,8 @@ fn full() -> PassClaims {
         kind: 3,
         zones: vec![9001, 9002, 65_535, 1_000],
         windows: vec![
-            window(0b1111111, 540, 1020),
-            window(0b1100000, 0, 1440),
+            window(0b111_1111, 540, 1020),
+            window(0b110_0000, 0, 1440),
             window(0b1, 1110, 420),
         ],
         issued_at: now().as_second(),

@@ -162,7 +162,7 @@ fn new_truck(stage: &Stage, enterprise: &str, plate: &str) -> pb::Vehicle {
 }
 
 async fn paper(person: &Person, enterprise: &str, kind: &str) -> anyhow::Result<String> {
-    let content = [b"\x89PNG\r\n\x1a\n".as_slice(), kind.as_bytes(), &[0; 40_000]].concat();
+    let content = [b"\x89PNG\r\n\x1a\n".as_slice(), kind.as_bytes(), &vec![0; 40_000]].concat();
     let request = pb::CreateAttachmentRequest {
         attachment: Some(pb::Attachment {
             enterprise: enterprise.to_owned(),
@@ -265,7 +265,7 @@ async fn decide(
     let mut edited = asked;
     if let Some(need) = edited.need.as_mut() {
         need.route = vec!["洋河大道".to_owned(), "南大街".to_owned()];
-        need.goods = "白酒包装材料,每日约5吨".to_owned();
+        "白酒包装材料,每日约5吨".clone_into(&mut need.goods);
     }
     let update =
         pb::UpdatePassApplicationRequest { pass_application: Some(edited), ..Default::default() };

@@ -43,7 +43,7 @@ impl Applications {
             None
         };
         let pass = store::applications::pass_of(connection, application.id).await?;
-        let mut reply = self.reply(cx, application, world, live.as_ref())?;
+        let mut reply = self.reply(cx, &application, world, live.as_ref())?;
         reply.truck_pass = pass.map(|pass| pass.to_string()).unwrap_or_default();
         Ok(reply)
     }
@@ -52,7 +52,7 @@ impl Applications {
     pub(super) fn reply(
         &self,
         cx: &Cx,
-        application: Application,
+        application: &Application,
         world: &Snapshot,
         live: Option<&Value>,
     ) -> Result<pb::PassApplication> {
@@ -90,7 +90,7 @@ impl Applications {
             evaluation,
             corrections: corrections.collect(),
             assignee: named(assignee),
-            decision: decision(&application),
+            decision: decision(application),
             truck_pass: String::new(),
             previous_pass: named(application.previous_pass.map(|pass| pass.to_string())),
             purpose: purpose.unwrap_or_default().into(),

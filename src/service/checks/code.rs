@@ -22,7 +22,7 @@ use crate::{
 /// Genuine codes that are remembered: a dynamic one is shown for half a minute, to a few scanners.
 const CODES_REMEMBERED: u64 = 50_000;
 /// How long they are.
-const CODE_REMEMBERED: Duration = Duration::from_secs(120);
+const CODE_REMEMBERED: Duration = Duration::from_mins(2);
 
 /// What came of a scanned text.
 pub(super) enum Scan {

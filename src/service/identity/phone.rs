@@ -1,6 +1,8 @@
 //! How a person proves a phone: by WeChat's button, or by a code that is sent. Sending is the
 //! worker's.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
 use super::{Identity, account};
 use crate::{
     context::Cx,
@@ -26,7 +28,7 @@ impl Identity {
         }
         // The limit is the phone's, whoever asks: a stranger's phone is not to be flooded.
         let index = self.store.vault().index("phone", phone.as_str());
-        let index: String = index.iter().map(|byte| format!("{byte:02x}")).collect();
+        let index = URL_SAFE_NO_PAD.encode(index);
         self.store.limits().count(Limit::Write, &cx.actor.name()).await?;
         self.store.limits().count(Limit::PhoneCode, &index).await?;
         let mut tx = self.store.begin(cx).await?;
