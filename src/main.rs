@@ -71,7 +71,7 @@ enum Role {
     /// Succeeds when a server is ready
     Health {
         /// The server
-        #[arg(long, default_value = "http://127.0.0.1:50051")]
+        #[arg(long, env = "JINGQI_LISTEN", default_value = "127.0.0.1:50051")]
         address: String,
         /// Seconds to wait for it
         #[arg(long, default_value_t = 0)]
@@ -198,7 +198,7 @@ fn stopped() -> anyhow::Result<CancellationToken> {
 }
 
 async fn health(address: &str, wait: u32) -> anyhow::Result<()> {
-    let endpoint = Endpoint::from_shared(address.to_owned())?;
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
     for attempt in 0..=wait.saturating_mul(10) {
         if attempt > 0 {
             tokio::time::sleep(Duration::from_millis(100)).await;

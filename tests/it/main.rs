@@ -11,5 +11,6 @@ mod identity;
 mod journey;
 mod passes;
 mod policy;
+mod rooms;
 mod schema;
 mod server;
