@@ -29,7 +29,7 @@ async fn wechat(app: &App, user: &str) -> pb::Tokens {
 
 fn signed_in(app: &App, tokens: &pb::Tokens) -> User {
     let mut user = app.anonymous().with_token(&tokens.access_token);
-    user.name = tokens.account.as_ref().unwrap().name.clone();
+    user.name.clone_from(&tokens.account.as_ref().unwrap().name);
     user
 }
 
