@@ -110,12 +110,17 @@ pub async fn run(
     let readiness = tokio::spawn(watch_readiness(parts.store.clone(), health, stop.clone()));
     let connections = doorway.open(listener, stop.clone());
 
-    let reflected = reflection.then(|| {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-    });
-    let reflected_v1 = reflected.map(tonic_reflection::server::Builder::build_v1).transpose()?;
+    // The older protocol too: Python's client knows no other.
+    let reflected = || {
+        reflection.then(|| {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        })
+    };
+    let reflected_v1 = reflected().map(tonic_reflection::server::Builder::build_v1).transpose()?;
+    let reflected_v1alpha =
+        reflected().map(tonic_reflection::server::Builder::build_v1alpha).transpose()?;
     let router = limits(Server::builder())
         .layer(Gate::new(
             parts.store.clone(),
@@ -124,7 +129,8 @@ pub async fn run(
             parts.ids.clone(),
         ))
         .add_service(health_service)
-        .add_optional_service(reflected_v1);
+        .add_optional_service(reflected_v1)
+        .add_optional_service(reflected_v1alpha);
     let router = add_services(router, &parts);
     let answered = router
         .serve_with_incoming_shutdown(
