@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+import json
 import os
 import pathlib
 import random
@@ -258,6 +259,9 @@ def main():
     scan.request_id = str(uuid.uuid4())
     checked = CHECKS.CheckPass(scan, metadata=gate)
     expect(checked.outcome == chk.PassCheck.SUSPENDED, f"拦截: {'; '.join(checked.reasons)}")
+    # The next client walks with these: a one-time code serves once.
+    signed_in = {"boss": boss, "first": first, "gate": gate}
+    (CODES / "signed_in.json").write_text(json.dumps(signed_in), encoding="ascii")
 
 
 main()
