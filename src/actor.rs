@@ -53,6 +53,8 @@ roles! {
     Auxiliary = "AUXILIARY";
     /// 警务专员: serves the enterprises of the post.
     LiaisonOfficer = "LIAISON_OFFICER";
+    /// 单位负责人: liaison posts, their rosters and whom they serve; supervision in the unit.
+    UnitLeader = "UNIT_LEADER";
     /// 督察: supervision and conduct reports.
     Inspector = "INSPECTOR";
     /// System administrator: units, officers, devices.

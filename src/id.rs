@@ -83,6 +83,20 @@ pub mod kind {
         PassCheck = "passChecks";
         /// A key that signs passes or tokens.
         SigningKey = "signingKeys";
+        /// A liaison post of a police unit (警务专员).
+        LiaisonPost = "liaisonPosts";
+        /// An enterprise and the post that serves it.
+        LiaisonBinding = "liaisonBindings";
+        /// A conversation of an enterprise with a post (警务直通车).
+        Conversation = "conversations";
+        /// A note among the officers of a post.
+        ConversationNote = "conversationNotes";
+        /// A reply that is written once and used often.
+        CannedReply = "cannedReplies";
+        /// Something that somebody owes until an instant.
+        Obligation = "obligations";
+        /// Content that a supervisor read.
+        ContentAccess = "contentAccesses";
         /// A recorded step of a lifecycle.
         Change = "changes";
         /// An event in the outbox.

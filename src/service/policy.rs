@@ -18,7 +18,7 @@ use Access::{Public, SignedIn};
 use Role::{
     Auditor, Auxiliary, CheckpointOfficer, Device, Driver, EnterpriseHandler, FinalReviewer,
     FirstReviewer, Inspector, LegalRepresentative, LiaisonOfficer, Person, SecurityAdministrator,
-    SystemAdministrator, WindowClerk,
+    SystemAdministrator, UnitLeader, WindowClerk,
 };
 
 const fn roles(roles: &[Role]) -> Access {
@@ -38,6 +38,8 @@ const READERS: &[Role] = &[
     Inspector,
 ];
 const FILERS: &[Role] = &[LegalRepresentative, EnterpriseHandler, WindowClerk];
+const TALKERS: &[Role] = &[LegalRepresentative, EnterpriseHandler, LiaisonOfficer];
+const SUPERVISORS: &[Role] = &[UnitLeader, Inspector];
 const ROADSIDE: &[Role] = &[Device, CheckpointOfficer, Auxiliary];
 
 /// Every method and who may call it.
@@ -65,6 +67,7 @@ pub const POLICY: &[(&str, Access)] = &[
             CheckpointOfficer,
             Auxiliary,
             LiaisonOfficer,
+            UnitLeader,
             Inspector,
             SystemAdministrator,
             SecurityAdministrator,
@@ -168,6 +171,60 @@ pub const POLICY: &[(&str, Access)] = &[
         roles(&[CheckpointOfficer, FirstReviewer, FinalReviewer, Inspector, Auditor]),
     ),
     ("PassCheckService/GetPassKeyList", roles(ROADSIDE)),
+    // Liaison posts: the unit decides who serves whom; officer and enterprise confirm by code.
+    ("LiaisonService/CreateLiaisonPost", roles(&[UnitLeader])),
+    ("LiaisonService/UpdateLiaisonPost", roles(&[UnitLeader])),
+    (
+        "LiaisonService/GetLiaisonPost",
+        roles(&[LegalRepresentative, EnterpriseHandler, LiaisonOfficer, UnitLeader, Inspector]),
+    ),
+    (
+        "LiaisonService/ListLiaisonPosts",
+        roles(&[LegalRepresentative, EnterpriseHandler, LiaisonOfficer, UnitLeader, Inspector]),
+    ),
+    ("LiaisonService/AssignLiaisonOfficer", roles(&[UnitLeader])),
+    ("LiaisonService/HandOverLiaisonPost", roles(&[UnitLeader])),
+    ("LiaisonService/ListLiaisonPostChanges", roles(&[LiaisonOfficer, UnitLeader, Inspector])),
+    ("LiaisonService/GrantLiaisonBinding", roles(&[UnitLeader])),
+    ("LiaisonService/IssueBindingCode", roles(&[LiaisonOfficer])),
+    ("LiaisonService/ReadBindingCode", roles(ENTERPRISE)),
+    ("LiaisonService/ConfirmLiaisonBinding", roles(ENTERPRISE)),
+    ("LiaisonService/EndLiaisonBinding", roles(&[LegalRepresentative, UnitLeader])),
+    (
+        "LiaisonService/ListLiaisonBindings",
+        roles(&[LegalRepresentative, EnterpriseHandler, LiaisonOfficer, UnitLeader, Inspector]),
+    ),
+    // Conversations: those who take part; supervisors see figures, and content with a reason.
+    ("ConversationService/CreateConversation", roles(ENTERPRISE)),
+    ("ConversationService/GetConversation", roles(TALKERS)),
+    ("ConversationService/ListConversations", roles(TALKERS)),
+    ("ConversationService/AddConversationMember", roles(ENTERPRISE)),
+    ("ConversationService/RemoveConversationMember", roles(ENTERPRISE)),
+    ("ConversationService/ListConversationChanges", roles(TALKERS)),
+    ("ConversationService/SendMessage", roles(TALKERS)),
+    ("ConversationService/ListMessages", roles(TALKERS)),
+    ("ConversationService/WatchMessages", roles(TALKERS)),
+    ("ConversationService/RecallMessage", roles(TALKERS)),
+    ("ConversationService/MarkConversation", roles(TALKERS)),
+    ("ConversationService/CheckText", roles(&[LiaisonOfficer])),
+    ("ConversationService/ListConversationQueue", roles(&[LiaisonOfficer])),
+    ("ConversationService/ClaimConversation", roles(&[LiaisonOfficer])),
+    ("ConversationService/TransferConversation", roles(&[LiaisonOfficer])),
+    ("ConversationService/ReturnConversation", roles(&[LiaisonOfficer])),
+    ("ConversationService/CloseConversation", roles(&[LiaisonOfficer])),
+    ("ConversationService/RateConversation", roles(ENTERPRISE)),
+    ("ConversationService/CreateRequestFromConversation", roles(TALKERS)),
+    ("ConversationService/SetPresence", roles(&[LiaisonOfficer])),
+    ("ConversationService/CreateConversationNote", roles(&[LiaisonOfficer])),
+    ("ConversationService/ListConversationNotes", roles(&[LiaisonOfficer])),
+    ("ConversationService/CreateCannedReply", roles(&[LiaisonOfficer])),
+    ("ConversationService/ListCannedReplies", roles(&[LiaisonOfficer])),
+    ("ConversationService/RetireCannedReply", roles(&[LiaisonOfficer])),
+    ("ConversationService/GetConversationFigures", roles(SUPERVISORS)),
+    ("ConversationService/InspectConversation", roles(SUPERVISORS)),
+    ("ConversationService/SearchMessages", roles(SUPERVISORS)),
+    ("ConversationService/ExportConversation", roles(SUPERVISORS)),
+    ("ConversationService/ListContentAccesses", roles(&[Inspector, Auditor])),
 ];
 
 /// Who may call the method, `Service/Method`; `None` refuses.
