@@ -92,6 +92,8 @@ create table conversation (
     -- Since when the enterprise waits, and whether it was told so by the automatic reply.
     awaiting_since timestamptz,
     auto_reply_time timestamptz,
+    -- The last reply of an officer since it was opened or opened again.
+    reply_time timestamptz,
     -- Until when the running obligation is promised: kept for lists.
     reply_due_time timestamptz,
     round integer not null,
@@ -128,6 +130,25 @@ create table conversation_member (
 create index conversation_member_person on conversation_member (person_id, conversation_id)
     where leave_time is null;
 
+-- Who may read and write: a person who takes part and still acts for the enterprise in this matter,
+-- an officer on the roster of the post. In one place, and in the same statement as what is read:
+-- nothing that was committed after somebody's removal can be seen by them (I15).
+create function takes_part(conversation uuid, enterprise uuid, post uuid, person uuid, officer uuid,
+    at timestamptz) returns boolean language sql stable parallel safe as $$
+    select exists (
+        select from conversation_member
+        where conversation_id = conversation and person_id = person and leave_time is null
+    ) and exists (
+        select from member
+        where enterprise_id = enterprise and person_id = person and end_time is null
+            and (valid_until is null or valid_until > at)
+            and (role = 'LEGAL_REPRESENTATIVE' or 'LIAISON' = any (scope))
+    ) or exists (
+        select from liaison_roster
+        where liaison_post_id = post and officer_id = officer and end_time is null
+    )
+$$;
+
 -- What a reader has received and read, persons and officers alike.
 create table conversation_mark (
     conversation_id uuid not null,
@@ -152,7 +173,8 @@ create table message (
     digest bytea not null,
     kind text not null,
     body text not null,
-    detail jsonb,
+    -- A place, a card or a notice as JSON text, byte for byte as it is in the chain.
+    detail text not null,
     attachment_id uuid,
     target_sequence bigint,
     recall_time timestamptz,

@@ -129,6 +129,18 @@ Reason {
     RenewalTooEarly = "RENEWAL_TOO_EARLY", Precondition, "未到续期时间,到期前30天起可申请";
     /// The attachment is incomplete, or its digest differs.
     AttachmentIncomplete = "ATTACHMENT_INCOMPLETE", Precondition, "附件未上传完整或校验不一致";
+    /// Too late to take a message back, or it is none that can be.
+    RecallTooLate = "RECALL_TOO_LATE", Precondition, "消息发出超过2分钟,不能撤回";
+    /// An officer was warned of words in the text, and has not confirmed it.
+    TextWarned = "TEXT_WARNED", Precondition, "内容可能含有不得发送的信息,请核对后确认发送";
+    /// The officer holds as many conversations as the post permits.
+    CapacityReached = "CAPACITY_REACHED", Precondition, "接待数量已达上限,请先办结其他会话";
+    /// The post does not serve the enterprise.
+    NotBound = "NOT_BOUND", Precondition, "该警务专员岗位尚未与企业绑定";
+    /// The binding code is forged, used or out of time.
+    BindingCodeInvalid = "BINDING_CODE_INVALID", Precondition, "添加码无效或已过期,请民警重新出示";
+    /// The conversation was not closed, or was rated.
+    NothingToRate = "NOTHING_TO_RATE", Precondition, "当前没有待评价的服务";
     /// The one-time code is wrong, used or out of time.
     OneTimeCodeInvalid = "ONE_TIME_CODE_INVALID", Precondition, "验证码无效或已过期";
     /// The year has no working-day calendar.
@@ -251,6 +263,10 @@ Flaw {
     FileTypeDisguised = "FILE_TYPE_DISGUISED", "文件内容与所报类型不符";
     /// The declaration must be accepted.
     DeclarationMissing = "DECLARATION_MISSING", "请先阅读并同意声明";
+    /// Not a code of this service.
+    CodeMalformed = "CODE_MALFORMED", "二维码内容格式不正确";
+    /// An officer should look at the text again.
+    TextWarned = "TEXT_WARNED", "内容需要核对";
     /// A map position outside the world.
     PositionInvalid = "POSITION_INVALID", "位置坐标不正确";
     /// The public key has another form.

@@ -6,16 +6,23 @@ pub mod applications;
 pub mod attachments;
 pub mod blacklist;
 pub mod cache;
+pub mod canned_replies;
 pub mod checkpoints;
 pub mod checks;
+pub mod content_accesses;
+pub mod conversation_notes;
+pub mod conversations;
 pub mod devices;
 pub mod drivers;
 pub mod enterprises;
 pub mod evaluations;
 pub mod history;
+pub mod liaison_posts;
 pub mod limits;
 pub mod members;
+pub mod messages;
 pub mod numbers;
+pub mod obligations;
 pub mod officers;
 pub mod outbox;
 pub mod passes;
@@ -23,12 +30,14 @@ pub mod persons;
 pub mod phone_codes;
 pub mod plates;
 pub mod policies;
+pub mod ratings;
 pub mod retention;
 pub mod sessions;
 pub mod signing_keys;
 pub mod units;
 pub mod vault;
 pub mod vehicles;
+pub mod wakeups;
 pub mod world;
 
 use std::{collections::BTreeSet, str::FromStr as _, sync::Arc, time::Duration};
@@ -53,6 +62,7 @@ pub type Connection = PgConnection;
 pub use cache::Cache;
 pub use limits::{Limit, Limits};
 pub use vault::Vault;
+pub use wakeups::Wakeups;
 pub use world::World;
 
 /// The schema, as numbered files.
@@ -68,6 +78,7 @@ pub struct Store {
     cache: Cache,
     vault: Arc<Vault>,
     limits: Limits,
+    wakeups: Wakeups,
     /// Whether other servers may hold copies that a commit must wait out.
     peers: bool,
 }
@@ -104,7 +115,14 @@ impl Store {
     #[must_use]
     pub fn new(pool: PgPool, cache: Cache, vault: Vault) -> Self {
         let limits = Limits::new(cache.clone());
-        Self { pool, cache, vault: Arc::new(vault), limits, peers: true }
+        Self {
+            pool,
+            cache,
+            vault: Arc::new(vault),
+            limits,
+            wakeups: Wakeups::default(),
+            peers: true,
+        }
     }
 
     /// The store of a process that works while no server serves, as `migrate` does: its commits
@@ -180,6 +198,12 @@ impl Store {
     #[must_use]
     pub fn vault(&self) -> &Vault {
         &self.vault
+    }
+
+    /// Who waits for news.
+    #[must_use]
+    pub const fn wakeups(&self) -> &Wakeups {
+        &self.wakeups
     }
 
     /// How often somebody may ask.

@@ -36,12 +36,28 @@ pub enum ObligationKind {
     FinalReview,
     /// The correction that the applicant owes, 补正.
     Correction,
+    /// The first answer in a conversation (facts.md, 4.7).
+    FirstReply,
+    /// Any later answer in it.
+    NextReply,
+    /// The settlement of what was asked in it.
+    SolveConversation,
+    /// The settlement of a problem of the register, by the promised day.
+    SolveProblem,
 }
 
 impl ObligationKind {
     /// Every kind.
-    pub const ALL: &[Self] =
-        &[Self::DecidePassApplication, Self::FirstReview, Self::FinalReview, Self::Correction];
+    pub const ALL: &[Self] = &[
+        Self::DecidePassApplication,
+        Self::FirstReview,
+        Self::FinalReview,
+        Self::Correction,
+        Self::FirstReply,
+        Self::NextReply,
+        Self::SolveConversation,
+        Self::SolveProblem,
+    ];
 
     /// The name on the wire and in the database.
     #[must_use]
@@ -51,6 +67,10 @@ impl ObligationKind {
             Self::FirstReview => "FIRST_REVIEW",
             Self::FinalReview => "FINAL_REVIEW",
             Self::Correction => "CORRECTION",
+            Self::FirstReply => "FIRST_REPLY",
+            Self::NextReply => "NEXT_REPLY",
+            Self::SolveConversation => "SOLVE_CONVERSATION",
+            Self::SolveProblem => "SOLVE_PROBLEM",
         }
     }
 

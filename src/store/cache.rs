@@ -16,6 +16,7 @@
 
 use std::{
     fmt,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -23,6 +24,7 @@ use std::{
     time::Duration,
 };
 
+use futures::{Stream, StreamExt as _};
 use redis::{AsyncTypedCommands as _, Client, Script, aio::ConnectionManager};
 use sqlx::PgConnection;
 use tokio::time::Instant;
@@ -101,6 +103,7 @@ pub enum Cache {
 
 /// A connection and what is known about how far to trust it.
 pub struct Live {
+    client: Client,
     connection: ConnectionManager,
     prefix: String,
     epoch: AtomicI64,
@@ -129,9 +132,10 @@ impl Cache {
             .set_connection_timeout(Some(Duration::from_millis(500)))
             .set_max_delay(Duration::from_millis(500))
             .set_number_of_retries(1);
-        let connection =
-            ConnectionManager::new_lazy_with_config(client, config).map_err(Error::internal)?;
+        let connection = ConnectionManager::new_lazy_with_config(client.clone(), config)
+            .map_err(Error::internal)?;
         Ok(Self::Redis(Arc::new(Live {
+            client,
             connection,
             prefix: prefix.to_owned(),
             epoch: AtomicI64::new(0),
@@ -241,6 +245,30 @@ impl Cache {
         u64::try_from(count).ok()
     }
 
+    /// Tells every server a hint; one that is lost is found by the poll.
+    pub async fn publish(&self, hint: &[u8]) {
+        let Self::Redis(live) = self else { return };
+        let mut connection = live.connection.clone();
+        let told: redis::RedisResult<i64> =
+            redis::cmd("PUBLISH").arg(live.channel()).arg(hint).query_async(&mut connection).await;
+        if let Err(error) = told {
+            tracing::debug!(%error, "a hint was not told");
+        }
+    }
+
+    /// The hints of every server from now on, until the connection breaks; `None` while Redis is
+    /// away.
+    pub async fn hints(&self) -> Option<Pin<Box<dyn Stream<Item = Vec<u8>> + Send>>> {
+        let Self::Redis(live) = self else { return None };
+        let connecting = async {
+            let mut hints = live.client.get_async_pubsub().await?;
+            hints.subscribe(live.channel()).await?;
+            Ok::<_, redis::RedisError>(hints.into_on_message())
+        };
+        let hints = tokio::time::timeout(Duration::from_secs(1), connecting).await.ok()?.ok()?;
+        Some(Box::pin(hints.filter_map(async |hint| hint.get_payload().ok())))
+    }
+
     /// Whether Redis answers.
     pub async fn answers(&self) -> bool {
         let Self::Redis(live) = self else { return false };
@@ -254,6 +282,10 @@ impl Live {
         let polled = self.polled.load(Ordering::Acquire);
         let lease_end = Duration::from_micros(polled).saturating_add(LEASE);
         polled > 0 && self.born.elapsed() < lease_end
+    }
+
+    fn channel(&self) -> String {
+        format!("{}hints", self.prefix)
     }
 
     fn key(&self, epoch: i64, key: &str) -> String {

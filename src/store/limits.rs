@@ -41,6 +41,12 @@ limits! {
     PhoneCode = "phone-code", 5 per 3600 s;
     /// Writes of one account.
     Write = "write", 600 per 60 s;
+    /// Messages of one sender (CH-20).
+    Message = "message", 120 per 60 s;
+    /// Messages of one conversation, whoever sends them.
+    Conversation = "conversation", 600 per 60 s;
+    /// Files that one account announces.
+    Attachment = "attachment", 60 per 60 s;
 }
 
 type Local = DefaultKeyedRateLimiter<String>;

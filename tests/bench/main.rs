@@ -26,9 +26,11 @@ use jingqi::{
     },
 };
 use tokio::{net::TcpListener, runtime::Runtime};
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Response, Status, transport::Server};
+use tonic::{
+    Request, Response, Status,
+    transport::{Server, server::TcpIncoming},
+};
 
 use crate::{
     city::City,
@@ -109,7 +111,8 @@ fn serve_bare(runtime: &Runtime, redis_url: &str, answer: pb::PassCheck) -> Resu
         let serving = Server::builder()
             .tcp_nodelay(true)
             .add_service(service)
-            .serve_with_incoming(TcpListenerStream::new(listener));
+            // The listener's own setting: the server's does not reach what it is handed.
+            .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
         tokio::spawn(serving);
         Ok(address)
     })
