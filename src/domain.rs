@@ -8,6 +8,7 @@ pub mod check;
 pub mod codes;
 pub mod conversation;
 pub mod enterprise;
+pub mod export;
 pub mod liaison;
 pub mod lifecycle;
 pub mod message;

@@ -135,6 +135,8 @@ Reason {
     TextWarned = "TEXT_WARNED", Precondition, "内容可能含有不得发送的信息,请核对后确认发送";
     /// The officer holds as many conversations as the post permits.
     CapacityReached = "CAPACITY_REACHED", Precondition, "接待数量已达上限,请先办结其他会话";
+    /// The reader of a stream takes its messages too slowly; it resumes where it stands.
+    ReaderTooSlow = "READER_TOO_SLOW", Exhausted, "接收过慢,连接已断开,请从上次位置继续";
     /// The post does not serve the enterprise.
     NotBound = "NOT_BOUND", Precondition, "该警务专员岗位尚未与企业绑定";
     /// The binding code is forged, used or out of time.

@@ -20,8 +20,10 @@ use crate::{
         self,
         gate::Gate,
         pb::{
-            self, enterprise_service_server::EnterpriseServiceServer,
+            self, conversation_service_server::ConversationServiceServer,
+            enterprise_service_server::EnterpriseServiceServer,
             identity_service_server::IdentityServiceServer,
+            liaison_service_server::LiaisonServiceServer,
             organisation_service_server::OrganisationServiceServer,
             pass_application_service_server::PassApplicationServiceServer,
             pass_check_service_server::PassCheckServiceServer,
@@ -105,6 +107,8 @@ pub async fn run(
     parts.store.cache().answers().await;
     let lease = parts.world.clone().keep(parts.store.clone(), stop.clone());
     let lease = tokio::spawn(lease);
+    let wakeups = parts.store.wakeups().clone().keep(parts.store.clone(), stop.clone());
+    let wakeups = tokio::spawn(wakeups);
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("", ServingStatus::NotServing).await;
     let readiness = tokio::spawn(watch_readiness(parts.store.clone(), health, stop.clone()));
@@ -140,6 +144,7 @@ pub async fn run(
         .await;
     stop.cancel();
     lease.await?;
+    wakeups.await?;
     readiness.await?;
     Ok(answered?)
 }
@@ -187,6 +192,11 @@ fn add_services<L: Clone>(
         ))
         .add_service(limited!(TruckPassServiceServer, service::passes::Passes::new(parts)))
         .add_service(limited!(PassCheckServiceServer, service::checks::Checks::new(parts)))
+        .add_service(limited!(LiaisonServiceServer, service::liaison::Liaison::new(parts)))
+        .add_service(limited!(
+            ConversationServiceServer,
+            service::conversations::Conversations::new(parts)
+        ))
 }
 
 /// Ready while PostgreSQL answers: Redis may be away, the product then runs slower.

@@ -3,9 +3,11 @@
 
 pub mod applications;
 pub mod checks;
+pub mod conversations;
 pub mod enterprises;
 pub mod gate;
 pub mod identity;
+pub mod liaison;
 pub mod organisation;
 pub mod passes;
 pub mod policy;
@@ -30,7 +32,10 @@ pub mod pb {
 
 /// Writes the trait methods that only open the request and wrap the answer.
 macro_rules! rpc {
-    ($service:path, $room:ty { $($method:ident($request:ty) -> $reply:ty;)+ }) => {
+    (
+        $service:path, $room:ty { $($method:ident($request:ty) -> $reply:ty;)+ }
+        $(streams { $($stream:ident($asked:ty) -> $item:ty as $name:ident;)+ })?
+    ) => {
         #[tonic::async_trait]
         impl $service for $room {
             $(
@@ -42,6 +47,17 @@ macro_rules! rpc {
                     $crate::service::wire::close(<$room>::$method(self, &cx, request).await)
                 }
             )+
+            $($(
+                type $name = $crate::service::wire::Items<$item>;
+
+                async fn $stream(
+                    &self,
+                    request: tonic::Request<$asked>,
+                ) -> Result<tonic::Response<Self::$name>, tonic::Status> {
+                    let (cx, request) = $crate::service::wire::open(request)?;
+                    $crate::service::wire::close(<$room>::$stream(self, &cx, request).await)
+                }
+            )+)?
         }
     };
 }

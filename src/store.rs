@@ -145,6 +145,7 @@ impl Store {
             store: self.clone(),
             cx: cx.clone(),
             touched: BTreeSet::new(),
+            news: BTreeSet::new(),
             once: None,
         })
     }
@@ -264,6 +265,7 @@ pub struct Tx {
     store: Store,
     cx: Cx,
     touched: BTreeSet<String>,
+    news: BTreeSet<Uuid>,
     once: Option<Uuid>,
 }
 
@@ -295,6 +297,11 @@ impl Tx {
     /// token that begins after the commit returned may be judged on the older facts (I1).
     pub fn touch(&mut self, key: String) {
         self.touched.insert(key);
+    }
+
+    /// Says that there is news of a conversation once this unit of work is durable.
+    pub fn tell(&mut self, conversation: Uuid) {
+        self.news.insert(conversation);
     }
 
     /// Marks a point to which a part of the work can be taken back.
@@ -334,6 +341,15 @@ impl Tx {
 
     /// Makes it durable, and voids what caches hold of the old facts before it returns.
     pub async fn commit(mut self) -> Result<()> {
+        let (news, wakeups) = (std::mem::take(&mut self.news), self.store.wakeups.clone());
+        self.settle().await?;
+        for conversation in news {
+            wakeups.tell(conversation);
+        }
+        Ok(())
+    }
+
+    async fn settle(mut self) -> Result<()> {
         let mut voided = Vec::with_capacity(self.touched.len());
         // In the order of the keys, so that two units of work never wait for each other in a ring.
         for key in std::mem::take(&mut self.touched) {

@@ -3,6 +3,7 @@
 
 mod lapses;
 mod outbox;
+mod replies;
 mod retention;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::{context::Cx, error::Result, server::Parts};
 /// How often each loop looks for work.
 const OUTBOX_INTERVAL: Duration = Duration::from_secs(1);
 const LAPSES_INTERVAL: Duration = Duration::from_secs(10);
+const REPLIES_INTERVAL: Duration = Duration::from_secs(5);
 const RETENTION_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What has work to do.
@@ -21,16 +23,18 @@ const RETENTION_INTERVAL: Duration = Duration::from_mins(1);
 enum Job {
     Outbox,
     Lapses,
+    Replies,
     Retention,
 }
 
 impl Job {
-    const ALL: [Self; 3] = [Self::Outbox, Self::Lapses, Self::Retention];
+    const ALL: [Self; 4] = [Self::Outbox, Self::Lapses, Self::Replies, Self::Retention];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Outbox => "outbox",
             Self::Lapses => "lapses",
+            Self::Replies => "replies",
             Self::Retention => "retention",
         }
     }
@@ -39,6 +43,7 @@ impl Job {
         match self {
             Self::Outbox => OUTBOX_INTERVAL,
             Self::Lapses => LAPSES_INTERVAL,
+            Self::Replies => REPLIES_INTERVAL,
             Self::Retention => RETENTION_INTERVAL,
         }
     }
@@ -98,6 +103,7 @@ impl Worker {
         match job {
             Job::Outbox => outbox::round(&self.parts, &|| self.cx(job)).await,
             Job::Lapses => lapses::round(&self.parts, &|| self.cx(job)).await,
+            Job::Replies => replies::round(&self.parts, &|| self.cx(job)).await,
             Job::Retention => retention::round(&self.parts, &|| self.cx(job)).await,
         }
     }

@@ -138,6 +138,12 @@ impl Change {
         }
     }
 
+    /// A recorded act on something that has no states.
+    #[must_use]
+    pub fn stateless(action: &'static str, note: Note, cx: &Cx) -> Self {
+        Self { from: "", to: "", action, actor: cx.actor.name(), time: cx.now, note }
+    }
+
     /// The state before; empty at the beginning.
     #[must_use]
     pub const fn from(&self) -> &'static str {

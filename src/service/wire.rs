@@ -1,7 +1,10 @@
 //! What every service says the same way: opening a request, once-only writes, pages, times,
 //! etags, texts. Nothing of a single noun.
 
+use std::pin::Pin;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures::Stream;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::{Timestamp, civil::Date};
 use prost::Message;
@@ -16,6 +19,9 @@ use crate::{
     error::{Error, Faults, Flaw, Reason, Result},
     store::{Begun, Limit, Once, Store, Tx, history},
 };
+
+/// The items of a stream.
+pub type Items<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Takes the context that the gate made, and the message.
 pub fn open<T>(mut request: Request<T>) -> Result<(Cx, T), Status> {

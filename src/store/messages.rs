@@ -10,12 +10,14 @@ use super::{OnConstraint as _, Tx};
 use crate::{
     actor::Scope,
     domain::{
-        conversation::Conversation,
-        message::{Message, MessageKind},
+        conversation::{Conversation, Sender},
+        message::{Content, MessageKind, NoticeCode},
     },
     error::{Error, Reason, Result},
     id::{Id, kind},
 };
+
+pub use crate::domain::message::Message;
 
 struct Row {
     conversation_id: Uuid,
@@ -117,10 +119,23 @@ pub async fn append(
     .await
     .on_constraint("message_sent_once", Reason::AlreadyExists)?;
     if appended.rows_affected() == 1 {
+        tx.tell(message.conversation.uuid());
         Ok(())
     } else {
         Err(scope.missing(conversation.id.subject()))
     }
+}
+
+/// Puts a notice of the system at the end.
+pub async fn notice(
+    tx: &mut Tx,
+    conversation: &mut Conversation,
+    code: NoticeCode,
+    text: String,
+) -> Result<()> {
+    let everything = Scope { all: true, ..Scope::default() };
+    let message = conversation.append(Sender::system(), &Content::Notice(code, text), tx.now());
+    append(tx, conversation, &message, &everything).await
 }
 
 /// What a device sent under this id before (CH-03).

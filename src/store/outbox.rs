@@ -18,6 +18,8 @@ pub enum Topic {
     PhoneCode,
     /// A phone must be told of an invitation.
     Invitation,
+    /// A conversation was handed to the complaint service, with its linked messages.
+    RequestFromConversation,
 }
 
 impl Topic {
@@ -27,18 +29,26 @@ impl Topic {
         match self {
             Self::PhoneCode => "phone-code",
             Self::Invitation => "invitation",
+            Self::RequestFromConversation => "request-from-conversation",
         }
     }
 
     /// Reads the name.
     #[must_use]
     pub fn from_wire(text: &str) -> Option<Self> {
-        [Self::PhoneCode, Self::Invitation].into_iter().find(|topic| topic.wire() == text)
+        [Self::PhoneCode, Self::Invitation, Self::RequestFromConversation]
+            .into_iter()
+            .find(|topic| topic.wire() == text)
     }
 }
 
 /// Adds an event to the unit of work. The payload holds ids, never personal data.
-pub async fn emit(tx: &mut Tx, topic: Topic, subject: String, payload: Value) -> Result<()> {
+pub async fn emit(
+    tx: &mut Tx,
+    topic: Topic,
+    subject: String,
+    payload: Value,
+) -> Result<Id<kind::Event>> {
     let id: Id<kind::Event> = tx.cx().id();
     let now = tx.now();
     sqlx::query!(
@@ -52,7 +62,7 @@ pub async fn emit(tx: &mut Tx, topic: Topic, subject: String, payload: Value) ->
     )
     .execute(tx.conn())
     .await?;
-    Ok(())
+    Ok(id)
 }
 
 /// An event that is to be delivered.

@@ -35,11 +35,13 @@ pub enum Purpose {
     PassCode,
     /// The list of keys that devices load.
     KeyList,
+    /// Binding codes, and the exports of conversations.
+    Record,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: &[Self] = &[Self::AccessToken, Self::PassCode, Self::KeyList];
+    pub const ALL: &[Self] = &[Self::AccessToken, Self::PassCode, Self::KeyList, Self::Record];
 
     /// The name in the table.
     #[must_use]
@@ -48,6 +50,7 @@ impl Purpose {
             Self::AccessToken => "ACCESS_TOKEN",
             Self::PassCode => "PASS_CODE",
             Self::KeyList => "KEY_LIST",
+            Self::Record => "RECORD",
         }
     }
 
@@ -62,7 +65,7 @@ impl Purpose {
     pub const fn suites(self) -> &'static [Suite] {
         match self {
             Self::PassCode => &[Suite::Intl, Suite::Sm],
-            Self::AccessToken | Self::KeyList => &[Suite::Intl],
+            Self::AccessToken | Self::KeyList | Self::Record => &[Suite::Intl],
         }
     }
 
@@ -72,7 +75,7 @@ impl Purpose {
     pub const fn lead(self) -> SignedDuration {
         match self {
             Self::PassCode => SignedDuration::from_secs(60),
-            Self::AccessToken | Self::KeyList => SignedDuration::ZERO,
+            Self::AccessToken | Self::KeyList | Self::Record => SignedDuration::ZERO,
         }
     }
 
@@ -80,7 +83,7 @@ impl Purpose {
     const fn signs(self) -> SignedDuration {
         match self {
             Self::AccessToken | Self::PassCode => SignedDuration::from_hours(90 * 24),
-            Self::KeyList => SignedDuration::from_hours(365 * 24),
+            Self::KeyList | Self::Record => SignedDuration::from_hours(365 * 24),
         }
     }
 
@@ -90,6 +93,8 @@ impl Purpose {
         match self {
             Self::AccessToken | Self::KeyList => DAY,
             Self::PassCode => DAY * 487,
+            // An export is a record: it must be verifiable for as long as records are kept.
+            Self::Record => DAY * 3_650,
         }
     }
 }

@@ -1,0 +1,419 @@
+//! The direct line of an enterprise (警务直通车, measure 18): conversations and who takes part.
+//! Messages stand in `messages`, the stream in `watch`, the officers' side in `desk`, supervision in
+//! `audit`.
+
+mod audit;
+mod desk;
+mod messages;
+mod watch;
+
+use uuid::Uuid;
+
+use super::{
+    pb::{self, conversation_service_server::ConversationService},
+    rpc,
+    wire::{self, Page, Write},
+};
+use crate::{
+    actor::Actor,
+    clock::Clock,
+    context::Cx,
+    domain::{
+        calendar::Calendar,
+        codes::mask,
+        conversation::{Conversation, ConversationState, Held, MEMBERS_MAX},
+        message::NoticeCode,
+    },
+    error::{Error, Faults, Flaw, Reason, Result},
+    id::{Collection, Id, kind},
+    server::Parts,
+    store::{self, Connection, Store, Tx, World, conversations, liaison_posts, ratings},
+};
+
+/// The item kind that a handler needs in the authorisation.
+pub(crate) const ITEM: &str = "LIAISON";
+/// The longest title, in characters.
+const TITLE_CHARACTERS_MAX: usize = 60;
+
+/// The service.
+pub struct Conversations {
+    store: Store,
+    world: World,
+    /// A stream outlives its call: it asks for the time at each look.
+    clock: Clock,
+    calendar: Calendar,
+}
+
+rpc! {
+    ConversationService, Conversations {
+        create_conversation(pb::CreateConversationRequest) -> pb::Conversation;
+        get_conversation(pb::GetConversationRequest) -> pb::Conversation;
+        list_conversations(pb::ListConversationsRequest) -> pb::ListConversationsResponse;
+        add_conversation_member(pb::AddConversationMemberRequest) -> pb::Conversation;
+        remove_conversation_member(pb::RemoveConversationMemberRequest) -> pb::Conversation;
+        list_conversation_changes(pb::ListConversationChangesRequest)
+            -> pb::ListConversationChangesResponse;
+        send_message(pb::SendMessageRequest) -> pb::Message;
+        list_messages(pb::ListMessagesRequest) -> pb::ListMessagesResponse;
+        recall_message(pb::RecallMessageRequest) -> pb::Message;
+        mark_conversation(pb::MarkConversationRequest) -> pb::ConversationMark;
+        check_text(pb::CheckTextRequest) -> pb::CheckTextResponse;
+        list_conversation_queue(pb::ListConversationQueueRequest) -> pb::ListConversationsResponse;
+        claim_conversation(pb::ClaimConversationRequest) -> pb::Conversation;
+        transfer_conversation(pb::TransferConversationRequest) -> pb::Conversation;
+        return_conversation(pb::ReturnConversationRequest) -> pb::Conversation;
+        close_conversation(pb::CloseConversationRequest) -> pb::Conversation;
+        rate_conversation(pb::RateConversationRequest) -> pb::Conversation;
+        create_request_from_conversation(pb::CreateRequestFromConversationRequest)
+            -> pb::CreateRequestFromConversationResponse;
+        set_presence(pb::SetPresenceRequest) -> pb::Presence;
+        create_conversation_note(pb::CreateConversationNoteRequest) -> pb::ConversationNote;
+        list_conversation_notes(pb::ListConversationNotesRequest)
+            -> pb::ListConversationNotesResponse;
+        create_canned_reply(pb::CreateCannedReplyRequest) -> pb::CannedReply;
+        list_canned_replies(pb::ListCannedRepliesRequest) -> pb::ListCannedRepliesResponse;
+        retire_canned_reply(pb::RetireCannedReplyRequest) -> pb::CannedReply;
+        get_conversation_figures(pb::GetConversationFiguresRequest) -> pb::ConversationFigures;
+        inspect_conversation(pb::InspectConversationRequest) -> pb::ListMessagesResponse;
+        search_messages(pb::SearchMessagesRequest) -> pb::SearchMessagesResponse;
+        list_content_accesses(pb::ListContentAccessesRequest) -> pb::ListContentAccessesResponse;
+    }
+    streams {
+        watch_messages(pb::WatchMessagesRequest)
+            -> pb::WatchMessagesResponse as WatchMessagesStream;
+        export_conversation(pb::ExportConversationRequest)
+            -> pb::ConversationExport as ExportConversationStream;
+    }
+}
+
+impl Conversations {
+    /// The service of these parts.
+    #[must_use]
+    pub fn new(parts: &Parts) -> Self {
+        Self {
+            store: parts.store.clone(),
+            world: parts.world.clone(),
+            clock: parts.clock.clone(),
+            calendar: Calendar::published(),
+        }
+    }
+
+    async fn create_conversation(
+        &self,
+        cx: &Cx,
+        request: pb::CreateConversationRequest,
+    ) -> Result<pb::Conversation> {
+        let person = cx.actor.person()?;
+        let form = request.conversation.clone().unwrap_or_default();
+        let mut faults = Faults::new();
+        let enterprise = faults.take("conversation.enterprise", Id::parse(&form.enterprise));
+        let post = faults.take("conversation.liaison_post", Id::parse(&form.liaison_post));
+        let title = wire::text(&form.title, TITLE_CHARACTERS_MAX);
+        let title = faults.take("conversation.title", title);
+        faults.done()?;
+        let (Some(enterprise), Some(post), Some(title)) = (enterprise, post, title) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        if !cx.actor.acts_for(enterprise, ITEM) {
+            return Err(cx.scope().missing(enterprise.subject()));
+        }
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let unit_path = served(&mut tx, cx, enterprise, post).await?;
+        let opened = begun(cx, enterprise, post, unit_path, title).open(cx);
+        let mut conversation = conversations::insert(&mut tx, opened).await?;
+        conversations::join(&mut tx, conversation.id, person).await?;
+        // Everybody reads it first: this is no way to call for help (facts.md, 4.7).
+        let told = NoticeCode::NotAnAlarm.zh().to_owned();
+        store::messages::notice(&mut tx, &mut conversation, NoticeCode::NotAnAlarm, told).await?;
+        let reply = self.reply(tx.conn(), cx, &conversation).await?;
+        wire::finish(tx, reply).await
+    }
+
+    async fn get_conversation(
+        &self,
+        cx: &Cx,
+        request: pb::GetConversationRequest,
+    ) -> Result<pb::Conversation> {
+        let id = named(&request.name)?;
+        let mut connection = self.store.read().await?;
+        let conversation = conversations::get(&mut connection, id, &cx.scope(), cx.now).await?;
+        self.reply(&mut connection, cx, &conversation).await
+    }
+
+    async fn list_conversations(
+        &self,
+        cx: &Cx,
+        request: pb::ListConversationsRequest,
+    ) -> Result<pb::ListConversationsResponse> {
+        let enterprise = if request.enterprise.is_empty() {
+            None
+        } else {
+            let id = Id::<kind::Enterprise>::parse(&request.enterprise);
+            Some(id.map_err(|flaw| Error::field("enterprise", flaw))?.uuid())
+        };
+        let key = self.store.vault().key("page-token");
+        let arguments = [cx.method, &request.enterprise];
+        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let mut connection = self.store.read().await?;
+        let mut found = conversations::list(
+            &mut connection,
+            enterprise,
+            &cx.scope(),
+            cx.now,
+            page.after,
+            page.rows(),
+        )
+        .await?;
+        let next_page_token = page.cut(&key, &mut found, |conversation| conversation.id.uuid());
+        let conversations = self.replies(&mut connection, cx, found).await?;
+        Ok(pb::ListConversationsResponse { conversations, next_page_token })
+    }
+
+    async fn add_conversation_member(
+        &self,
+        cx: &Cx,
+        request: pb::AddConversationMemberRequest,
+    ) -> Result<pb::Conversation> {
+        let (id, person) = membership(&request.name, &request.person)?;
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
+        if !conversations::may_join(&mut tx, conversation.enterprise, person).await? {
+            return Err(cx.scope().missing(person.subject()));
+        }
+        let members = conversations::members(tx.conn(), self.store.vault(), id).await?;
+        if members.len() >= MEMBERS_MAX {
+            return Err(Error::field("person", Flaw::TooMany));
+        }
+        conversations::join(&mut tx, id, person).await?;
+        let reply = self.reply(tx.conn(), cx, &conversation).await?;
+        wire::finish(tx, reply).await
+    }
+
+    async fn remove_conversation_member(
+        &self,
+        cx: &Cx,
+        request: pb::RemoveConversationMemberRequest,
+    ) -> Result<pb::Conversation> {
+        let (id, person) = membership(&request.name, &request.person)?;
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
+        // A colleague is taken out by the legal representative, anybody by themselves.
+        if cx.actor.person()? != person && !cx.actor.represents(conversation.enterprise) {
+            return Err(Error::new(Reason::Denied));
+        }
+        if !conversations::leave(&mut tx, id, person).await? {
+            return Err(cx.scope().missing(person.subject()));
+        }
+        tx.tell(id.uuid());
+        let reply = self.reply(tx.conn(), cx, &conversation).await?;
+        wire::finish(tx, reply).await
+    }
+
+    async fn list_conversation_changes(
+        &self,
+        cx: &Cx,
+        request: pb::ListConversationChangesRequest,
+    ) -> Result<pb::ListConversationChangesResponse> {
+        let id: Id<kind::Conversation> = named(&request.name)?;
+        let mut connection = self.store.read().await?;
+        conversations::get(&mut connection, id, &cx.scope(), cx.now).await?;
+        let written = store::history::list(&mut connection, id.subject()).await?;
+        let officer = matches!(cx.actor, Actor::Officer { .. });
+        Ok(pb::ListConversationChangesResponse { changes: wire::changes(written, officer) })
+    }
+
+    async fn replies(
+        &self,
+        connection: &mut Connection,
+        cx: &Cx,
+        found: Vec<Conversation>,
+    ) -> Result<Vec<pb::Conversation>> {
+        let mut listed = Vec::with_capacity(found.len());
+        for conversation in found {
+            listed.push(self.reply(connection, cx, &conversation).await?);
+        }
+        Ok(listed)
+    }
+
+    /// A conversation as its reader sees it.
+    async fn reply(
+        &self,
+        connection: &mut Connection,
+        cx: &Cx,
+        conversation: &Conversation,
+    ) -> Result<pb::Conversation> {
+        let reader = cx.actor.name();
+        let marks = conversations::marks(connection, conversation.id).await?;
+        let mark = |of: &str| marks.iter().find(|(name, _)| name == of).map(|(_, mark)| *mark);
+        let vault = self.store.vault();
+        let members = conversations::members(connection, vault, conversation.id).await?;
+        let members = members.into_iter().map(|member| {
+            let person = member.person.to_string();
+            pb::ConversationMember {
+                mark: mark(&person).map(mark_reply),
+                person,
+                display_name: mask::name(&member.full_name),
+                join_time: Some(wire::time(member.join_time)),
+            }
+        });
+        let rating = ratings::get(connection, conversation.id, conversation.round).await?;
+        let state = pb::conversation::State::from_str_name(conversation.state().wire());
+        Ok(pb::Conversation {
+            name: conversation.id.to_string(),
+            enterprise: conversation.enterprise.to_string(),
+            liaison_post: conversation.post.to_string(),
+            title: conversation.title.clone(),
+            state: state.unwrap_or_default().into(),
+            assignee: conversation.assignee.map(|officer| officer.to_string()).unwrap_or_default(),
+            members: members.collect(),
+            last_sequence: conversation.last_sequence,
+            unread_count: conversations::unread(connection, conversation.id, &reader).await?,
+            mark: Some(mark_reply(mark(&reader).unwrap_or_default())),
+            awaiting_since: wire::time_of(conversation.awaiting_since),
+            reply_due_time: wire::time_of(conversation.reply_due_time),
+            round: conversation.round,
+            rating: rating.map(rating_reply),
+            create_time: Some(wire::time(conversation.create_time)),
+            update_time: Some(wire::time(conversation.update_time)),
+            etag: wire::etag(conversation.version),
+        })
+    }
+}
+
+/// The path of the unit of a post that serves the enterprise. A post that serves its district or
+/// its industry is bound with the first conversation.
+async fn served(
+    tx: &mut Tx,
+    cx: &Cx,
+    enterprise: Id<kind::Enterprise>,
+    post: Id<kind::LiaisonPost>,
+) -> Result<String> {
+    let post = liaison_posts::get(tx.conn(), post, &cx.scope()).await?;
+    if liaison_posts::bound(tx, enterprise, post.id).await? {
+        return Ok(post.unit_path);
+    }
+    let (division, industry, state) = liaison_posts::whereabouts(tx, enterprise)
+        .await?
+        .ok_or_else(|| cx.scope().missing(enterprise.subject()))?;
+    if state == "PENDING" {
+        return Err(Error::new(Reason::EnterpriseNotVerified));
+    }
+    let Some(source) = post.serves(&division, &industry) else {
+        return Err(Error::new(Reason::NotBound));
+    };
+    let binding = liaison_posts::Binding {
+        id: cx.id(),
+        enterprise,
+        post: post.id,
+        source,
+        create_time: cx.now,
+        end_time: None,
+    };
+    liaison_posts::bind(tx, &binding, None).await?;
+    Ok(post.unit_path)
+}
+
+fn begun(
+    cx: &Cx,
+    enterprise: Id<kind::Enterprise>,
+    post: Id<kind::LiaisonPost>,
+    unit_path: String,
+    title: String,
+) -> Conversation {
+    Conversation {
+        id: cx.id(),
+        enterprise,
+        post,
+        unit_path,
+        title,
+        assignee: None,
+        claim_time: None,
+        queue_time: cx.now,
+        last_sequence: 0,
+        chain: [0; 32],
+        awaiting_since: None,
+        auto_reply_time: None,
+        reply_time: None,
+        reply_due_time: None,
+        round: 0,
+        access_version: 1,
+        create_time: cx.now,
+        update_time: cx.now,
+        version: 1,
+        held: Held::row(ConversationState::Queued),
+    }
+}
+
+fn membership(name: &str, person: &str) -> Result<(Id<kind::Conversation>, Id<kind::Person>)> {
+    let mut faults = Faults::new();
+    let id = faults.take("name", Id::parse(name));
+    let person = faults.take("person", Id::parse(person));
+    faults.done()?;
+    id.zip(person).ok_or_else(|| Error::new(Reason::RequestInvalid))
+}
+
+fn named<K: Collection>(name: &str) -> Result<Id<K>> {
+    Id::parse(name).map_err(|flaw| Error::field("name", flaw))
+}
+
+fn mark_reply(mark: conversations::Mark) -> pb::ConversationMark {
+    pb::ConversationMark { delivered_sequence: mark.delivered, read_sequence: mark.read }
+}
+
+fn rating_reply(rating: ratings::Rating) -> pb::ConversationRating {
+    let level = pb::SatisfactionLevel::from_str_name(&rating.level);
+    pb::ConversationRating {
+        level: level.unwrap_or_default().into(),
+        solved: rating.solved,
+        comment: rating.comment,
+        round: rating.round,
+        create_time: Some(wire::time(rating.rate_time)),
+    }
+}
+
+/// A message as everybody who takes part sees it.
+fn message_reply(message: store::messages::Message) -> pb::Message {
+    use crate::domain::message::MessageKind as Kind;
+    let kind = pb::MessageKind::from_str_name(message.kind.wire()).unwrap_or_default();
+    let location = (message.kind == Kind::Location && message.recall_time.is_none()).then(|| {
+        let (latitude, longitude) = message.detail.split_once(',').unwrap_or_default();
+        pb::Location {
+            latitude: latitude.parse().unwrap_or_default(),
+            longitude: longitude.parse().unwrap_or_default(),
+            label: message.body.clone(),
+        }
+    });
+    let detail_of = |kinds: &[Kind]| {
+        if kinds.contains(&message.kind) { message.detail.clone() } else { String::new() }
+    };
+    pb::Message {
+        conversation: message.conversation.to_string(),
+        sequence: message.sequence,
+        kind: kind.into(),
+        card: detail_of(&[Kind::PassCard, Kind::ComplaintCard]),
+        notice_code: detail_of(&[Kind::SystemNotice]),
+        attachment: message
+            .attachment
+            .map(|id| Id::<kind::Attachment>::of(id).to_string())
+            .unwrap_or_default(),
+        location,
+        target_sequence: message.target.unwrap_or_default(),
+        create_time: Some(wire::time(message.create_time)),
+        recall_time: wire::time_of(message.recall_time),
+        client_message_id: message
+            .sent_as
+            .map(|(_, id): (Uuid, Uuid)| id.to_string())
+            .unwrap_or_default(),
+        text: if message.kind == Kind::Location { String::new() } else { message.body },
+        sender: message.sender,
+    }
+}

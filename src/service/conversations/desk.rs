@@ -1,0 +1,381 @@
+//! The officers' side: the queue, who holds what, closing, notes, ready replies.
+
+use serde_json::json;
+
+use super::{Conversations, named};
+use crate::{
+    context::Cx,
+    domain::{conversation::Conversation, message::NoticeCode, obligation::ObligationKind},
+    error::{Error, Faults, Flaw, Reason, Result},
+    id::{Id, kind},
+    service::{
+        pb,
+        wire::{self, Page, Write},
+    },
+    store::{
+        Tx,
+        canned_replies::{self, CannedReply},
+        conversation_notes, conversations, liaison_posts, messages, obligations, outbox, ratings,
+    },
+};
+
+/// The longest note, in characters.
+const NOTE_CHARACTERS_MAX: usize = 500;
+/// The longest reply, in characters.
+const REPLY_CHARACTERS_MAX: usize = 2_000;
+/// The most messages that one request links.
+const LINKED_MAX: usize = 500;
+
+impl Conversations {
+    pub(super) async fn list_conversation_queue(
+        &self,
+        cx: &Cx,
+        request: pb::ListConversationQueueRequest,
+    ) -> Result<pb::ListConversationsResponse> {
+        let key = self.store.vault().key("page-token");
+        let page = Page::parse(&key, request.page_size, &request.page_token, &[cx.method])?;
+        let mut connection = self.store.read().await?;
+        let mut found =
+            conversations::queue(&mut connection, &cx.scope(), page.after, page.rows()).await?;
+        let next_page_token = page.cut(&key, &mut found, |conversation| conversation.id.uuid());
+        let conversations = self.replies(&mut connection, cx, found).await?;
+        Ok(pb::ListConversationsResponse { conversations, next_page_token })
+    }
+
+    pub(super) async fn claim_conversation(
+        &self,
+        cx: &Cx,
+        request: pb::ClaimConversationRequest,
+    ) -> Result<pb::Conversation> {
+        let officer = cx.actor.sworn()?.officer;
+        let id = named(&request.name)?;
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
+        seated(&mut tx, cx, &conversation, officer).await?;
+        let mut conversation =
+            conversations::save(&mut tx, conversation.claim(officer, cx)?).await?;
+        let told = NoticeCode::Claimed.zh().to_owned();
+        messages::notice(&mut tx, &mut conversation, NoticeCode::Claimed, told).await?;
+        let reply = self.reply(tx.conn(), cx, &conversation).await?;
+        wire::finish(tx, reply).await
+    }
+
+    pub(super) async fn transfer_conversation(
+        &self,
+        cx: &Cx,
+        request: pb::TransferConversationRequest,
+    ) -> Result<pb::Conversation> {
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        let officer = faults.take("officer", Id::parse(&request.officer));
+        let note = faults.take("note", wire::text(&request.note, NOTE_CHARACTERS_MAX));
+        faults.done()?;
+        let (Some(id), Some(officer), Some(note)) = (id, officer, note) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
+        seated(&mut tx, cx, &conversation, officer).await?;
+        let moved = conversation.transfer(officer, note, cx)?;
+        let mut conversation = conversations::save(&mut tx, moved).await?;
+        let told = NoticeCode::Transferred.zh().to_owned();
+        messages::notice(&mut tx, &mut conversation, NoticeCode::Transferred, told).await?;
+        let reply = self.reply(tx.conn(), cx, &conversation).await?;
+        wire::finish(tx, reply).await
+    }
+
+    pub(super) async fn return_conversation(
+        &self,
+        cx: &Cx,
+        request: pb::ReturnConversationRequest,
+    ) -> Result<pb::Conversation> {
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        let note = faults.take("note", wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX));
+        faults.done()?;
+        let (Some(id), Some(note)) = (id, note) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
+        let moved = conversation.give_back(note, cx)?;
+        let mut conversation = conversations::save(&mut tx, moved).await?;
+        let told = NoticeCode::Returned.zh().to_owned();
+        messages::notice(&mut tx, &mut conversation, NoticeCode::Returned, told).await?;
+        let reply = self.reply(tx.conn(), cx, &conversation).await?;
+        wire::finish(tx, reply).await
+    }
+
+    pub(super) async fn close_conversation(
+        &self,
+        cx: &Cx,
+        request: pb::CloseConversationRequest,
+    ) -> Result<pb::Conversation> {
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::<kind::Conversation>::parse(&request.name));
+        let summary = faults.take("summary", wire::text(&request.summary, NOTE_CHARACTERS_MAX));
+        faults.done()?;
+        let (Some(id), Some(summary)) = (id, summary) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
+        let (officer, owed) = (conversation.assignee, conversation.reply_kind());
+        let told = format!("{}:{summary}", NoticeCode::Closed.zh());
+        let moved = conversation.close(summary, cx)?;
+        let mut conversation = conversations::save(&mut tx, moved).await?;
+        // Who closes has answered, for better or worse: the rating tells.
+        for kind in [owed, ObligationKind::SolveConversation] {
+            obligations::meet(&mut tx, id.subject(), kind).await?;
+        }
+        ratings::invite(&mut tx, id, conversation.round, officer).await?;
+        messages::notice(&mut tx, &mut conversation, NoticeCode::Closed, told).await?;
+        let reply = self.reply(tx.conn(), cx, &conversation).await?;
+        wire::finish(tx, reply).await
+    }
+
+    pub(super) async fn rate_conversation(
+        &self,
+        cx: &Cx,
+        request: pb::RateConversationRequest,
+    ) -> Result<pb::Conversation> {
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        let unspecified = request.level() == pb::SatisfactionLevel::Unspecified;
+        faults.check(!unspecified, "level", Flaw::Required);
+        let comment = wire::text_maybe(&request.comment, NOTE_CHARACTERS_MAX);
+        let comment = faults.take("comment", comment);
+        faults.done()?;
+        let (Some(id), Some(comment)) = (id, comment) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
+        let rating = ratings::Rating {
+            level: request.level().as_str_name().to_owned(),
+            solved: request.solved,
+            comment,
+            round: conversation.round,
+            rate_time: cx.now,
+        };
+        if !ratings::rate(&mut tx, id, &rating).await? {
+            return Err(Error::new(Reason::NothingToRate));
+        }
+        let reply = self.reply(tx.conn(), cx, &conversation).await?;
+        wire::finish(tx, reply).await
+    }
+
+    pub(super) async fn create_request_from_conversation(
+        &self,
+        cx: &Cx,
+        request: pb::CreateRequestFromConversationRequest,
+    ) -> Result<pb::CreateRequestFromConversationResponse> {
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::<kind::Conversation>::parse(&request.name));
+        let summary = faults.take("summary", wire::text(&request.summary, NOTE_CHARACTERS_MAX));
+        faults.check(request.sequences.len() <= LINKED_MAX, "sequences", Flaw::TooMany);
+        faults.done()?;
+        let (Some(id), Some(summary)) = (id, summary) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let mut conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
+        let sequences = linked(&conversation, &request.sequences)?;
+        // The summary stands in the conversation, where it is under its lock; the event points there.
+        let told = format!("{}:{summary}", NoticeCode::RequestCreated.zh());
+        messages::notice(&mut tx, &mut conversation, NoticeCode::RequestCreated, told).await?;
+        let payload = json!({
+            "conversation": id.uuid(),
+            "enterprise": conversation.enterprise.uuid(),
+            "sequences": sequences,
+            "summary_sequence": conversation.last_sequence,
+        });
+        let topic = outbox::Topic::RequestFromConversation;
+        let event = outbox::emit(&mut tx, topic, id.to_string(), payload).await?;
+        let reply =
+            pb::CreateRequestFromConversationResponse { event: event.to_string(), sequences };
+        wire::finish(tx, reply).await
+    }
+
+    pub(super) async fn set_presence(
+        &self,
+        cx: &Cx,
+        request: pb::SetPresenceRequest,
+    ) -> Result<pb::Presence> {
+        let officer = cx.actor.officer()?;
+        let mut tx = self.store.begin(cx).await?;
+        liaison_posts::set_presence(&mut tx, officer, request.present).await?;
+        tx.commit().await?;
+        Ok(pb::Presence { present: request.present, update_time: Some(wire::time(cx.now)) })
+    }
+
+    pub(super) async fn create_conversation_note(
+        &self,
+        cx: &Cx,
+        request: pb::CreateConversationNoteRequest,
+    ) -> Result<pb::ConversationNote> {
+        let officer = cx.actor.officer()?;
+        let mut faults = Faults::new();
+        let conversation = faults.take("conversation", Id::parse(&request.conversation));
+        let text = faults.take("text", wire::text(&request.text, NOTE_CHARACTERS_MAX));
+        faults.done()?;
+        let (Some(conversation), Some(text)) = (conversation, text) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        conversations::lock(&mut tx, conversation, &cx.scope()).await?;
+        let note = conversation_notes::Note {
+            id: cx.id(),
+            conversation,
+            officer,
+            text,
+            create_time: cx.now,
+        };
+        conversation_notes::insert(&mut tx, &note).await?;
+        wire::finish(tx, note_reply(note)).await
+    }
+
+    pub(super) async fn list_conversation_notes(
+        &self,
+        cx: &Cx,
+        request: pb::ListConversationNotesRequest,
+    ) -> Result<pb::ListConversationNotesResponse> {
+        let id = Id::parse(&request.conversation);
+        let id = id.map_err(|flaw| Error::field("conversation", flaw))?;
+        let key = self.store.vault().key("page-token");
+        let arguments = [cx.method, &request.conversation];
+        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let mut connection = self.store.read().await?;
+        conversations::get(&mut connection, id, &cx.scope(), cx.now).await?;
+        let mut found =
+            conversation_notes::list(&mut connection, id, page.after, page.rows()).await?;
+        let next_page_token = page.cut(&key, &mut found, |note| note.id.uuid());
+        let notes = found.into_iter().map(note_reply).collect();
+        Ok(pb::ListConversationNotesResponse { notes, next_page_token })
+    }
+
+    pub(super) async fn create_canned_reply(
+        &self,
+        cx: &Cx,
+        request: pb::CreateCannedReplyRequest,
+    ) -> Result<pb::CannedReply> {
+        let form = request.canned_reply.clone().unwrap_or_default();
+        let mut faults = Faults::new();
+        let post = faults.take("canned_reply.liaison_post", Id::parse(&form.liaison_post));
+        let title = faults.take("canned_reply.title", wire::text(&form.title, 60));
+        let text = wire::text(&form.text, REPLY_CHARACTERS_MAX);
+        let text = faults.take("canned_reply.text", text);
+        faults.done()?;
+        let (Some(post), Some(title), Some(text)) = (post, title, text) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let reply = CannedReply { id: cx.id(), post, title, text };
+        canned_replies::insert(&mut tx, &reply, &cx.scope()).await?;
+        wire::finish(tx, canned_reply(reply)).await
+    }
+
+    pub(super) async fn list_canned_replies(
+        &self,
+        cx: &Cx,
+        request: pb::ListCannedRepliesRequest,
+    ) -> Result<pb::ListCannedRepliesResponse> {
+        let post = Id::parse(&request.liaison_post);
+        let post = post.map_err(|flaw| Error::field("liaison_post", flaw))?;
+        let mut connection = self.store.read().await?;
+        let found = canned_replies::list(&mut connection, post, &cx.scope()).await?;
+        let canned_replies = found.into_iter().map(canned_reply).collect();
+        Ok(pb::ListCannedRepliesResponse { canned_replies })
+    }
+
+    pub(super) async fn retire_canned_reply(
+        &self,
+        cx: &Cx,
+        request: pb::RetireCannedReplyRequest,
+    ) -> Result<pb::CannedReply> {
+        let id = named(&request.name)?;
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let reply = canned_replies::retire(&mut tx, id, &cx.scope()).await?;
+        wire::finish(tx, canned_reply(reply)).await
+    }
+}
+
+/// An officer takes a conversation: on the roster of the post, within its capacity (CH-11).
+async fn seated(
+    tx: &mut Tx,
+    cx: &Cx,
+    conversation: &Conversation,
+    officer: Id<kind::Officer>,
+) -> Result<()> {
+    let post = liaison_posts::named(tx.conn(), conversation.post).await?;
+    let post = post.ok_or_else(|| Error::internal("a conversation without a post"))?;
+    let held = liaison_posts::lock_seat(tx, post.id, officer).await?;
+    let held = held.ok_or_else(|| cx.scope().missing(officer.subject()))?;
+    if held >= i64::from(post.capacity_max) {
+        return Err(Error::new(Reason::CapacityReached).fact("capacity_max", post.capacity_max));
+    }
+    Ok(())
+}
+
+/// The messages that a request links: all of them, or those chosen, in order and each once.
+fn linked(conversation: &Conversation, chosen: &[i64]) -> Result<Vec<i64>> {
+    if chosen.is_empty() {
+        let last = conversation.last_sequence;
+        let first = last.saturating_sub(i64::try_from(LINKED_MAX).unwrap_or(i64::MAX) - 1);
+        return Ok((first.max(1)..=last).collect());
+    }
+    let known = 1..=conversation.last_sequence;
+    if !chosen.iter().all(|sequence| known.contains(sequence)) {
+        return Err(Error::field("sequences", Flaw::OutOfRange));
+    }
+    let mut sequences = chosen.to_vec();
+    sequences.sort_unstable();
+    sequences.dedup();
+    Ok(sequences)
+}
+
+fn note_reply(note: conversation_notes::Note) -> pb::ConversationNote {
+    pb::ConversationNote {
+        name: note.id.to_string(),
+        conversation: note.conversation.to_string(),
+        author: note.officer.to_string(),
+        text: note.text,
+        create_time: Some(wire::time(note.create_time)),
+    }
+}
+
+fn canned_reply(reply: CannedReply) -> pb::CannedReply {
+    pb::CannedReply {
+        name: reply.id.to_string(),
+        liaison_post: reply.post.to_string(),
+        title: reply.title,
+        text: reply.text,
+    }
+}

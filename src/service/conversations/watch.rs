@@ -1,0 +1,208 @@
+//! The stream of a conversation: woken by hints, fed by PostgreSQL, judged at each look. Nothing is
+//! kept here that a client could lose with it: it resumes after the sequence that it has.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures::Stream;
+use tokio::sync::mpsc;
+use tonic::Status;
+
+use super::{Conversations, mark_reply, message_reply};
+use crate::{
+    clock::Clock,
+    context::Cx,
+    error::{Error, Faults, Flaw, Kind, Reason, Result},
+    id::{Id, kind},
+    service::{pb, wire},
+    store::{
+        Store, actors,
+        conversations::{self, Mark},
+        messages,
+        wakeups::{Waiter, Woken},
+    },
+};
+
+/// A stream without news says that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(25);
+/// Messages that wait for a slow reader; the rest waits in PostgreSQL.
+const AHEAD_MAX: usize = 16;
+/// A reader who takes nothing for so long is cut, and heals by resuming (CH-05).
+const SLOW_AFTER: Duration = Duration::from_secs(10);
+/// How many messages are read at once.
+const PAGE: i64 = 50;
+/// After PostgreSQL failed, it is asked again so much later.
+const AGAIN: Duration = Duration::from_millis(500);
+
+impl Conversations {
+    pub(super) async fn watch_messages(
+        &self,
+        cx: &Cx,
+        request: pb::WatchMessagesRequest,
+    ) -> Result<wire::Items<pb::WatchMessagesResponse>> {
+        let mut faults = Faults::new();
+        let id = faults.take("conversation", Id::parse(&request.conversation));
+        faults.check(request.after_sequence >= 0, "after_sequence", Flaw::OutOfRange);
+        faults.done()?;
+        let Some(id) = id else { return Err(Error::new(Reason::RequestInvalid)) };
+        // Waits before it looks: what happens in between wakes.
+        let key = actors::key(&cx.actor.name());
+        let waiter = self.store.wakeups().wait(id.uuid(), key);
+        let mut connection = self.store.read().await?;
+        // Who may not read is told at once, and not by a stream that ends.
+        conversations::get(&mut connection, id, &cx.scope(), cx.now).await?;
+        drop(connection);
+        let (send, items) = mpsc::channel(AHEAD_MAX);
+        let end = Arc::new(OnceLock::new());
+        let line = Line {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            cx: cx.clone(),
+            id,
+            after: request.after_sequence,
+            marks: Vec::new(),
+            send,
+        };
+        let ended = end.clone();
+        tokio::spawn(async move {
+            if let Err(error) = line.run(waiter).await {
+                let _ = ended.set(Status::from(error));
+            }
+        });
+        Ok(Box::pin(Watched { items, end, over: false }))
+    }
+}
+
+/// What the client reads: the items, then why there are no more.
+struct Watched {
+    items: mpsc::Receiver<Result<pb::WatchMessagesResponse, Status>>,
+    end: Arc<OnceLock<Status>>,
+    over: bool,
+}
+
+impl Stream for Watched {
+    type Item = Result<pb::WatchMessagesResponse, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.items.poll_recv(context) {
+            Poll::Ready(None) if !self.over => {
+                self.over = true;
+                Poll::Ready(self.end.get().cloned().map(Err))
+            }
+            polled => polled,
+        }
+    }
+}
+
+/// One open stream.
+struct Line {
+    store: Store,
+    clock: Clock,
+    cx: Cx,
+    id: Id<kind::Conversation>,
+    after: i64,
+    marks: Vec<(String, Mark)>,
+    send: mpsc::Sender<Result<pb::WatchMessagesResponse, Status>>,
+}
+
+impl Line {
+    /// Runs until the client leaves, is too slow, or may not read any more.
+    async fn run(mut self, mut waiter: Waiter) -> Result<()> {
+        loop {
+            match self.catch_up().await {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                // PostgreSQL comes back; the stream stays.
+                Err(error) if error.reason().kind() == Kind::Unavailable => {
+                    tokio::time::sleep(AGAIN).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+            tokio::select! {
+                () = self.send.closed() => return Ok(()),
+                woken = waiter.woken() => {
+                    if woken == Woken::Actor {
+                        self.authenticate().await?;
+                    }
+                }
+                () = tokio::time::sleep(HEARTBEAT) => {
+                    let heartbeat = pb::Heartbeat { last_sequence: self.after };
+                    if !self.give(pb::watch_messages_response::Event::Heartbeat(heartbeat)).await? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends everything after the last message sent; false when the client has left.
+    async fn catch_up(&mut self) -> Result<bool> {
+        loop {
+            let (scope, now) = (self.cx.scope(), self.clock.now());
+            let mut connection = self.store.read().await?;
+            let piece =
+                messages::after(&mut connection, self.id, self.after, &scope, now, PAGE).await?;
+            let last = piece.messages.is_empty();
+            let marks = if last {
+                conversations::marks(&mut connection, self.id).await?
+            } else {
+                self.marks.clone()
+            };
+            // No connection is held while a client takes its time.
+            drop(connection);
+            for message in piece.messages {
+                self.after = message.sequence;
+                let event = pb::watch_messages_response::Event::Message(message_reply(message));
+                if !self.give(event).await? {
+                    return Ok(false);
+                }
+            }
+            if last {
+                return self.tell_marks(marks).await;
+            }
+        }
+    }
+
+    /// Tells whose marks have risen since the last look.
+    async fn tell_marks(&mut self, marks: Vec<(String, Mark)>) -> Result<bool> {
+        let before = std::mem::replace(&mut self.marks, marks);
+        let risen: Vec<_> =
+            self.marks.iter().filter(|mark| !before.contains(mark)).cloned().collect();
+        for (reader, mark) in risen {
+            let mark = pb::MarkRisen { reader, mark: Some(mark_reply(mark)) };
+            if !self.give(pb::watch_messages_response::Event::Mark(mark)).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Hands an event over; false when the client has left.
+    async fn give(&self, event: pb::watch_messages_response::Event) -> Result<bool> {
+        let item = Ok(pb::WatchMessagesResponse { event: Some(event) });
+        match tokio::time::timeout(SLOW_AFTER, self.send.send(item)).await {
+            Ok(given) => Ok(given.is_ok()),
+            Err(_) => Err(Error::new(Reason::ReaderTooSlow)),
+        }
+    }
+
+    /// Looks whether the session still stands and the actor still is who it was.
+    async fn authenticate(&mut self) -> Result<()> {
+        let name = self.cx.actor.name();
+        let standing = match actors::standing(&self.store, &name, self.cx.ids().bytes()).await {
+            Ok(standing) => standing,
+            // The next look asks again.
+            Err(error) if error.reason().kind() == Kind::Unavailable => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let session = self.cx.actor.session().ok_or_else(|| Error::new(Reason::SessionEnded))?;
+        let (_, id) = actors::read_name(&name)?;
+        self.cx.actor = standing.actor(id, session.uuid(), self.clock.now())?;
+        Ok(())
+    }
+}

@@ -1,0 +1,222 @@
+//! Which enterprise a post serves: by the unit's grant, or by the officer's code that the enterprise
+//! confirms (一键添加).
+
+use jiff::Timestamp;
+
+use super::Liaison;
+use crate::{
+    context::Cx,
+    crypto::{SigningKey, Suite, VerifyingKey},
+    domain::{
+        liaison::{BindingCode, BindingSource, CODE_LIFE},
+        qr::QrPicture,
+    },
+    error::{Error, Faults, Reason, Result},
+    id::{Id, kind},
+    service::{
+        conversations::ITEM,
+        pb,
+        wire::{self, Page, Write},
+    },
+    store::{
+        self,
+        liaison_posts::{self, Binding},
+        world,
+    },
+};
+
+/// The size of a module in the PNG.
+const MODULE_PX: u32 = 6;
+
+impl Liaison {
+    pub(super) async fn grant_liaison_binding(
+        &self,
+        cx: &Cx,
+        request: pb::GrantLiaisonBindingRequest,
+    ) -> Result<pb::LiaisonBinding> {
+        cx.actor.sworn()?;
+        let mut faults = Faults::new();
+        let post = faults.take("liaison_post", Id::parse(&request.liaison_post));
+        let enterprise = faults.take("enterprise", Id::parse(&request.enterprise));
+        faults.done()?;
+        let (Some(post), Some(enterprise)) = (post, enterprise) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let post = liaison_posts::lock(&mut tx, post, &cx.scope()).await?;
+        let enterprise = store::enterprises::lock(&mut tx, enterprise, &cx.scope()).await?;
+        let binding = begun(cx, enterprise.id, post.id, BindingSource::Grant);
+        liaison_posts::bind(&mut tx, &binding, None).await?;
+        wire::finish(tx, reply(binding)).await
+    }
+
+    pub(super) async fn issue_binding_code(
+        &self,
+        cx: &Cx,
+        request: pb::IssueBindingCodeRequest,
+    ) -> Result<pb::BindingCode> {
+        let officer = cx.actor.sworn()?.officer;
+        let id = Id::parse(&request.liaison_post);
+        let id: Id<kind::LiaisonPost> = id.map_err(|flaw| Error::field("liaison_post", flaw))?;
+        let mut connection = self.store.read().await?;
+        let roster = liaison_posts::roster(&mut connection, self.store.vault(), id).await?;
+        drop(connection);
+        if !roster.iter().any(|entry| entry.officer == officer) {
+            return Err(cx.scope().missing(id.subject()));
+        }
+        let expire_time = cx.now.saturating_add(CODE_LIFE).unwrap_or(Timestamp::MAX);
+        let code = BindingCode { id: cx.ids().random(), post: id, officer, expire_time };
+        let world = self.world.get(&self.store).await?;
+        let key = world.signing_key("RECORD", Suite::Intl.wire(), cx.now)?;
+        let private = world::private_key(&self.store, key)?;
+        let signer = SigningKey::from_bytes(Suite::Intl, &private).map_err(Error::internal)?;
+        let signature = signer.sign(&code.message()).map_err(Error::internal)?;
+        let text = code.text(&signature);
+        let picture = QrPicture::of(&text)?;
+        Ok(pb::BindingCode {
+            svg: picture.svg(),
+            png: picture.png(MODULE_PX)?,
+            text,
+            expire_time: Some(wire::time(expire_time)),
+        })
+    }
+
+    pub(super) async fn read_binding_code(
+        &self,
+        cx: &Cx,
+        request: pb::ReadBindingCodeRequest,
+    ) -> Result<pb::LiaisonPost> {
+        let code = self.trusted(cx, &request.text).await?;
+        let mut connection = self.store.read().await?;
+        let post = liaison_posts::named(&mut connection, code.post).await?;
+        let post = post.ok_or_else(|| Error::new(Reason::BindingCodeInvalid))?;
+        self.reply(&mut connection, cx, &post).await
+    }
+
+    pub(super) async fn confirm_liaison_binding(
+        &self,
+        cx: &Cx,
+        request: pb::ConfirmLiaisonBindingRequest,
+    ) -> Result<pb::LiaisonBinding> {
+        let enterprise = Id::parse(&request.enterprise);
+        let enterprise: Id<kind::Enterprise> =
+            enterprise.map_err(|flaw| Error::field("enterprise", flaw))?;
+        if !cx.actor.acts_for(enterprise, ITEM) {
+            return Err(cx.scope().missing(enterprise.subject()));
+        }
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let code = self.trusted(cx, &request.text).await?;
+        // Whoever shows a code must still be on the post.
+        let seat = liaison_posts::lock_seat(&mut tx, code.post, code.officer).await?;
+        if seat.is_none() {
+            return Err(Error::new(Reason::BindingCodeInvalid));
+        }
+        let (_, _, state) = liaison_posts::whereabouts(&mut tx, enterprise)
+            .await?
+            .ok_or_else(|| cx.scope().missing(enterprise.subject()))?;
+        if state == "PENDING" {
+            return Err(Error::new(Reason::EnterpriseNotVerified));
+        }
+        let binding = begun(cx, enterprise, code.post, BindingSource::Scan);
+        liaison_posts::bind(&mut tx, &binding, Some(code.id)).await?;
+        wire::finish(tx, reply(binding)).await
+    }
+
+    pub(super) async fn end_liaison_binding(
+        &self,
+        cx: &Cx,
+        request: pb::EndLiaisonBindingRequest,
+    ) -> Result<pb::LiaisonBinding> {
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::<kind::LiaisonBinding>::parse(&request.name));
+        faults.take("reason", wire::text(&request.reason, 500));
+        faults.done()?;
+        let Some(id) = id else { return Err(Error::new(Reason::RequestInvalid)) };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let binding = liaison_posts::unbind(&mut tx, id, &cx.scope()).await?;
+        wire::finish(tx, reply(binding)).await
+    }
+
+    pub(super) async fn list_liaison_bindings(
+        &self,
+        cx: &Cx,
+        request: pb::ListLiaisonBindingsRequest,
+    ) -> Result<pb::ListLiaisonBindingsResponse> {
+        let mut faults = Faults::new();
+        let enterprise = (!request.enterprise.is_empty())
+            .then(|| {
+                let id = Id::<kind::Enterprise>::parse(&request.enterprise);
+                faults.take("enterprise", id.map(Id::uuid))
+            })
+            .flatten();
+        let post = (!request.liaison_post.is_empty())
+            .then(|| {
+                let id = Id::<kind::LiaisonPost>::parse(&request.liaison_post);
+                faults.take("liaison_post", id.map(Id::uuid))
+            })
+            .flatten();
+        faults.done()?;
+        let key = self.store.vault().key("page-token");
+        let arguments = [cx.method, &request.enterprise, &request.liaison_post];
+        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let mut connection = self.store.read().await?;
+        let mut found = liaison_posts::bindings(
+            &mut connection,
+            enterprise,
+            post,
+            &cx.scope(),
+            page.after,
+            page.rows(),
+        )
+        .await?;
+        let next_page_token = page.cut(&key, &mut found, |binding| binding.id.uuid());
+        let liaison_bindings = found.into_iter().map(reply).collect();
+        Ok(pb::ListLiaisonBindingsResponse { liaison_bindings, next_page_token })
+    }
+
+    /// A code that a key of ours signed, in its time.
+    async fn trusted(&self, cx: &Cx, text: &str) -> Result<BindingCode> {
+        let (code, signature) =
+            BindingCode::parse(text).map_err(|flaw| Error::field("text", flaw))?;
+        let world = self.world.get(&self.store).await?;
+        let signed = world
+            .keys
+            .iter()
+            .filter(|key| key.purpose == "RECORD" && key.verifies_at(cx.now))
+            .filter_map(|key| VerifyingKey::from_bytes(Suite::Intl, &key.public_key).ok())
+            .any(|key| key.verify(&code.message(), &signature));
+        if !signed || code.expire_time <= cx.now {
+            return Err(Error::new(Reason::BindingCodeInvalid));
+        }
+        Ok(code)
+    }
+}
+
+fn begun(
+    cx: &Cx,
+    enterprise: Id<kind::Enterprise>,
+    post: Id<kind::LiaisonPost>,
+    source: BindingSource,
+) -> Binding {
+    Binding { id: cx.id(), enterprise, post, source, create_time: cx.now, end_time: None }
+}
+
+fn reply(binding: Binding) -> pb::LiaisonBinding {
+    pb::LiaisonBinding {
+        name: binding.id.to_string(),
+        enterprise: binding.enterprise.to_string(),
+        liaison_post: binding.post.to_string(),
+        source: binding.source.wire().to_owned(),
+        create_time: Some(wire::time(binding.create_time)),
+        end_time: wire::time_of(binding.end_time),
+    }
+}

@@ -1,0 +1,96 @@
+//! What a conversation needs without being asked for: back to the queue when nobody answers, misses
+//! noted, one reminder to rate.
+
+use crate::{
+    context::Cx,
+    domain::{
+        calendar::Calendar,
+        conversation::{Conversation, REMIND_AFTER, Release},
+        message::NoticeCode,
+    },
+    error::Result,
+    id::{Id, kind},
+    server::Parts,
+    store::{conversations, liaison_posts, messages, obligations, ratings},
+};
+
+/// How many are looked at in one round.
+const BATCH: i64 = 200;
+
+/// Does everything that is due, each in a unit of work of its own: one that fails stops no other.
+pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
+    let mut tx = parts.store.begin(&cx()).await?;
+    // A miss is a row before anybody acts on it (CH-15).
+    obligations::breach(&mut tx, BATCH).await?;
+    tx.commit().await?;
+    release(parts, cx).await?;
+    remind(parts, cx).await
+}
+
+async fn release(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
+    let calendar = Calendar::published();
+    let mut connection = parts.store.read().await?;
+    let waiting = conversations::waiting(&mut connection, BATCH).await?;
+    drop(connection);
+    for (conversation, present) in waiting {
+        let cx = cx();
+        let Some(_) = due(parts, &cx, &conversation, present, &calendar).await? else { continue };
+        if let Err(error) = put_back(parts, &cx, conversation.id, present, &calendar).await {
+            tracing::error!(id = %conversation.id, %error, "a conversation was not put back");
+        }
+    }
+    Ok(())
+}
+
+async fn due(
+    parts: &Parts,
+    cx: &Cx,
+    conversation: &Conversation,
+    present: bool,
+    calendar: &Calendar,
+) -> Result<Option<Release>> {
+    let mut connection = parts.store.read().await?;
+    let post = liaison_posts::named(&mut connection, conversation.post).await?;
+    // Without a calendar nobody is known to be off duty.
+    let on_duty = post.is_none_or(|post| post.duty.covers(cx.now, calendar).unwrap_or(true));
+    Ok(conversation.release_due(on_duty, present, cx.now))
+}
+
+async fn put_back(
+    parts: &Parts,
+    cx: &Cx,
+    id: Id<kind::Conversation>,
+    present: bool,
+    calendar: &Calendar,
+) -> Result<()> {
+    let mut tx = parts.store.begin(cx).await?;
+    let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
+    let post = liaison_posts::named(tx.conn(), conversation.post).await?;
+    let on_duty = post.is_none_or(|post| post.duty.covers(cx.now, calendar).unwrap_or(true));
+    // Behind the lock once more: the officer may have answered meanwhile.
+    let Some(cause) = conversation.release_due(on_duty, present, cx.now) else { return Ok(()) };
+    let moved = conversation.release(cause, cx)?;
+    let mut conversation = conversations::save(&mut tx, moved).await?;
+    let told = NoticeCode::Returned.zh().to_owned();
+    messages::notice(&mut tx, &mut conversation, NoticeCode::Returned, told).await?;
+    tx.commit().await
+}
+
+async fn remind(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
+    let now = cx().now;
+    let before = now.checked_sub(REMIND_AFTER).unwrap_or(now);
+    let mut connection = parts.store.read().await?;
+    let forgotten = ratings::forgotten(&mut connection, before, BATCH).await?;
+    drop(connection);
+    for (id, round) in forgotten {
+        let cx = cx();
+        let mut tx = parts.store.begin(&cx).await?;
+        let mut conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
+        if ratings::reminded(&mut tx, id, round).await? {
+            let told = NoticeCode::RateReminder.zh().to_owned();
+            messages::notice(&mut tx, &mut conversation, NoticeCode::RateReminder, told).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(())
+}
