@@ -18,8 +18,10 @@ use jingqi::{
     sandbox,
     server::{self, Doorway, Parts},
     service::pb::{
-        self, enterprise_service_client::EnterpriseServiceClient,
+        self, conversation_service_client::ConversationServiceClient,
+        enterprise_service_client::EnterpriseServiceClient,
         identity_service_client::IdentityServiceClient,
+        liaison_service_client::LiaisonServiceClient,
         organisation_service_client::OrganisationServiceClient,
         pass_application_service_client::PassApplicationServiceClient,
         pass_check_service_client::PassCheckServiceClient,
@@ -334,6 +336,14 @@ impl User {
 
     pub fn checks(&self) -> PassCheckServiceClient<Wire> {
         PassCheckServiceClient::new(self.wire())
+    }
+
+    pub fn liaison(&self) -> LiaisonServiceClient<Wire> {
+        LiaisonServiceClient::new(self.wire())
+    }
+
+    pub fn conversations(&self) -> ConversationServiceClient<Wire> {
+        ConversationServiceClient::new(self.wire())
     }
 }
 

@@ -3,14 +3,17 @@
 
 mod applications;
 mod checks;
+mod conversations;
 mod enterprises;
 mod errors;
 mod floors;
 mod harness;
 mod identity;
 mod journey;
+mod liaison;
 mod passes;
 mod policy;
 mod rooms;
 mod schema;
 mod server;
+mod supervision;
