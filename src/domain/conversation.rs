@@ -204,13 +204,13 @@ impl Conversation {
     /// The officer who holds it puts it back.
     pub fn give_back(self, note: String, cx: &Cx) -> Result<Moved<Self>> {
         self.held_by(cx)?;
-        self.to_queue(ConversationAction::Return, Note::internal(note), cx)
+        self.back_to_queue(ConversationAction::Return, Note::internal(note), cx)
     }
 
     /// It goes back to the queue by itself.
     pub fn release(self, cause: Release, cx: &Cx) -> Result<Moved<Self>> {
         let note = Note::internal(cause.zh()).reason(cause.wire());
-        self.to_queue(ConversationAction::Release, note, cx)
+        self.back_to_queue(ConversationAction::Release, note, cx)
     }
 
     /// With its officer's post it goes to a colleague, or to the queue.
@@ -329,7 +329,12 @@ impl Conversation {
         }
     }
 
-    fn to_queue(mut self, action: ConversationAction, note: Note, cx: &Cx) -> Result<Moved<Self>> {
+    fn back_to_queue(
+        mut self,
+        action: ConversationAction,
+        note: Note,
+        cx: &Cx,
+    ) -> Result<Moved<Self>> {
         let change = self.advance(action, note, cx)?;
         self.assignee = None;
         self.claim_time = None;

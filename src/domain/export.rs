@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::message::{Message, MessageKind};
 use crate::{
-    crypto::{self, SigningKey, Suite, VerifyingKey},
+    crypto::{self, SigningKey, Suite, VerifyingKey, hex, unhex},
     error::{Error, Result},
     id::Id,
 };
@@ -219,7 +219,7 @@ pub fn verify(document: &[u8], key: &VerifyingKey) -> Result<Verified, Broken> {
     // The lines before the foot, the last line break included.
     let lines = document.get(..=before.len()).ok_or(Broken::Foot)?;
     let told = signed(lines, messages, &last_link, &foot.kid);
-    let signature = bytes(&foot.signature).ok_or(Broken::Foot)?;
+    let signature = unhex(&foot.signature).ok_or(Broken::Foot)?;
     if !key.verify(&told, &signature) {
         return Err(Broken::Signature);
     }
@@ -245,17 +245,8 @@ fn read(line: &Line) -> Option<Message> {
         target: line.target_sequence,
         create_time: line.create_time,
         recall_time: line.recall_time,
-        chain: bytes(&line.link)?.try_into().ok()?,
+        chain: unhex(&line.link)?.try_into().ok()?,
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn bytes(text: &str) -> Option<Vec<u8>> {
-    let pairs = text.as_bytes().chunks(2);
-    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 #[cfg(test)]

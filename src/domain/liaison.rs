@@ -12,6 +12,7 @@ use super::{
     zone::TimeWindow,
 };
 use crate::{
+    crypto::{hex, unhex},
     error::{Error, Flaw, Reason, Result},
     id::{Id, kind},
 };
@@ -263,22 +264,16 @@ impl BindingCode {
     #[must_use]
     pub fn text(&self, signature: &[u8; SIGNATURE_BYTES]) -> String {
         let bytes = [self.message().as_slice(), signature.as_slice()].concat();
-        let digits = bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
-        format!("{CODE_PREFIX}{digits}")
+        format!("{CODE_PREFIX}{}", hex(&bytes).to_ascii_uppercase())
     }
 
     /// Reads a text into the code and its signature; whether the signature counts is asked next.
     pub fn parse(text: &str) -> Result<(Self, [u8; SIGNATURE_BYTES]), Flaw> {
         let digits = text.trim().strip_prefix(CODE_PREFIX).ok_or(Flaw::CodeMalformed)?;
-        if digits.len() != (CODE_BYTES + SIGNATURE_BYTES) * 2 || !digits.is_ascii() {
+        if digits.len() != (CODE_BYTES + SIGNATURE_BYTES) * 2 {
             return Err(Flaw::CodeMalformed);
         }
-        let pairs = digits.as_bytes().chunks_exact(2);
-        let bytes = pairs.map(|pair| {
-            let pair = std::str::from_utf8(pair).map_err(|_| Flaw::CodeMalformed)?;
-            u8::from_str_radix(pair, 16).map_err(|_| Flaw::CodeMalformed)
-        });
-        let bytes = bytes.collect::<Result<Vec<_>, _>>()?;
+        let bytes = unhex(digits).ok_or(Flaw::CodeMalformed)?;
         let uuid = |from: usize| {
             let part = bytes.get(from..from + 16).and_then(|part| part.try_into().ok());
             part.map(Uuid::from_bytes).ok_or(Flaw::CodeMalformed)

@@ -150,12 +150,11 @@ impl Content {
                 faults.check(short, "location.label", Flaw::TooLong);
                 Some(Self::Location(place))
             }
-            MessageKind::PassCard if form.card.is_empty() => None,
+            MessageKind::PassCard | MessageKind::ComplaintCard if form.card.is_empty() => None,
             MessageKind::PassCard => {
                 let id = faults.take("card", Id::parse(&form.card))?;
                 Some(Self::PassCard(id, form.text))
             }
-            MessageKind::ComplaintCard if form.card.is_empty() => None,
             MessageKind::ComplaintCard => {
                 let id = form.card.strip_prefix("complaints/");
                 let id = id.and_then(|id| Uuid::try_parse(id).ok()).ok_or(Flaw::NameMalformed);

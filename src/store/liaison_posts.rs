@@ -449,7 +449,7 @@ struct BindingRow {
     end_time: Option<jiff_sqlx::Timestamp>,
 }
 
-fn binding(row: BindingRow) -> Result<Binding> {
+fn binding(row: &BindingRow) -> Result<Binding> {
     let source = BindingSource::from_wire(&row.source);
     Ok(Binding {
         id: Id::of(row.id),
@@ -480,7 +480,7 @@ pub async fn unbind(tx: &mut Tx, id: Id<kind::LiaisonBinding>, scope: &Scope) ->
     )
     .fetch_optional(tx.conn())
     .await?;
-    binding(row.ok_or_else(|| scope.missing(id.subject()))?)
+    binding(&row.ok_or_else(|| scope.missing(id.subject()))?)
 }
 
 /// Bindings within the scope, newest first.
@@ -514,5 +514,5 @@ pub async fn bindings(
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(binding).collect()
+    rows.iter().map(binding).collect()
 }

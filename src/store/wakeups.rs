@@ -199,7 +199,7 @@ async fn publish(store: &Store, mut queued: mpsc::Receiver<Uuid>) {
         let payload: Vec<u8> = batch.drain(..).flat_map(Uuid::into_bytes).collect();
         store.cache().publish(&payload).await;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Listens to what other servers told.

@@ -3,7 +3,10 @@
 
 use jingqi::domain::{
     application::{ApplicationState, Purpose},
+    conversation::ConversationState,
+    liaison::{BindingSource, PostMode},
     lifecycle::State,
+    message::MessageKind,
     pass::PassState,
 };
 use sqlx::PgPool;
@@ -30,6 +33,14 @@ async fn every_state_stands_in_its_check_constraint(pool: PgPool) {
     agrees(&pool, "pass_application_state_known", &states).await;
     let states: Vec<_> = <PassState as State>::ALL.iter().map(|it| it.wire()).collect();
     agrees(&pool, "truck_pass_state_known", &states).await;
+    let states: Vec<_> = <ConversationState as State>::ALL.iter().map(|it| it.wire()).collect();
+    agrees(&pool, "conversation_state_known", &states).await;
+    let kinds: Vec<_> = MessageKind::ALL.iter().map(|it| it.wire()).collect();
+    agrees(&pool, "message_kind_known", &kinds).await;
+    let modes: Vec<_> = PostMode::ALL.iter().map(|it| it.wire()).collect();
+    agrees(&pool, "liaison_post_mode_known", &modes).await;
+    let sources: Vec<_> = BindingSource::ALL.iter().map(|it| it.wire()).collect();
+    agrees(&pool, "liaison_binding_source_known", &sources).await;
     let purposes: Vec<_> = Purpose::ALL.iter().map(|it| it.wire()).collect();
     agrees(&pool, "pass_application_purpose_known", &purposes).await;
 }

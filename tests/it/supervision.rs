@@ -1,6 +1,7 @@
 //! Supervision of conversations: figures for all who supervise, content only with a reason that is
 //! recorded, and an export whose every change is found.
 
+use jiff::SignedDuration;
 use jingqi::{
     crypto::{Suite, VerifyingKey},
     domain::export,
@@ -47,6 +48,8 @@ async fn content_is_read_only_with_a_recorded_reason(pool: PgPool) {
     assert_eq!(app.count("select count(*) from content_access").await, 0);
     let read = inspector.inspect_conversation(inspect("核查服务投诉")).await.unwrap().into_inner();
     assert_eq!(read.messages.len(), 4);
+    // Lists run newest first by the millisecond of their ids.
+    app.advance(SignedDuration::from_millis(1));
     let (from_time, until_time) = span(&app);
     let search = pb::SearchMessagesRequest {
         text: "答复".to_owned(),

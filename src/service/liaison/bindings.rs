@@ -50,7 +50,7 @@ impl Liaison {
         let enterprise = store::enterprises::lock(&mut tx, enterprise, &cx.scope()).await?;
         let binding = begun(cx, enterprise.id, post.id, BindingSource::Grant);
         liaison_posts::bind(&mut tx, &binding, None).await?;
-        wire::finish(tx, reply(binding)).await
+        wire::finish(tx, reply(&binding)).await
     }
 
     pub(super) async fn issue_binding_code(
@@ -125,7 +125,7 @@ impl Liaison {
         }
         let binding = begun(cx, enterprise, code.post, BindingSource::Scan);
         liaison_posts::bind(&mut tx, &binding, Some(code.id)).await?;
-        wire::finish(tx, reply(binding)).await
+        wire::finish(tx, reply(&binding)).await
     }
 
     pub(super) async fn end_liaison_binding(
@@ -143,7 +143,7 @@ impl Liaison {
             Write::Replay(reply) => return Ok(reply),
         };
         let binding = liaison_posts::unbind(&mut tx, id, &cx.scope()).await?;
-        wire::finish(tx, reply(binding)).await
+        wire::finish(tx, reply(&binding)).await
     }
 
     pub(super) async fn list_liaison_bindings(
@@ -179,7 +179,7 @@ impl Liaison {
         )
         .await?;
         let next_page_token = page.cut(&key, &mut found, |binding| binding.id.uuid());
-        let liaison_bindings = found.into_iter().map(reply).collect();
+        let liaison_bindings = found.iter().map(reply).collect();
         Ok(pb::ListLiaisonBindingsResponse { liaison_bindings, next_page_token })
     }
 
@@ -210,7 +210,7 @@ fn begun(
     Binding { id: cx.id(), enterprise, post, source, create_time: cx.now, end_time: None }
 }
 
-fn reply(binding: Binding) -> pb::LiaisonBinding {
+fn reply(binding: &Binding) -> pb::LiaisonBinding {
     pb::LiaisonBinding {
         name: binding.id.to_string(),
         enterprise: binding.enterprise.to_string(),
