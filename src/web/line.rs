@@ -77,17 +77,17 @@ impl Line {
         let farewell = line.listen(&mut source, token, &stop, &ended).await;
         tracing::debug!(account = line.account, ?farewell, "line ended");
         line.watches.clear();
-        if let Some(farewell) = farewell {
-            let _ = line.outbox.close(farewell).await;
-        }
-        drop(line);
-        // What the client still sends is read away: closing on it would reset the connection, and
-        // the last frame could be lost.
-        let rest = async {
+        let last = async {
+            if let Some(farewell) = farewell {
+                let _ = line.outbox.close(farewell).await;
+            }
+            drop(line);
             let _ = (&mut writer).await;
+            // What the client still sends is read away: closing on it would reset the connection,
+            // and the last frame could be lost.
             while let Some(Ok(_)) = source.next().await {}
         };
-        let _ = timeout(limits.farewell_within, rest).await;
+        let _ = timeout(limits.farewell_within, last).await;
     }
 
     /// Takes frames until the line ends.
@@ -145,6 +145,8 @@ impl Line {
 
     /// Makes the call, and answers it.
     async fn take(&mut self, id: &str, call: Call) -> Result<(), Gone> {
+        // A renewal that fails takes nothing away.
+        let renewal = matches!(call, Call::SignIn(_));
         let reply = match call {
             Call::Watch(asked) => {
                 let conversation = asked.conversation.clone();
@@ -164,7 +166,8 @@ impl Line {
             call => self.answer(call).await,
         };
         let reply = reply.unwrap_or_else(|status| {
-            if status.code() == Code::Unauthenticated && self.token.take().is_some() {
+            let unknown = status.code() == Code::Unauthenticated && !renewal;
+            if unknown && self.token.take().is_some() {
                 // The token has ended under way: the client has as long as at the beginning.
                 self.sign_in_until = Some(Instant::now() + self.limits.sign_in_within);
             }

@@ -266,10 +266,14 @@ async fn the_gate_judges_a_call_by_line_as_it_judges_one_by_grpc(pool: PgPool) {
     let token = city.stranger.token.clone();
     let signed_in = phone.ask(json!({"id": "3", "signIn": {"accessToken": token}})).await;
     assert_eq!(signed_in, json!({"id": "3", "signedIn": {"account": city.stranger.name}}));
-    assert_eq!(refusal(&phone.ask(send).await), ("PERMISSION_DENIED", "DENIED"));
+    assert_eq!(refusal(&phone.ask(send.clone()).await), ("PERMISSION_DENIED", "DENIED"));
     // The line belongs to whoever signed in first.
     let other = phone.ask(json!({"signIn": {"accessToken": city.boss.token}})).await;
     assert_eq!(refusal(&other), ("PERMISSION_DENIED", "DENIED"));
+    // A renewal that fails takes nothing away.
+    let refused = phone.ask(json!({"signIn": {"accessToken": "nonsense"}})).await;
+    assert_eq!(refusal(&refused), ("UNAUTHENTICATED", "TOKEN_INVALID"));
+    assert_eq!(refusal(&phone.ask(send).await), ("PERMISSION_DENIED", "DENIED"));
     let again = phone.ask(json!({"signIn": {"accessToken": token}})).await;
     assert_eq!(again["signedIn"]["account"], city.stranger.name);
 }
