@@ -78,7 +78,7 @@ impl Default for LineLimits {
             // Middle boxes were seen to cut idle lines after minutes, phones after seconds in the
             // background: a lost line must be known soon (wechat.md, 1.1).
             ping_every: Duration::from_secs(25),
-            idle_max: Duration::from_secs(60),
+            idle_max: Duration::from_mins(1),
             farewell_within: Duration::from_secs(5),
         }
     }

@@ -10,7 +10,7 @@ use tonic_types::StatusExt as _;
 use super::json;
 use crate::{
     error::{Error, Flaw},
-    service::pb::{self, client_frame::Call, server_frame::Reply},
+    service::pb::{self, client_frame::Call},
 };
 
 /// The longest id of a frame.
@@ -44,8 +44,9 @@ impl Form {
         Self::ALL.into_iter().find(|form| form.subprotocol().as_bytes() == name)
     }
 
-    /// Reads what a client sent, or makes the answer that refuses it.
-    pub fn read(self, message: &Message) -> Result<(String, Call), pb::ServerFrame> {
+    /// Reads what a client sent: its id and its call; or the id, as far as it can be known, and why
+    /// there is no call.
+    pub fn read(self, message: &Message) -> Result<(String, Call), (String, Error)> {
         let read = match (self, message) {
             (Self::Proto, Message::Binary(bytes)) => {
                 pb::ClientFrame::decode(bytes.clone()).map_err(|_| String::new())
@@ -55,22 +56,16 @@ impl Form {
             }
             _ => Err(String::new()),
         };
-        let refuse = |id: String, error: Error| pb::ServerFrame {
-            id,
-            reply: Some(Reply::Failure(failure(&error.into()))),
-        };
-        let frame = read.map_err(|mut id| {
-            if id.len() > ID_BYTES_MAX {
-                id.clear();
-            }
-            refuse(id, Error::field("frame", Flaw::FrameMalformed))
+        let frame = read.map_err(|id| {
+            let id = if id.len() > ID_BYTES_MAX { String::new() } else { id };
+            (id, Error::field("frame", Flaw::FrameMalformed))
         })?;
         if frame.id.len() > ID_BYTES_MAX {
-            return Err(refuse(String::new(), Error::field("id", Flaw::TooLong)));
+            return Err((String::new(), Error::field("id", Flaw::TooLong)));
         }
         match frame.call {
             Some(call) => Ok((frame.id, call)),
-            None => Err(refuse(frame.id, Error::field("call", Flaw::Required))),
+            None => Err((frame.id, Error::field("call", Flaw::Required))),
         }
     }
 

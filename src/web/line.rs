@@ -134,7 +134,10 @@ impl Line {
             Message::Ping(_) | Message::Pong(_) => return ControlFlow::Continue(()),
             Message::Text(_) | Message::Binary(_) => match self.form.read(message) {
                 Ok((id, call)) => self.take(&id, call).await,
-                Err(refusal) => self.outbox.frame(&refusal).await,
+                Err((id, error)) => {
+                    let failure = frames::failure(&error.into());
+                    self.outbox.send(&id, Reply::Failure(failure)).await
+                }
             },
         };
         match taken {
@@ -240,20 +243,20 @@ impl Line {
     fn request<T>(&self, message: T) -> Result<Request<T>, Status> {
         match &self.token {
             Some(token) => self.authorised(token, message),
-            None => Ok(self.from_here(message)),
+            None => Ok(self.sent(message)),
         }
     }
 
     fn authorised<T>(&self, token: &str, message: T) -> Result<Request<T>, Status> {
         let bearer = MetadataValue::try_from(format!("Bearer {token}"))
             .map_err(|_| Error::new(Reason::TokenInvalid))?;
-        let mut request = self.from_here(message);
+        let mut request = self.sent(message);
         request.metadata_mut().insert("authorization", bearer);
         Ok(request)
     }
 
     /// A call that the gate sees coming from the line's own peer.
-    fn from_here<T>(&self, message: T) -> Request<T> {
+    fn sent<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         request.extensions_mut().insert(self.peer.clone());
         request

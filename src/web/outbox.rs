@@ -84,12 +84,8 @@ pub fn outbox(form: Form, limits: LineLimits, ended: CancellationToken) -> (Outb
 impl Outbox {
     /// Puts an answer or an event in; waits while there is no room.
     pub async fn send(&self, id: &str, reply: Reply) -> Result<(), Gone> {
-        self.frame(&pb::ServerFrame { id: id.to_owned(), reply: Some(reply) }).await
-    }
-
-    /// Puts a frame in.
-    pub async fn frame(&self, frame: &pb::ServerFrame) -> Result<(), Gone> {
-        self.put(self.form.write(frame)).await
+        let frame = pb::ServerFrame { id: id.to_owned(), reply: Some(reply) };
+        self.put(self.form.write(&frame)).await
     }
 
     /// Puts the last frame in.

@@ -356,6 +356,14 @@ impl User {
         TruckPassServiceClient::new(self.wire())
     }
 
+    pub fn liaison(&self) -> LiaisonServiceClient<Wire> {
+        LiaisonServiceClient::new(self.wire())
+    }
+
+    pub fn conversations(&self) -> ConversationServiceClient<Wire> {
+        ConversationServiceClient::new(self.wire())
+    }
+
     pub fn checks(&self) -> PassCheckServiceClient<Wire> {
         PassCheckServiceClient::new(self.wire())
     }

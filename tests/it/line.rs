@@ -24,19 +24,23 @@ use tokio_tungstenite::{
         client::IntoClientRequest as _,
         handshake::client::Response,
         http::{HeaderValue, StatusCode},
+        protocol::frame::{
+            Frame,
+            coding::{Data, OpCode},
+        },
     },
 };
 
 use crate::harness::{App, Wish};
 
 const PROTO: &str = "jingqi.v1+proto";
-const JSON: &str = "jingqi.v1+json";
+pub const JSON: &str = "jingqi.v1+json";
 /// Longer than anything here takes; a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A client of the line that is not ours.
-struct Phone {
-    socket: WebSocketStream<TcpStream>,
+pub struct Phone {
+    pub socket: WebSocketStream<TcpStream>,
 }
 
 /// Shakes hands on a connection, with the headers given.
@@ -54,7 +58,7 @@ async fn shake(
 
 impl Phone {
     /// An open line on which nobody has signed in.
-    async fn open(web: SocketAddr, form: &str) -> Self {
+    pub async fn open(web: SocketAddr, form: &str) -> Self {
         let stream = TcpStream::connect(web).await.unwrap();
         let headers = [("sec-websocket-protocol", form)];
         let (socket, response) = shake(stream, "/v1/line", &headers).await.unwrap();
@@ -63,19 +67,19 @@ impl Phone {
     }
 
     /// An open line of somebody, in JSON.
-    async fn of(web: SocketAddr, token: Option<&String>) -> Self {
+    pub async fn of(web: SocketAddr, token: Option<&String>) -> Self {
         let mut phone = Self::open(web, JSON).await;
         let signed_in = phone.ask(json!({"signIn": {"accessToken": token}})).await;
         assert!(signed_in["signedIn"]["account"].is_string(), "{signed_in}");
         phone
     }
 
-    async fn say(&mut self, text: &str) {
+    pub async fn say(&mut self, text: &str) {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
     /// The next message; pings are answered under way.
-    async fn next(&mut self) -> Message {
+    pub async fn next(&mut self) -> Message {
         loop {
             let message = timeout(PATIENCE, self.socket.next()).await.unwrap().unwrap().unwrap();
             if !matches!(message, Message::Ping(_) | Message::Pong(_)) {
@@ -85,20 +89,20 @@ impl Phone {
     }
 
     /// The next frame as JSON.
-    async fn hear(&mut self) -> Value {
+    pub async fn hear(&mut self) -> Value {
         let message = self.next().await;
         let Message::Text(text) = message else { panic!("{message:?}") };
         serde_json::from_str(&text).unwrap()
     }
 
     /// Says a frame and hears the next.
-    async fn ask(&mut self, frame: Value) -> Value {
+    pub async fn ask(&mut self, frame: Value) -> Value {
         self.say(&frame.to_string()).await;
         self.hear().await
     }
 
     /// The code and the word with which the server ended the line.
-    async fn closed(&mut self) -> (u16, String) {
+    pub async fn closed(&mut self) -> (u16, String) {
         loop {
             let message = self.next().await;
             if let Message::Close(Some(frame)) = message {
@@ -108,13 +112,13 @@ impl Phone {
     }
 }
 
-/// The code and the reason of a failure.
-fn refusal(frame: &Value) -> (&str, &str) {
-    let failure = &frame["failure"];
+/// The code and the reason of a failure, of a call or of a watch.
+pub fn refusal(frame: &Value) -> (&str, &str) {
+    let failure = frame.get("watchEnded").unwrap_or(frame).get("failure").unwrap_or(&Value::Null);
     (failure["code"].as_str().unwrap_or_default(), failure["reason"].as_str().unwrap_or_default())
 }
 
-fn limits(change: impl FnOnce(&mut LineLimits)) -> Wish {
+pub fn limits(change: impl FnOnce(&mut LineLimits)) -> Wish {
     let mut line = LineLimits::default();
     change(&mut line);
     Wish { line: Some(line), ..Wish::default() }
@@ -233,9 +237,8 @@ async fn a_frame_over_the_limit_ends_the_line(pool: PgPool) {
     let mut phone = Phone::open(app.web, JSON).await;
     let piece = |code, last| {
         let data = Bytes::from(vec![b' '; 40 * 1024]);
-        tungstenite::protocol::frame::Frame::message(data, code, last)
+        Frame::message(data, code, last)
     };
-    use tungstenite::protocol::frame::coding::{Data, OpCode};
     let first = piece(OpCode::Data(Data::Text), false);
     phone.socket.send(Message::Frame(first)).await.unwrap();
     let second = piece(OpCode::Data(Data::Continue), true);
@@ -294,7 +297,7 @@ async fn the_token_may_stand_in_the_header_of_the_handshake(pool: PgPool) {
         let mut phone = Phone { socket };
         let frame = phone.hear().await;
         assert_eq!(frame["signedIn"]["account"], expected, "{frame}");
-        let refused = expected.is_null().then_some("TOKEN_INVALID").unwrap_or_default();
+        let refused = if expected.is_null() { "TOKEN_INVALID" } else { "" };
         assert_eq!(refusal(&frame).1, refused);
     }
 }

@@ -18,3 +18,4 @@ mod rooms;
 mod schema;
 mod server;
 mod supervision;
+mod talk;
