@@ -72,9 +72,8 @@ def post(leader, unit, liaison):
 class Phone:
     """The line of a mini-program."""
 
-    def __init__(self, token):
-        header = {"Authorization": f"Bearer {token}"}
-        self.socket = connect(LINE, subprotocols=["jingqi.v1+json"], additional_headers=header)
+    def __init__(self, socket):
+        self.socket = socket
         self.account = self.next("signedIn")["signedIn"]["account"]
 
     def say(self, **frame):
@@ -98,29 +97,34 @@ class Phone:
                 return event["message"]
 
 
-def refused_handshakes():
+def line(**options):
+    """An open line in JSON."""
+    return connect(LINE, subprotocols=["jingqi.v1+json"], **options)
+
+
+def refused_lines():
     """What the door refuses."""
     for protocols in (None, ["jingqi.v9+json"]):
         try:
-            connect(LINE, subprotocols=protocols)
+            with connect(LINE, subprotocols=protocols):
+                raise SystemExit(f"FAILED: subprotocol {protocols} was taken")
         except InvalidStatus as error:
             expect(error.response.status_code == 400, f"subprotocol {protocols} is refused")
-            continue
-        raise SystemExit(f"FAILED: subprotocol {protocols} was taken")
-    with connect(LINE, subprotocols=["jingqi.v1+json"]) as stranger:
+    with line() as stranger:
         stranger.send('{"id": "1", "listMessages": {"conversation": "conversations/x"}}')
         failure = json.loads(stranger.recv(timeout=20))["failure"]
         expect(failure["reason"] == "TOKEN_MISSING", f"nobody: {failure['text']}")
         stranger.send(" " * (64 * 1024 + 1))
         try:
             stranger.recv(timeout=20)
+            raise SystemExit("FAILED: a frame over 64 KiB was taken")
         except ConnectionClosed as closed:
             expect(closed.rcvd.code == 1009, "a frame over 64 KiB ends the line")
 
 
 def main():
     """The talk."""
-    refused_handshakes()
+    refused_lines()
     token = person("boss")
     boss = bearer(token)
     enterprise = ENTERPRISES.ListEnterprises(
@@ -159,42 +163,41 @@ def main():
     listener = threading.Thread(target=listen)
     listener.start()
 
-    phone = Phone(token)
-    expect(phone.account.startswith("persons/"), f"the phone is {phone.account}")
-    phone.say(id="w", watch={"conversation": conversation})
-    phone.next("watchStarted")
     sent = {
         "conversation": conversation, "clientMessageId": str(uuid.uuid4()),
         "kind": "TEXT", "text": "您好,门口被货车堵住了",
     }
-    phone.say(id="1", sendMessage=sent)
-    stored = phone.next("messageSent")["messageSent"]
-    while (message := heard.get(timeout=20)).text != sent["text"]:
-        pass
-    expect(
-        str(message.sequence) == stored["sequence"], f"企业: {message.text} ({message.sequence})"
-    )
     reply = con.SendMessageRequest(
         conversation=conversation, client_message_id=str(uuid.uuid4()), kind=con.TEXT,
         text="收到,民警五分钟内到",
     )
-    answered = CONVERSATIONS.SendMessage(reply, metadata=desk)
-    while (message := phone.message())["text"] != reply.text:
-        pass
-    expect(message["sequence"] == str(answered.sequence), f"民警: {message['text']}")
+    signed = {"additional_headers": {"Authorization": f"Bearer {token}"}}
+    with line(**signed) as socket:
+        phone = Phone(socket)
+        expect(phone.account.startswith("persons/"), f"the phone is {phone.account}")
+        phone.say(id="1", watch={"conversation": conversation})
+        phone.next("watchStarted")
+        phone.say(id="2", sendMessage=sent)
+        stored = phone.next("messageSent")["messageSent"]["sequence"]
+        while (message := heard.get(timeout=20)).text != sent["text"]:
+            pass
+        expect(str(message.sequence) == stored, f"企业: {message.text} ({stored})")
+        answered = CONVERSATIONS.SendMessage(reply, metadata=desk)
+        while (message := phone.message())["text"] != reply.text:
+            pass
+        expect(message["sequence"] == str(answered.sequence), f"民警: {message['text']}")
 
-    # The phone goes into the background, and comes back.
-    phone.socket.close()
+    # The phone was in the background, and comes back.
     reply.client_message_id, reply.text = str(uuid.uuid4()), "已疏通,请放心"
     missed = CONVERSATIONS.SendMessage(reply, metadata=desk)
-    phone = Phone(token)
-    phone.say(watch={"conversation": conversation, "afterSequence": message["sequence"]})
-    message = phone.message()
-    expect(
-        (message["sequence"], message["text"]) == (str(missed.sequence), reply.text),
-        f"after the break: {message['text']}",
-    )
-    phone.socket.close()
+    with line(**signed) as socket:
+        phone = Phone(socket)
+        phone.say(watch={"conversation": conversation, "afterSequence": message["sequence"]})
+        message = phone.message()
+        expect(
+            (message["sequence"], message["text"]) == (str(missed.sequence), reply.text),
+            f"after the break: {message['text']}",
+        )
     stream.cancel()
     listener.join()
 
