@@ -106,7 +106,13 @@ pub struct ServeSettings {
     #[arg(long, env = "JINGQI_LISTEN", default_value = "127.0.0.1:50051")]
     pub listen: SocketAddr,
 
-    /// Connections that one address may hold. Behind a load balancer that is the balancer's address
+    /// Where the line of mini-programs listens: HTTP/1.1 with WebSocket at /v1/line. Empty: nowhere.
+    /// TLS ends at the load balancer in front, whose read timeout must be longer than a minute
+    #[arg(long, env = "JINGQI_WEB_LISTEN", default_value = "")]
+    pub web_listen: String,
+
+    /// Connections that one address may hold at each of them. Behind a load balancer that is the
+    /// balancer's address
     #[arg(long, env = "JINGQI_CONNECTIONS_PER_ADDRESS_MAX", default_value_t = 64)]
     pub connections_per_address_max: usize,
 

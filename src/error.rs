@@ -273,6 +273,8 @@ Flaw {
     PositionInvalid = "POSITION_INVALID", "位置坐标不正确";
     /// The public key has another form.
     PublicKeyMalformed = "PUBLIC_KEY_MALFORMED", "公钥格式不正确";
+    /// A frame of the mini-program line that is no message.
+    FrameMalformed = "FRAME_MALFORMED", "消息帧格式不正确";
     /// A time window is malformed.
     TimeWindowInvalid = "TIME_WINDOW_INVALID", "时段格式不正确";
 }

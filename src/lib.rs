@@ -6,7 +6,7 @@
 //! | Floor | Rooms |
 //! |---|---|
 //! | 4 | `main`, `server`, `config`, `telemetry`, `sandbox`: wiring |
-//! | 3 | `service`, `worker`: the API, and the loops beside it |
+//! | 3 | `service`, `worker`, `web`: the API, the loops beside it, its line for mini-programs |
 //! | 2 | `store`, `remote`: what we keep, whom we call |
 //! | 1 | `domain`: the rules, pure |
 //! | 0 | `error`, `id`, `clock`, `actor`, `context`, `token`, `crypto` |
@@ -26,4 +26,5 @@ pub mod service;
 pub mod store;
 pub mod telemetry;
 pub mod token;
+pub mod web;
 pub mod worker;

@@ -8,7 +8,7 @@ use jingqi::{
     clock::{Clock, Ids},
     config::{RemoteSettings, ServeSettings, StoreSettings, TelemetrySettings},
     sandbox::{self, city, tour},
-    server::{self, Doorway, Parts},
+    server::{self, Doors, Parts},
     store::{self, policies, signing_keys},
     telemetry,
     worker::Worker,
@@ -165,11 +165,17 @@ async fn run_server(
         .await
         .with_context(|| format!("JINGQI_LISTEN={}", serve.listen))?;
     tracing::info!(address = %listener.local_addr()?, "serving");
-    let doorway = Doorway {
-        connections_per_address_max: serve.connections_per_address_max,
-        ..Doorway::default()
-    };
-    server::run(parts, listener, doorway, serve.reflection, stopped()?).await
+    let mut doors = Doors::new(listener);
+    if !serve.web_listen.is_empty() {
+        let listener = TcpListener::bind(&serve.web_listen)
+            .await
+            .with_context(|| format!("JINGQI_WEB_LISTEN={}", serve.web_listen))?;
+        tracing::info!(address = %listener.local_addr()?, "serving the line");
+        doors.web = Some(listener);
+    }
+    doors.doorway.connections_per_address_max = serve.connections_per_address_max;
+    doors.reflection = serve.reflection;
+    server::run(parts, doors, stopped()?).await
 }
 
 async fn migrate(kept: &StoreSettings, called: &RemoteSettings) -> anyhow::Result<()> {

@@ -9,8 +9,9 @@ use object_store::local::LocalFileSystem;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Server;
+use tonic::{service::Routes, transport::Server};
 use tonic_health::ServingStatus;
+use tower::Layer as _;
 
 use crate::{
     clock::{Clock, Ids},
@@ -31,7 +32,10 @@ use crate::{
         },
     },
     store::{self, Cache, Store, Vault, World},
+    web::{self, LineLimits},
 };
+
+use doorway::Tongue;
 
 pub use doorway::Doorway;
 
@@ -95,14 +99,36 @@ impl Parts {
     }
 }
 
+/// Where a server listens, and to whom.
+pub struct Doors {
+    /// Where gRPC is spoken.
+    pub grpc: TcpListener,
+    /// Where mini-programs have their line, if anywhere.
+    pub web: Option<TcpListener>,
+    /// Who may come in, at each of them.
+    pub doorway: Doorway,
+    /// What one line may take.
+    pub line: LineLimits,
+    /// Whether tools may ask what services there are.
+    pub reflection: bool,
+}
+
+impl Doors {
+    /// gRPC alone, with the limits of the product.
+    #[must_use]
+    pub fn new(grpc: TcpListener) -> Self {
+        Self {
+            grpc,
+            web: None,
+            doorway: Doorway::default(),
+            line: LineLimits::default(),
+            reflection: true,
+        }
+    }
+}
+
 /// Serves until it is told to stop; calls under way are answered first.
-pub async fn run(
-    parts: Parts,
-    listener: TcpListener,
-    doorway: Doorway,
-    reflection: bool,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
+pub async fn run(parts: Parts, doors: Doors, stop: CancellationToken) -> anyhow::Result<()> {
     // Connects now, so that the first call does not wait for it; away is an answer too.
     parts.store.cache().answers().await;
     let lease = parts.world.clone().keep(parts.store.clone(), stop.clone());
@@ -112,41 +138,41 @@ pub async fn run(
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("", ServingStatus::NotServing).await;
     let readiness = tokio::spawn(watch_readiness(parts.store.clone(), health, stop.clone()));
-    let connections = doorway.open(listener, stop.clone());
 
-    // The older protocol too: Python's client knows no other.
-    let reflected = || {
-        reflection.then(|| {
-            tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        })
-    };
-    let reflected_v1 = reflected().map(tonic_reflection::server::Builder::build_v1).transpose()?;
-    let reflected_v1alpha =
-        reflected().map(tonic_reflection::server::Builder::build_v1alpha).transpose()?;
-    let router = limits(Server::builder())
-        .layer(Gate::new(
-            parts.store.clone(),
-            parts.world.clone(),
-            parts.clock.clone(),
-            parts.ids.clone(),
-        ))
-        .add_service(health_service)
-        .add_optional_service(reflected_v1)
-        .add_optional_service(reflected_v1alpha);
-    let router = add_services(router, &parts);
-    let answered = router
-        .serve_with_incoming_shutdown(
-            ReceiverStream::new(connections),
-            stop.clone().cancelled_owned(),
-        )
+    // One gate for both doors: a call is the same call, whatever brought it.
+    let gate =
+        Gate::new(parts.store.clone(), parts.world.clone(), parts.clock.clone(), parts.ids.clone());
+    let routes = add_services(Routes::new(health_service), &parts);
+    let web = doors.web.map(|listener| {
+        let guests = doors.doorway.open(Tongue::Http1, listener, stop.clone());
+        let stack = gate.layer(routes.clone().prepare());
+        tokio::spawn(web::serve(stack, doors.line, guests, stop.clone()))
+    });
+    let routes = if doors.reflection { add_reflection(routes)? } else { routes };
+    let guests = doors.doorway.open(Tongue::Http2, doors.grpc, stop.clone());
+    let answered = limits(Server::builder())
+        .layer(gate)
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(ReceiverStream::new(guests), stop.clone().cancelled_owned())
         .await;
     stop.cancel();
+    if let Some(web) = web {
+        web.await?;
+    }
     lease.await?;
     wakeups.await?;
     readiness.await?;
     Ok(answered?)
+}
+
+/// The older protocol too: Python's client knows no other.
+fn add_reflection(routes: Routes) -> anyhow::Result<Routes> {
+    let reflected = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    Ok(routes.add_service(reflected().build_v1()?).add_service(reflected().build_v1alpha()?))
 }
 
 /// invariants.md, 4.5: stock settings fall to one connection.
@@ -165,10 +191,7 @@ fn limits(server: Server) -> Server {
         .tcp_nodelay(true)
 }
 
-fn add_services<L: Clone>(
-    router: tonic::transport::server::Router<L>,
-    parts: &Parts,
-) -> tonic::transport::server::Router<L> {
+fn add_services(routes: Routes, parts: &Parts) -> Routes {
     macro_rules! limited {
         ($server:ident, $room:expr) => {
             $server::new($room)
@@ -176,7 +199,7 @@ fn add_services<L: Clone>(
                 .max_encoding_message_size(REPLY_BYTES_MAX)
         };
     }
-    router
+    routes
         .add_service(limited!(IdentityServiceServer, service::identity::Identity::new(parts)))
         .add_service(limited!(
             OrganisationServiceServer,

@@ -1,4 +1,4 @@
-//! The accept loop: whoever connects must begin to speak HTTP/2 soon, and no address may hold all
+//! The accept loop: whoever connects must begin to speak soon, and no address may hold all
 //! connections. Without it a silent connection stays for ever (invariants.md, finding 2).
 
 use std::{
@@ -19,10 +19,27 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
-/// What every HTTP/2 client sends first (RFC 9113, 3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// What is spoken behind a door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tongue {
+    /// gRPC.
+    Http2,
+    /// The mini-program line; nothing else than GET begins it.
+    Http1,
+}
 
-/// Who may come in.
+impl Tongue {
+    /// What every client sends first.
+    const fn preface(self) -> &'static [u8] {
+        match self {
+            // RFC 9113, 3.4.
+            Self::Http2 => b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            Self::Http1 => b"GET ",
+        }
+    }
+}
+
+/// Who may come in at one listener.
 #[derive(Debug, Clone, Copy)]
 pub struct Doorway {
     /// How long a client may take until its preface is complete.
@@ -49,6 +66,7 @@ impl Doorway {
     /// Accepts until it is told to stop, and hands on the connections that speak.
     pub fn open(
         self,
+        tongue: Tongue,
         listener: TcpListener,
         stop: CancellationToken,
     ) -> mpsc::Receiver<io::Result<Guest>> {
@@ -66,7 +84,7 @@ impl Doorway {
                     continue;
                 };
                 let Some(place) = self.place(&counts, address) else { continue };
-                tokio::spawn(self.receive(stream, place, send.clone()));
+                tokio::spawn(self.receive(tongue, stream, place, send.clone()));
             }
         });
         receive
@@ -86,8 +104,15 @@ impl Doorway {
         Some(Place { counts: counts.clone(), address })
     }
 
-    async fn receive(self, stream: TcpStream, place: Place, send: mpsc::Sender<io::Result<Guest>>) {
-        if let Ok(true) = tokio::time::timeout(self.preface_within, speaks(&stream)).await {
+    async fn receive(
+        self,
+        tongue: Tongue,
+        stream: TcpStream,
+        place: Place,
+        send: mpsc::Sender<io::Result<Guest>>,
+    ) {
+        let spoken = speaks(&stream, tongue.preface());
+        if let Ok(true) = tokio::time::timeout(self.preface_within, spoken).await {
             let _ = stream.set_nodelay(true);
             // Nobody takes it when the server stops.
             let _ = send.send(Ok(Guest { stream, _place: place })).await;
@@ -96,17 +121,17 @@ impl Doorway {
 }
 
 /// Whether the first bytes are the preface. They stay in the socket for the server to read.
-async fn speaks(stream: &TcpStream) -> bool {
-    let mut seen = [0; PREFACE.len()];
+async fn speaks(stream: &TcpStream, preface: &[u8]) -> bool {
+    let mut seen = vec![0; preface.len()];
     loop {
         let Ok(count) = stream.peek(&mut seen).await else { return false };
-        let (Some(seen), Some(expected)) = (seen.get(..count), PREFACE.get(..count)) else {
+        let (Some(seen), Some(expected)) = (seen.get(..count), preface.get(..count)) else {
             return false;
         };
         if count == 0 || seen != expected {
             return false;
         }
-        if count == PREFACE.len() {
+        if count == preface.len() {
             return true;
         }
         // More must come; a peek would return the same bytes at once.

@@ -19,7 +19,7 @@ use std::{env, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result};
 use jingqi::{
-    server::{self, Doorway},
+    server::{self, Doors},
     service::pb::{
         self,
         pass_check_service_server::{PassCheckService, PassCheckServiceServer},
@@ -125,7 +125,8 @@ fn serve_whole(runtime: &Runtime, city: &City, stop: &CancellationToken) -> Resu
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         parts.world.look(&parts.store).await?;
-        tokio::spawn(server::run(parts, listener, Doorway::default(), false, stop));
+        let doors = Doors { reflection: false, ..Doors::new(listener) };
+        tokio::spawn(server::run(parts, doors, stop));
         Ok(address)
     })
 }

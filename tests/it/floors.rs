@@ -29,7 +29,7 @@ fn floor(name: &str) -> u8 {
         "error" | "id" | "clock" | "actor" | "context" | "token" | "crypto" => 0,
         "domain" => 1,
         "store" | "remote" => 2,
-        "service" | "worker" => 3,
+        "service" | "worker" | "web" => 3,
         "main" | "lib" | "server" | "config" | "telemetry" | "sandbox" => 4,
         other => panic!("{other} stands on no floor"),
     }
@@ -49,6 +49,7 @@ fn no_room_names_a_floor_above_it() {
         ("remote::", 2),
         ("service::", 3),
         ("worker::", 3),
+        ("web::", 3),
         ("sandbox::", 4),
         ("config::", 4),
     ];

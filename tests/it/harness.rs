@@ -16,7 +16,7 @@ use jingqi::{
     id::{Collection, Id, kind},
     remote::{Limits, Secret, sms::Sms, wechat::Wechat},
     sandbox,
-    server::{self, Doorway, Parts},
+    server::{self, Doors, Doorway, Parts},
     service::pb::{
         self, conversation_service_client::ConversationServiceClient,
         enterprise_service_client::EnterpriseServiceClient,
@@ -29,6 +29,7 @@ use jingqi::{
     },
     store::{Cache, Store, Vault, World, policies, signing_keys, world},
     token,
+    web::LineLimits,
 };
 use object_store::local::LocalFileSystem;
 use sqlx::PgPool;
@@ -53,6 +54,8 @@ pub struct App {
     pub clock: ManualClock,
     pub parts: Parts,
     pub address: SocketAddr,
+    /// Where the line of mini-programs listens.
+    pub web: SocketAddr,
     pub sandbox: SocketAddr,
     pub prefix: String,
     stop: CancellationToken,
@@ -81,6 +84,8 @@ pub struct Wish {
     pub without_redis: bool,
     /// Who may come in; the default of the product.
     pub doorway: Option<Doorway>,
+    /// What one line may take; the default of the product.
+    pub line: Option<LineLimits>,
 }
 
 impl App {
@@ -111,16 +116,26 @@ impl App {
         .await
         .unwrap();
         base_policy(&parts).await;
-        let address = serve(parts.clone(), wish.doorway.unwrap_or_default(), stop.clone()).await;
-        Self { clock, parts, address, sandbox, prefix, stop, files }
+        let (address, web) = serve(parts.clone(), wish, stop.clone()).await;
+        Self { clock, parts, address, web, sandbox, prefix, stop, files }
     }
 
     /// Another server on the same database and the same Redis, with a memory of its own.
     pub async fn another(&self) -> SocketAddr {
+        self.another_with_line().await.0
+    }
+
+    /// The same, and where its line listens.
+    pub async fn another_with_line(&self) -> (SocketAddr, SocketAddr) {
         let wish = Wish::default();
         let pool = self.parts.store.pool().clone();
         let parts = parts(pool, &self.clock, self.sandbox, &self.prefix, &self.files.0, wish);
-        serve(parts, Doorway::default(), self.stop.clone()).await
+        serve(parts, wish, self.stop.clone()).await
+    }
+
+    /// Tells every server to stop.
+    pub fn stop(&self) {
+        self.stop.cancel();
     }
 
     /// Now.
@@ -255,12 +270,19 @@ async fn start_sandbox(clock: ManualClock, stop: CancellationToken) -> SocketAdd
     address
 }
 
-async fn serve(parts: Parts, doorway: Doorway, stop: CancellationToken) -> SocketAddr {
+async fn serve(parts: Parts, wish: Wish, stop: CancellationToken) -> (SocketAddr, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let web = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addresses = (listener.local_addr().unwrap(), web.local_addr().unwrap());
     parts.world.look(&parts.store).await.unwrap();
-    tokio::spawn(async move { server::run(parts, listener, doorway, true, stop).await.unwrap() });
-    address
+    let doors = Doors {
+        web: Some(web),
+        doorway: wish.doorway.unwrap_or_default(),
+        line: wish.line.unwrap_or_default(),
+        ..Doors::new(listener)
+    };
+    tokio::spawn(async move { server::run(parts, doors, stop).await.unwrap() });
+    addresses
 }
 
 async fn base_policy(parts: &Parts) {
@@ -332,6 +354,14 @@ impl User {
 
     pub fn passes(&self) -> TruckPassServiceClient<Wire> {
         TruckPassServiceClient::new(self.wire())
+    }
+
+    pub fn liaison(&self) -> LiaisonServiceClient<Wire> {
+        LiaisonServiceClient::new(self.wire())
+    }
+
+    pub fn conversations(&self) -> ConversationServiceClient<Wire> {
+        ConversationServiceClient::new(self.wire())
     }
 
     pub fn checks(&self) -> PassCheckServiceClient<Wire> {

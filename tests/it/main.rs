@@ -1,4 +1,4 @@
-//! The one integration crate: every test talks gRPC to the real server on a database of its own.
+//! The one integration crate: every test talks to the real server on a database of its own.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test may panic")]
 
 mod applications;
@@ -11,9 +11,11 @@ mod harness;
 mod identity;
 mod journey;
 mod liaison;
+mod line;
 mod passes;
 mod policy;
 mod rooms;
 mod schema;
 mod server;
 mod supervision;
+mod talk;

@@ -26,7 +26,7 @@ def main():
     channel = grpc.insecure_channel(SERVER)
     database = ProtoReflectionDescriptorDatabase(channel)
     services = sorted(name for name in database.get_services() if name.startswith("jingqi."))
-    expect(len(services) == 6, f"found {', '.join(services)}")
+    expect(len(services) == 8, f"found {', '.join(services)}")
     pool = descriptor_pool.DescriptorPool(database)
 
     def call(method, fields, metadata=()):

@@ -1,0 +1,178 @@
+//! The door for mini-programs: HTTP/1.1, and on it the WebSocket line. No rule of its own: whatever
+//! comes in becomes a call of a service, behind the same gate as gRPC.
+
+mod frames;
+mod json;
+mod line;
+mod outbox;
+
+use std::{io, time::Duration};
+
+use axum::{
+    Extension, Router,
+    extract::{State, WebSocketUpgrade},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use http::{HeaderMap, StatusCode, header::AUTHORIZATION};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::mpsc,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::{
+    service::Routes,
+    transport::server::{Connected, TcpConnectInfo},
+};
+
+use self::{frames::Form, line::Line};
+use crate::service::gate::Gated;
+
+/// The services behind the gate, in process: what gRPC serves, too.
+pub type Stack = Gated<Routes>;
+
+/// How long a client may take for the head of its request.
+const HEAD_WITHIN: Duration = Duration::from_secs(5);
+/// The largest head of a request.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// What each line holds for reading and writing ahead; thousands may be open.
+const BUFFER_BYTES: usize = 4 * 1024;
+
+/// What one line may take. The tests have shorter times.
+#[derive(Debug, Clone, Copy)]
+pub struct LineLimits {
+    /// The largest frame of a client.
+    pub frame_bytes_max: usize,
+    /// Frames that wait for a client.
+    pub waiting_frames_max: usize,
+    /// Bytes that wait for a client; a larger frame waits alone.
+    pub waiting_bytes_max: u32,
+    /// Conversations that one line watches.
+    pub watches_max: usize,
+    /// How long a frame may take on its way to the client; after it the client does not read.
+    pub write_within: Duration,
+    /// Until when somebody must have signed in.
+    pub sign_in_within: Duration,
+    /// How often the client is asked for a sign of life.
+    pub ping_every: Duration,
+    /// How long a line lives without any frame of the client.
+    pub idle_max: Duration,
+    /// How long the end of a line may take: its last frame, and the client's.
+    pub farewell_within: Duration,
+}
+
+impl Default for LineLimits {
+    fn default() -> Self {
+        Self {
+            frame_bytes_max: 64 * 1024,
+            waiting_frames_max: 64,
+            waiting_bytes_max: 1024 * 1024,
+            watches_max: 8,
+            write_within: Duration::from_secs(10),
+            sign_in_within: Duration::from_secs(10),
+            // Middle boxes were seen to cut idle lines after minutes, phones after seconds in the
+            // background: a lost line must be known soon (wechat.md, 1.1).
+            ping_every: Duration::from_secs(25),
+            idle_max: Duration::from_mins(1),
+            farewell_within: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What every line needs to begin.
+#[derive(Clone)]
+struct Web {
+    stack: Stack,
+    limits: LineLimits,
+    stop: CancellationToken,
+    open: TaskTracker,
+}
+
+/// Serves the connections until it is told to stop; then every line is told, and ends.
+pub async fn serve<I>(
+    stack: Stack,
+    limits: LineLimits,
+    mut connections: mpsc::Receiver<io::Result<I>>,
+    stop: CancellationToken,
+) where
+    I: Connected<ConnectInfo = TcpConnectInfo> + AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let open = TaskTracker::new();
+    let web = Web { stack, limits, stop: stop.clone(), open: open.clone() };
+    let router = Router::new().route("/v1/line", get(shake_hands)).with_state(web);
+    loop {
+        let next = tokio::select! {
+            () = stop.cancelled() => break,
+            next = connections.recv() => next,
+        };
+        match next {
+            Some(Ok(guest)) => {
+                let router = router.clone().layer(Extension(guest.connect_info()));
+                open.spawn(answer(guest, router, stop.clone()));
+            }
+            Some(Err(error)) => tracing::debug!(%error, "a connection was lost before it began"),
+            None => break,
+        }
+    }
+    open.close();
+    open.wait().await;
+}
+
+/// Answers the requests of a connection until one of them becomes a line.
+async fn answer<I>(guest: I, router: Router, stop: CancellationToken)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(HEAD_BYTES_MAX);
+    let service = TowerToHyperService::new(router);
+    tokio::select! {
+        () = stop.cancelled() => {}
+        ended = builder.serve_connection_with_upgrades(TokioIo::new(guest), service) => {
+            if let Err(error) = ended {
+                tracing::debug!(error, "a connection ended badly");
+            }
+        }
+    }
+}
+
+/// The handshake: the client must speak a form that we know.
+async fn shake_hands(
+    State(web): State<Web>,
+    Extension(peer): Extension<TcpConnectInfo>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let upgrade = upgrade
+        .protocols(Form::ALL.map(Form::subprotocol))
+        .max_message_size(web.limits.frame_bytes_max)
+        .max_frame_size(web.limits.frame_bytes_max)
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(BUFFER_BYTES);
+    let form = upgrade.selected_protocol().and_then(|name| Form::of(name.as_bytes()));
+    let Some(form) = form else {
+        let known = Form::ALL.map(Form::subprotocol).join(", ");
+        return (StatusCode::BAD_REQUEST, format!("Sec-WebSocket-Protocol: {known}\n"))
+            .into_response();
+    };
+    // A header that holds no token is answered like a wrong token: by the gate.
+    let token = headers.get(AUTHORIZATION).map(|value| {
+        let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
+        token.unwrap_or_default().to_owned()
+    });
+    // The server waits for the line from here on, also while the hands are shaken.
+    let place = web.open.token();
+    upgrade.on_upgrade(async move |socket| {
+        Line::run(socket, form, web.stack, peer, token, web.limits, web.stop).await;
+        drop(place);
+    })
+}
