@@ -155,6 +155,8 @@ Reason {
     Overloaded = "OVERLOADED", Unavailable, "系统繁忙,请稍后再试";
     /// The call took longer than its deadline.
     DeadlineExceeded = "DEADLINE_EXCEEDED", Unavailable, "处理超时,请重试";
+    /// The server stops; another one goes on.
+    ServerStopping = "SERVER_STOPPING", Unavailable, "服务器正在重启,请重新连接";
     /// The database is away.
     StoreUnavailable = "STORE_UNAVAILABLE", Unavailable, "系统暂时不可用,请稍后重试";
     /// A system outside ours (`WeChat`, SMS) is away.

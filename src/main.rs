@@ -7,6 +7,8 @@ use clap::{Parser, Subcommand};
 use jingqi::{
     clock::{Clock, Ids},
     config::{RemoteSettings, ServeSettings, StoreSettings, TelemetrySettings},
+    crypto::{Suite, VerifyingKey, unhex},
+    domain::export,
     sandbox::{self, city, tour},
     server::{self, Doors, Parts},
     store::{self, policies, signing_keys},
@@ -84,6 +86,14 @@ enum Role {
         #[command(flatten)]
         tour: tour::TourSettings,
     },
+    /// Verifies a sealed export of a conversation, and names the first thing that was changed
+    Verify {
+        /// The export
+        file: std::path::PathBuf,
+        /// The public key that is trusted: 64 hexadecimal digits, of a RECORD key of the deployment
+        #[arg(long)]
+        key: String,
+    },
     /// Prints a fresh master key
     Keygen,
 }
@@ -98,6 +108,8 @@ enum DemoPart {
         #[command(flatten)]
         called: RemoteSettings,
     },
+    /// Plays the direct line of an enterprise: scan, bind, ask, answer, hand over, close, rate
+    Liaison,
     /// Prints the demo city's accounts as JSON
     Accounts,
 }
@@ -123,6 +135,7 @@ async fn main() -> anyhow::Result<()> {
         }
         Role::Health { address, wait } => health(&address, wait).await,
         Role::Demo { part: None, tour } => tour::run(tour).await,
+        Role::Demo { part: Some(DemoPart::Liaison), tour } => tour::run_liaison(tour).await,
         Role::Demo { part: Some(DemoPart::City { kept, called }), .. } => {
             let mut parts = Parts::new(&kept, &called)?;
             parts.store = parts.store.before_serving();
@@ -134,6 +147,7 @@ async fn main() -> anyhow::Result<()> {
             say(&city::accounts().to_string());
             Ok(())
         }
+        Role::Verify { file, key } => verify(&file, &key),
         Role::Keygen => {
             let key: [u8; 32] = Ids::system().bytes();
             say(&key.map(|byte| format!("{byte:02x}")).concat());
@@ -185,6 +199,21 @@ async fn migrate(kept: &StoreSettings, called: &RemoteSettings) -> anyhow::Resul
     signing_keys::ensure(&parts.store, now, &parts.ids).await?;
     policies::ensure_base(&parts.store, now, &parts.ids).await?;
     Ok(())
+}
+
+fn verify(file: &std::path::Path, key: &str) -> anyhow::Result<()> {
+    let document = std::fs::read(file).with_context(|| file.display().to_string())?;
+    let key = unhex(key).context("--key: 64 hexadecimal digits")?;
+    let key = VerifyingKey::from_bytes(Suite::Intl, &key)?;
+    match export::verify(&document, &key) {
+        Ok(found) => {
+            let (head, messages) = (found.head, found.messages);
+            say(&format!("完好:{} 共 {messages} 条消息", head.conversation));
+            say(&format!("导出人 {},理由:{},{}", head.exported_by, head.reason, head.export_time));
+            Ok(())
+        }
+        Err(broken) => bail!("已被改动:{broken}"),
+    }
 }
 
 /// Cancelled by SIGTERM or SIGINT.

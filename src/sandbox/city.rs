@@ -11,6 +11,7 @@ use crate::{
     actor::{Role, Roles},
     context::Cx,
     domain::{codes::PoliceNumber, zone::Zone},
+    error::Reason,
     id::{Id, kind},
     server::Parts,
     service::identity::password::{self, SensitiveText},
@@ -78,6 +79,14 @@ accounts! {
     PATROL = "patrol", "100008", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXH", "冯路面", BRIGADE, CheckpointOfficer;
     /// Auxiliary officer of the brigade.
     AUXILIARY = "auxiliary", "100009", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXI", "褚辅警", BRIGADE, Auxiliary;
+    /// Leader of the brigade: posts and rosters.
+    LEADER = "leader", "100010", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXJ", "卫队长", BRIGADE, UnitLeader;
+    /// Liaison officer.
+    LIAISON = "liaison", "100011", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXK", "蒋专员", BRIGADE, LiaisonOfficer;
+    /// A colleague on the same post.
+    LIAISON_2 = "liaison2", "100012", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXL", "沈专员", BRIGADE, LiaisonOfficer;
+    /// Inspectorate.
+    INSPECTOR = "inspector", "100013", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXM", "韩督察", BUREAU, Inspector;
 }
 
 const BRIGADE: &str = "321302170000";
@@ -148,11 +157,15 @@ pub async fn load(parts: &Parts) -> anyhow::Result<bool> {
     let mut connection = parts.store.read().await?;
     let known = units::list(&mut connection).await?;
     drop(connection);
-    if known.iter().any(|unit| unit.code == BUREAU) {
-        return Ok(false);
-    }
     let cx = Cx::job("demo-city", parts.clock.now(), parts.ids.clone());
     let mut tx = parts.store.begin(&cx).await?;
+    if known.iter().any(|unit| unit.code == BUREAU) {
+        // A city of an older version lacks the officers that came later.
+        let units: Vec<_> = known.iter().map(|unit| (unit.code.as_str(), unit.id)).collect();
+        load_officers(&mut tx, &units).await?;
+        tx.commit().await?;
+        return Ok(false);
+    }
     let brigade = load_units(&mut tx).await?;
     let zones = load_zones(&mut tx).await?;
     let checkpoint = checkpoints::NewCheckpoint {
@@ -183,22 +196,36 @@ async fn load_units(tx: &mut Tx) -> anyhow::Result<Id<kind::Unit>> {
         let name = format!("宿迁市公安局交通警察支队{name}");
         made.push((*code, unit(tx, code, &name, Some(detachment), &[serves]).await?));
     }
+    load_officers(tx, &made).await?;
+    of(&made, BRIGADE)
+}
+
+/// The officers who are not there yet.
+async fn load_officers(tx: &mut Tx, units: &[(&str, Id<kind::Unit>)]) -> anyhow::Result<()> {
     let password = SensitiveText::new(DEMO_PASSWORD);
     let hash = password::hash(&password, tx.cx().ids().bytes()).await?;
     for account in ACCOUNTS {
+        let unit = units.iter().find(|(known, _)| *known == account.unit);
         let police_number = PoliceNumber::parse(account.police_number);
         let new = officers::NewOfficer {
             police_number: police_number.map_err(|flaw| anyhow::anyhow!(flaw.wire()))?,
             full_name: account.name.to_owned(),
-            unit: of(&made, account.unit)?,
+            unit: unit.map(|(_, id)| *id).context("a unit")?,
             roles: Roles::of(&[account.role]),
             password_hash: hash.clone(),
             totp_secret: account.secret()?,
             password_expired: false,
         };
-        officers::insert(tx, new).await?;
+        tx.savepoint().await?;
+        match officers::insert(tx, new).await {
+            Ok(_) => tx.release_savepoint().await?,
+            Err(error) if error.reason() == Reason::AlreadyExists => {
+                tx.rollback_to_savepoint().await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
-    of(&made, BRIGADE)
+    Ok(())
 }
 
 async fn unit(

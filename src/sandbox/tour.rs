@@ -1,6 +1,7 @@
 //! The guided tour: the whole story of a truck pass, told in Chinese against a running server. It
 //! uses only what any client has: the API, and the stand-in for WeChat.
 
+mod line;
 mod people;
 mod story;
 
@@ -40,20 +41,31 @@ struct Stage {
 /// # Errors
 /// When the server cannot be reached, or a scene ends otherwise than it should.
 pub async fn run(settings: TourSettings) -> anyhow::Result<()> {
+    story::tell(&stage(settings).await?).await
+}
+
+/// Plays the direct line of an enterprise.
+///
+/// # Errors
+/// When the server cannot be reached, or a scene ends otherwise than it should.
+pub async fn run_liaison(settings: TourSettings) -> anyhow::Result<()> {
+    line::tell(&stage(settings).await?).await
+}
+
+async fn stage(settings: TourSettings) -> anyhow::Result<Stage> {
     let endpoint = Endpoint::from_shared(format!("http://{}", settings.server))?;
     let channel = endpoint
         .connect()
         .await
         .with_context(|| format!("连接不上服务器 {},请先运行 deploy/up", settings.server))?;
-    let stage = Stage {
+    Ok(Stage {
         channel,
         sandbox: settings.sandbox,
         http: reqwest::Client::new(),
         clock: Clock::System,
         ids: Ids::system(),
         no_wait: settings.no_wait,
-    };
-    story::tell(&stage).await
+    })
 }
 
 /// A scene's title.

@@ -53,12 +53,15 @@ pub struct Wakeups {
     hub: Arc<Hub>,
     publish: mpsc::Sender<Uuid>,
     queued: Arc<Mutex<Option<mpsc::Receiver<Uuid>>>>,
+    /// Cancelled when the server stops: nobody is woken any more.
+    over: CancellationToken,
 }
 
 impl Default for Wakeups {
     fn default() -> Self {
         let (publish, queued) = mpsc::channel(QUEUE_MAX);
-        Self { hub: Arc::default(), publish, queued: Arc::new(Mutex::new(Some(queued))) }
+        let queued = Arc::new(Mutex::new(Some(queued)));
+        Self { hub: Arc::default(), publish, queued, over: CancellationToken::new() }
     }
 }
 
@@ -140,6 +143,8 @@ pub enum Woken {
     Conversation,
     /// The actor's rights may have changed.
     Actor,
+    /// The server stops.
+    Over,
 }
 
 /// Somebody who waits for news.
@@ -147,12 +152,14 @@ pub enum Woken {
 pub struct Waiter {
     conversation: Place,
     actor: Place,
+    over: CancellationToken,
 }
 
 impl Waiter {
     /// Waits for the next hint; one that came since the last wait counts.
     pub async fn woken(&mut self) -> Woken {
         tokio::select! {
+            () = self.over.cancelled() => Woken::Over,
             // The hub outlives its places, so neither channel can be closed.
             _ = self.conversation.woken.changed() => Woken::Conversation,
             _ = self.actor.woken.changed() => Woken::Actor,
@@ -167,6 +174,7 @@ impl Wakeups {
         Waiter {
             conversation: self.hub.place(Topic::Conversation(conversation)),
             actor: self.hub.place(Topic::Actor(actor_key)),
+            over: self.over.clone(),
         }
     }
 
@@ -187,6 +195,7 @@ impl Wakeups {
             () = listen(&store, &self.hub) => {}
             () = poll(&store, &self.hub) => {}
         }
+        self.over.cancel();
     }
 }
 

@@ -729,3 +729,14 @@ async fn chosen_messages_become_a_request(pool: PgPool) {
     assert_eq!(fields(&beyond), ["sequences OUT_OF_RANGE"]);
     app.run_workers().await;
 }
+
+// A stream must not keep a stopping server from going: the client resumes at another one.
+#[sqlx::test]
+async fn a_server_that_stops_ends_its_streams(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.desk().await;
+    let name = open(&desk).await.name;
+    let mut stream = watch(&desk.talker, &name, 1).await.unwrap();
+    app.stop();
+    assert_eq!(reason(&next(&mut stream).await.unwrap_err()), "SERVER_STOPPING");
+}

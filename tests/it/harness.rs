@@ -367,14 +367,6 @@ impl User {
     pub fn checks(&self) -> PassCheckServiceClient<Wire> {
         PassCheckServiceClient::new(self.wire())
     }
-
-    pub fn liaison(&self) -> LiaisonServiceClient<Wire> {
-        LiaisonServiceClient::new(self.wire())
-    }
-
-    pub fn conversations(&self) -> ConversationServiceClient<Wire> {
-        ConversationServiceClient::new(self.wire())
-    }
 }
 
 /// The machine-readable reason of a failure.

@@ -13,8 +13,10 @@ use crate::{
     crypto::{SigningKey, Suite},
     sandbox::city::{self, Account},
     service::pb::{
-        self, enterprise_service_client::EnterpriseServiceClient,
+        self, conversation_service_client::ConversationServiceClient,
+        enterprise_service_client::EnterpriseServiceClient,
         identity_service_client::IdentityServiceClient,
+        liaison_service_client::LiaisonServiceClient,
         organisation_service_client::OrganisationServiceClient,
         pass_application_service_client::PassApplicationServiceClient,
         pass_check_service_client::PassCheckServiceClient,
@@ -70,6 +72,14 @@ impl Person {
 
     pub fn passes(&self) -> TruckPassServiceClient<Wire> {
         TruckPassServiceClient::new(self.wire())
+    }
+
+    pub fn liaison(&self) -> LiaisonServiceClient<Wire> {
+        LiaisonServiceClient::new(self.wire())
+    }
+
+    pub fn conversations(&self) -> ConversationServiceClient<Wire> {
+        ConversationServiceClient::new(self.wire())
     }
 
     pub fn checks(&self) -> PassCheckServiceClient<Wire> {

@@ -15,8 +15,8 @@ use crate::{
 };
 
 /// What later scenes need of earlier ones.
-struct Truck {
-    enterprise: String,
+pub(super) struct Truck {
+    pub(super) enterprise: String,
     vehicle: String,
     plate: String,
     papers: Vec<String>,
@@ -45,7 +45,7 @@ pub(super) async fn tell(stage: &Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn garage(stage: &Stage, boss: &Person) -> anyhow::Result<Truck> {
+pub(super) async fn garage(stage: &Stage, boss: &Person) -> anyhow::Result<Truck> {
     scene(1, "企业登记,登记车辆,上传材料");
     let enterprise = enterprise(stage, boss).await?;
     say(&format!("  {}({})", enterprise.display_name, enterprise.uscc));
@@ -213,7 +213,11 @@ fn wanted(stage: &Stage, truck: &Truck, months: i32) -> pb::PassApplication {
     }
 }
 
-async fn apply(stage: &Stage, boss: &Person, truck: &Truck) -> anyhow::Result<pb::PassApplication> {
+pub(super) async fn apply(
+    stage: &Stage,
+    boss: &Person,
+    truck: &Truck,
+) -> anyhow::Result<pb::PassApplication> {
     scene(2, "申请通行证(二十项措施第6条)");
     let dry = pb::CreatePassApplicationRequest {
         pass_application: Some(wanted(stage, truck, 12)),
@@ -234,7 +238,7 @@ async fn apply(stage: &Stage, boss: &Person, truck: &Truck) -> anyhow::Result<pb
     Ok(submitted)
 }
 
-async fn decide(
+pub(super) async fn decide(
     stage: &Stage,
     boss: &Person,
     application: pb::PassApplication,

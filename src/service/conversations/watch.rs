@@ -125,11 +125,12 @@ impl Line {
             }
             tokio::select! {
                 () = self.send.closed() => return Ok(()),
-                woken = waiter.woken() => {
-                    if woken == Woken::Actor {
-                        self.authenticate().await?;
-                    }
-                }
+                woken = waiter.woken() => match woken {
+                    Woken::Conversation => {}
+                    Woken::Actor => self.authenticate().await?,
+                    // Another server goes on where this one ends.
+                    Woken::Over => return Err(Error::new(Reason::ServerStopping)),
+                },
                 () = tokio::time::sleep(HEARTBEAT) => {
                     let heartbeat = pb::Heartbeat { last_sequence: self.after };
                     if !self.give(pb::watch_messages_response::Event::Heartbeat(heartbeat)).await? {
