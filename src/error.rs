@@ -265,6 +265,8 @@ Flaw {
     FileTypeRefused = "FILE_TYPE_REFUSED", "文件类型不允许";
     /// The content is of another type than declared.
     FileTypeDisguised = "FILE_TYPE_DISGUISED", "文件内容与所报类型不符";
+    /// The content looks as if it would act by itself, or as if it were infected.
+    FileSuspicious = "FILE_SUSPICIOUS", "文件含有可执行或可疑内容,不能上传";
     /// The declaration must be accepted.
     DeclarationMissing = "DECLARATION_MISSING", "请先阅读并同意声明";
     /// Not a code of this service.

@@ -1,8 +1,14 @@
 //! What a file may be: its types by their content, its name without a path. No bytes are kept here.
 
+mod clean;
+
 use super::policy::named;
 use crate::error::Flaw;
 
+pub use clean::cleaned;
+
+/// The kind of a file that belongs to a conversation instead of proving something.
+pub const MESSAGE: &str = "MESSAGE";
 /// The longest name, in characters.
 const NAME_CHARACTERS_MAX: usize = 100;
 
@@ -15,6 +21,14 @@ ContentType {
     Png = "image/png", "PNG图片";
     /// A document.
     Pdf = "application/pdf", "PDF文档";
+    /// Spoken words, as phones record them.
+    Amr = "audio/amr", "AMR语音";
+    /// Spoken words, as mini-programs record them.
+    Mp3 = "audio/mpeg", "MP3语音";
+    /// Spoken words.
+    M4a = "audio/mp4", "M4A语音";
+    /// Spoken words.
+    Wav = "audio/wav", "WAV语音";
 }
 }
 
@@ -22,12 +36,25 @@ impl ContentType {
     /// Whether the content is of this type, by its first bytes and not by its name.
     #[must_use]
     pub fn fits(self, content: &[u8]) -> bool {
-        let magic: &[u8] = match self {
-            Self::Jpeg => &[0xff, 0xd8, 0xff],
-            Self::Png => b"\x89PNG\r\n\x1a\n",
-            Self::Pdf => b"%PDF-",
+        let at = |from: usize, magic: &[u8]| {
+            content.get(from..).is_some_and(|content| content.starts_with(magic))
         };
-        content.starts_with(magic)
+        match self {
+            Self::Jpeg => at(0, &[0xff, 0xd8, 0xff]),
+            Self::Png => at(0, b"\x89PNG\r\n\x1a\n"),
+            Self::Pdf => at(0, b"%PDF-"),
+            Self::Amr => at(0, b"#!AMR"),
+            // A tag, or the sync of the first frame.
+            Self::Mp3 => at(0, b"ID3") || matches!(content, [0xff, 0xe2..=0xff, ..]),
+            Self::M4a => at(4, b"ftyp"),
+            Self::Wav => at(0, b"RIFF") && at(8, b"WAVE"),
+        }
+    }
+
+    /// Whether a paper may be of this type; a conversation may have them all.
+    #[must_use]
+    pub const fn paper(self) -> bool {
+        matches!(self, Self::Jpeg | Self::Png | Self::Pdf)
     }
 }
 
@@ -58,6 +85,11 @@ mod tests {
         assert!(!ContentType::Png.fits(b"%PDF-1.7"));
         assert!(!ContentType::Pdf.fits(b"MZ\x90\x00"));
         assert!(!ContentType::Jpeg.fits(b""));
+        assert!(ContentType::Amr.fits(b"#!AMR\n"));
+        assert!(ContentType::Wav.fits(b"RIFF\0\0\0\0WAVEfmt "));
+        assert!(!ContentType::Wav.fits(b"RIFF\0\0\0\0AVI "));
+        assert!(ContentType::M4a.fits(b"\0\0\0\x20ftypM4A "));
+        assert!(ContentType::Mp3.fits(&[0xff, 0xfb, 0x90]) && ContentType::Mp3.fits(b"ID3"));
     }
 
     #[test]

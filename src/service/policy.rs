@@ -40,6 +40,7 @@ const READERS: &[Role] = &[
 const FILERS: &[Role] = &[LegalRepresentative, EnterpriseHandler, WindowClerk];
 const TALKERS: &[Role] = &[LegalRepresentative, EnterpriseHandler, LiaisonOfficer];
 const SUPERVISORS: &[Role] = &[UnitLeader, Inspector];
+const BRINGERS: &[Role] = &[LegalRepresentative, EnterpriseHandler, WindowClerk, LiaisonOfficer];
 const ROADSIDE: &[Role] = &[Device, CheckpointOfficer, Auxiliary];
 
 /// Every method and who may call it.
@@ -135,9 +136,9 @@ pub const POLICY: &[(&str, Access)] = &[
     ("PassApplicationService/ApprovePassApplication", roles(REVIEWERS)),
     ("PassApplicationService/RejectPassApplication", roles(REVIEWERS)),
     ("PassApplicationService/ListPassApplicationChanges", roles(READERS)),
-    ("PassApplicationService/CreateAttachment", roles(FILERS)),
-    ("PassApplicationService/UploadAttachmentChunk", roles(FILERS)),
-    ("PassApplicationService/CompleteAttachment", roles(FILERS)),
+    ("PassApplicationService/CreateAttachment", roles(BRINGERS)),
+    ("PassApplicationService/UploadAttachmentChunk", roles(BRINGERS)),
+    ("PassApplicationService/CompleteAttachment", roles(BRINGERS)),
     ("PassApplicationService/ReadAttachmentChunk", roles(READERS)),
     // Passes: decisions need a sworn officer; the domain asks again.
     ("TruckPassService/GetTruckPass", roles(READERS)),

@@ -1,6 +1,6 @@
 //! Attachments: what is known of a file whose bytes are kept outside PostgreSQL.
 
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -19,6 +19,8 @@ pub struct Attachment {
     pub id: Id<kind::Attachment>,
     /// Whose it is.
     pub enterprise: Id<kind::Enterprise>,
+    /// The conversation that it belongs to; absent for a paper.
+    pub conversation: Option<Id<kind::Conversation>>,
     /// What it proves.
     pub kind: String,
     /// `image/jpeg`, `image/png` or `application/pdf`.
@@ -35,11 +37,23 @@ pub struct Attachment {
     pub received_bytes: i64,
     /// Whether it is closed.
     pub complete: bool,
+    /// What is kept of it, once it was looked through.
+    pub stored: Option<Stored>,
+}
+
+/// What is kept of a file: without its metadata it is shorter than what came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Its length.
+    pub bytes: i64,
+    /// Its digest.
+    pub sha256: Vec<u8>,
 }
 
 struct Row {
     id: Uuid,
     enterprise_id: Uuid,
+    conversation_id: Option<Uuid>,
     kind: String,
     content_type: String,
     file_name: String,
@@ -48,12 +62,15 @@ struct Row {
     valid_until: Option<jiff_sqlx::Date>,
     received_bytes: i64,
     complete: bool,
+    stored_bytes: Option<i64>,
+    stored_sha256: Option<Vec<u8>>,
 }
 
 fn entity(row: Row) -> Attachment {
     Attachment {
         id: Id::of(row.id),
         enterprise: Id::of(row.enterprise_id),
+        conversation: row.conversation_id.map(Id::of),
         kind: row.kind,
         content_type: row.content_type,
         file_name: row.file_name,
@@ -62,25 +79,37 @@ fn entity(row: Row) -> Attachment {
         valid_until: row.valid_until.map(jiff_sqlx::Date::to_jiff),
         received_bytes: row.received_bytes,
         complete: row.complete,
+        stored: row
+            .stored_bytes
+            .zip(row.stored_sha256)
+            .map(|(bytes, sha256)| Stored { bytes, sha256 }),
     }
 }
 
 macro_rules! select {
-    ($lock:literal, $id:expr, $scope:expr) => {
+    ($lock:literal, $id:expr, $scope:expr, $now:expr) => {
         sqlx::query_as!(
             Row,
-            r#"select id, enterprise_id, kind, content_type, file_name, size_bytes, sha256,
+            r#"select id, enterprise_id, conversation_id, kind, content_type, file_name, size_bytes, sha256,
                 valid_until as "valid_until: jiff_sqlx::Date", received_bytes,
-                complete_time is not null as "complete!"
+                complete_time is not null as "complete!", stored_bytes, stored_sha256
              from attachment
-             where id = $1 and ($2 or enterprise_id = any($3)
-                or ($4::text is not null and exists (select from enterprise
-                    where enterprise.id = enterprise_id and starts_with(unit_path, $4)))) "#
+             where id = $1 and ($2 or case when conversation_id is null
+                then enterprise_id = any($3)
+                    or ($4::text is not null and exists (select from enterprise
+                        where enterprise.id = enterprise_id and starts_with(unit_path, $4)))
+                else exists (select from conversation
+                    where conversation.id = conversation_id
+                        and takes_part(conversation.id, conversation.enterprise_id,
+                            liaison_post_id, $5, $6, $7)) end) "#
                 + $lock,
             $id.uuid(),
             $scope.all,
             &$scope.enterprises,
-            $scope.unit_path
+            $scope.unit_path,
+            $scope.person,
+            $scope.officer,
+            $now.to_sqlx() as _
         )
     };
 }
@@ -90,14 +119,16 @@ pub async fn get(
     connection: &mut PgConnection,
     id: Id<kind::Attachment>,
     scope: &Scope,
+    now: Timestamp,
 ) -> Result<Attachment> {
-    let row = select!("", id, scope).fetch_optional(connection).await?;
+    let row = select!("", id, scope, now).fetch_optional(connection).await?;
     Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
 /// A file within the scope, held until the unit of work ends: two uploads never interleave.
 pub async fn lock(tx: &mut Tx, id: Id<kind::Attachment>, scope: &Scope) -> Result<Attachment> {
-    let row = select!("for update", id, scope).fetch_optional(tx.conn()).await?;
+    let now = tx.now();
+    let row = select!("for update", id, scope, now).fetch_optional(tx.conn()).await?;
     Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
@@ -106,8 +137,8 @@ pub async fn insert(tx: &mut Tx, file: &Attachment) -> Result<()> {
     let now = tx.now();
     sqlx::query!(
         "insert into attachment (id, enterprise_id, kind, content_type, file_name, size_bytes,
-            sha256, valid_until, received_bytes, create_time)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)",
+            sha256, valid_until, received_bytes, create_time, conversation_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10)",
         file.id.uuid(),
         file.enterprise.uuid(),
         file.kind,
@@ -116,7 +147,8 @@ pub async fn insert(tx: &mut Tx, file: &Attachment) -> Result<()> {
         file.size_bytes,
         file.sha256,
         file.valid_until.map(Date::to_sqlx) as _,
-        now.to_sqlx() as _
+        now.to_sqlx() as _,
+        file.conversation.map(Id::uuid)
     )
     .execute(tx.conn())
     .await?;
@@ -131,13 +163,16 @@ pub async fn received(tx: &mut Tx, id: Id<kind::Attachment>, bytes: i64) -> Resu
     Ok(())
 }
 
-/// Closes a file.
-pub async fn complete(tx: &mut Tx, id: Id<kind::Attachment>) -> Result<()> {
+/// Closes a file, with what is kept of it.
+pub async fn complete(tx: &mut Tx, id: Id<kind::Attachment>, stored: &Stored) -> Result<()> {
     let now = tx.now();
     sqlx::query!(
-        "update attachment set complete_time = $2 where id = $1 and complete_time is null",
+        "update attachment set complete_time = $2, stored_bytes = $3, stored_sha256 = $4
+         where id = $1 and complete_time is null",
         id.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx() as _,
+        stored.bytes,
+        stored.sha256
     )
     .execute(tx.conn())
     .await?;

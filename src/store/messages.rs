@@ -305,7 +305,7 @@ pub async fn search(
     rows.into_iter().map(entity).collect()
 }
 
-/// Whether a complete file belongs to the enterprise's conversation, and its type.
+/// The type of a complete file of the conversation.
 pub async fn attachment(
     tx: &mut Tx,
     conversation: &Conversation,
@@ -313,9 +313,9 @@ pub async fn attachment(
 ) -> Result<Option<String>> {
     Ok(sqlx::query_scalar!(
         "select content_type from attachment
-         where id = $1 and enterprise_id = $2 and complete_time is not null",
+         where id = $1 and conversation_id = $2 and complete_time is not null",
         id.uuid(),
-        conversation.enterprise.uuid()
+        conversation.id.uuid()
     )
     .fetch_optional(tx.conn())
     .await?)

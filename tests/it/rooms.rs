@@ -15,10 +15,10 @@ fn announced(city: &City, content: &[u8]) -> pb::Attachment {
     pb::Attachment {
         enterprise: city.enterprise.to_string(),
         kind: "VEHICLE_LICENCE".to_owned(),
-        content_type: "image/png".to_owned(),
+        content_type: "application/pdf".to_owned(),
         size_bytes: i64::try_from(content.len()).unwrap(),
         sha256: Sha256::digest(content).to_vec(),
-        file_name: "../行驶证.png".to_owned(),
+        file_name: "../行驶证.pdf".to_owned(),
         ..Default::default()
     }
 }
@@ -55,7 +55,7 @@ async fn complete(user: &User, name: &str) -> Result<pb::Attachment, tonic::Stat
 async fn a_paper_is_uploaded_in_chunks_and_read_by_who_may(pool: PgPool) {
     let app = App::start(pool).await;
     let city = app.city().await;
-    let content = [b"\x89PNG\r\n\x1a\n".as_slice(), &vec![7; 70_000]].concat();
+    let content = [b"%PDF-1.7\n".as_slice(), &vec![b' '; 70_000]].concat();
     let name = announce(&city.handler, announced(&city, &content)).await.unwrap();
     let early = complete(&city.handler, &name).await.unwrap_err();
     assert_eq!(
@@ -64,7 +64,7 @@ async fn a_paper_is_uploaded_in_chunks_and_read_by_who_may(pool: PgPool) {
     );
     upload(&city.handler, &name, &content).await;
     let done = complete(&city.handler, &name).await.unwrap();
-    assert_eq!((done.complete, done.file_name.as_str()), (true, "行驶证.png"));
+    assert_eq!((done.complete, done.file_name.as_str()), (true, "行驶证.pdf"));
     let mut read = Vec::new();
     loop {
         let request = pb::ReadAttachmentChunkRequest {
@@ -114,8 +114,8 @@ async fn a_disguised_altered_or_oversized_paper_is_refused(pool: PgPool) {
     upload(&city.handler, &name, program).await;
     let disguised = complete(&city.handler, &name).await.unwrap_err();
     assert_eq!(fields(&disguised), ["content_type FILE_TYPE_DISGUISED"]);
-    let name = announce(&city.handler, announced(&city, b"\x89PNG\r\n\x1a\none")).await.unwrap();
-    upload(&city.handler, &name, b"\x89PNG\r\n\x1a\ntwo").await;
+    let name = announce(&city.handler, announced(&city, b"%PDF-1.7 one")).await.unwrap();
+    upload(&city.handler, &name, b"%PDF-1.7 two").await;
     assert_eq!(reason(&complete(&city.handler, &name).await.unwrap_err()), "ATTACHMENT_INCOMPLETE");
     let gap = pb::UploadAttachmentChunkRequest { name, offset: 1_000, data: vec![1] };
     let gap = city.handler.applications().upload_attachment_chunk(gap).await.unwrap_err();

@@ -80,16 +80,16 @@ def device(checkpoint, system):
 
 def paper(token, enterprise, kind):
     """Uploads a paper in two chunks."""
-    content = b"\x89PNG\r\n\x1a\n" + kind.encode() + bytes(60_000)
+    content = b"%PDF-1.7\n% " + kind.encode() + b" " * 60_000
     attachment = APPLICATIONS.CreateAttachment(
         app.CreateAttachmentRequest(
             attachment=app.Attachment(
                 enterprise=enterprise,
                 kind=kind,
-                content_type="image/png",
+                content_type="application/pdf",
                 size_bytes=len(content),
                 sha256=hashlib.sha256(content).digest(),
-                file_name=f"{kind}.png",
+                file_name=f"{kind}.pdf",
             )
         ),
         metadata=token,

@@ -162,15 +162,15 @@ fn new_truck(stage: &Stage, enterprise: &str, plate: &str) -> pb::Vehicle {
 }
 
 async fn paper(person: &Person, enterprise: &str, kind: &str) -> anyhow::Result<String> {
-    let content = [b"\x89PNG\r\n\x1a\n".as_slice(), kind.as_bytes(), &vec![0; 40_000]].concat();
+    let content = [b"%PDF-1.7\n% ".as_slice(), kind.as_bytes(), &vec![b' '; 40_000]].concat();
     let request = pb::CreateAttachmentRequest {
         attachment: Some(pb::Attachment {
             enterprise: enterprise.to_owned(),
             kind: kind.to_owned(),
-            content_type: "image/png".to_owned(),
+            content_type: "application/pdf".to_owned(),
             size_bytes: i64::try_from(content.len())?,
             sha256: Sha256::digest(&content).to_vec(),
-            file_name: format!("{kind}.png"),
+            file_name: format!("{kind}.pdf"),
             ..pb::Attachment::default()
         }),
         ..pb::CreateAttachmentRequest::default()

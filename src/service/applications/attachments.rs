@@ -15,8 +15,9 @@ use crate::{
     id::{Id, kind},
     service::{pb, wire},
     store::{
-        attachments::{self, Attachment},
-        evaluations,
+        Limit,
+        attachments::{self, Attachment, Stored},
+        conversations, evaluations,
     },
 };
 
@@ -31,13 +32,23 @@ impl Applications {
         cx: &Cx,
         request: pb::CreateAttachmentRequest,
     ) -> Result<pb::Attachment> {
-        let file = announced(cx, request.attachment.clone().unwrap_or_default())?;
+        let mut file = announced(cx, request.attachment.clone().unwrap_or_default())?;
         let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        may_bring(cx, &file)?;
-        evaluations::site(tx.conn(), file.enterprise, &cx.scope()).await?;
+        self.store.limits().count(Limit::Attachment, &cx.actor.name()).await?;
+        match file.conversation {
+            // Whoever takes part may bring a file; it belongs to the conversation's enterprise.
+            Some(id) => {
+                let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
+                file.enterprise = conversation.enterprise;
+            }
+            None => {
+                may_bring(cx, &file)?;
+                evaluations::site(tx.conn(), file.enterprise, &cx.scope()).await?;
+            }
+        }
         attachments::insert(&mut tx, &file).await?;
         let reply = reply(file);
         wire::finish(tx, reply).await
@@ -96,12 +107,22 @@ impl Applications {
                 .fact("size_bytes", file.size_bytes));
         }
         let declared = ContentType::from_wire(&file.content_type);
-        if declared.is_none_or(|declared| !declared.fits(&content)) {
+        let Some(declared) = declared.filter(|declared| declared.fits(&content)) else {
             return Err(Error::field("content_type", Flaw::FileTypeDisguised));
-        }
-        attachments::complete(&mut tx, id).await?;
+        };
+        let kept = attachment::cleaned(declared, content)
+            .map_err(|flaw| Error::field("content_type", flaw))?;
+        let stored = Stored {
+            bytes: i64::try_from(kept.len()).unwrap_or(i64::MAX),
+            sha256: Sha256::digest(&kept).to_vec(),
+        };
+        // The bytes before the row, as with the chunks.
+        self.files.put(&kept_path(&file), kept.into()).await.map_err(Error::internal)?;
+        attachments::complete(&mut tx, id, &stored).await?;
         tx.commit().await?;
+        self.forget_chunks(&file).await;
         file.complete = true;
+        file.stored = Some(stored);
         Ok(reply(file))
     }
 
@@ -112,19 +133,35 @@ impl Applications {
     ) -> Result<pb::ReadAttachmentChunkResponse> {
         let id = named(&request.name)?;
         let mut connection = self.store.read().await?;
-        let file = attachments::get(&mut connection, id, &cx.scope()).await?;
+        let file = attachments::get(&mut connection, id, &cx.scope(), cx.now).await?;
         drop(connection);
-        if !file.complete {
-            return Err(Error::new(Reason::AttachmentIncomplete));
+        let stored = file.stored.as_ref().filter(|_| file.complete);
+        let stored = stored.ok_or_else(|| Error::new(Reason::AttachmentIncomplete))?;
+        let length = u64::try_from(stored.bytes).unwrap_or_default();
+        let from = u64::try_from(request.offset).ok().filter(|from| *from <= length);
+        let from = from.ok_or_else(|| Error::field("offset", Flaw::OutOfRange))?;
+        let chunk = u64::try_from(CHUNK_BYTES_MAX).unwrap_or(u64::MAX);
+        let until = from.saturating_add(chunk).min(length);
+        let data = if from == until {
+            Vec::new()
+        } else {
+            let range = self.files.get_range(&kept_path(&file), from..until).await;
+            range.map_err(Error::internal)?.to_vec()
+        };
+        Ok(pb::ReadAttachmentChunkResponse { data, last: until == length })
+    }
+
+    /// Takes away what came: it held what must not be kept. Best effort; nobody can read it.
+    async fn forget_chunks(&self, file: &Attachment) {
+        let mut offset = 0;
+        while offset < file.received_bytes {
+            let path = chunk_path(file, offset);
+            let Ok(known) = self.files.head(&path).await else { return };
+            if let Err(error) = self.files.delete(&path).await {
+                tracing::warn!(id = %file.id, %error, "a chunk was not taken away");
+            }
+            offset = offset.saturating_add(i64::try_from(known.size).unwrap_or(i64::MAX));
         }
-        let content = self.content(&file).await?;
-        let from = usize::try_from(request.offset)
-            .ok()
-            .filter(|from| *from <= content.len())
-            .ok_or_else(|| Error::field("offset", Flaw::OutOfRange))?;
-        let until = from.saturating_add(CHUNK_BYTES_MAX).min(content.len());
-        let data = content.get(from..until).unwrap_or_default().to_vec();
-        Ok(pb::ReadAttachmentChunkResponse { data, last: until == content.len() })
     }
 
     /// The bytes that have come, in order.
@@ -150,8 +187,17 @@ fn chunk_path(file: &Attachment, offset: i64) -> Path {
     Path::from(format!("{}/{offset:012}", file.id.uuid()))
 }
 
-/// The enterprise's own people, or a clerk who files for them.
+/// Where what is kept lies.
+fn kept_path(file: &Attachment) -> Path {
+    Path::from(format!("{}/kept", file.id.uuid()))
+}
+
+/// The enterprise's own people, or a clerk who files for them; of a conversation whoever takes
+/// part, which the store has judged.
 fn may_bring(cx: &Cx, file: &Attachment) -> Result<()> {
+    if file.conversation.is_some() {
+        return Ok(());
+    }
     let clerk = cx.actor.roles().has(Role::WindowClerk);
     if cx.actor.acts_for(file.enterprise, ITEM) || clerk {
         Ok(())
@@ -162,12 +208,27 @@ fn may_bring(cx: &Cx, file: &Attachment) -> Result<()> {
 
 fn announced(cx: &Cx, form: pb::Attachment) -> Result<Attachment> {
     let mut faults = Faults::new();
-    let enterprise =
-        faults.take("attachment.enterprise", Id::<kind::Enterprise>::parse(&form.enterprise));
-    let known = AttachmentKind::from_wire(&form.kind);
-    faults.check(known.is_some(), "attachment.kind", Flaw::UnknownValue);
+    let conversation = if form.conversation.is_empty() {
+        None
+    } else {
+        faults.take("attachment.conversation", Id::<kind::Conversation>::parse(&form.conversation))
+    };
+    let enterprise = if form.conversation.is_empty() {
+        faults.take("attachment.enterprise", Id::<kind::Enterprise>::parse(&form.enterprise))
+    } else {
+        // The conversation knows whose it is.
+        faults.check(form.enterprise.is_empty(), "attachment.enterprise", Flaw::NotAllowed);
+        Some(Id::of(uuid::Uuid::nil()))
+    };
+    let known = if form.conversation.is_empty() {
+        AttachmentKind::from_wire(&form.kind).is_some()
+    } else {
+        form.kind == attachment::MESSAGE
+    };
+    faults.check(known, "attachment.kind", Flaw::UnknownValue);
     let content_type = ContentType::from_wire(&form.content_type);
-    faults.check(content_type.is_some(), "attachment.content_type", Flaw::FileTypeRefused);
+    let taken = content_type.is_some_and(|it| it.paper() || !form.conversation.is_empty());
+    faults.check(taken, "attachment.content_type", Flaw::FileTypeRefused);
     let fits = (1..=FILE_BYTES_MAX).contains(&form.size_bytes);
     faults.check(fits, "attachment.size_bytes", Flaw::OutOfRange);
     faults.check(form.sha256.len() == 32, "attachment.sha256", Flaw::OutOfRange);
@@ -178,6 +239,7 @@ fn announced(cx: &Cx, form: pb::Attachment) -> Result<Attachment> {
         (Some(enterprise), Some(file_name)) => Ok(Attachment {
             id: cx.id(),
             enterprise,
+            conversation,
             kind: form.kind,
             content_type: form.content_type,
             file_name,
@@ -186,13 +248,19 @@ fn announced(cx: &Cx, form: pb::Attachment) -> Result<Attachment> {
             valid_until: valid_until.flatten(),
             received_bytes: 0,
             complete: false,
+            stored: None,
         }),
         _ => Err(Error::new(Reason::RequestInvalid)),
     }
 }
 
 fn reply(file: Attachment) -> pb::Attachment {
+    let (stored_bytes, stored_sha256) =
+        file.stored.map(|stored| (stored.bytes, stored.sha256)).unwrap_or_default();
     pb::Attachment {
+        conversation: file.conversation.map(|id| id.to_string()).unwrap_or_default(),
+        stored_bytes,
+        stored_sha256,
         name: file.id.to_string(),
         enterprise: file.enterprise.to_string(),
         kind: file.kind,

@@ -1,0 +1,178 @@
+//! Files of conversations: brought in chunks by whoever takes part, looked through, kept without
+//! what they tell about place and device, and read by nobody else.
+
+use jingqi::{domain::qr::QrPicture, service::pb};
+use sha2::{Digest as _, Sha256};
+use sqlx::PgPool;
+use tonic::{Code, Status};
+
+use crate::{
+    conversations::{claim, open},
+    harness::{App, User, fields, reason, request_id},
+    liaison::hand_over,
+};
+
+fn announced(conversation: &str, content_type: &str, content: &[u8]) -> pb::Attachment {
+    pb::Attachment {
+        conversation: conversation.to_owned(),
+        kind: "MESSAGE".to_owned(),
+        content_type: content_type.to_owned(),
+        size_bytes: i64::try_from(content.len()).unwrap(),
+        sha256: Sha256::digest(content).to_vec(),
+        file_name: "现场.png".to_owned(),
+        ..pb::Attachment::default()
+    }
+}
+
+async fn announce(user: &User, attachment: pb::Attachment) -> Result<pb::Attachment, Status> {
+    let request =
+        pb::CreateAttachmentRequest { attachment: Some(attachment), request_id: request_id() };
+    user.applications().create_attachment(request).await.map(tonic::Response::into_inner)
+}
+
+/// Brings a file in, whole.
+async fn bring(
+    user: &User,
+    conversation: &str,
+    content_type: &str,
+    content: &[u8],
+) -> Result<pb::Attachment, Status> {
+    let name = announce(user, announced(conversation, content_type, content)).await?.name;
+    let mut offset = 0;
+    for chunk in content.chunks(20_000) {
+        let data = chunk.to_vec();
+        let request = pb::UploadAttachmentChunkRequest { name: name.clone(), offset, data };
+        let uploaded = user.applications().upload_attachment_chunk(request).await?;
+        offset = uploaded.into_inner().received_bytes;
+    }
+    let request = pb::CompleteAttachmentRequest { name };
+    user.applications().complete_attachment(request).await.map(tonic::Response::into_inner)
+}
+
+async fn read(user: &User, name: &str) -> Result<Vec<u8>, Status> {
+    let mut content = Vec::new();
+    loop {
+        let offset = i64::try_from(content.len()).unwrap();
+        let request = pb::ReadAttachmentChunkRequest { name: name.to_owned(), offset };
+        let chunk = user.applications().read_attachment_chunk(request).await?.into_inner();
+        content.extend(chunk.data);
+        if chunk.last {
+            return Ok(content);
+        }
+    }
+}
+
+fn image(conversation: &str, attachment: &str) -> pb::SendMessageRequest {
+    pb::SendMessageRequest {
+        conversation: conversation.to_owned(),
+        client_message_id: request_id(),
+        kind: pb::MessageKind::Image.into(),
+        attachment: attachment.to_owned(),
+        ..pb::SendMessageRequest::default()
+    }
+}
+
+/// A picture, and the same with a position and an author in it.
+fn pictures() -> (Vec<u8>, Vec<u8>) {
+    let text = "直通车".repeat(40);
+    let clean = QrPicture::of(&text).unwrap().png(20).unwrap();
+    let data = b"GPS 33.95N 118.28E, phone of Zhang".as_slice();
+    let length = u32::try_from(data.len()).unwrap().to_be_bytes();
+    let chunk = [&length[..], b"eXIf", data, &[0; 4]].concat();
+    let with = [&clean[..33], &chunk, &clean[33..]].concat();
+    (clean, with)
+}
+
+// CH-09: out of band, in chunks, without metadata, for those who take part alone.
+#[sqlx::test]
+async fn a_picture_arrives_without_its_position(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.desk().await;
+    let name = open(&desk).await.name;
+    claim(&desk.ann, &name).await.unwrap();
+    let (clean, with) = pictures();
+    let file = bring(&desk.talker, &name, "image/png", &with).await.unwrap();
+    assert_eq!(file.stored_bytes, i64::try_from(clean.len()).unwrap());
+    assert_eq!(file.stored_sha256, Sha256::digest(&clean).to_vec());
+    let sent = desk.talker.conversations().send_message(image(&name, &file.name)).await.unwrap();
+    assert_eq!(sent.into_inner().attachment, file.name);
+    let seen = read(&desk.ann, &file.name).await.unwrap();
+    assert!(seen == clean, "the officer sees the picture and not the place");
+    // Neither a colleague who does not take part, nor the unit that serves the enterprise.
+    for stranger in [&desk.boss, &desk.city.first, &desk.city.stranger, &desk.inspector] {
+        let refused = read(stranger, &file.name).await.unwrap_err();
+        assert_eq!(refused.code(), Code::PermissionDenied, "{}", stranger.name);
+    }
+    // The officer answers with a file, and reads nothing more after the hand-over.
+    let paper = b"%PDF-1.7\n/JSONData".as_slice();
+    let answer = bring(&desk.ann, &name, "application/pdf", paper).await.unwrap();
+    assert_eq!(read(&desk.talker, &answer.name).await.unwrap(), paper);
+    hand_over(&desk, &desk.ann, None).await;
+    let refused = read(&desk.ann, &file.name).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let announced = announce(&desk.ann, announced(&name, "image/png", &clean)).await.unwrap_err();
+    assert_eq!(announced.code(), Code::PermissionDenied);
+}
+
+#[sqlx::test]
+async fn a_disguised_infected_or_foreign_file_is_refused(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.desk().await;
+    let (name, other) = (open(&desk).await.name, open(&desk).await.name);
+    let (clean, _) = pictures();
+    // In two parts, so that no scanner takes this source for the test file.
+    let eicar = ["ID3 X5O!P%@AP[4\\PZX54(P^)7CC)7}$", "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"];
+    for (content_type, content, expected) in [
+        ("image/jpeg", clean.clone(), "content_type FILE_TYPE_DISGUISED"),
+        ("image/png", clean[..200].to_vec(), "content_type FILE_TYPE_DISGUISED"),
+        ("audio/mpeg", eicar.concat().into_bytes(), "content_type FILE_SUSPICIOUS"),
+        ("application/pdf", b"%PDF-1.7 /OpenAction 1".to_vec(), "content_type FILE_SUSPICIOUS"),
+        ("audio/wav", b"MZ\x90 no sound".to_vec(), "content_type FILE_TYPE_DISGUISED"),
+    ] {
+        let refused = bring(&desk.talker, &name, content_type, &content).await.unwrap_err();
+        assert_eq!(fields(&refused), [expected], "{content_type}");
+    }
+    let wrong = pb::Attachment {
+        enterprise: desk.city.enterprise.to_string(),
+        kind: "VEHICLE_LICENCE".to_owned(),
+        size_bytes: 11 * 1024 * 1024,
+        ..announced(&name, "application/zip", &clean)
+    };
+    assert_eq!(
+        fields(&announce(&desk.talker, wrong).await.unwrap_err()),
+        [
+            "attachment.content_type FILE_TYPE_REFUSED",
+            "attachment.enterprise NOT_ALLOWED",
+            "attachment.kind UNKNOWN_VALUE",
+            "attachment.size_bytes OUT_OF_RANGE",
+        ]
+    );
+    // A voice is no paper, and an officer brings no paper for an enterprise.
+    let paper = pb::Attachment {
+        conversation: String::new(),
+        enterprise: desk.city.enterprise.to_string(),
+        kind: "VEHICLE_LICENCE".to_owned(),
+        ..announced("", "audio/amr", b"#!AMR")
+    };
+    let refused = announce(&desk.talker, paper.clone()).await.unwrap_err();
+    assert_eq!(fields(&refused), ["attachment.content_type FILE_TYPE_REFUSED"]);
+    let paper = pb::Attachment { content_type: "application/pdf".to_owned(), ..paper };
+    let refused = announce(&desk.ann, paper).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    // A file of another conversation is no file of this one; nor is one that is not complete.
+    let file = bring(&desk.talker, &other, "image/png", &clean).await.unwrap();
+    let refused = desk.talker.conversations().send_message(image(&name, &file.name)).await;
+    assert_eq!(fields(&refused.unwrap_err()), ["attachment UNKNOWN_VALUE"]);
+    let begun = announce(&desk.talker, announced(&name, "image/png", &clean)).await.unwrap();
+    let refused = desk.talker.conversations().send_message(image(&name, &begun.name)).await;
+    assert_eq!(fields(&refused.unwrap_err()), ["attachment UNKNOWN_VALUE"]);
+    let early = read(&desk.talker, &begun.name).await.unwrap_err();
+    assert_eq!(reason(&early), "ATTACHMENT_INCOMPLETE");
+    // A recording is no picture.
+    let voice = bring(&desk.talker, &name, "audio/amr", b"#!AMR\n voice").await.unwrap();
+    let refused = desk.talker.conversations().send_message(image(&name, &voice.name)).await;
+    assert_eq!(fields(&refused.unwrap_err()), ["kind FILE_TYPE_DISGUISED"]);
+    let spoken =
+        pb::SendMessageRequest { kind: pb::MessageKind::Voice.into(), ..image(&name, &voice.name) };
+    desk.talker.conversations().send_message(spoken).await.unwrap();
+}
