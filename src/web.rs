@@ -36,8 +36,6 @@ use crate::service::gate::Gated;
 /// The services behind the gate, in process: what gRPC serves, too.
 pub type Stack = Gated<Routes>;
 
-/// How long a client may take for the head of its request.
-const HEAD_WITHIN: Duration = Duration::from_secs(5);
 /// The largest head of a request.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// What each line holds for reading and writing ahead; thousands may be open.
@@ -46,6 +44,8 @@ const BUFFER_BYTES: usize = 4 * 1024;
 /// What one line may take. The tests have shorter times.
 #[derive(Debug, Clone, Copy)]
 pub struct LineLimits {
+    /// How long a client may take for the head of its request.
+    pub head_within: Duration,
     /// The largest frame of a client.
     pub frame_bytes_max: usize,
     /// Frames that wait for a client.
@@ -69,6 +69,7 @@ pub struct LineLimits {
 impl Default for LineLimits {
     fn default() -> Self {
         Self {
+            head_within: Duration::from_secs(5),
             frame_bytes_max: 64 * 1024,
             waiting_frames_max: 64,
             waiting_bytes_max: 1024 * 1024,
@@ -113,7 +114,7 @@ pub async fn serve<I>(
         match next {
             Some(Ok(guest)) => {
                 let router = router.clone().layer(Extension(guest.connect_info()));
-                open.spawn(answer(guest, router, stop.clone()));
+                open.spawn(answer(guest, router, limits.head_within, stop.clone()));
             }
             Some(Err(error)) => tracing::debug!(%error, "a connection was lost before it began"),
             None => break,
@@ -124,7 +125,7 @@ pub async fn serve<I>(
 }
 
 /// Answers the requests of a connection until one of them becomes a line.
-async fn answer<I>(guest: I, router: Router, stop: CancellationToken)
+async fn answer<I>(guest: I, router: Router, head_within: Duration, stop: CancellationToken)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -132,7 +133,7 @@ where
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
+        .header_read_timeout(head_within)
         .max_buf_size(HEAD_BYTES_MAX);
     let service = TowerToHyperService::new(router);
     tokio::select! {

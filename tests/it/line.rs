@@ -74,6 +74,20 @@ impl Phone {
         phone
     }
 
+    /// The same with little room for what it does not read.
+    pub async fn slow(web: SocketAddr, token: Option<&String>) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4 * 1024).unwrap();
+        let stream = socket.connect(web).await.unwrap();
+        let headers = [("sec-websocket-protocol", JSON)];
+        let (socket, _) = shake(stream, "/v1/line", &headers).await.unwrap();
+        let mut phone = Self { socket };
+        if token.is_some() {
+            phone.ask(json!({"signIn": {"accessToken": token}})).await;
+        }
+        phone
+    }
+
     pub async fn say(&mut self, text: &str) {
         self.socket.send(Message::text(text)).await.unwrap();
     }
@@ -185,6 +199,20 @@ async fn a_connection_that_does_not_speak_http_is_dropped(pool: PgPool) {
     let mut fourth = TcpStream::connect(app.web).await.unwrap();
     assert!(matches!(fourth.read(&mut [0; 16]).await, Ok(0) | Err(_)));
     first.ask(json!({"ping": {}})).await;
+}
+
+#[sqlx::test]
+async fn a_request_whose_head_never_ends_is_dropped(pool: PgPool) {
+    let wish = limits(|line| line.head_within = Duration::from_millis(200));
+    let app = App::wished(pool, wish).await;
+    for said in
+        ["GET /v1/line HTTP/1.1\r\nHost: jingqi\r\n", "GET / HTTP/1.1\r\nHost: jingqi\r\n\r\n"]
+    {
+        let mut stream = TcpStream::connect(app.web).await.unwrap();
+        stream.write_all(said.as_bytes()).await.unwrap();
+        let rest = timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await;
+        assert!(rest.is_ok(), "{said}");
+    }
 }
 
 #[sqlx::test]
@@ -365,12 +393,7 @@ async fn a_client_that_does_not_read_is_cut(pool: PgPool) {
         line.farewell_within = PATIENCE;
     });
     let app = App::wished(pool, wish).await;
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4 * 1024).unwrap();
-    let stream = socket.connect(app.web).await.unwrap();
-    let headers = [("sec-websocket-protocol", JSON)];
-    let (socket, _) = shake(stream, "/v1/line", &headers).await.unwrap();
-    let mut phone = Phone { socket };
+    let mut phone = Phone::slow(app.web, None).await;
     // It asks until the server reads no more either: what waits for it is bounded.
     let mut asked = 0;
     while timeout(Duration::from_secs(2), phone.socket.send(Message::text("{"))).await.is_ok() {

@@ -1,5 +1,8 @@
 //! A phone on its line and an officer on gRPC talk to each other, on any of several servers.
 
+use std::time::Duration;
+
+use futures::SinkExt as _;
 use jingqi::{
     id::{Id, kind},
     service::pb::{self, watch_messages_response::Event},
@@ -7,6 +10,7 @@ use jingqi::{
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 use tonic::Streaming;
 use uuid::Uuid;
 
@@ -218,6 +222,38 @@ async fn a_line_that_was_cut_resumes_after_the_last_sequence(pool: PgPool) {
     for (step, text) in (1..).zip(["二", "三", "四"]) {
         assert_eq!(message(&mut phone).await, (last + step, text.to_owned()));
     }
+}
+
+// CH-05: the watch waits for its reader, and the line is cut when nobody reads; nothing is lost.
+#[sqlx::test]
+async fn a_phone_that_did_not_read_its_watch_is_cut_and_heals(pool: PgPool) {
+    let wish = limits(|line| {
+        line.waiting_frames_max = 2;
+        line.waiting_bytes_max = 1_024;
+        line.write_within = Duration::from_millis(300);
+        line.farewell_within = PATIENCE;
+    });
+    let app = App::wished(pool, wish).await;
+    let city = app.city().await;
+    let talk = talk(&app, &city).await;
+    let mut last = 0;
+    for step in 0..40 {
+        last = talk.officer_says(&talk.officer, &format!("{step}{}", "长".repeat(1_900))).await;
+    }
+    // It reads as fast as it can: the queue is short, the watch waits, and nothing is cut.
+    let mut phone = Phone::of(app.web, city.boss.token.as_ref()).await;
+    phone.ask(talk.watch(0)).await;
+    for expected in 1..=last {
+        assert_eq!(message(&mut phone).await.0, expected);
+    }
+    // Now it watches again and again, and reads nothing.
+    let mut slow = Phone::slow(app.web, city.boss.token.as_ref()).await;
+    let watch = talk.watch(0).to_string();
+    while timeout(Duration::from_secs(2), slow.socket.send(Message::text(&watch))).await.is_ok() {}
+    assert_eq!(slow.closed().await, (4008, "slow".to_owned()));
+    let mut phone = Phone::of(app.web, city.boss.token.as_ref()).await;
+    phone.ask(talk.watch(last - 1)).await;
+    assert_eq!(message(&mut phone).await.0, last);
 }
 
 #[sqlx::test]
