@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test may panic")]
 
 mod applications;
+mod chaos_checker;
 mod checks;
 mod conversations;
 mod enterprises;
