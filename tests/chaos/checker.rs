@@ -209,7 +209,8 @@ impl Checker<'_> {
             let Outcome::Acknowledged { sequence, .. } = sending.outcome else { continue };
             match places.get(&sending.id) {
                 None => {
-                    found.push((Fault::Lost, format!("{source}: {} at {sequence}", sending.id)))
+                    let what = format!("{source}: {} at {sequence}", sending.id);
+                    found.push((Fault::Lost, what));
                 }
                 Some(place) if *place != sequence => {
                     let what = format!("{source}: {} at {place}, not {sequence}", sending.id);

@@ -39,7 +39,6 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     time::Instant,
 };
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
@@ -55,7 +54,7 @@ use crate::{
 };
 
 /// How long everybody has to come to rest at the end.
-const REST_WITHIN: Duration = Duration::from_secs(60);
+const REST_WITHIN: Duration = Duration::from_mins(1);
 /// The people of the enterprise in each conversation.
 const PEOPLE: usize = 2;
 
@@ -105,15 +104,13 @@ fn main() -> Result<ExitCode> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let right = runtime.block_on(async {
-        let stop = CancellationToken::new();
-        let run = run(&settings, &stop);
         tokio::select! {
-            right = run => right,
+            right = run(&settings) => right,
             told = stopped() => told.and_then(|()| bail!("stopped by a signal")),
         }
     });
     // What still runs ends with it: the servers are killed, the services stopped, as they are dropped.
-    runtime.shutdown_timeout(Duration::from_secs(5));
+    runtime.shutdown_timeout(REST_WITHIN);
     Ok(if right? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -128,7 +125,7 @@ async fn stopped() -> Result<()> {
     Ok(())
 }
 
-async fn run(settings: &Settings, stop: &CancellationToken) -> Result<bool> {
+async fn run(settings: &Settings) -> Result<bool> {
     let seed = settings.seed.unwrap_or_else(|| u64::from_le_bytes(Ids::system().bytes()) >> 32);
     println!("chaos run, seed {seed}");
     let services = Arc::new(tokio::task::spawn_blocking(Services::start).await??);
@@ -150,7 +147,7 @@ async fn run(settings: &Settings, stop: &CancellationToken) -> Result<bool> {
     let until = began + Duration::from_secs(settings.seconds);
     let round = if settings.short { torment::SHORT } else { torment::LONG };
     let mut tormentor = Tormentor::new(servers, services.clone(), seed);
-    tormentor.run(&world, round, until, stop).await?;
+    tormentor.run(&world, round, until).await?;
     tokio::time::sleep_until(until).await;
     world.written.store(true, Ordering::Relaxed);
     for writer in writers {

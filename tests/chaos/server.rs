@@ -74,7 +74,7 @@ pub struct Server {
     pub address: SocketAddr,
     command: Command,
     log: PathBuf,
-    child: Child,
+    child: Option<Child>,
 }
 
 impl Server {
@@ -82,18 +82,19 @@ impl Server {
     pub fn start(mut command: Command, log: PathBuf) -> Result<Self> {
         let address = free_address()?;
         command.arg("serve").env("JINGQI_LISTEN", address.to_string());
-        let child = spawn(&mut command, &log)?;
-        Ok(Self { address, command, log, child })
+        let mut server = Self { address, command, log, child: None };
+        server.launch()?;
+        Ok(server)
     }
 
     /// Its process.
     pub fn pid(&self) -> Option<u32> {
-        self.child.id()
+        self.child.as_ref().and_then(Child::id)
     }
 
     /// Fails when it has ended without having been killed.
     pub fn lives(&mut self) -> Result<()> {
-        match self.child.try_wait()? {
+        match self.child.as_mut().context("a server that was never started")?.try_wait()? {
             None => Ok(()),
             Some(status) => bail!("a server ended by itself ({status}): {}", self.log.display()),
         }
@@ -101,12 +102,15 @@ impl Server {
 
     /// kill -9, and waits until it is gone.
     pub async fn kill(&mut self) -> Result<()> {
-        self.child.kill().await.context("a server that was to be killed")
+        let child = self.child.as_mut().context("a server that was never started")?;
+        child.kill().await.context("a server that was to be killed")
     }
 
-    /// Starts it again, where it listened before.
-    pub fn restart(&mut self) -> Result<()> {
-        self.child = spawn(&mut self.command, &self.log)?;
+    /// Starts its process, where it listened before.
+    pub fn launch(&mut self) -> Result<()> {
+        let file = OpenOptions::new().create(true).append(true).open(&self.log)?;
+        self.command.stdout(file.try_clone()?).stderr(file);
+        self.child = Some(self.command.spawn().with_context(|| program().display().to_string())?);
         Ok(())
     }
 
@@ -128,10 +132,4 @@ impl Server {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
-}
-
-fn spawn(command: &mut Command, log: &Path) -> Result<Child> {
-    let file = OpenOptions::new().create(true).append(true).open(log)?;
-    command.stdout(file.try_clone()?).stderr(file);
-    command.spawn().with_context(|| format!("{:?}", command.as_std().get_program()))
 }

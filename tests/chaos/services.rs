@@ -2,7 +2,7 @@
 //! again, taken away. No lock file of theirs is ever touched.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
     time::{Duration, Instant},
 };
@@ -56,17 +56,6 @@ impl Services {
         Ok(started)
     }
 
-    /// The process of PostgreSQL's postmaster, or of Redis.
-    pub fn pid(&self, name: &str) -> Result<u32> {
-        // It fails when the other one does not run; what it says is right all the same.
-        let output = services().args(["status", INSTANCE]).output()?;
-        let told = String::from_utf8_lossy(&output.stdout).into_owned();
-        let line = told.lines().find(|line| line.starts_with(name));
-        let pid = line.and_then(|line| line.split_once(", process "));
-        let digits = pid.map(|(_, rest)| rest.split(',').next().unwrap_or_default().trim());
-        digits.and_then(|digits| digits.parse().ok()).with_context(|| format!("{name}: {told}"))
-    }
-
     /// Starts what does not run. A PostgreSQL whose orphans still live refuses to start; they end by
     /// themselves, so it is asked again.
     pub fn start_again(&self) -> Result<()> {
@@ -94,6 +83,17 @@ impl Drop for Services {
     }
 }
 
+/// The process of PostgreSQL's postmaster, or of Redis.
+pub fn pid(name: &str) -> Result<u32> {
+    // It fails when the other one does not run; what it says is right all the same.
+    let output = services().args(["status", INSTANCE]).output()?;
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = told.lines().find(|line| line.starts_with(name));
+    let pid = line.and_then(|line| line.split_once(", process "));
+    let digits = pid.map(|(_, rest)| rest.split(',').next().unwrap_or_default().trim());
+    digits.and_then(|digits| digits.parse().ok()).with_context(|| format!("{name}: {told}"))
+}
+
 /// What `env` prints, read by a shell.
 fn addresses() -> Result<(String, String)> {
     let lines = run(services().args(["env", INSTANCE]))?;
@@ -103,23 +103,17 @@ fn addresses() -> Result<(String, String)> {
     Ok((database_url.to_owned(), redis_url.to_owned()))
 }
 
-/// kill -9, and waits until the process is gone.
+/// kill -9, and waits until the process is gone. PostgreSQL does not start while its number is taken,
+/// be it by a process that only waits to be reaped.
 pub fn kill(pid: u32) -> Result<()> {
-    run(Command::new("kill").args(["-KILL", &pid.to_string()]))?;
+    let pid = pid.to_string();
+    run(Command::new("kill").args(["-KILL", &pid]))?;
     let until = Instant::now() + GONE_WITHIN;
-    while alive(pid) {
+    while run(Command::new("kill").args(["-0", &pid])).is_ok() {
         if Instant::now() > until {
-            bail!("process {pid} does not go away");
+            bail!("process {pid} does not go away; is there an init that reaps it?");
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(20));
     }
     Ok(())
-}
-
-/// A process that only waits to be reaped does not live any more.
-fn alive(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
-    let Ok(stat) = stat else { return false };
-    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
-    !matches!(state, Some('Z' | 'X') | None)
 }

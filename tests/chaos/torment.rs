@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::{Instant, sleep, timeout};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     history::{Call, Process, Step},
@@ -59,7 +58,7 @@ pub const LONG: &[Victim] = &[
 ];
 
 /// How long a server may take until it is ready again.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 
 /// The tormentor and what it holds.
 pub struct Tormentor {
@@ -79,14 +78,8 @@ impl Tormentor {
         Self { servers, services, back: BTreeMap::new(), random }
     }
 
-    /// Kills one after the other, in shuffled rounds, until it is told to stop; at least one round.
-    pub async fn run(
-        &mut self,
-        world: &World,
-        round: &[Victim],
-        until: Instant,
-        stop: &CancellationToken,
-    ) -> Result<()> {
+    /// Kills one after the other, in shuffled rounds, until the time is over; at least one round.
+    pub async fn run(&mut self, world: &World, round: &[Victim], until: Instant) -> Result<()> {
         let mut rounds = 0;
         loop {
             let mut order = round.to_vec();
@@ -94,7 +87,7 @@ impl Tormentor {
             for victim in order {
                 let pause = Duration::from_millis(self.random.random_range(500..2_500));
                 sleep(pause).await;
-                if stop.is_cancelled() || (rounds > 0 && Instant::now() >= until) {
+                if rounds > 0 && Instant::now() >= until {
                     return Ok(());
                 }
                 self.strike(world, victim).await?;
@@ -118,7 +111,7 @@ impl Tormentor {
                 note(Step::Info, format!("server {which}, process {:?}", server.pid()));
                 server.kill().await?;
                 sleep(lying).await;
-                server.restart()?;
+                server.launch()?;
                 server.ready(READY_WITHIN).await?;
             }
             Victim::Backend => {
@@ -130,8 +123,7 @@ impl Tormentor {
             }
             Victim::Postmaster | Victim::Redis => {
                 let name = if victim == Victim::Redis { "redis" } else { "postgres" };
-                let services = self.services.clone();
-                let pid = blocking(move || services.pid(name)).await?;
+                let pid = blocking(move || services::pid(name)).await?;
                 note(Step::Info, format!("process {pid}"));
                 blocking(move || services::kill(pid)).await?;
                 sleep(lying).await;

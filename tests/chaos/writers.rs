@@ -26,7 +26,7 @@ use crate::{
 /// A server ends a call after five seconds; a client that hears nothing gives up a little later.
 const CALL_WITHIN: Duration = Duration::from_secs(7);
 /// How long a writer goes on asking for what it does not know once the others have stopped.
-const ASK_WITHIN: Duration = Duration::from_secs(60);
+const ASK_WITHIN: Duration = Duration::from_mins(1);
 /// Of a hundred calls so many are hung up on; of a hundred messages so many change the server.
 const HANG_UP_PERCENT: u32 = 2;
 const CHANGE_PERCENT: u32 = 5;
