@@ -51,6 +51,10 @@ pub struct StoreSettings {
     #[arg(long, env = "JINGQI_CONNECTIONS_MAX", default_value_t = 32)]
     pub connections_max: u32,
 
+    /// How many times as often as usual anybody may ask: 1 but for load tests
+    #[arg(long, env = "JINGQI_LIMITS_FACTOR", default_value_t = 1)]
+    pub limits_factor: u32,
+
     /// The key that seals personal data and private keys: 64 hexadecimal digits. Whoever has it
     /// and the database has everything; losing it loses every sealed field
     #[arg(long, env = "JINGQI_MASTER_KEY", hide_env_values = true)]

@@ -88,7 +88,7 @@ impl Parts {
             remote::Limits::default(),
         )?;
         Ok(Self {
-            store: Store::new(pool, cache, vault),
+            store: Store::new(pool, cache, vault).with_limits_factor(kept.limits_factor),
             world: World::default(),
             clock: Clock::System,
             ids: Ids::system(),

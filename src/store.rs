@@ -114,7 +114,7 @@ impl Store {
     /// Binds the parts.
     #[must_use]
     pub fn new(pool: PgPool, cache: Cache, vault: Vault) -> Self {
-        let limits = Limits::new(cache.clone());
+        let limits = Limits::new(cache.clone(), 1);
         Self {
             pool,
             cache,
@@ -123,6 +123,13 @@ impl Store {
             wakeups: Wakeups::default(),
             peers: true,
         }
+    }
+
+    /// The same store that permits so many times as much of everything that is limited by rate.
+    #[must_use]
+    pub fn with_limits_factor(mut self, factor: u32) -> Self {
+        self.limits = Limits::new(self.cache.clone(), factor);
+        self
     }
 
     /// The store of a process that works while no server serves, as `migrate` does: its commits

@@ -55,28 +55,32 @@ type Local = DefaultKeyedRateLimiter<String>;
 #[derive(Debug, Clone)]
 pub struct Limits {
     cache: Cache,
+    factor: u32,
     local: Arc<Vec<(Limit, Local)>>,
 }
 
 impl Limits {
-    /// Counts in this cache.
+    /// Counts in this cache, and permits the factor times as much.
     #[must_use]
-    pub fn new(cache: Cache) -> Self {
+    pub fn new(cache: Cache, factor: u32) -> Self {
         let local = Limit::ALL.iter().map(|limit| {
-            let count = NonZeroU32::new(limit.count()).unwrap_or(NonZeroU32::MIN);
+            let count = limit.count().saturating_mul(factor);
+            let count = NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
             let quota = Quota::with_period(limit.window() / count.get())
                 .unwrap_or(Quota::per_second(NonZeroU32::MIN))
                 .allow_burst(count);
             (*limit, RateLimiter::keyed(quota))
         });
-        Self { cache, local: Arc::new(local.collect()) }
+        Self { cache, factor, local: Arc::new(local.collect()) }
     }
 
     /// Counts one more, or refuses with the wait.
     pub async fn count(&self, limit: Limit, who: &str) -> Result<()> {
         let refused = || Error::new(Reason::RateLimited).retry_after(limit.window());
         match self.cache.count(&format!("{}:{who}", limit.name()), limit.window()).await {
-            Some(count) if count > u64::from(limit.count()) => Err(refused()),
+            Some(count) if count > u64::from(limit.count()) * u64::from(self.factor) => {
+                Err(refused())
+            }
             Some(_) => Ok(()),
             None => {
                 let local = self.local.iter().find(|(counted, _)| *counted == limit);

@@ -20,10 +20,10 @@ use jingqi::{
     token::Access,
 };
 use object_store::local::LocalFileSystem;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
 
-use crate::load::Load;
+use crate::{database, load::Load};
 
 const MASTER_KEY: [u8; 32] = [42; 32];
 /// The connections that one server holds, as in the product's default.
@@ -40,31 +40,11 @@ pub struct City {
     passes: Vec<(Uuid, String)>,
 }
 
-/// Removes the database of a run.
-pub async fn drop_database(url: &str, database: &str) -> Result<()> {
-    let mut admin = PgConnection::connect(url).await?;
-    let text = format!("drop database if exists {database} with (force)");
-    sqlx::query(AssertSqlSafe(text)).execute(&mut admin).await?;
-    Ok(())
-}
-
-/// The address of another database on the same server.
-fn with_database(url: &str, database: &str) -> Result<String> {
-    let (head, query) =
-        url.split_once('?').map_or((url, None), |(head, query)| (head, Some(query)));
-    let (server, _) = head.rsplit_once('/').context("DATABASE_URL names no database")?;
-    Ok(query.map_or(format!("{server}/{database}"), |query| format!("{server}/{database}?{query}")))
-}
-
 impl City {
     /// Builds it.
     pub async fn build(url: &str, redis_url: &str, passes: usize) -> Result<Self> {
         let ids = Ids::system();
-        let database = format!("jingqi_bench_{}", ids.random().simple());
-        let mut admin = PgConnection::connect(url).await?;
-        let text = format!("create database {database}");
-        sqlx::query(AssertSqlSafe(text)).execute(&mut admin).await?;
-        let own_url = with_database(url, &database)?;
+        let (own_url, database) = database::create(url).await?;
         store::migrate(&own_url).await?;
         let prefix = format!("jingqi-bench:{}:", ids.random());
         let pool = store::pool(&own_url, CONNECTIONS_MAX)?;

@@ -13,6 +13,7 @@
 )]
 
 mod city;
+mod database;
 mod load;
 
 use std::{env, net::SocketAddr, time::Duration};
@@ -146,7 +147,7 @@ fn main() -> Result<()> {
     let city = serving.block_on(City::build(&database_url, &redis_url, PASSES))?;
     let outcome = measure(&city, &serving, &driving, &redis_url, cores);
     serving.shutdown_timeout(Duration::from_secs(2));
-    driving.block_on(city::drop_database(&database_url, &city.database))?;
+    driving.block_on(database::remove(&database_url, &city.database))?;
     outcome
 }
 

@@ -3,6 +3,7 @@
 
 mod applications;
 mod attachments;
+mod chaos_checker;
 mod checks;
 mod conversations;
 mod enterprises;
