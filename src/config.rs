@@ -85,6 +85,23 @@ pub struct RemoteSettings {
     )]
     pub wechat_secret: Secret,
 
+    /// The base address of WeCom's server interfaces, or of a stand-in
+    #[arg(long, env = "JINGQI_WECOM_BASE_URL", default_value = "https://qyapi.weixin.qq.com")]
+    pub wecom_base_url: String,
+
+    /// The corporation's id at WeCom; empty: posts have no contact way there
+    #[arg(long, env = "JINGQI_WECOM_CORPID", default_value = "")]
+    pub wecom_corpid: String,
+
+    /// The secret of the application at WeCom
+    #[arg(
+        long,
+        env = "JINGQI_WECOM_SECRET",
+        hide_env_values = true,
+        default_value = sandbox::wecom::SECRET
+    )]
+    pub wecom_secret: Secret,
+
     /// The address of the SMS gateway; empty: no SMS is sent, and codes cannot be proved by SMS
     #[arg(long, env = "JINGQI_SMS_URL", default_value = "")]
     pub sms_url: String,

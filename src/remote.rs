@@ -1,4 +1,4 @@
-//! The systems outside ours whom we call (WeChat, SMS): one bounded call each, their failures turned
+//! The systems outside ours whom we call (WeChat, WeCom, SMS): one bounded call each, their failures turned
 //! into our catalogue. No SQL, no business rule, and never a call while a transaction is open (OP-08).
 
 use std::{fmt, time::Duration};
@@ -11,6 +11,7 @@ use crate::error::{Error, Reason, Result};
 
 pub mod sms;
 pub mod wechat;
+pub mod wecom;
 
 #[cfg(test)]
 mod tests;

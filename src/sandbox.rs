@@ -12,6 +12,7 @@ pub mod city;
 pub mod sms;
 pub mod tour;
 pub mod wechat;
+pub mod wecom;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub fn router(clock: Now) -> Router {
     Router::new()
         .route("/livez", get(async || "ok"))
         .merge(wechat::router(Arc::clone(&clock)))
+        .merge(wecom::router(Arc::clone(&clock)))
         .merge(sms::router(clock))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }

@@ -16,7 +16,7 @@ use tower::Layer as _;
 use crate::{
     clock::{Clock, Ids},
     config::{RemoteSettings, StoreSettings},
-    remote::{self, sms::Sms, wechat::Wechat},
+    remote::{self, sms::Sms, wechat::Wechat, wecom::Wecom},
     service::{
         self,
         gate::Gate,
@@ -61,6 +61,8 @@ pub struct Parts {
     pub wechat: Arc<Wechat>,
     /// The SMS gateway, where one is named.
     pub sms: Option<Arc<Sms>>,
+    /// WeCom; posts have no contact way there without it.
+    pub wecom: Option<Arc<Wecom>>,
     /// The folder of attachments.
     pub files: Arc<LocalFileSystem>,
 }
@@ -87,7 +89,15 @@ impl Parts {
             remote::Secret::new(called.wechat_secret.reveal()),
             remote::Limits::default(),
         )?;
+        let wecom = (!called.wecom_corpid.is_empty())
+            .then(|| {
+                let secret = remote::Secret::new(called.wecom_secret.reveal());
+                let limits = remote::Limits::default();
+                Wecom::new(&called.wecom_base_url, &called.wecom_corpid, secret, limits)
+            })
+            .transpose()?;
         Ok(Self {
+            wecom: wecom.map(Arc::new),
             store: Store::new(pool, cache, vault).with_limits_factor(kept.limits_factor),
             world: World::default(),
             clock: Clock::System,

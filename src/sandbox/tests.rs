@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::{Flaw, Reason},
-    remote::{Limits, Secret, sms::Sms, wechat::Wechat},
+    remote::{Limits, Secret, sms::Sms, wechat::Wechat, wecom::Wecom},
 };
 
 struct Sandbox {
@@ -46,6 +46,11 @@ impl Sandbox {
 
     fn wechat(&self) -> Wechat {
         Wechat::new(&self.url, APPID, Secret::new(SECRET), Limits::default()).unwrap()
+    }
+
+    fn wecom(&self, secret: &str) -> Wecom {
+        let secret = Secret::new(secret);
+        Wecom::new(&self.url, super::wecom::CORPID, secret, Limits::default()).unwrap()
     }
 
     fn sms(&self, key: &str) -> Sms {
@@ -368,4 +373,27 @@ async fn serving_ends_when_told_and_fails_on_a_taken_address() {
     let taken = TcpListener::bind(anywhere).await.unwrap();
     let address = taken.local_addr().unwrap();
     assert!(serve(address, clock().1, std::future::pending()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_contact_way_is_made_and_brings_its_state_back() {
+    let sandbox = Sandbox::open().await;
+    let wecom = sandbox.wecom(super::wecom::SECRET);
+    let members = vec!["100011".to_owned(), "100012".to_owned()];
+    let way = wecom.add_contact_way(&members, "宿城岗", "0123456789").await.unwrap();
+    let scanned = sandbox.post("/sandbox/wecom/scan", json!({ "qr_code": way.qr_code })).await;
+    assert_eq!(scanned, json!({ "state": "0123456789" }));
+    // WeCom ended the token early: another is taken, once, and nobody notices.
+    let expired = sandbox.http.post(format!("{}/sandbox/wecom/expire", sandbox.url));
+    expired.send().await.unwrap();
+    wecom.add_contact_way(&members, "宿城岗", "another").await.unwrap();
+    for (wecom, members, state) in [
+        (sandbox.wecom("wrong"), members.clone(), "state"),
+        (sandbox.wecom(super::wecom::SECRET), vec![super::wecom::UNKNOWN_MEMBER.to_owned()], "s"),
+    ] {
+        let refused = wecom.add_contact_way(&members, "宿城岗", state).await.unwrap_err();
+        assert_eq!(refused.reason(), Reason::Internal);
+    }
+    let long = wecom.add_contact_way(&members, "宿城岗", &"x".repeat(31)).await.unwrap_err();
+    assert_eq!(long.reason(), Reason::RemoteUnavailable);
 }

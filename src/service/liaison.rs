@@ -2,6 +2,8 @@
 
 mod bindings;
 
+use std::sync::Arc;
+
 use super::{
     pb::{self, liaison_service_server::LiaisonService},
     rpc,
@@ -19,6 +21,7 @@ use crate::{
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Collection, Id, kind},
+    remote::wecom::Wecom,
     server::Parts,
     store::{self, Connection, Store, Tx, World, conversations, liaison_posts, messages},
 };
@@ -33,6 +36,7 @@ pub struct Liaison {
     store: Store,
     world: World,
     calendar: Calendar,
+    wecom: Option<Arc<Wecom>>,
 }
 
 rpc! { LiaisonService, Liaison {
@@ -46,6 +50,7 @@ rpc! { LiaisonService, Liaison {
         -> pb::ListLiaisonPostChangesResponse;
     grant_liaison_binding(pb::GrantLiaisonBindingRequest) -> pb::LiaisonBinding;
     issue_binding_code(pb::IssueBindingCodeRequest) -> pb::BindingCode;
+    create_contact_way(pb::CreateContactWayRequest) -> pb::ContactWay;
     read_binding_code(pb::ReadBindingCodeRequest) -> pb::LiaisonPost;
     confirm_liaison_binding(pb::ConfirmLiaisonBindingRequest) -> pb::LiaisonBinding;
     end_liaison_binding(pb::EndLiaisonBindingRequest) -> pb::LiaisonBinding;
@@ -60,6 +65,7 @@ impl Liaison {
             store: parts.store.clone(),
             world: parts.world.clone(),
             calendar: Calendar::published(),
+            wecom: parts.wecom.clone(),
         }
     }
 

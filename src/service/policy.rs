@@ -188,6 +188,7 @@ pub const POLICY: &[(&str, Access)] = &[
     ("LiaisonService/ListLiaisonPostChanges", roles(&[LiaisonOfficer, UnitLeader, Inspector])),
     ("LiaisonService/GrantLiaisonBinding", roles(&[UnitLeader])),
     ("LiaisonService/IssueBindingCode", roles(&[LiaisonOfficer])),
+    ("LiaisonService/CreateContactWay", roles(&[UnitLeader])),
     ("LiaisonService/ReadBindingCode", roles(ENTERPRISE)),
     ("LiaisonService/ConfirmLiaisonBinding", roles(ENTERPRISE)),
     ("LiaisonService/EndLiaisonBinding", roles(&[LegalRepresentative, UnitLeader])),

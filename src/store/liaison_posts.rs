@@ -370,6 +370,45 @@ pub async fn anybody_present(
     .await?)
 }
 
+/// Stores a contact way of a post.
+pub async fn insert_contact_way(
+    tx: &mut Tx,
+    post: Id<kind::LiaisonPost>,
+    config_id: &str,
+    qr_code: &str,
+    state_digest: &[u8],
+) -> Result<()> {
+    let id = tx.cx().ids().next::<kind::LiaisonPost>(tx.now()).uuid();
+    let now = tx.now();
+    sqlx::query!(
+        "insert into contact_way (id, liaison_post_id, config_id, qr_code, state_digest, create_time)
+         values ($1, $2, $3, $4, $5, $6)",
+        id,
+        post.uuid(),
+        config_id,
+        qr_code,
+        state_digest,
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The post of a contact way, by the digest of its state.
+pub async fn contact_way(
+    connection: &mut PgConnection,
+    state_digest: &[u8],
+) -> Result<Option<Id<kind::LiaisonPost>>> {
+    let post = sqlx::query_scalar!(
+        "select liaison_post_id from contact_way where state_digest = $1",
+        state_digest
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(post.map(Id::of))
+}
+
 /// An enterprise and the post that serves it.
 #[derive(Debug, Clone)]
 pub struct Binding {

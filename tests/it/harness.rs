@@ -14,7 +14,7 @@ use jingqi::{
     clock::{Clock, Ids, ManualClock},
     domain::{policy::PolicyValues, zone::Zone},
     id::{Collection, Id, kind},
-    remote::{Limits, Secret, sms::Sms, wechat::Wechat},
+    remote::{Limits, Secret, sms::Sms, wechat::Wechat, wecom::Wecom},
     sandbox,
     server::{self, Doors, Doorway, Parts},
     service::pb::{
@@ -243,6 +243,8 @@ fn parts(
     let base = format!("http://{sandbox}");
     let secret = Secret::new(sandbox::wechat::SECRET);
     let wechat = Wechat::new(&base, sandbox::wechat::APPID, secret, Limits::default()).unwrap();
+    let secret = Secret::new(sandbox::wecom::SECRET);
+    let wecom = Wecom::new(&base, sandbox::wecom::CORPID, secret, Limits::default()).unwrap();
     let key = Secret::new(sandbox::sms::KEY);
     let sms =
         Sms::new(&format!("{base}/sms/send"), key, "one-time-code", Limits::default()).unwrap();
@@ -255,6 +257,7 @@ fn parts(
         ),
         wechat: Arc::new(wechat),
         sms: Some(Arc::new(sms)),
+        wecom: Some(Arc::new(wecom)),
         files: Arc::new(LocalFileSystem::new_with_prefix(files).unwrap()),
     }
 }

@@ -299,3 +299,25 @@ async fn two_confirmations_of_one_code_bind_once(pool: PgPool) {
     assert_eq!(usize::from(both.0.is_ok()) + usize::from(both.1.is_ok()), 1);
     assert_eq!(app.count("select count(*) from liaison_binding where end_time is null").await, 1);
 }
+
+// The same by way of WeCom: the state comes back with whoever adds the officers.
+#[sqlx::test]
+async fn an_enterprise_binds_by_the_contact_way_of_wecom(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.desk().await;
+    end_bindings(&desk).await;
+    let request = pb::CreateContactWayRequest { liaison_post: desk.post.clone() };
+    let way = desk.leader.liaison().create_contact_way(request).await.unwrap().into_inner();
+    let url = format!("http://{}/sandbox/wecom/scan", app.sandbox);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let scanned = client.post(url).json(&serde_json::json!({ "qr_code": way.qr_code }));
+    let scanned: serde_json::Value = scanned.send().await.unwrap().json().await.unwrap();
+    let text = format!("WC1:{}", scanned["state"].as_str().unwrap());
+    let enterprise = desk.city.enterprise.to_string();
+    let forged = confirm(&desk.talker, "WC1:0123456789", &enterprise).await.unwrap_err();
+    assert_eq!(reason(&forged), "BINDING_CODE_INVALID");
+    let bound = confirm(&desk.talker, &text, &enterprise).await.unwrap();
+    assert_eq!(bound.source, "WECOM");
+    let stored = app.count("select count(*) from contact_way").await;
+    assert_eq!(stored, 1);
+}

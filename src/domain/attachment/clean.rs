@@ -156,10 +156,10 @@ mod tests {
         QrPicture::of("警企通").unwrap().png(2).unwrap()
     }
 
-    fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    fn chunk(name: [u8; 4], data: &[u8]) -> Vec<u8> {
         let length = u32::try_from(data.len()).unwrap().to_be_bytes();
         // The check sum does not matter for a chunk that goes.
-        [&length[..], name, data, &[0; 4]].concat()
+        [&length[..], &name, data, &[0; 4]].concat()
     }
 
     fn segment(marker: u8, data: &[u8]) -> Vec<u8> {
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_png_loses_its_texts_and_its_tail_and_can_still_be_drawn() {
         let clean = picture();
-        let told = [chunk(b"tEXt", b"Author\0Zhang"), chunk(b"eXIf", b"GPS 33.95N")].concat();
+        let told = [chunk(*b"tEXt", b"Author\0Zhang"), chunk(*b"eXIf", b"GPS 33.95N")].concat();
         // Behind the header: the signature of 8 bytes and a chunk of 13 + 12.
         let with = [&clean[..33], &told, &clean[33..], b"<script>"].concat();
         let kept = cleaned(ContentType::Png, with).unwrap();

@@ -38,16 +38,13 @@ impl Applications {
             Write::Replay(reply) => return Ok(reply),
         };
         self.store.limits().count(Limit::Attachment, &cx.actor.name()).await?;
-        match file.conversation {
+        if let Some(id) = file.conversation {
             // Whoever takes part may bring a file; it belongs to the conversation's enterprise.
-            Some(id) => {
-                let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-                file.enterprise = conversation.enterprise;
-            }
-            None => {
-                may_bring(cx, &file)?;
-                evaluations::site(tx.conn(), file.enterprise, &cx.scope()).await?;
-            }
+            let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
+            file.enterprise = conversation.enterprise;
+        } else {
+            may_bring(cx, &file)?;
+            evaluations::site(tx.conn(), file.enterprise, &cx.scope()).await?;
         }
         attachments::insert(&mut tx, &file).await?;
         let reply = reply(file);

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use super::Liaison;
 use crate::{
     context::Cx,
-    crypto::{SigningKey, Suite, VerifyingKey},
+    crypto::{self, SigningKey, Suite, VerifyingKey, hex},
     domain::{
         liaison::{BindingCode, BindingSource, CODE_LIFE},
         qr::QrPicture,
     },
-    error::{Error, Faults, Reason, Result},
+    error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
     service::{
         conversations::ITEM,
@@ -25,6 +25,10 @@ use crate::{
     },
 };
 
+/// What stands before the state of a contact way, where a code could stand.
+const STATE_PREFIX: &str = "WC1:";
+/// The bytes of such a state; WeCom takes 30 characters.
+const STATE_BYTES: usize = 15;
 /// The size of a module in the PNG.
 const MODULE_PX: u32 = 6;
 
@@ -84,14 +88,43 @@ impl Liaison {
         })
     }
 
+    pub(super) async fn create_contact_way(
+        &self,
+        cx: &Cx,
+        request: pb::CreateContactWayRequest,
+    ) -> Result<pb::ContactWay> {
+        cx.actor.sworn()?;
+        let id = Id::parse(&request.liaison_post);
+        let id: Id<kind::LiaisonPost> = id.map_err(|flaw| Error::field("liaison_post", flaw))?;
+        let wecom = self.wecom.as_ref().ok_or_else(|| Error::new(Reason::RemoteUnavailable))?;
+        let mut connection = self.store.read().await?;
+        let post = liaison_posts::get(&mut connection, id, &cx.scope()).await?;
+        let roster = liaison_posts::roster(&mut connection, self.store.vault(), id).await?;
+        drop(connection);
+        // Members of the bureau's WeCom are known there by their police numbers.
+        let members: Vec<String> = roster.into_iter().map(|entry| entry.police_number).collect();
+        if members.is_empty() {
+            return Err(Error::field("liaison_post", Flaw::Required));
+        }
+        let state = hex(&cx.ids().bytes::<STATE_BYTES>());
+        // Nothing is locked while WeCom is asked (OP-08).
+        let way = wecom.add_contact_way(&members, &post.display_name, &state).await?;
+        let mut tx = self.store.begin(cx).await?;
+        let digest = crypto::digest(Suite::Intl, state.as_bytes());
+        liaison_posts::insert_contact_way(&mut tx, id, &way.config_id, &way.qr_code, &digest)
+            .await?;
+        tx.commit().await?;
+        Ok(pb::ContactWay { config_id: way.config_id, qr_code: way.qr_code })
+    }
+
     pub(super) async fn read_binding_code(
         &self,
         cx: &Cx,
         request: pb::ReadBindingCodeRequest,
     ) -> Result<pb::LiaisonPost> {
-        let code = self.trusted(cx, &request.text).await?;
+        let shown = self.shown(cx, &request.text).await?;
         let mut connection = self.store.read().await?;
-        let post = liaison_posts::named(&mut connection, code.post).await?;
+        let post = liaison_posts::named(&mut connection, shown.post()).await?;
         let post = post.ok_or_else(|| Error::new(Reason::BindingCodeInvalid))?;
         self.reply(&mut connection, cx, &post).await
     }
@@ -111,10 +144,11 @@ impl Liaison {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let code = self.trusted(cx, &request.text).await?;
+        let shown = self.shown(cx, &request.text).await?;
         // Whoever shows a code must still be on the post.
-        let seat = liaison_posts::lock_seat(&mut tx, code.post, code.officer).await?;
-        if seat.is_none() {
+        if let Shown::Code(code) = shown
+            && liaison_posts::lock_seat(&mut tx, code.post, code.officer).await?.is_none()
+        {
             return Err(Error::new(Reason::BindingCodeInvalid));
         }
         let (_, _, state) = liaison_posts::whereabouts(&mut tx, enterprise)
@@ -123,8 +157,12 @@ impl Liaison {
         if state == "PENDING" {
             return Err(Error::new(Reason::EnterpriseNotVerified));
         }
-        let binding = begun(cx, enterprise, code.post, BindingSource::Scan);
-        liaison_posts::bind(&mut tx, &binding, Some(code.id)).await?;
+        let (source, once) = match shown {
+            Shown::Code(code) => (BindingSource::Scan, Some(code.id)),
+            Shown::ContactWay(_) => (BindingSource::Wecom, None),
+        };
+        let binding = begun(cx, enterprise, shown.post(), source);
+        liaison_posts::bind(&mut tx, &binding, once).await?;
         wire::finish(tx, reply(&binding)).await
     }
 
@@ -183,6 +221,17 @@ impl Liaison {
         Ok(pb::ListLiaisonBindingsResponse { liaison_bindings, next_page_token })
     }
 
+    /// What an enterprise was shown: an officer's code, or the state of a contact way.
+    async fn shown(&self, cx: &Cx, text: &str) -> Result<Shown> {
+        let Some(state) = text.trim().strip_prefix(STATE_PREFIX) else {
+            return Ok(Shown::Code(self.trusted(cx, text).await?));
+        };
+        let digest = crypto::digest(Suite::Intl, state.as_bytes());
+        let mut connection = self.store.read().await?;
+        let post = liaison_posts::contact_way(&mut connection, &digest).await?;
+        post.map(Shown::ContactWay).ok_or_else(|| Error::new(Reason::BindingCodeInvalid))
+    }
+
     /// A code that a key of ours signed, in its time.
     async fn trusted(&self, cx: &Cx, text: &str) -> Result<BindingCode> {
         let (code, signature) =
@@ -198,6 +247,24 @@ impl Liaison {
             return Err(Error::new(Reason::BindingCodeInvalid));
         }
         Ok(code)
+    }
+}
+
+/// What an enterprise was shown.
+#[derive(Debug, Clone, Copy)]
+enum Shown {
+    /// An officer's code.
+    Code(BindingCode),
+    /// The contact way of a post.
+    ContactWay(Id<kind::LiaisonPost>),
+}
+
+impl Shown {
+    const fn post(&self) -> Id<kind::LiaisonPost> {
+        match self {
+            Self::Code(code) => code.post,
+            Self::ContactWay(post) => *post,
+        }
     }
 }
 

@@ -1,0 +1,150 @@
+//! The stand-in for WeCom: tokens that end, contact ways that remember their members and state.
+//! Nobody is told anything.
+//!
+//! `POST /sandbox/wecom/scan` says what adding a contact would bring back: the state of the way.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Now;
+
+/// The corporation.
+pub const CORPID: &str = "ww-sandbox-jingqi";
+/// Its secret.
+pub const SECRET: &str = "sandbox-wecom-secret";
+/// A member that WeCom does not know.
+pub const UNKNOWN_MEMBER: &str = "000000";
+/// How long a token holds.
+const TOKEN_LIFE: SignedDuration = SignedDuration::from_secs(7_200);
+
+#[derive(Clone)]
+struct Platform {
+    now: Now,
+    held: Arc<Mutex<Held>>,
+}
+
+#[derive(Default)]
+struct Held {
+    tokens: HashMap<String, Timestamp>,
+    ways: HashMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Account {
+    corpid: String,
+    corpsecret: String,
+}
+
+#[derive(Deserialize)]
+struct Bearer {
+    access_token: String,
+}
+
+#[derive(Deserialize)]
+struct Way {
+    r#type: u8,
+    scene: u8,
+    state: String,
+    user: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Scan {
+    qr_code: String,
+}
+
+/// The platform with an empty memory.
+pub(super) fn router(now: Now) -> Router {
+    Router::new()
+        .route("/cgi-bin/gettoken", get(token))
+        .route("/cgi-bin/externalcontact/add_contact_way", post(add))
+        .route("/sandbox/wecom/scan", post(scan))
+        .route("/sandbox/wecom/expire", post(expire))
+        .with_state(Platform { now, held: Arc::default() })
+}
+
+impl Platform {
+    fn held(&self) -> std::sync::MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn refused(errcode: i64) -> Json<Value> {
+    Json(json!({ "errcode": errcode, "errmsg": "refused by the sandbox" }))
+}
+
+async fn token(State(platform): State<Platform>, Query(account): Query<Account>) -> Json<Value> {
+    if account.corpid != CORPID || account.corpsecret != SECRET {
+        return refused(40001);
+    }
+    let now = (platform.now)();
+    let mut held = platform.held();
+    let token = format!("wecom-token-{}", held.tokens.len());
+    held.tokens.insert(token.clone(), now.saturating_add(TOKEN_LIFE).unwrap_or(now));
+    Json(json!({ "errcode": 0, "access_token": token, "expires_in": TOKEN_LIFE.as_secs() }))
+}
+
+async fn add(
+    State(platform): State<Platform>,
+    Query(bearer): Query<Bearer>,
+    body: Bytes,
+) -> Response {
+    let way: Way = match super::read(&body) {
+        Ok(way) => way,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let now = (platform.now)();
+    let mut held = platform.held();
+    match held.tokens.get(&bearer.access_token) {
+        None => return refused(40014).into_response(),
+        Some(end) if *end <= now => return refused(42001).into_response(),
+        Some(_) => {}
+    }
+    let errcode = match (way.r#type, way.scene) {
+        (1, _) if way.user.len() != 1 => 41037,
+        (1 | 2, 2) if way.state.chars().count() > 30 || way.user.is_empty() => 40058,
+        (1 | 2, 2) if way.user.iter().any(|user| user == UNKNOWN_MEMBER) => 60111,
+        (1 | 2, 2) => 0,
+        (1 | 2, _) => 41040,
+        _ => 41037,
+    };
+    if errcode != 0 {
+        return refused(errcode).into_response();
+    }
+    let config_id = format!("config-{}", held.ways.len());
+    let qr_code = format!("https://wework.qpic.cn/sandbox/{config_id}");
+    held.ways.insert(qr_code.clone(), way.state);
+    Json(json!({ "errcode": 0, "config_id": config_id, "qr_code": qr_code })).into_response()
+}
+
+/// Somebody scans the picture and adds the contact: the state comes back.
+async fn scan(State(platform): State<Platform>, body: Bytes) -> Response {
+    let scan: Scan = match super::read(&body) {
+        Ok(scan) => scan,
+        Err(refusal) => return refusal.into_response(),
+    };
+    match platform.held().ways.get(&scan.qr_code) {
+        Some(state) => Json(json!({ "state": state })).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// Ends every token before its time, as WeCom may.
+async fn expire(State(platform): State<Platform>) -> StatusCode {
+    platform.held().tokens.clear();
+    StatusCode::NO_CONTENT
+}
