@@ -58,6 +58,7 @@ impl City {
             ids: ids.clone(),
             wechat: Arc::new(remote),
             sms: None,
+            wecom: None,
             files: Arc::new(LocalFileSystem::new_with_prefix(std::env::temp_dir())?),
         };
         rules(&parts).await?;
