@@ -164,7 +164,7 @@ async fn run(settings: &Settings) -> Result<bool> {
         .map(|kept| kept.messages.last().map_or(0, |last| last.sequence))
         .collect();
     let behind = readers.settle(&ends, REST_WITHIN).await;
-    readers.end().await?;
+    readers.end(&world).await?;
     world.record.write(&services::folder().join("history.jsonl"))?;
 
     let settings_told = told(&services.database_url, settings, seed, lasted).await?;
@@ -175,6 +175,7 @@ async fn run(settings: &Settings) -> Result<bool> {
         history: History {
             sendings: world.record.sendings(),
             readers: world.record.readers(|process| matches!(process, Process::Reader(_))),
+            markings: world.record.markings(),
             kept,
         },
         plain,
