@@ -7,6 +7,9 @@ mod desk;
 mod messages;
 mod watch;
 
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
@@ -42,6 +45,8 @@ pub struct Conversations {
     /// A stream outlives its call: it asks for the time at each look.
     clock: Clock,
     calendar: Calendar,
+    /// Streams take turns at PostgreSQL: see [`watch::LOOKING_MAX`].
+    looking: Arc<Semaphore>,
 }
 
 rpc! {
@@ -95,6 +100,7 @@ impl Conversations {
             world: parts.world.clone(),
             clock: parts.clock.clone(),
             calendar: Calendar::published(),
+            looking: Arc::new(Semaphore::new(watch::LOOKING_MAX)),
         }
     }
 

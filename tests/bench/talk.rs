@@ -5,7 +5,8 @@
 //! `DATABASE_URL=... REDIS_URL=... cargo bench --bench talk`; a database of its own is made on that
 //! server and dropped again. `BENCH_ONLY` (commit, receive, streams, page) names what is measured;
 //! `BENCH_SECONDS`, `BENCH_RUNS`, `BENCH_CONVERSATIONS`, `BENCH_IN_FLIGHT`, `BENCH_RATE`,
-//! `BENCH_STREAMS` and `BENCH_MESSAGES` change the load.
+//! `BENCH_STREAMS` and `BENCH_MESSAGES` change the load, `BENCH_CONNECTIONS` how many connections a
+//! server holds to PostgreSQL.
 
 #![expect(clippy::print_stdout, reason = "a program of its own: it prints its table")]
 

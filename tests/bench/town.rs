@@ -67,6 +67,9 @@ impl Town {
         let redis_url = if with_redis { self.redis_url.as_str() } else { "" };
         let mut command = server::command(&self.url, redis_url, &self.folder);
         command.env("JINGQI_REDIS_PREFIX", format!("{}:", self.folder.display()));
+        if let Ok(connections) = std::env::var("BENCH_CONNECTIONS") {
+            command.env("JINGQI_CONNECTIONS_MAX", connections);
+        }
         // The server of the tests may be one that loses; the table says so.
         command.env("JINGQI_ALLOW_LOSS", "true");
         let mut server = Server::start(command, self.folder.join("serve.log"))?;
@@ -90,9 +93,11 @@ impl Town {
         .await?;
         let cores = std::thread::available_parallelism()?;
         let profile = if cfg!(debug_assertions) { "DEBUG BUILD: no figures" } else { "release" };
+        let connections = std::env::var("BENCH_CONNECTIONS");
+        let connections = connections.as_deref().unwrap_or("as many as by default");
         Ok(format!(
             "{cores} cores for generator, servers, PostgreSQL and Redis together; {profile}; \
-             PostgreSQL {postgresql}; 32 connections of a server to it; {} s a run, {} runs; {} \
+             PostgreSQL {postgresql}; {connections} connections of a server to it; {} s a run, {} runs; {} \
              conversations; closed loop with {} calls in flight, open loop at {}/s",
             settings.measure.as_secs(),
             settings.runs,

@@ -57,6 +57,19 @@ pub struct Reader {
     pub seen: Vec<Sighting>,
 }
 
+/// A reader said how far it has read, or asked; the instants are those of one reader, in order.
+#[derive(Debug, Clone)]
+pub struct Marking {
+    /// Who.
+    pub name: String,
+    /// In which conversation.
+    pub conversation: usize,
+    /// What it said; 0 where it only asked.
+    pub asked: i64,
+    /// What was answered.
+    pub answered: i64,
+}
+
 /// A whole conversation, as one source gave it at the end.
 #[derive(Debug)]
 pub struct Kept {
@@ -75,6 +88,8 @@ pub struct History {
     pub sendings: Vec<Sending>,
     /// By the readers.
     pub readers: Vec<Reader>,
+    /// By the readers too, of each in the order of time.
+    pub markings: Vec<Marking>,
     /// At the end, by each source.
     pub kept: Vec<Kept>,
 }
@@ -102,6 +117,8 @@ pub enum Fault {
     Repeated,
     /// A reader got another message than the one that is kept at the place.
     Differs,
+    /// A mark was not taken, or fell again.
+    Fallen,
 }
 
 /// A promise that was broken.
@@ -150,6 +167,7 @@ pub fn check(history: &History) -> Vec<Violation> {
             ),
         }
     }
+    checker.marks(&history.markings);
     checker.violations
 }
 
@@ -276,6 +294,21 @@ impl Checker<'_> {
         }
         let end = numbers.last().map_or(0, |last| last.saturating_add(1));
         self.skipped(reader, &numbers, last, end);
+    }
+
+    /// Marks only rise (CH-06).
+    fn marks(&mut self, markings: &[Marking]) {
+        let mut highest: HashMap<&str, i64> = HashMap::new();
+        for marking in markings {
+            let (name, answered) = (marking.name.as_str(), marking.answered);
+            let highest = highest.entry(name).or_default();
+            if answered < marking.asked || answered < *highest {
+                let what =
+                    format!("{name} had {highest}, asked for {}, got {answered}", marking.asked);
+                self.found(Fault::Fallen, marking.conversation, what);
+            }
+            *highest = answered.max(*highest);
+        }
     }
 
     /// The kept messages between two that a reader got.

@@ -41,6 +41,7 @@ pub async fn plain_sequence(database_url: &str, seed: u64) -> Result<History> {
     Ok(History {
         sendings,
         readers: vec![Reader { name: "cursor".to_owned(), conversation: 0, seen }],
+        markings: Vec::new(),
         kept: vec![Kept { source: "table", conversation: 0, messages }],
     })
 }

@@ -14,7 +14,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::checker::{Outcome, Reader, Sending, Sighting};
+use crate::checker::{Marking, Outcome, Reader, Sending, Sighting};
 
 /// Who acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -63,6 +63,8 @@ pub enum Call {
     Pull { after: i64, seen: Vec<Sighting> },
     /// `WatchMessages`, and what came until it ended.
     Watch { after: i64, seen: Vec<Sighting> },
+    /// `MarkConversation`, or what `GetConversation` says of the own mark at the end.
+    Mark { asked: i64, answered: i64 },
     /// A kill, or a start.
     Act(String),
 }
@@ -144,6 +146,18 @@ impl Record {
         readers
     }
 
+    /// What the readers said to have read, and what was answered.
+    pub fn markings(&self) -> Vec<Marking> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let answered = entries.iter().filter(|entry| entry.step == Step::Ok);
+        let marking = |entry: &Entry| {
+            let Call::Mark { asked, answered } = entry.call else { return None };
+            let name = entry.process.name();
+            Some(Marking { name, conversation: entry.conversation, asked, answered })
+        };
+        answered.filter_map(marking).collect()
+    }
+
     /// How many calls of the kind ended in each way: ok, fail, info.
     pub fn ended(&self, which: impl Fn(&Call) -> bool) -> [usize; 3] {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -212,6 +226,14 @@ fn describe(line: &mut Value, entry: &Entry) {
             if entry.step != Step::Invoke {
                 let seen: Vec<i64> = seen.iter().map(|sighting| sighting.sequence).collect();
                 put("seen", json!(seen));
+            }
+        }
+        Call::Mark { asked, answered } => {
+            put("f", json!("mark"));
+            put("conversation", json!(entry.conversation));
+            put("asked", json!(asked));
+            if entry.step == Step::Ok {
+                put("answered", json!(answered));
             }
         }
         Call::Act(what) => {

@@ -164,7 +164,7 @@ async fn run(settings: &Settings) -> Result<bool> {
         .map(|kept| kept.messages.last().map_or(0, |last| last.sequence))
         .collect();
     let behind = readers.settle(&ends, REST_WITHIN).await;
-    readers.end().await?;
+    readers.end(&world).await?;
     world.record.write(&services::folder().join("history.jsonl"))?;
 
     let settings_told = told(&services.database_url, settings, seed, lasted).await?;
@@ -175,6 +175,7 @@ async fn run(settings: &Settings) -> Result<bool> {
         history: History {
             sendings: world.record.sendings(),
             readers: world.record.readers(|process| matches!(process, Process::Reader(_))),
+            markings: world.record.markings(),
             kept,
         },
         plain,
@@ -186,7 +187,13 @@ async fn run(settings: &Settings) -> Result<bool> {
 /// The schema, the keys, two servers, the city.
 async fn prepare(settings: &Settings, services: &Services) -> Result<([Server; 2], Vec<Line>)> {
     let folder = services::folder();
-    let command = || server::command(&services.database_url, &services.redis_url, &folder);
+    let command = || {
+        let mut command = server::command(&services.database_url, &services.redis_url, &folder);
+        // Everything here shares a few cores: with more connections they are opened so slowly after
+        // PostgreSQL was killed that none is open before the calls that wait for it give up.
+        command.env("JINGQI_CONNECTIONS_MAX", "8");
+        command
+    };
     let migrated = command().arg("migrate").output().await?;
     let told = String::from_utf8_lossy(&migrated.stderr);
     ensure!(migrated.status.success(), "migrate: {}", told.trim());

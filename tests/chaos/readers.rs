@@ -30,6 +30,8 @@ const CALL_WITHIN: Duration = Duration::from_secs(7);
 const PAGE: i32 = 100;
 /// Of a hundred times that a reader comes back, it pulls so often before it watches.
 const PULL_PERCENT: u32 = 40;
+/// And so often it says before how far it has read.
+const MARK_PERCENT: u32 = 30;
 
 /// One reader.
 pub struct Reader {
@@ -92,6 +94,9 @@ impl Reader {
     pub async fn run(mut self) -> Result<()> {
         while !self.stop.is_cancelled() {
             let client = client(&self.world, self.at)?;
+            if self.resumes() && self.random.random_range(0..100) < MARK_PERCENT {
+                self.mark(client.clone()).await;
+            }
             let calm = if self.resumes() && self.random.random_range(0..100) < PULL_PERCENT {
                 self.pull(client.clone()).await
             } else {
@@ -136,6 +141,24 @@ impl Reader {
                 self.note(Step::Info, Call::Pull { after, seen: Vec::new() }, &why);
                 false
             }
+        }
+    }
+
+    /// Says how far it has read.
+    async fn mark(&mut self, mut client: ConversationServiceClient<Channel>) {
+        let asked = self.after;
+        self.note(Step::Invoke, Call::Mark { asked, answered: 0 }, "");
+        let request = self.talker.ask(pb::MarkConversationRequest {
+            conversation: self.line.name.clone(),
+            delivered_sequence: asked,
+            read_sequence: asked,
+        });
+        match answered(timeout(CALL_WITHIN, client.mark_conversation(request)).await) {
+            Ok(mark) => {
+                let answered = mark.into_inner().read_sequence;
+                self.note(Step::Ok, Call::Mark { asked, answered }, "");
+            }
+            Err(why) => self.note(Step::Info, Call::Mark { asked, answered: 0 }, &why),
         }
     }
 
@@ -279,11 +302,21 @@ impl Readers {
         }
     }
 
-    /// Ends them all.
-    pub async fn end(self) -> Result<()> {
+    /// Ends them all, and asks once more for everybody's mark.
+    pub async fn end(self, world: &World) -> Result<()> {
         self.stop.cancel();
         for task in self.tasks {
             task.await??;
+        }
+        for (number, (conversation, _)) in self.places.iter().enumerate() {
+            let line = world.lines.get(*conversation).context("a conversation")?;
+            let talker = line.talkers.get(number % line.talkers.len()).context("a talker")?;
+            let mut client = client(world, number)?;
+            let request = talker.ask(pb::GetConversationRequest { name: line.name.clone() });
+            let mark = client.get_conversation(request).await?.into_inner().mark;
+            let answered = mark.map_or(0, |mark| mark.read_sequence);
+            let call = Call::Mark { asked: 0, answered };
+            world.record.note(Process::Reader(number), *conversation, Step::Ok, call, "at the end");
         }
         Ok(())
     }

@@ -97,6 +97,7 @@ impl Report<'_> {
         println!("| messages kept, notices included | {kept} |");
         println!("| messages seen by readers | {seen} |");
         println!("| streams that broke | {broken} |");
+        println!("| marks | {} |", self.history.markings.len());
         println!("| readers that never came to the end | {} |", self.behind);
     }
 }

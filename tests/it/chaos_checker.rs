@@ -4,7 +4,7 @@
 #[path = "../chaos/checker.rs"]
 mod checker;
 
-use checker::{Fault, History, Kept, Outcome, Reader, Sending, Sighting, check};
+use checker::{Fault, History, Kept, Marking, Outcome, Reader, Sending, Sighting, check};
 use uuid::Uuid;
 
 fn id(number: u128) -> Uuid {
@@ -34,8 +34,13 @@ fn right() -> History {
             sending(3, 40, acknowledged(4, 50)),
         ],
         readers: vec![Reader { name: "reader".to_owned(), conversation: 0, seen: messages() }],
+        markings: vec![marking(3, 3), marking(0, 3), marking(2, 3), marking(4, 4)],
         kept: vec![Kept { source: "table", conversation: 0, messages: messages() }],
     }
+}
+
+fn marking(asked: i64, answered: i64) -> Marking {
+    Marking { name: "reader".to_owned(), conversation: 0, asked, answered }
 }
 
 fn faults(history: &History) -> Vec<Fault> {
@@ -143,4 +148,17 @@ fn a_reader_that_misses_repeats_or_mistakes_a_message_is_found() {
     let mut history = right();
     history.readers[0].conversation = 5;
     assert_eq!(faults(&history), [Fault::Differs], "nobody keeps what it read");
+}
+
+#[test]
+fn a_mark_that_falls_or_was_not_taken_is_found() {
+    let mut history = right();
+    history.markings.push(marking(0, 3));
+    assert_eq!(faults(&history), [Fault::Fallen]);
+    let mut history = right();
+    history.markings.push(marking(6, 5));
+    assert_eq!(faults(&history), [Fault::Fallen]);
+    let mut history = right();
+    history.markings.push(Marking { name: "another".to_owned(), ..marking(1, 1) });
+    assert_eq!(faults(&history), [], "each reader has marks of its own");
 }

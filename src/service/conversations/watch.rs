@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures::Stream;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tonic::Status;
 
 use super::{Conversations, mark_reply, message_reply};
@@ -35,6 +35,10 @@ const AHEAD_MAX: usize = 16;
 const SLOW_AFTER: Duration = Duration::from_secs(10);
 /// How many messages are read at once.
 const PAGE: i64 = 50;
+/// How many streams of a server look at once. All of them are woken together when Redis comes back,
+/// and all look again when PostgreSQL does: without turns they would hold every connection, and the
+/// time for which a call waits for one would be over before it has connected.
+pub(super) const LOOKING_MAX: usize = 8;
 /// After PostgreSQL failed, it is asked again so much later.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -65,6 +69,7 @@ impl Conversations {
             id,
             after: request.after_sequence,
             marks: Vec::new(),
+            looking: self.looking.clone(),
             send,
         };
         let ended = end.clone();
@@ -106,6 +111,7 @@ struct Line {
     id: Id<kind::Conversation>,
     after: i64,
     marks: Vec<(String, Mark)>,
+    looking: Arc<Semaphore>,
     send: mpsc::Sender<Result<pb::WatchMessagesResponse, Status>>,
 }
 
@@ -144,6 +150,7 @@ impl Line {
     /// Sends everything after the last message sent; false when the client has left.
     async fn catch_up(&mut self) -> Result<bool> {
         loop {
+            let turn = self.looking.acquire().await.map_err(Error::internal)?;
             let (scope, now) = (self.cx.scope(), self.clock.now());
             let mut connection = self.store.read().await?;
             let piece =
@@ -155,7 +162,7 @@ impl Line {
                 self.marks.clone()
             };
             // No connection is held while a client takes its time.
-            drop(connection);
+            drop((connection, turn));
             for message in piece.messages {
                 self.after = message.sequence;
                 let event = pb::watch_messages_response::Event::Message(message_reply(message));
