@@ -48,7 +48,7 @@ pub struct StoreSettings {
     pub redis_prefix: String,
 
     /// Connections to PostgreSQL that one server holds at most
-    #[arg(long, env = "JINGQI_CONNECTIONS_MAX", default_value_t = 32)]
+    #[arg(long, env = "JINGQI_CONNECTIONS_MAX", default_value_t = 16)]
     pub connections_max: u32,
 
     /// How many times as often as usual anybody may ask: 1 but for load tests

@@ -3,6 +3,7 @@
 pub mod application;
 pub mod attachment;
 pub mod blacklist;
+pub mod booking;
 pub mod calendar;
 pub mod check;
 pub mod codes;
@@ -19,6 +20,7 @@ pub mod officer;
 pub mod pass;
 pub mod pass_code;
 pub mod policy;
+pub mod problem;
 pub mod qr;
 pub mod session;
 pub mod tenure;

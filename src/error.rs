@@ -139,6 +139,8 @@ Reason {
     ReaderTooSlow = "READER_TOO_SLOW", Exhausted, "接收过慢,连接已断开,请从上次位置继续";
     /// The post does not serve the enterprise.
     NotBound = "NOT_BOUND", Precondition, "该警务专员岗位尚未与企业绑定";
+    /// No place left at the centre at this time, or the time has begun.
+    SlotFull = "SLOT_FULL", Precondition, "该时段已约满或已开始";
     /// The binding code is forged, used or out of time.
     BindingCodeInvalid = "BINDING_CODE_INVALID", Precondition, "添加码无效或已过期,请民警重新出示";
     /// The conversation was not closed, or was rated.

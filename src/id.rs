@@ -95,6 +95,14 @@ pub mod kind {
         CannedReply = "cannedReplies";
         /// Something that somebody owes until an instant.
         Obligation = "obligations";
+        /// A visit of an officer to an enterprise (走访).
+        Visit = "visits";
+        /// A problem of an enterprise in the officer's register.
+        Problem = "problems";
+        /// A time at the service centre (警企服务中心).
+        CentreSlot = "centreSlots";
+        /// A booked place at the centre.
+        CentreBooking = "centreBookings";
         /// Content that a supervisor read.
         ContentAccess = "contentAccesses";
         /// A recorded step of a lifecycle.

@@ -21,7 +21,8 @@ use crate::{
         self,
         gate::Gate,
         pb::{
-            self, conversation_service_server::ConversationServiceServer,
+            self, centre_service_server::CentreServiceServer,
+            conversation_service_server::ConversationServiceServer,
             enterprise_service_server::EnterpriseServiceServer,
             identity_service_server::IdentityServiceServer,
             liaison_service_server::LiaisonServiceServer,
@@ -225,6 +226,7 @@ fn add_services(routes: Routes, parts: &Parts) -> Routes {
         ))
         .add_service(limited!(TruckPassServiceServer, service::passes::Passes::new(parts)))
         .add_service(limited!(PassCheckServiceServer, service::checks::Checks::new(parts)))
+        .add_service(limited!(CentreServiceServer, service::centre::Centre::new(parts)))
         .add_service(limited!(LiaisonServiceServer, service::liaison::Liaison::new(parts)))
         .add_service(limited!(
             ConversationServiceServer,

@@ -40,6 +40,9 @@ const READERS: &[Role] = &[
 const FILERS: &[Role] = &[LegalRepresentative, EnterpriseHandler, WindowClerk];
 const TALKERS: &[Role] = &[LegalRepresentative, EnterpriseHandler, LiaisonOfficer];
 const SUPERVISORS: &[Role] = &[UnitLeader, Inspector];
+const CARERS: &[Role] = &[LiaisonOfficer, UnitLeader];
+const CARED: &[Role] =
+    &[LegalRepresentative, EnterpriseHandler, LiaisonOfficer, UnitLeader, Inspector];
 const BRINGERS: &[Role] = &[LegalRepresentative, EnterpriseHandler, WindowClerk, LiaisonOfficer];
 const ROADSIDE: &[Role] = &[Device, CheckpointOfficer, Auxiliary];
 
@@ -196,6 +199,26 @@ pub const POLICY: &[(&str, Access)] = &[
         "LiaisonService/ListLiaisonBindings",
         roles(&[LegalRepresentative, EnterpriseHandler, LiaisonOfficer, UnitLeader, Inspector]),
     ),
+    // Around the line: officers record, promise and confirm; enterprises read and book.
+    ("CentreService/RecordVisit", roles(CARERS)),
+    ("CentreService/ListVisits", roles(CARED)),
+    ("CentreService/RegisterProblem", roles(CARERS)),
+    ("CentreService/PromiseProblem", roles(CARERS)),
+    ("CentreService/SolveProblem", roles(CARERS)),
+    ("CentreService/DropProblem", roles(CARERS)),
+    ("CentreService/GetProblem", roles(CARED)),
+    ("CentreService/ListProblems", roles(CARED)),
+    ("CentreService/ListProblemChanges", roles(CARED)),
+    ("CentreService/CreateCentreSlot", roles(CARERS)),
+    ("CentreService/ListCentreSlots", roles(CARED)),
+    ("CentreService/CreateCentreBooking", roles(ENTERPRISE)),
+    ("CentreService/ConfirmCentreBooking", roles(CARERS)),
+    (
+        "CentreService/CancelCentreBooking",
+        roles(&[LegalRepresentative, EnterpriseHandler, LiaisonOfficer, UnitLeader]),
+    ),
+    ("CentreService/CompleteCentreBooking", roles(CARERS)),
+    ("CentreService/ListCentreBookings", roles(CARED)),
     // Conversations: those who take part; supervisors see figures, and content with a reason.
     ("ConversationService/CreateConversation", roles(ENTERPRISE)),
     ("ConversationService/GetConversation", roles(TALKERS)),

@@ -18,7 +18,8 @@ use jingqi::{
     sandbox,
     server::{self, Doors, Doorway, Parts},
     service::pb::{
-        self, conversation_service_client::ConversationServiceClient,
+        self, centre_service_client::CentreServiceClient,
+        conversation_service_client::ConversationServiceClient,
         enterprise_service_client::EnterpriseServiceClient,
         identity_service_client::IdentityServiceClient,
         liaison_service_client::LiaisonServiceClient,
@@ -357,6 +358,10 @@ impl User {
 
     pub fn passes(&self) -> TruckPassServiceClient<Wire> {
         TruckPassServiceClient::new(self.wire())
+    }
+
+    pub fn centre(&self) -> CentreServiceClient<Wire> {
+        CentreServiceClient::new(self.wire())
     }
 
     pub fn liaison(&self) -> LiaisonServiceClient<Wire> {

@@ -3,6 +3,7 @@
 
 mod applications;
 mod attachments;
+mod centre;
 mod chaos_checker;
 mod checks;
 mod conversations;

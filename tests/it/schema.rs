@@ -3,11 +3,13 @@
 
 use jingqi::domain::{
     application::{ApplicationState, Purpose},
+    booking::BookingState,
     conversation::ConversationState,
     liaison::{BindingSource, PostMode},
     lifecycle::State,
     message::MessageKind,
     pass::PassState,
+    problem::ProblemState,
 };
 use sqlx::PgPool;
 
@@ -37,6 +39,10 @@ async fn every_state_stands_in_its_check_constraint(pool: PgPool) {
     agrees(&pool, "conversation_state_known", &states).await;
     let kinds: Vec<_> = MessageKind::ALL.iter().map(|it| it.wire()).collect();
     agrees(&pool, "message_kind_known", &kinds).await;
+    let states: Vec<_> = <ProblemState as State>::ALL.iter().map(|it| it.wire()).collect();
+    agrees(&pool, "problem_state_known", &states).await;
+    let states: Vec<_> = <BookingState as State>::ALL.iter().map(|it| it.wire()).collect();
+    agrees(&pool, "centre_booking_state_known", &states).await;
     let modes: Vec<_> = PostMode::ALL.iter().map(|it| it.wire()).collect();
     agrees(&pool, "liaison_post_mode_known", &modes).await;
     let sources: Vec<_> = BindingSource::ALL.iter().map(|it| it.wire()).collect();

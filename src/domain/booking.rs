@@ -1,0 +1,140 @@
+//! A meeting booked at the service centre (警企服务中心) and its drawing. Places are counted by the
+//! store.
+
+use jiff::Timestamp;
+
+use super::{
+    calendar::Limit,
+    lifecycle::{Change, Moved, Note, State},
+    policy::named,
+};
+use crate::{
+    context::Cx,
+    error::Result,
+    id::{Id, kind},
+};
+
+/// A booking is confirmed within so long (facts.md, 5.1 row 18).
+pub const CONFIRM_WITHIN: Limit = Limit::WorkingHours(4);
+
+named! {
+/// Where a booking stands.
+BookingState {
+    /// Asked for; the place is held.
+    Requested = "REQUESTED", "待确认";
+    /// Confirmed.
+    Confirmed = "CONFIRMED", "已确认";
+    /// It took place.
+    Done = "DONE", "已完成";
+    /// The place was given back.
+    Cancelled = "CANCELLED", "已取消";
+}
+}
+
+named! {
+/// What can be done to a booking.
+BookingAction {
+    /// By an officer of the unit.
+    Confirm = "CONFIRM", "确认";
+    /// By either side.
+    Cancel = "CANCEL", "取消";
+    /// By an officer of the unit.
+    Complete = "COMPLETE", "完成";
+}
+}
+
+impl State for BookingState {
+    type Action = BookingAction;
+    const ALL: &'static [Self] = Self::ALL;
+    const ACTIONS: &'static [BookingAction] = BookingAction::ALL;
+
+    fn after(self, action: BookingAction) -> Option<Self> {
+        Some(match (self, action) {
+            (Self::Requested, BookingAction::Confirm) => Self::Confirmed,
+            (Self::Confirmed, BookingAction::Complete) => Self::Done,
+            (Self::Requested | Self::Confirmed, BookingAction::Cancel) => Self::Cancelled,
+            _ => return None,
+        })
+    }
+
+    fn wire(self) -> &'static str {
+        Self::wire(self)
+    }
+
+    fn action(action: BookingAction) -> &'static str {
+        action.wire()
+    }
+}
+
+/// A booking.
+#[derive(Debug, Clone)]
+pub struct Booking {
+    /// Its id.
+    pub id: Id<kind::CentreBooking>,
+    /// Of which time.
+    pub slot: Id<kind::CentreSlot>,
+    /// Who comes.
+    pub enterprise: Id<kind::Enterprise>,
+    /// The path of the unit whose time it is.
+    pub unit_path: String,
+    /// What it is about.
+    pub subject: String,
+    /// Until when the confirmation is promised.
+    pub confirm_due_time: Option<Timestamp>,
+    /// When it was booked.
+    pub create_time: Timestamp,
+    /// Rises with each step.
+    pub version: i64,
+    /// The stored state.
+    pub held: Held,
+}
+
+/// A state that only a step, or the reading of a row, can set.
+#[derive(Debug, Clone, Copy)]
+pub struct Held(BookingState);
+
+impl Held {
+    /// The state of a stored row; the store alone says this.
+    #[must_use]
+    pub const fn row(state: BookingState) -> Self {
+        Self(state)
+    }
+}
+
+impl Booking {
+    /// The state.
+    #[must_use]
+    pub const fn state(&self) -> BookingState {
+        self.held.0
+    }
+
+    /// Asks for a place.
+    pub fn request(mut self, cx: &Cx) -> Moved<Self> {
+        self.held = Held(BookingState::Requested);
+        let change = Change::begin(self.state(), "CREATE", Note::none(), cx);
+        Moved::new(self, change)
+    }
+
+    /// Takes a step.
+    pub fn act(mut self, action: BookingAction, note: String, cx: &Cx) -> Result<Moved<Self>> {
+        let (state, change) = self.state().advance(action, Note::public(note), cx)?;
+        self.held = Held(state);
+        Ok(Moved::new(self, change))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BookingState;
+    use crate::domain::lifecycle::drawing;
+
+    #[test]
+    fn the_drawing_of_a_booking() {
+        insta::assert_snapshot!(drawing::<BookingState>(), @r"
+        REQUESTED --CONFIRM--> CONFIRMED
+        REQUESTED --CANCEL--> CANCELLED
+        CONFIRMED --CANCEL--> CANCELLED
+        CONFIRMED --COMPLETE--> DONE
+        ");
+    }
+}

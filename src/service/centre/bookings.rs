@@ -1,0 +1,153 @@
+//! Booked places at the service centre: taken and given back with the booking, in one unit of work.
+
+use super::{Centre, ITEM};
+use crate::{
+    actor::Actor,
+    context::Cx,
+    domain::booking::{Booking, BookingAction, BookingState, CONFIRM_WITHIN, Held},
+    error::{Error, Faults, Reason, Result},
+    id::{Id, kind},
+    service::{
+        pb,
+        wire::{self, Page, Write},
+    },
+    store::{bookings, liaison_posts},
+};
+
+impl Centre {
+    pub(super) async fn create_centre_booking(
+        &self,
+        cx: &Cx,
+        request: pb::CreateCentreBookingRequest,
+    ) -> Result<pb::CentreBooking> {
+        let form = request.centre_booking.clone().unwrap_or_default();
+        let mut faults = Faults::new();
+        let slot = faults.take("centre_booking.centre_slot", Id::parse(&form.centre_slot));
+        let enterprise = faults.take("centre_booking.enterprise", Id::parse(&form.enterprise));
+        let subject = faults.take("centre_booking.subject", wire::text(&form.subject, 200));
+        faults.done()?;
+        let (Some(slot), Some(enterprise), Some(subject)) = (slot, enterprise, subject) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let enterprise: Id<kind::Enterprise> = enterprise;
+        if !cx.actor.acts_for(enterprise, ITEM) {
+            return Err(cx.scope().missing(enterprise.subject()));
+        }
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let known = liaison_posts::whereabouts(&mut tx, enterprise).await?;
+        if known.is_none_or(|(_, _, state)| state == "PENDING") {
+            return Err(Error::new(Reason::EnterpriseNotVerified));
+        }
+        let unit_path = bookings::take_place(&mut tx, slot).await?;
+        let booking = Booking {
+            id: cx.id(),
+            slot,
+            enterprise,
+            unit_path,
+            subject,
+            // Without a calendar nothing is promised, and the place is held all the same.
+            confirm_due_time: self.calendar.deadline(cx.now, CONFIRM_WITHIN).ok(),
+            create_time: cx.now,
+            version: 1,
+            held: Held::row(BookingState::Requested),
+        };
+        let booking = bookings::insert(&mut tx, booking.request(cx)).await?;
+        wire::finish(tx, reply(booking)).await
+    }
+
+    pub(super) async fn confirm_centre_booking(
+        &self,
+        cx: &Cx,
+        request: pb::MoveCentreBookingRequest,
+    ) -> Result<pb::CentreBooking> {
+        self.move_booking(cx, request, BookingAction::Confirm).await
+    }
+
+    pub(super) async fn cancel_centre_booking(
+        &self,
+        cx: &Cx,
+        request: pb::MoveCentreBookingRequest,
+    ) -> Result<pb::CentreBooking> {
+        self.move_booking(cx, request, BookingAction::Cancel).await
+    }
+
+    pub(super) async fn complete_centre_booking(
+        &self,
+        cx: &Cx,
+        request: pb::MoveCentreBookingRequest,
+    ) -> Result<pb::CentreBooking> {
+        self.move_booking(cx, request, BookingAction::Complete).await
+    }
+
+    async fn move_booking(
+        &self,
+        cx: &Cx,
+        request: pb::MoveCentreBookingRequest,
+        action: BookingAction,
+    ) -> Result<pb::CentreBooking> {
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        let note = faults.take("note", wire::text_maybe(&request.note, 500));
+        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        faults.done()?;
+        let (Some(id), Some(note)) = (id, note) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let booking = bookings::lock(&mut tx, id, &cx.scope()).await?;
+        let own = matches!(cx.actor, Actor::Officer { .. })
+            || cx.actor.acts_for(booking.enterprise, ITEM);
+        if !own {
+            return Err(cx.scope().missing(booking.id.subject()));
+        }
+        wire::fresh(version, booking.version)?;
+        let booking = bookings::save(&mut tx, booking.act(action, note, cx)?).await?;
+        // The lifecycle lets a booking be cancelled once, so its place comes back once.
+        if action == BookingAction::Cancel {
+            bookings::give_place(&mut tx, booking.slot).await?;
+        }
+        wire::finish(tx, reply(booking)).await
+    }
+
+    pub(super) async fn list_centre_bookings(
+        &self,
+        cx: &Cx,
+        request: pb::ListCentreBookingsRequest,
+    ) -> Result<pb::ListCentreBookingsResponse> {
+        let slot = if request.centre_slot.is_empty() {
+            None
+        } else {
+            let id = Id::<kind::CentreSlot>::parse(&request.centre_slot);
+            Some(id.map_err(|flaw| Error::field("centre_slot", flaw))?.uuid())
+        };
+        let key = self.store.vault().key("page-token");
+        let arguments = [cx.method, &request.centre_slot];
+        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let (scope, mut connection) = (cx.scope(), self.store.read().await?);
+        let mut found =
+            bookings::list(&mut connection, slot, &scope, page.after, page.rows()).await?;
+        let next_page_token = page.cut(&key, &mut found, |booking| booking.id.uuid());
+        let centre_bookings = found.into_iter().map(reply).collect();
+        Ok(pb::ListCentreBookingsResponse { centre_bookings, next_page_token })
+    }
+}
+
+fn reply(booking: Booking) -> pb::CentreBooking {
+    let state = pb::centre_booking::State::from_str_name(booking.state().wire());
+    pb::CentreBooking {
+        name: booking.id.to_string(),
+        centre_slot: booking.slot.to_string(),
+        enterprise: booking.enterprise.to_string(),
+        state: state.unwrap_or_default().into(),
+        confirm_due_time: wire::time_of(booking.confirm_due_time),
+        create_time: Some(wire::time(booking.create_time)),
+        etag: wire::etag(booking.version),
+        subject: booking.subject,
+    }
+}

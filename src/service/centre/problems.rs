@@ -1,0 +1,208 @@
+//! The register of problems: found, promised by a day, solved. The promise is an obligation.
+
+use super::{Centre, enterprise_of};
+use crate::{
+    actor::Actor,
+    context::Cx,
+    domain::{
+        obligation::ObligationKind,
+        problem::{self, Held, Problem, ProblemAction, ProblemState},
+    },
+    error::{Error, Faults, Flaw, Reason, Result},
+    id::{Id, kind},
+    service::{
+        pb,
+        wire::{self, Page, Write},
+    },
+    store::{
+        self,
+        obligations::{self, Owed},
+        problems,
+    },
+};
+
+impl Centre {
+    pub(super) async fn register_problem(
+        &self,
+        cx: &Cx,
+        request: pb::RegisterProblemRequest,
+    ) -> Result<pb::Problem> {
+        let form = request.problem.clone().unwrap_or_default();
+        let mut faults = Faults::new();
+        let enterprise = faults.take("problem.enterprise", Id::parse(&form.enterprise));
+        let title = faults.take("problem.title", wire::text(&form.title, 100));
+        let description = wire::text_maybe(&form.description, super::TEXT_CHARACTERS_MAX);
+        let description = faults.take("problem.description", description);
+        let visit = if form.visit.is_empty() {
+            None
+        } else {
+            faults.take("problem.visit", Id::<kind::Visit>::parse(&form.visit))
+        };
+        faults.done()?;
+        let (Some(enterprise), Some(title)) = (enterprise, title) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let enterprise = store::enterprises::lock(&mut tx, enterprise, &cx.scope()).await?;
+        let problem = Problem {
+            id: cx.id(),
+            enterprise: enterprise.id,
+            unit_path: enterprise.unit_path,
+            title,
+            description: description.unwrap_or_default(),
+            visit,
+            promised_day: None,
+            outcome: String::new(),
+            create_time: cx.now,
+            version: 1,
+            held: Held::row(ProblemState::Found),
+        };
+        let problem = problems::insert(&mut tx, problem.register(cx)).await?;
+        wire::finish(tx, reply(problem)).await
+    }
+
+    pub(super) async fn promise_problem(
+        &self,
+        cx: &Cx,
+        request: pb::PromiseProblemRequest,
+    ) -> Result<pb::Problem> {
+        cx.actor.sworn()?;
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::<kind::Problem>::parse(&request.name));
+        let day = faults.take("promised_day", wire::day(&request.promised_day));
+        let note = faults.take("note", wire::text(&request.note, 500));
+        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        faults.done()?;
+        let (Some(id), Some(day), Some(note)) = (id, day, note) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let problem = problems::lock(&mut tx, id, &cx.scope()).await?;
+        wire::fresh(version, problem.version)?;
+        let problem = problems::save(&mut tx, problem.promise(day, note, cx)?).await?;
+        // An older promise stays a row, kept or not; nobody owes it any more.
+        let kind = ObligationKind::SolveProblem;
+        obligations::void(&mut tx, id.subject(), kind).await?;
+        let owed = Owed {
+            kind,
+            subject: id.subject(),
+            unit_path: problem.unit_path.clone(),
+            due: problem::due(day),
+            calendar_version: self.calendar.version().to_owned(),
+        };
+        obligations::open(&mut tx, &owed).await?;
+        wire::finish(tx, reply(problem)).await
+    }
+
+    pub(super) async fn solve_problem(
+        &self,
+        cx: &Cx,
+        request: pb::EndProblemRequest,
+    ) -> Result<pb::Problem> {
+        self.end_problem(cx, request, ProblemAction::Solve).await
+    }
+
+    pub(super) async fn drop_problem(
+        &self,
+        cx: &Cx,
+        request: pb::EndProblemRequest,
+    ) -> Result<pb::Problem> {
+        self.end_problem(cx, request, ProblemAction::Drop).await
+    }
+
+    async fn end_problem(
+        &self,
+        cx: &Cx,
+        request: pb::EndProblemRequest,
+        action: ProblemAction,
+    ) -> Result<pb::Problem> {
+        cx.actor.sworn()?;
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::<kind::Problem>::parse(&request.name));
+        let outcome = faults.take("outcome", wire::text(&request.outcome, 500));
+        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        faults.done()?;
+        let (Some(id), Some(outcome)) = (id, outcome) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let problem = problems::lock(&mut tx, id, &cx.scope()).await?;
+        wire::fresh(version, problem.version)?;
+        let problem = problems::save(&mut tx, problem.end(action, outcome, cx)?).await?;
+        let kind = ObligationKind::SolveProblem;
+        if action == ProblemAction::Solve {
+            obligations::meet(&mut tx, id.subject(), kind).await?;
+        } else {
+            obligations::void(&mut tx, id.subject(), kind).await?;
+        }
+        wire::finish(tx, reply(problem)).await
+    }
+
+    pub(super) async fn get_problem(
+        &self,
+        cx: &Cx,
+        request: pb::GetProblemRequest,
+    ) -> Result<pb::Problem> {
+        let id = Id::parse(&request.name).map_err(|flaw| Error::field("name", flaw))?;
+        let mut connection = self.store.read().await?;
+        Ok(reply(problems::get(&mut connection, id, &cx.scope()).await?))
+    }
+
+    pub(super) async fn list_problems(
+        &self,
+        cx: &Cx,
+        request: pb::ListProblemsRequest,
+    ) -> Result<pb::ListProblemsResponse> {
+        let enterprise = enterprise_of(&request.enterprise)?;
+        let state = ProblemState::from_wire(request.state().as_str_name()).map(ProblemState::wire);
+        let key = self.store.vault().key("page-token");
+        let arguments = [cx.method, &request.enterprise, state.unwrap_or_default()];
+        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let (scope, mut connection) = (cx.scope(), self.store.read().await?);
+        let (after, rows) = (page.after, page.rows());
+        let mut found =
+            problems::list(&mut connection, enterprise, state, &scope, after, rows).await?;
+        let next_page_token = page.cut(&key, &mut found, |problem| problem.id.uuid());
+        let problems = found.into_iter().map(reply).collect();
+        Ok(pb::ListProblemsResponse { problems, next_page_token })
+    }
+
+    pub(super) async fn list_problem_changes(
+        &self,
+        cx: &Cx,
+        request: pb::GetProblemRequest,
+    ) -> Result<pb::ListProblemChangesResponse> {
+        let id = Id::<kind::Problem>::parse(&request.name);
+        let id = id.map_err(|flaw: Flaw| Error::field("name", flaw))?;
+        let mut connection = self.store.read().await?;
+        problems::get(&mut connection, id, &cx.scope()).await?;
+        let written = store::history::list(&mut connection, id.subject()).await?;
+        let officer = matches!(cx.actor, Actor::Officer { .. });
+        Ok(pb::ListProblemChangesResponse { changes: wire::changes(written, officer) })
+    }
+}
+
+fn reply(problem: Problem) -> pb::Problem {
+    let state = pb::problem::State::from_str_name(problem.state().wire());
+    pb::Problem {
+        name: problem.id.to_string(),
+        enterprise: problem.enterprise.to_string(),
+        state: state.unwrap_or_default().into(),
+        visit: problem.visit.map(|visit| visit.to_string()).unwrap_or_default(),
+        promised_day: problem.promised_day.map(|day| day.to_string()).unwrap_or_default(),
+        create_time: Some(wire::time(problem.create_time)),
+        etag: wire::etag(problem.version),
+        title: problem.title,
+        description: problem.description,
+        outcome: problem.outcome,
+    }
+}
