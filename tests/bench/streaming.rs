@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jingqi::service::pb::{self, watch_messages_response::Event};
 use tokio::time::timeout;
@@ -47,12 +47,20 @@ pub async fn measure(town: &Town, settings: &Settings, figures: &mut Figures) ->
     for (line, watched) in lines.iter().zip(&mut streams).step_by(ASKED_EVERY) {
         let talker = line.talkers.first().context("nobody")?;
         client.send_message(talker.ask(said(line, "在吗".to_owned()))).await?;
-        let came = timeout(REST, watched.message()).await.context("an open stream is deaf")??;
-        let event = came.and_then(|response| response.event);
-        ensure!(matches!(event, Some(Event::Message(_))), "something else came: {event:?}");
+        timeout(REST, hears(watched)).await.context("an open stream is deaf")??;
     }
     drop(streams);
     server.kill().await
+}
+
+/// Waits for the next message; signs of life come before it.
+async fn hears(watched: &mut Streaming<pb::WatchMessagesResponse>) -> Result<()> {
+    loop {
+        let came = watched.message().await?.context("an open stream ended")?;
+        if let Some(Event::Message(_)) = came.event {
+            return Ok(());
+        }
+    }
 }
 
 /// Opens a stream for each conversation, at its end.

@@ -2,8 +2,13 @@
 //! two servers, the memory of open streams, the first page of a very long conversation. The servers
 //! are processes of their own. Never a timed test.
 //!
-//! `DATABASE_URL=... REDIS_URL=... cargo bench --bench talk`; a database of its own is made on that
-//! server and dropped again. `BENCH_ONLY` (commit, receive, streams, page) names what is measured;
+//! ```sh
+//! deploy/services start bench && eval "$(deploy/services env bench)"   # durable, unlike `test`
+//! cargo bench --bench talk
+//! deploy/services stop bench --purge
+//! ```
+//!
+//! A database of its own is made on the server that is named, and dropped again. `BENCH_ONLY` (commit, receive, streams, page) names what is measured;
 //! `BENCH_SECONDS`, `BENCH_RUNS`, `BENCH_CONVERSATIONS`, `BENCH_IN_FLIGHT`, `BENCH_RATE`,
 //! `BENCH_STREAMS` and `BENCH_MESSAGES` change the load, `BENCH_CONNECTIONS` how many connections a
 //! server holds to PostgreSQL.
