@@ -1,6 +1,8 @@
 //! What a file may be: its types by their content, its name without a path. No bytes are kept here.
 
 mod clean;
+mod document;
+mod picture;
 
 use super::policy::named;
 use crate::error::Flaw;
@@ -9,6 +11,8 @@ pub use clean::cleaned;
 
 /// The kind of a file that belongs to a conversation instead of proving something.
 pub const MESSAGE: &str = "MESSAGE";
+/// The brands of MP4 that phones record voices in.
+const BRANDS: [&[u8]; 8] = [b"M4A ", b"mp41", b"mp42", b"isom", b"iso2", b"3gp4", b"3gp5", b"3gp6"];
 /// The longest name, in characters.
 const NAME_CHARACTERS_MAX: usize = 100;
 
@@ -43,10 +47,15 @@ impl ContentType {
             Self::Jpeg => at(0, &[0xff, 0xd8, 0xff]),
             Self::Png => at(0, b"\x89PNG\r\n\x1a\n"),
             Self::Pdf => at(0, b"%PDF-"),
-            Self::Amr => at(0, b"#!AMR"),
-            // A tag, or the sync of the first frame.
-            Self::Mp3 => at(0, b"ID3") || matches!(content, [0xff, 0xe2..=0xff, ..]),
-            Self::M4a => at(4, b"ftyp"),
+            Self::Amr => at(0, b"#!AMR\n") || at(0, b"#!AMR-WB\n"),
+            // A tag, or the first frame of layer III; text in UTF-16 begins nearly the same.
+            Self::Mp3 => {
+                at(0, b"ID3")
+                    || matches!(content, [0xff, 0xe2 | 0xe3 | 0xf2 | 0xf3 | 0xfa | 0xfb, rate, ..]
+                        if rate & 0xf0 != 0xf0 && rate & 0x0c != 0x0c)
+            }
+            // The container of films and of Apple's photographs too: the brand tells.
+            Self::M4a => at(4, b"ftyp") && BRANDS.iter().any(|brand| at(8, brand)),
             Self::Wav => at(0, b"RIFF") && at(8, b"WAVE"),
         }
     }
@@ -85,11 +94,18 @@ mod tests {
         assert!(!ContentType::Png.fits(b"%PDF-1.7"));
         assert!(!ContentType::Pdf.fits(b"MZ\x90\x00"));
         assert!(!ContentType::Jpeg.fits(b""));
-        assert!(ContentType::Amr.fits(b"#!AMR\n"));
+        assert!(ContentType::Amr.fits(b"#!AMR\n") && ContentType::Amr.fits(b"#!AMR-WB\n"));
+        assert!(!ContentType::Amr.fits(b"#!/bin/sh\n"));
         assert!(ContentType::Wav.fits(b"RIFF\0\0\0\0WAVEfmt "));
         assert!(!ContentType::Wav.fits(b"RIFF\0\0\0\0AVI "));
         assert!(ContentType::M4a.fits(b"\0\0\0\x20ftypM4A "));
+        assert!(!ContentType::M4a.fits(b"\0\0\0\x20ftypheic"));
         assert!(ContentType::Mp3.fits(&[0xff, 0xfb, 0x90]) && ContentType::Mp3.fits(b"ID3"));
+        // A text in UTF-16, a reserved bit rate.
+        assert!(
+            !ContentType::Mp3.fits(b"\xff\xfe<\0s\0")
+                && !ContentType::Mp3.fits(&[0xff, 0xfb, 0xf0])
+        );
     }
 
     #[test]

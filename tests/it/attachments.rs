@@ -30,6 +30,22 @@ async fn announce(user: &User, attachment: pb::Attachment) -> Result<pb::Attachm
     user.applications().create_attachment(request).await.map(tonic::Response::into_inner)
 }
 
+async fn upload(user: &User, name: &str, content: &[u8]) -> Result<(), Status> {
+    let mut offset = 0;
+    for chunk in content.chunks(5_000) {
+        let (name, data) = (name.to_owned(), chunk.to_vec());
+        let request = pb::UploadAttachmentChunkRequest { name, offset, data };
+        let uploaded = user.applications().upload_attachment_chunk(request).await?;
+        offset = uploaded.into_inner().received_bytes;
+    }
+    Ok(())
+}
+
+async fn complete(user: &User, name: &str) -> Result<pb::Attachment, Status> {
+    let request = pb::CompleteAttachmentRequest { name: name.to_owned() };
+    user.applications().complete_attachment(request).await.map(tonic::Response::into_inner)
+}
+
 /// Brings a file in, whole.
 async fn bring(
     user: &User,
@@ -38,15 +54,8 @@ async fn bring(
     content: &[u8],
 ) -> Result<pb::Attachment, Status> {
     let name = announce(user, announced(conversation, content_type, content)).await?.name;
-    let mut offset = 0;
-    for chunk in content.chunks(20_000) {
-        let data = chunk.to_vec();
-        let request = pb::UploadAttachmentChunkRequest { name: name.clone(), offset, data };
-        let uploaded = user.applications().upload_attachment_chunk(request).await?;
-        offset = uploaded.into_inner().received_bytes;
-    }
-    let request = pb::CompleteAttachmentRequest { name };
-    user.applications().complete_attachment(request).await.map(tonic::Response::into_inner)
+    upload(user, &name, content).await?;
+    complete(user, &name).await
 }
 
 async fn read(user: &User, name: &str) -> Result<Vec<u8>, Status> {
@@ -127,6 +136,9 @@ async fn a_disguised_infected_or_foreign_file_is_refused(pool: PgPool) {
         ("image/png", clean[..200].to_vec(), "content_type FILE_TYPE_DISGUISED"),
         ("audio/mpeg", eicar.concat().into_bytes(), "content_type FILE_SUSPICIOUS"),
         ("application/pdf", b"%PDF-1.7 /OpenAction 1".to_vec(), "content_type FILE_SUSPICIOUS"),
+        ("application/pdf", b"%PDF-1.7 /J#61vaScript 1".to_vec(), "content_type FILE_SUSPICIOUS"),
+        ("image/png", [&clean, &b"<script>"[..]].concat(), "content_type FILE_SUSPICIOUS"),
+        ("audio/mpeg", b"\xff\xfe<\0s\0".to_vec(), "content_type FILE_TYPE_DISGUISED"),
         ("audio/wav", b"MZ\x90 no sound".to_vec(), "content_type FILE_TYPE_DISGUISED"),
     ] {
         let refused = bring(&desk.talker, &name, content_type, &content).await.unwrap_err();
@@ -175,4 +187,89 @@ async fn a_disguised_infected_or_foreign_file_is_refused(pool: PgPool) {
     let spoken =
         pb::SendMessageRequest { kind: pb::MessageKind::Voice.into(), ..image(&name, &voice.name) };
     desk.talker.conversations().send_message(spoken).await.unwrap();
+}
+
+// CH-09: who does not take part any more neither brings nor reads, whatever was begun before.
+#[sqlx::test]
+async fn whoever_left_a_conversation_neither_brings_nor_reads(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.desk().await;
+    let name = open(&desk).await.name;
+    let (clean, _) = pictures();
+    let file = bring(&desk.talker, &name, "image/png", &clean).await.unwrap().name;
+    let begun = announce(&desk.talker, announced(&name, "image/png", &clean)).await.unwrap().name;
+    upload(&desk.talker, &begun, &clean[..5_000]).await.unwrap();
+    // Any officer of the post may read, whoever holds the conversation; a handler for passes may not.
+    claim(&desk.ann, &name).await.unwrap();
+    assert!(read(&desk.ben, &file).await.unwrap() == clean);
+    assert_eq!(read(&desk.city.handler, &file).await.unwrap_err().code(), Code::PermissionDenied);
+    let (person, request_id) = (desk.boss.name.clone(), request_id());
+    let add = pb::AddConversationMemberRequest { name: name.clone(), person, request_id };
+    desk.talker.conversations().add_conversation_member(add).await.unwrap();
+    assert!(read(&desk.boss, &file).await.unwrap() == clean);
+    let remove = pb::RemoveConversationMemberRequest {
+        name: name.clone(),
+        person: desk.talker.name.clone(),
+        ..pb::RemoveConversationMemberRequest::default()
+    };
+    desk.boss.conversations().remove_conversation_member(remove).await.unwrap();
+    for refused in [
+        announce(&desk.talker, announced(&name, "image/png", &clean)).await.unwrap_err(),
+        upload(&desk.talker, &begun, &clean).await.unwrap_err(),
+        complete(&desk.talker, &begun).await.unwrap_err(),
+        read(&desk.talker, &file).await.unwrap_err(),
+    ] {
+        assert_eq!(refused.code(), Code::PermissionDenied);
+    }
+    // Still named as one who takes part, but no member of the enterprise any more.
+    app.sql("update member set end_time = now() where role = 'LEGAL_REPRESENTATIVE'").await;
+    assert_eq!(read(&desk.boss, &file).await.unwrap_err().code(), Code::PermissionDenied);
+    // Off the roster.
+    hand_over(&desk, &desk.ben, None).await;
+    assert_eq!(read(&desk.ben, &file).await.unwrap_err().code(), Code::PermissionDenied);
+    assert!(read(&desk.ann, &file).await.unwrap() == clean);
+}
+
+#[sqlx::test]
+async fn what_differs_from_what_was_announced_is_refused(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.desk().await;
+    let name = open(&desk).await.name;
+    let voice = b"#!AMR\n voice".as_slice();
+    let other = pb::Attachment {
+        sha256: Sha256::digest(b"another").to_vec(),
+        ..announced(&name, "audio/amr", voice)
+    };
+    let other = announce(&desk.talker, other).await.unwrap().name;
+    upload(&desk.talker, &other, voice).await.unwrap();
+    let refused = complete(&desk.talker, &other).await.unwrap_err();
+    assert_eq!(reason(&refused), "ATTACHMENT_INCOMPLETE");
+    let short = announce(&desk.talker, announced(&name, "audio/amr", voice)).await.unwrap().name;
+    let refused = upload(&desk.talker, &short, &[voice, b" and more"].concat()).await.unwrap_err();
+    assert_eq!(fields(&refused), ["offset OUT_OF_RANGE"]);
+    upload(&desk.talker, &short, &voice[..9]).await.unwrap();
+    let refused = complete(&desk.talker, &short).await.unwrap_err();
+    assert_eq!(reason(&refused), "ATTACHMENT_INCOMPLETE");
+}
+
+// What was closed by an older version has nothing kept apart from what came.
+#[sqlx::test]
+async fn a_paper_of_before_is_read_as_it_came(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let content = [b"%PDF-1.4\n".as_slice(), &vec![b' '; 50_000]].concat();
+    let paper = pb::Attachment {
+        conversation: String::new(),
+        enterprise: city.enterprise.to_string(),
+        kind: "VEHICLE_LICENCE".to_owned(),
+        ..announced("", "application/pdf", &content)
+    };
+    let name = announce(&city.handler, paper).await.unwrap().name;
+    upload(&city.handler, &name, &content).await.unwrap();
+    let id = name.trim_start_matches("attachments/");
+    app.sql(&format!("update attachment set complete_time = now() where id = '{id}'")).await;
+    assert!(read(&city.first, &name).await.unwrap() == content);
+    let request = pb::ReadAttachmentChunkRequest { name, offset: 50_010 };
+    let beyond = city.first.applications().read_attachment_chunk(request).await.unwrap_err();
+    assert_eq!(fields(&beyond), ["offset OUT_OF_RANGE"]);
 }

@@ -4,7 +4,7 @@
 //! This is no virus scanner. It refuses what no picture, document or recording needs to have; an
 //! engine with signatures belongs in front of the store of a bureau that has one.
 
-use super::ContentType;
+use super::{ContentType, document, picture};
 use crate::error::Flaw;
 
 /// The test file of every virus scanner (EICAR), in two parts so that this source is none.
@@ -16,133 +16,86 @@ const PROGRAMS: &[&[u8]] = &[
     b"\x7fELF",
     b"\xfe\xed\xfa\xce",
     b"\xfe\xed\xfa\xcf",
+    b"\xce\xfa\xed\xfe",
     b"\xcf\xfa\xed\xfe",
     b"\xca\xfe\xba\xbe",
     b"#!/",
     b"<?php",
 ];
 
-/// What a document needs only in order to act by itself.
-const ACTS: &[&[u8]] =
-    &[b"/JavaScript", b"/JS", b"/Launch", b"/OpenAction", b"/EmbeddedFile", b"/RichMedia", b"/XFA"];
+/// The directory at the end of an archive, with the numbers of its only disk: what makes an archive
+/// of any file that it is hung on.
+const ARCHIVE: &[u8] = b"PK\x05\x06\0\0\0\0";
+
+/// The words in every Windows program.
+const WINDOWS: &[u8] = b"This program cannot be run in DOS mode";
+
+/// What a browser would run, in small letters.
+const SCRIPTS: &[&[u8]] = &[b"<script", b"<?php", b"<html", b"<svg"];
 
 /// The content as it is kept, or why it is not.
 ///
 /// # Errors
 /// `FILE_SUSPICIOUS` for what looks infected, `FILE_TYPE_DISGUISED` for a picture that is none.
 pub fn cleaned(content_type: ContentType, content: Vec<u8>) -> Result<Vec<u8>, Flaw> {
-    if holds(&content, EICAR[0]) && holds(&content, EICAR[1])
-        || PROGRAMS.iter().any(|program| content.starts_with(program))
-    {
+    if holds(&content, EICAR[0]) && holds(&content, EICAR[1]) || is_program(&content) {
         return Err(Flaw::FileSuspicious);
     }
-    match content_type {
-        ContentType::Jpeg => jpeg(&content).ok_or(Flaw::FileTypeDisguised),
-        ContentType::Png => png(&content).ok_or(Flaw::FileTypeDisguised),
-        ContentType::Pdf if ACTS.iter().any(|name| named(&content, name)) => {
-            Err(Flaw::FileSuspicious)
+    let suspicious = match content_type {
+        ContentType::Jpeg | ContentType::Png => return drawn(content_type, &content),
+        ContentType::Pdf => document::acts(&content) || is_second_file(after_pdf(&content)),
+        ContentType::Amr | ContentType::Mp3 | ContentType::M4a | ContentType::Wav => {
+            holds(&content, WINDOWS)
         }
-        _ => Ok(content),
-    }
+    };
+    let suspicious = suspicious || holds(&content, ARCHIVE);
+    if suspicious { Err(Flaw::FileSuspicious) } else { Ok(content) }
+}
+
+/// A picture as it is kept. What a camera hangs on behind it goes; what is a second file there is
+/// no accident.
+fn drawn(content_type: ContentType, content: &[u8]) -> Result<Vec<u8>, Flaw> {
+    let drawn = match content_type {
+        ContentType::Jpeg => picture::jpeg(content),
+        _ => picture::png(content),
+    };
+    let drawn = drawn.ok_or(Flaw::FileTypeDisguised)?;
+    if is_second_file(drawn.tail) { Err(Flaw::FileSuspicious) } else { Ok(drawn.kept) }
+}
+
+/// What follows the last end of a PDF, which may have several.
+fn after_pdf(content: &[u8]) -> &[u8] {
+    const END: &[u8] = b"%%EOF";
+    let last = content.windows(END.len()).rposition(|window| window == END);
+    last.and_then(|last| content.get(last + END.len()..)).unwrap_or_default()
+}
+
+/// Whether the bytes behind a file are another one: an archive, a program, a page.
+fn is_second_file(tail: &[u8]) -> bool {
+    let tail = tail.trim_ascii_start();
+    let runs = |script: &&[u8]| {
+        tail.windows(script.len()).any(|window| window.eq_ignore_ascii_case(script))
+    };
+    tail.starts_with(b"PK\x03\x04")
+        || is_program(tail)
+        || holds(tail, ARCHIVE)
+        || holds(tail, WINDOWS)
+        || SCRIPTS.iter().any(runs)
+}
+
+fn is_program(content: &[u8]) -> bool {
+    PROGRAMS.iter().any(|program| content.starts_with(program))
 }
 
 fn holds(content: &[u8], part: &[u8]) -> bool {
     content.windows(part.len()).any(|window| window == part)
 }
 
-/// Whether a PDF uses a name, and not merely a longer one that begins the same.
-fn named(content: &[u8], name: &[u8]) -> bool {
-    let mut rest = content;
-    while let Some(at) = rest.windows(name.len()).position(|window| window == name) {
-        let after = rest.get(at + name.len()..).unwrap_or_default();
-        if !after.first().is_some_and(u8::is_ascii_alphanumeric) {
-            return true;
-        }
-        rest = after;
-    }
-    false
-}
-
-/// A JPEG without its metadata: APP1 to APP15 and comments go (Exif with its GPS position, XMP,
-/// IPTC, thumbnails), but for the colour profile; what follows the end of the picture goes too.
-fn jpeg(content: &[u8]) -> Option<Vec<u8>> {
-    let mut rest = content.strip_prefix(&[0xff, 0xd8])?;
-    let mut kept = vec![0xff, 0xd8];
-    loop {
-        let (&0xff, after) = rest.split_first()? else { return None };
-        let (&marker, after) = after.split_first()?;
-        match marker {
-            // Fill bytes may stand before a marker.
-            0xff => {
-                rest = rest.get(1..)?;
-                continue;
-            }
-            0xd9 => {
-                kept.extend([0xff, 0xd9]);
-                return Some(kept);
-            }
-            0x01 | 0xd0..=0xd7 => {
-                kept.extend([0xff, marker]);
-                rest = after;
-                continue;
-            }
-            _ => {}
-        }
-        let length = usize::from(u16::from_be_bytes(*after.first_chunk()?));
-        let segment = after.get(..length).filter(|_| length >= 2)?;
-        rest = after.get(length..)?;
-        let profile = marker == 0xe2 && segment.get(2..)?.starts_with(b"ICC_PROFILE\0");
-        if !matches!(marker, 0xe1..=0xef | 0xfe) || profile {
-            kept.extend([0xff, marker]);
-            kept.extend(segment);
-        }
-        if marker == 0xda {
-            let scan = scan_length(rest);
-            kept.extend(rest.get(..scan)?);
-            rest = rest.get(scan..)?;
-        }
-    }
-}
-
-/// How long the entropy-coded bytes are: until a marker that is neither a stuffed byte nor a
-/// restart.
-fn scan_length(content: &[u8]) -> usize {
-    let ends =
-        |pair: &[u8]| matches!(pair, [0xff, marker] if !matches!(marker, 0x00 | 0xd0..=0xd7));
-    content.windows(2).position(ends).unwrap_or(content.len())
-}
-
-/// A PNG of its critical chunks and those that are needed to draw it; texts, times and Exif go,
-/// and whatever follows the end.
-fn png(content: &[u8]) -> Option<Vec<u8>> {
-    const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
-    const KEPT: &[&[u8]] = &[
-        b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT",
-        b"pHYs",
-    ];
-    let mut rest = content.strip_prefix(SIGNATURE)?;
-    let mut kept = SIGNATURE.to_vec();
-    let mut first = true;
-    loop {
-        let length = usize::try_from(u32::from_be_bytes(*rest.first_chunk()?)).ok()?;
-        let chunk = rest.get(..length.checked_add(12)?)?;
-        rest = rest.get(chunk.len()..)?;
-        let name = chunk.get(4..8)?;
-        if first && name != b"IHDR" {
-            return None;
-        }
-        first = false;
-        if KEPT.contains(&name) {
-            kept.extend(chunk);
-        }
-        if name == b"IEND" {
-            return Some(kept);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
+    use flate2::{Compression, write::ZlibEncoder};
     use proptest::prelude::*;
 
     use super::{EICAR, cleaned};
@@ -156,10 +109,16 @@ mod tests {
         QrPicture::of("警企通").unwrap().png(2).unwrap()
     }
 
-    fn chunk(name: [u8; 4], data: &[u8]) -> Vec<u8> {
+    fn chunk(name: &str, data: &[u8]) -> Vec<u8> {
         let length = u32::try_from(data.len()).unwrap().to_be_bytes();
         // The check sum does not matter for a chunk that goes.
-        [&length[..], &name, data, &[0; 4]].concat()
+        [&length[..], name.as_bytes(), data, &[0; 4]].concat()
+    }
+
+    /// The picture with more behind its header: a signature of 8 bytes and a chunk of 13 + 12.
+    fn picture_with(more: &[u8]) -> Vec<u8> {
+        let clean = picture();
+        [&clean[..33], more, &clean[33..]].concat()
     }
 
     fn segment(marker: u8, data: &[u8]) -> Vec<u8> {
@@ -167,14 +126,16 @@ mod tests {
         [&[0xff, marker], &length[..], data].concat()
     }
 
-    /// A JPEG by its structure: header, tables, a scan with stuffed bytes, the end.
+    /// A JPEG by its structure: header, tables, a frame of 16 x 16, a scan with stuffed bytes, the
+    /// end.
     fn photograph(extra: &[u8]) -> Vec<u8> {
         let scan = [0x12, 0xff, 0x00, 0x34, 0xff, 0xd0, 0x56];
         [
             &[0xff, 0xd8][..],
-            &segment(0xe0, b"JFIF\0"),
+            &segment(0xe0, b"JFIF\0\x01\x02\0\0\x01\0\x01\0\0"),
             extra,
             &segment(0xdb, &[1; 64]),
+            &segment(0xc0, &[8, 0, 16, 0, 16, 1, 1, 0x11, 0]),
             &segment(0xda, &[1, 2]),
             &scan,
             &[0xff, 0xd9],
@@ -182,72 +143,206 @@ mod tests {
         .concat()
     }
 
+    fn pdf(text: &str) -> Vec<u8> {
+        format!("%PDF-1.7\n<< {text} >>\n%%EOF\n").into_bytes()
+    }
+
+    /// A PDF with one object stream, of these objects.
+    fn packed(dictionary: &str, objects: &str) -> Vec<u8> {
+        let mut packer = ZlibEncoder::new(Vec::new(), Compression::default());
+        packer.write_all(objects.as_bytes()).unwrap();
+        let packed = packer.finish().unwrap();
+        let head = format!("%PDF-1.7\n5 0 obj\n<< {dictionary} >>\nstream\r\n");
+        [head.as_bytes(), &packed, b"\nendstream\nendobj\n%%EOF"].concat()
+    }
+
     // CH-09: what a picture tells beside itself is gone, and it can still be drawn.
     #[test]
     fn a_png_loses_its_texts_and_its_tail_and_can_still_be_drawn() {
-        let clean = picture();
-        let told = [chunk(*b"tEXt", b"Author\0Zhang"), chunk(*b"eXIf", b"GPS 33.95N")].concat();
-        // Behind the header: the signature of 8 bytes and a chunk of 13 + 12.
-        let with = [&clean[..33], &told, &clean[33..], b"<script>"].concat();
+        let told = [
+            chunk("tEXt", b"Author\0Zhang"),
+            chunk("zTXt", b"Place\0\0Suqian"),
+            chunk("iTXt", b"Phone\0\0\0\0\0 of Zhang"),
+            chunk("eXIf", b"GPS 33.95N"),
+            chunk("tIME", b"\x07\xea\x0b\x18\x0a\x1e\0"),
+        ];
+        let with = [picture_with(&told.concat()), b"trailer of a camera".to_vec()].concat();
         let kept = cleaned(ContentType::Png, with).unwrap();
-        assert_eq!(kept, clean);
-        assert!(png::Decoder::new(std::io::Cursor::new(kept)).read_info().is_ok());
+        assert_eq!(kept, picture());
+        let mut reader = png::Decoder::new(std::io::Cursor::new(kept)).read_info().unwrap();
+        let mut points = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut points).unwrap();
+        reader.finish().unwrap();
     }
 
     #[test]
     fn a_jpeg_loses_position_device_and_thumbnail_and_keeps_its_colours() {
         let profile = segment(0xe2, b"ICC_PROFILE\0\x01\x01colours");
-        let exif = segment(0xe1, b"Exif\0\0GPS 33.95N 118.28E");
-        let comment = segment(0xfe, b"phone of Zhang");
-        let extra = [exif, profile.clone(), segment(0xed, b"IPTC"), comment].concat();
-        let with = [photograph(&extra), b"PK\x03\x04 hidden".to_vec()].concat();
-        assert_eq!(cleaned(ContentType::Jpeg, with).unwrap(), photograph(&profile));
+        let extra = [
+            segment(0xe0, b"JFXX\0\x10 a thumbnail"),
+            segment(0xe1, b"Exif\0\0GPS 33.95N 118.28E"),
+            profile.clone(),
+            segment(0xe2, b"MPF\0 a second picture"),
+            segment(0xed, b"IPTC"),
+            segment(0xef, b"whatever"),
+            segment(0xfe, b"phone of Zhang"),
+        ];
+        let with = [photograph(&extra.concat()), b"a film of a phone".to_vec()].concat();
+        let kept = cleaned(ContentType::Jpeg, with).unwrap();
+        assert_eq!(kept, photograph(&profile));
+        // A thumbnail within the plain header may show what was cut off.
+        let shown = segment(0xe0, b"JFIF\0\x01\x02\0\0\x01\0\x01\x01\x01RGB");
+        let with = [&[0xff, 0xd8][..], &shown, &photograph(&[])[20..]].concat();
+        assert_eq!(cleaned(ContentType::Jpeg, with).unwrap(), photograph(&[]));
+    }
+
+    #[test]
+    fn what_is_kept_is_kept_as_it_is_when_it_comes_again() {
+        for (content_type, content) in [
+            (ContentType::Png, picture_with(&chunk("tEXt", b"a\0b"))),
+            (ContentType::Jpeg, photograph(&segment(0xe1, b"Exif\0\0"))),
+        ] {
+            let kept = cleaned(content_type, content).unwrap();
+            assert_eq!(cleaned(content_type, kept.clone()), Ok(kept));
+        }
     }
 
     #[test]
     fn what_would_act_by_itself_is_refused() {
         let eicar = [EICAR[0], EICAR[1], b"!$H+H*"].concat();
-        let pdf = |text: &str| format!("%PDF-1.7\n<< {text} >>\n%%EOF").into_bytes();
+        let objects = "/Type/ObjStm /Filter/FlateDecode /N 1 /First 4";
         for (content_type, content) in [
             (ContentType::Mp3, [b"ID3", eicar.as_slice()].concat()),
+            (ContentType::Png, [picture(), eicar.clone()].concat()),
             (ContentType::Wav, b"MZ\x90\x00".to_vec()),
+            (ContentType::M4a, b"MZ\0\0ftypM4A ".to_vec()),
+            (ContentType::Mp3, b"\x7fELF".to_vec()),
+            (ContentType::Amr, b"#!/bin/sh".to_vec()),
             (ContentType::Pdf, pdf("/OpenAction 1 0 R")),
             (ContentType::Pdf, pdf("/S /JavaScript /JS (app.alert)")),
+            (ContentType::Pdf, pdf("/JS(app.alert)")),
+            (ContentType::Pdf, pdf("/S/Launch/F(cmd)")),
             (ContentType::Pdf, pdf("/EmbeddedFile")),
+            // The same names, written with codes.
+            (ContentType::Pdf, pdf("/J#61vaScript 1")),
+            (ContentType::Pdf, pdf("/#4fpen#41ction[1]")),
+            // The same names, in compressed objects; and objects that cannot be looked at.
+            (ContentType::Pdf, packed(objects, "1 0 <</S/JavaScript>>")),
+            (ContentType::Pdf, packed(objects, "1 0 <</JS 7 0 R>>")),
+            (ContentType::Pdf, packed("/Type/#4fbjStm/Filter/FlateDecode", "<</OpenAction 1>>")),
+            (ContentType::Pdf, packed("/Type/ObjStm/Filter/LZWDecode", "<<>>")),
+            (ContentType::Pdf, pdf("/ObjStm /FlateDecode stream\nno zlib\nendstream")),
+            (ContentType::Pdf, pdf("stream /Type/ObjStm >>\nstream\nendstream")),
         ] {
-            assert_eq!(cleaned(content_type, content), Err(Flaw::FileSuspicious));
+            let refused = cleaned(content_type, content.clone());
+            assert_eq!(refused, Err(Flaw::FileSuspicious), "{}", content.escape_ascii());
         }
-        // A longer name that begins the same is another name.
-        assert!(cleaned(ContentType::Pdf, pdf("/JSONData 1")).is_ok());
+    }
+
+    #[test]
+    fn a_second_file_behind_the_first_is_refused() {
+        let archive = b"PK\x03\x04 a file PK\x01\x02 its entry PK\x05\x06\0\0\0\0\x01\0\x01\0";
+        for tail in [
+            &archive[..],
+            &archive[20..],
+            b"\0\0PK\x03\x04 PK\x05\x06\0\0\0\0",
+            b"MZ\x90\0",
+            b"padding MZ This program cannot be run in DOS mode",
+            b"\n<SCRIPT>alert(1)</SCRIPT>",
+            b" <?php system(1);",
+        ] {
+            for (content_type, first) in [
+                (ContentType::Png, picture()),
+                (ContentType::Jpeg, photograph(&[])),
+                (ContentType::Pdf, b"%PDF-1.7\n%%EOF first\n%%EOF".to_vec()),
+            ] {
+                let content = [first.as_slice(), tail].concat();
+                let refused = cleaned(content_type, content);
+                assert_eq!(refused, Err(Flaw::FileSuspicious), "{}", tail.escape_ascii());
+            }
+        }
+        let voice = [b"#!AMR\n voice".as_slice(), archive].concat();
+        assert_eq!(cleaned(ContentType::Amr, voice), Err(Flaw::FileSuspicious));
+    }
+
+    #[test]
+    fn a_plain_document_is_kept_as_it_is() {
+        let objects = "/Type /ObjStm /Filter /FlateDecode";
+        let page = [b"%PDF-1.7 << /Length 9 >> stream\n", b"x/JS /JS ".as_slice(), b"endstream"];
+        for content in [
+            // A longer name that begins the same is another name.
+            pdf("/JSONData 1 /Launcher 2 /JavaScripts 3"),
+            packed(objects, "1 0 <</Type/Page /Parent 2 0 R>>"),
+            // The bytes of a page hold short names by chance.
+            page.concat(),
+            b"%PDF-1.7 cut off in a stream".to_vec(),
+            b"%PDF-1.4".to_vec(),
+        ] {
+            assert_eq!(cleaned(ContentType::Pdf, content.clone()), Ok(content));
+        }
+    }
+
+    #[test]
+    fn a_document_that_would_grow_without_end_is_refused() {
+        let objects = " ".repeat(super::super::document::OBJECTS_BYTES_MAX + 1);
+        let content = packed("/Type /ObjStm /Filter /FlateDecode", &objects);
+        assert!(content.len() < 100_000);
+        assert_eq!(cleaned(ContentType::Pdf, content), Err(Flaw::FileSuspicious));
     }
 
     #[test]
     fn a_picture_that_is_none_is_refused() {
-        let mut cut = picture();
-        cut.truncate(60);
+        let clean = picture();
+        let mut altered = clean.clone();
+        altered[45] ^= 1;
+        let mut huge = clean.clone();
+        huge[16..24].fill(0x7f);
+        let none = [&clean[..33], &chunk("IEND", &[])].concat();
         for (content_type, content) in [
-            (ContentType::Png, cut),
-            (ContentType::Png, b"\x89PNG\r\n\x1a\n".to_vec()),
+            (ContentType::Png, clean[..60].to_vec()),
+            (ContentType::Png, clean[..clean.len() - 1].to_vec()),
+            (ContentType::Png, clean[..8].to_vec()),
+            (ContentType::Png, altered),
+            (ContentType::Png, huge),
+            (ContentType::Png, none),
+            (ContentType::Png, picture_with(&clean[8..33])),
+            (ContentType::Jpeg, vec![0xff, 0xd8, 0xff, 0xd9]),
             (ContentType::Jpeg, vec![0xff, 0xd8, 0xff, 0xe0, 0, 1]),
             (ContentType::Jpeg, photograph(&[])[..40].to_vec()),
+            (ContentType::Jpeg, photograph(&[0xff, 0xd9])),
+            (ContentType::Jpeg, photograph(b"no segment")),
         ] {
-            assert_eq!(cleaned(content_type, content), Err(Flaw::FileTypeDisguised));
+            let refused = cleaned(content_type, content.clone());
+            assert_eq!(refused, Err(Flaw::FileTypeDisguised), "{}", content.escape_ascii());
         }
     }
 
     proptest! {
         #[test]
         fn no_bytes_panic_and_nothing_is_added(
-            tail in proptest::collection::vec(any::<u8>(), 0..400), png in any::<bool>()
+            tail in proptest::collection::vec(any::<u8>(), 0..400), at in any::<proptest::sample::Index>()
         ) {
-            let (content_type, head): (_, &[u8]) = if png {
-                (ContentType::Png, b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR")
-            } else {
-                (ContentType::Jpeg, &[0xff, 0xd8, 0xff, 0xda, 0, 2])
-            };
-            let content = [head, &tail].concat();
-            if let Ok(kept) = cleaned(content_type, content.clone()) {
-                prop_assert!(kept.len() <= content.len());
+            let heads: [(ContentType, Vec<u8>); 7] = [
+                (ContentType::Png, picture()[..33].to_vec()),
+                (ContentType::Png, picture()),
+                (ContentType::Jpeg, photograph(&[])[..20].to_vec()),
+                (ContentType::Jpeg, photograph(&[])),
+                (ContentType::Pdf, b"%PDF-1.7 /ObjStm/FlateDecode stream\n".to_vec()),
+                (ContentType::Pdf, packed("/ObjStm/FlateDecode", "<</Type/Page>>")),
+                (ContentType::Mp3, b"ID3".to_vec()),
+            ];
+            for (content_type, head) in heads {
+                // Behind the head, within it, and instead of its end.
+                let cut = at.index(head.len() + 1);
+                for content in [
+                    [head.as_slice(), &tail].concat(),
+                    [&head[..cut], &tail, &head[cut..]].concat(),
+                    [&head[..cut], &tail].concat(),
+                ] {
+                    if let Ok(kept) = cleaned(content_type, content.clone()) {
+                        prop_assert!(kept.len() <= content.len());
+                    }
+                }
             }
         }
     }

@@ -132,8 +132,12 @@ impl Applications {
         let mut connection = self.store.read().await?;
         let file = attachments::get(&mut connection, id, &cx.scope(), cx.now).await?;
         drop(connection);
-        let stored = file.stored.as_ref().filter(|_| file.complete);
-        let stored = stored.ok_or_else(|| Error::new(Reason::AttachmentIncomplete))?;
+        if !file.complete {
+            return Err(Error::new(Reason::AttachmentIncomplete));
+        }
+        let Some(stored) = &file.stored else {
+            return self.older_chunk(&file, request.offset).await;
+        };
         let length = u64::try_from(stored.bytes).unwrap_or_default();
         let from = u64::try_from(request.offset).ok().filter(|from| *from <= length);
         let from = from.ok_or_else(|| Error::field("offset", Flaw::OutOfRange))?;
@@ -146,6 +150,20 @@ impl Applications {
             range.map_err(Error::internal)?.to_vec()
         };
         Ok(pb::ReadAttachmentChunkResponse { data, last: until == length })
+    }
+
+    /// A chunk of a paper that was closed before files were looked through: it lies as it came.
+    async fn older_chunk(
+        &self,
+        file: &Attachment,
+        offset: i64,
+    ) -> Result<pb::ReadAttachmentChunkResponse> {
+        let content = self.content(file).await?;
+        let from = usize::try_from(offset).ok().filter(|from| *from <= content.len());
+        let from = from.ok_or_else(|| Error::field("offset", Flaw::OutOfRange))?;
+        let until = from.saturating_add(CHUNK_BYTES_MAX).min(content.len());
+        let data = content.get(from..until).unwrap_or_default().to_vec();
+        Ok(pb::ReadAttachmentChunkResponse { data, last: until == content.len() })
     }
 
     /// Takes away what came: it held what must not be kept. Best effort; nobody can read it.

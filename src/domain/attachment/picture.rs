@@ -1,0 +1,165 @@
+//! Pictures without what they tell beside themselves: only what is needed to draw them is kept, and
+//! what follows their end is given back apart. Nothing is decoded here.
+
+/// More points than any camera has: such a picture is made to exhaust who draws it.
+const POINTS_MAX: u64 = 1 << 28;
+
+/// A picture as it is kept, and what followed its end.
+pub(super) struct Drawn<'a> {
+    pub(super) kept: Vec<u8>,
+    pub(super) tail: &'a [u8],
+}
+
+/// A JPEG of its frame, tables and scans. Of the application's segments only the plain JFIF header
+/// and the colour profile stay; Exif with its position, XMP, IPTC, thumbnails and comments go.
+pub(super) fn jpeg(content: &[u8]) -> Option<Drawn<'_>> {
+    let mut rest = content.strip_prefix(&[0xff, 0xd8])?;
+    let mut kept = vec![0xff, 0xd8];
+    let (mut framed, mut scanned) = (false, false);
+    loop {
+        let (&0xff, after) = rest.split_first()? else { return None };
+        let (&marker, after) = after.split_first()?;
+        match marker {
+            // Fill bytes may stand before a marker.
+            0xff => {
+                rest = rest.get(1..)?;
+                continue;
+            }
+            0xd9 => {
+                kept.extend([0xff, 0xd9]);
+                return scanned.then_some(Drawn { kept, tail: after });
+            }
+            0x01 | 0xd0..=0xd7 => {
+                kept.extend([0xff, marker]);
+                rest = after;
+                continue;
+            }
+            _ => {}
+        }
+        let length = usize::from(u16::from_be_bytes(*after.first_chunk()?));
+        let data = after.get(2..length)?;
+        rest = after.get(length..)?;
+        match marker {
+            0xe0 => kept.extend(header(data)),
+            _ if needed(marker, data) => {
+                kept.extend([0xff, marker]);
+                kept.extend(after.get(..length)?);
+            }
+            _ => {}
+        }
+        if is_frame(marker) {
+            let height = u64::from(u16::from_be_bytes(*data.get(1..)?.first_chunk()?));
+            let width = u64::from(u16::from_be_bytes(*data.get(3..)?.first_chunk()?));
+            framed = height.saturating_mul(width) <= POINTS_MAX && width > 0;
+        }
+        if marker == 0xda {
+            scanned = framed;
+            let scan = scan_length(rest);
+            kept.extend(rest.get(..scan)?);
+            rest = rest.get(scan..)?;
+        }
+    }
+}
+
+/// The JFIF header without its thumbnail, which may show what was cut off; nothing of any other.
+fn header(data: &[u8]) -> Vec<u8> {
+    match data.get(..12) {
+        Some(plain) if plain.starts_with(b"JFIF\0") => {
+            [&[0xff, 0xe0, 0, 16], plain, &[0, 0]].concat()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a segment says how a picture is drawn: frames, tables, scans, the colour profile.
+fn needed(marker: u8, data: &[u8]) -> bool {
+    match marker {
+        0xc4 | 0xcc | 0xda..=0xdd => true,
+        0xe2 => data.starts_with(b"ICC_PROFILE\0"),
+        _ => is_frame(marker),
+    }
+}
+
+const fn is_frame(marker: u8) -> bool {
+    matches!(marker, 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf)
+}
+
+/// How long the entropy-coded bytes are: until a marker that is neither a stuffed byte nor a
+/// restart.
+fn scan_length(content: &[u8]) -> usize {
+    let ends =
+        |pair: &[u8]| matches!(pair, [0xff, marker] if !matches!(marker, 0x00 | 0xd0..=0xd7));
+    content.windows(2).position(ends).unwrap_or(content.len())
+}
+
+/// A PNG of its critical chunks and those that say how it is drawn, each with a right check sum;
+/// texts, times and Exif go.
+pub(super) fn png(content: &[u8]) -> Option<Drawn<'_>> {
+    const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+    const KEPT: &[&[u8]] = &[
+        b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT",
+        b"pHYs",
+    ];
+    let mut rest = content.strip_prefix(SIGNATURE)?;
+    let mut kept = SIGNATURE.to_vec();
+    let (mut begun, mut drawn) = (false, false);
+    loop {
+        let length = usize::try_from(u32::from_be_bytes(*rest.first_chunk()?)).ok()?;
+        let chunk = rest.get(..length.checked_add(12)?)?;
+        rest = rest.get(chunk.len()..)?;
+        let name = chunk.get(4..8)?;
+        if begun == (name == b"IHDR") || (!begun && !is_drawable(chunk.get(8..21)?)) {
+            return None;
+        }
+        begun = true;
+        if KEPT.contains(&name) {
+            let (said, sum) = chunk.get(4..)?.split_last_chunk()?;
+            if crc(said) != u32::from_be_bytes(*sum) {
+                return None;
+            }
+            kept.extend(chunk);
+        }
+        drawn |= name == b"IDAT";
+        if name == b"IEND" {
+            return (drawn && length == 0).then_some(Drawn { kept, tail: rest });
+        }
+    }
+}
+
+/// Whether the header of a PNG names a size that can be drawn.
+fn is_drawable(header: &[u8]) -> bool {
+    let side = |from: usize| {
+        let bytes = header.get(from..).and_then(|bytes| bytes.first_chunk());
+        bytes.map_or(0, |bytes| u64::from(u32::from_be_bytes(*bytes)))
+    };
+    (1..=POINTS_MAX).contains(&side(0).saturating_mul(side(4)))
+}
+
+/// The check sum of a chunk (ISO 3309).
+fn crc(content: &[u8]) -> u32 {
+    const fn entry(mut value: u32) -> u32 {
+        let mut bit = 0;
+        while bit < 8 {
+            value = if value & 1 == 1 { 0xedb8_8320 ^ (value >> 1) } else { value >> 1 };
+            bit += 1;
+        }
+        value
+    }
+    // A number for each value of a byte.
+    const TABLE: [u32; 256] = {
+        let mut table = [0; 256];
+        let mut rest: &mut [u32] = &mut table;
+        let mut byte = 0;
+        while let [first, tail @ ..] = rest {
+            *first = entry(byte);
+            byte += 1;
+            rest = tail;
+        }
+        table
+    };
+    let step = |sum: u32, byte: &u8| {
+        let [low, ..] = sum.to_le_bytes();
+        TABLE.get(usize::from(low ^ byte)).copied().unwrap_or_default() ^ (sum >> 8)
+    };
+    !content.iter().fold(u32::MAX, step)
+}
