@@ -1,6 +1,8 @@
 //! The clients against a server that answers as each test says, well or badly. The journeys against
 //! the sandbox, which remembers, are in `sandbox/tests.rs`.
 
+mod wecom;
+
 use std::{
     error::Error as _,
     fmt::Write as _,

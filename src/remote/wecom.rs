@@ -10,8 +10,13 @@ use zeroize::Zeroizing;
 use super::{Limits, RETRY_DEFAULT, Remote, Secret};
 use crate::error::{Error, Reason, Result};
 
-/// A token is renewed this long before its end.
-const TOKEN_MARGIN: Duration = Duration::from_mins(5);
+/// Asked within its life, WeCom gives the same token again: this long before the end we ask each
+/// time, so that the next one is taken over as soon as there is one.
+const TOKEN_MARGIN: Duration = Duration::from_mins(1);
+/// When WeCom refuses the token that it hands out itself, nothing helps but to wait so long.
+const REFUSED_PAUSE: Duration = Duration::from_secs(30);
+/// What WeCom shows of a remark.
+const REMARK_CHARACTERS_MAX: usize = 30;
 /// The wait told for limits that are counted by the minute.
 const MINUTE_WAIT: Duration = Duration::from_mins(1);
 
@@ -21,7 +26,13 @@ pub struct Wecom {
     corpid: String,
     secret: Secret,
     // Held while a token is fetched: the others wait for that one (single flight).
-    held: Mutex<Option<Token>>,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    token: Option<Token>,
+    refused_at: Option<Instant>,
 }
 
 struct Token {
@@ -76,7 +87,7 @@ impl Wecom {
     }
 
     /// Makes a contact way to these members (`add_contact_way`); `state`, of at most 30 characters,
-    /// comes back with whoever adds them.
+    /// comes back with whoever adds them. The remark is cut to what WeCom shows.
     ///
     /// # Errors
     /// `REMOTE_UNAVAILABLE` (busy, at its limit, slow, away), `INTERNAL` when WeCom does not accept
@@ -87,17 +98,24 @@ impl Wecom {
         remark: &str,
         state: &str,
     ) -> Result<ContactWay> {
+        let remark: String = remark.chars().take(REMARK_CHARACTERS_MAX).collect();
         let question = WayQuestion {
             r#type: if members.len() == 1 { 1 } else { 2 },
             scene: 2,
-            remark,
+            remark: &remark,
             skip_verify: true,
             state,
             user: members,
         };
         let body = self.remote.bounded(self.ask_with_token(&question)).await?;
         let answer: WayAnswer = self.granted(&body)?;
-        Ok(ContactWay { config_id: answer.config_id, qr_code: answer.qr_code })
+        let WayAnswer { config_id, qr_code } = answer;
+        // It goes to phones as it is, so it must be an address and nothing that would run.
+        let shown = ["https://", "http://"].iter().any(|scheme| qr_code.starts_with(scheme));
+        if config_id.is_empty() || !shown {
+            return Err(self.remote.away(RETRY_DEFAULT).because("WeCom sent no contact way"));
+        }
+        Ok(ContactWay { config_id, qr_code })
     }
 
     /// Posts with the access token; when WeCom no longer accepts it, takes another and repeats once.
@@ -121,11 +139,18 @@ impl Wecom {
     async fn access_token(&self, rejected: Option<&Secret>) -> Result<Secret> {
         let mut held = self.held.lock().await;
         // Somebody else may have renewed it while this call waited.
-        *held = held
+        held.token = held
+            .token
             .take()
             .filter(|token| token.fresh_until > Instant::now() && Some(&token.text) != rejected);
-        if let Some(token) = &*held {
+        if let Some(token) = &held.token {
             return Ok(token.text.clone());
+        }
+        // There is no forced renewal here, and asking on and on would use up the corp's calls.
+        let since = held.refused_at.map_or(REFUSED_PAUSE, |refused_at| refused_at.elapsed());
+        let wait = REFUSED_PAUSE.saturating_sub(since);
+        if !wait.is_zero() {
+            return Err(self.remote.away(wait).because("WeCom refused its own token"));
         }
         let asked_at = Instant::now();
         let request = self
@@ -136,8 +161,12 @@ impl Wecom {
         let answer: TokenAnswer = self.granted(&self.ask(request).await?)?;
         let life = Duration::from_secs(answer.expires_in.min(86_400));
         let text = Secret::new(answer.access_token);
+        if Some(&text) == rejected {
+            held.refused_at = Some(Instant::now());
+            return Err(self.remote.away(REFUSED_PAUSE).because("WeCom refuses its own token"));
+        }
         let fresh_until = asked_at + life.saturating_sub(TOKEN_MARGIN);
-        *held = Some(Token { text: text.clone(), fresh_until });
+        held.token = Some(Token { text: text.clone(), fresh_until });
         Ok(text)
     }
 
@@ -155,10 +184,13 @@ impl Wecom {
         let verdict: Verdict = self.remote.json(body)?;
         let error = match verdict.errcode {
             0 => return self.remote.json(body),
-            45009 | 45011 => self.remote.away(MINUTE_WAIT),
-            // Bad account, bad secret, address not permitted; type or scene of the way; a member
-            // that WeCom does not know.
-            40001 | 40013 | 60020 | 41037 | 41040 | 40098 | 60111 => Error::new(Reason::Internal),
+            // Limits by the minute, by concurrency.
+            45009 | 45011 | 45033 => self.remote.away(MINUTE_WAIT),
+            // Bad account, bad secret, no permission, address not permitted; type or scene of the
+            // way, a part too long; a member that WeCom does not know, who is not activated, has no
+            // customer contact, or is out of the application's reach.
+            40001 | 40013 | 48002 | 60020 | 41037 | 41040 | 40058 | 40003 | 40031 | 40098
+            | 41054 | 50002 | 60011 | 60111 | 84074 => Error::new(Reason::Internal),
             _ => self.remote.away(RETRY_DEFAULT),
         };
         Err(error.because(format!("WeCom errcode {}", verdict.errcode)))

@@ -39,6 +39,8 @@ struct Platform {
 
 #[derive(Default)]
 struct Held {
+    /// How many tokens there were: none comes back after it was ended.
+    serial: u64,
     tokens: HashMap<String, Timestamp>,
     ways: HashMap<String, String>,
 }
@@ -58,6 +60,8 @@ struct Bearer {
 struct Way {
     r#type: u8,
     scene: u8,
+    #[serde(default)]
+    remark: String,
     state: String,
     user: Vec<String>,
 }
@@ -93,7 +97,8 @@ async fn token(State(platform): State<Platform>, Query(account): Query<Account>)
     }
     let now = (platform.now)();
     let mut held = platform.held();
-    let token = format!("wecom-token-{}", held.tokens.len());
+    held.serial = held.serial.saturating_add(1);
+    let token = format!("wecom-token-{}", held.serial);
     held.tokens.insert(token.clone(), now.saturating_add(TOKEN_LIFE).unwrap_or(now));
     Json(json!({ "errcode": 0, "access_token": token, "expires_in": TOKEN_LIFE.as_secs() }))
 }
@@ -114,9 +119,10 @@ async fn add(
         Some(end) if *end <= now => return refused(42001).into_response(),
         Some(_) => {}
     }
+    let long = [&way.remark, &way.state].iter().any(|text| text.chars().count() > 30);
     let errcode = match (way.r#type, way.scene) {
         (1, _) if way.user.len() != 1 => 41037,
-        (1 | 2, 2) if way.state.chars().count() > 30 || way.user.is_empty() => 40058,
+        (1 | 2, 2) if long || way.user.is_empty() => 40058,
         (1 | 2, 2) if way.user.iter().any(|user| user == UNKNOWN_MEMBER) => 60111,
         (1 | 2, 2) => 0,
         (1 | 2, _) => 41040,
