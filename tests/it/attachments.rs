@@ -135,7 +135,7 @@ async fn a_disguised_infected_or_foreign_file_is_refused(pool: PgPool) {
         ("image/jpeg", clean.clone(), "content_type FILE_TYPE_DISGUISED"),
         ("image/png", clean[..200].to_vec(), "content_type FILE_TYPE_DISGUISED"),
         ("audio/mpeg", eicar.concat().into_bytes(), "content_type FILE_SUSPICIOUS"),
-        ("application/pdf", b"%PDF-1.7 /OpenAction 1".to_vec(), "content_type FILE_SUSPICIOUS"),
+        ("application/pdf", b"%PDF-1.7 /Launch 1".to_vec(), "content_type FILE_SUSPICIOUS"),
         ("application/pdf", b"%PDF-1.7 /J#61vaScript 1".to_vec(), "content_type FILE_SUSPICIOUS"),
         ("image/png", [&clean, &b"<script>"[..]].concat(), "content_type FILE_SUSPICIOUS"),
         ("audio/mpeg", b"\xff\xfe<\0s\0".to_vec(), "content_type FILE_TYPE_DISGUISED"),

@@ -14,9 +14,9 @@ use crate::{
     liaison::Desk,
 };
 
-fn at(app: &App, hours: i64) -> Option<prost_types::Timestamp> {
+fn at(app: &App, hours: i64) -> prost_types::Timestamp {
     let at = app.now() + SignedDuration::from_hours(hours);
-    Some(prost_types::Timestamp { seconds: at.as_second(), nanos: 0 })
+    prost_types::Timestamp { seconds: at.as_second(), nanos: 0 }
 }
 
 async fn unit(app: &App) -> String {
@@ -31,7 +31,7 @@ async fn visit(app: &App, desk: &Desk) -> pb::Visit {
     let request = pb::RecordVisitRequest {
         visit: Some(pb::Visit {
             enterprise: desk.city.enterprise.to_string(),
-            visit_time: at(app, -1),
+            visit_time: Some(at(app, -1)),
             place: "厂区".to_owned(),
             people: "安全负责人".to_owned(),
             summary: "了解装卸通行需求".to_owned(),
@@ -148,7 +148,7 @@ async fn a_wrong_step_on_a_problem_is_refused(pool: PgPool) {
     let wrong = pb::RecordVisitRequest {
         visit: Some(pb::Visit {
             enterprise: "enterprises/1".to_owned(),
-            visit_time: at(&app, 1),
+            visit_time: Some(at(&app, 1)),
             ..pb::Visit::default()
         }),
         request_id: request_id(),
@@ -168,8 +168,8 @@ async fn slot(app: &App, desk: &Desk, capacity: i32) -> pb::CentreSlot {
         centre_slot: Some(pb::CentreSlot {
             unit: unit(app).await,
             place: "警企服务中心一号会议室".to_owned(),
-            start_time: at(app, 48),
-            end_time: at(app, 50),
+            start_time: Some(at(app, 48)),
+            end_time: Some(at(app, 50)),
             capacity,
             ..pb::CentreSlot::default()
         }),

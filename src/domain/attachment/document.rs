@@ -3,9 +3,17 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-/// What a document needs only in order to act by itself.
-const ACTS: &[&[u8]] =
-    &[b"JavaScript", b"Launch", b"OpenAction", b"EmbeddedFile", b"EmbeddedFiles", b"RichMedia"];
+/// What a document needs only in order to act by itself. `OpenAction` is not among them: it tells
+/// of most office programs only at which page to open, and what it could start is in the list.
+const ACTS: &[&[u8]] = &[
+    b"JavaScript",
+    b"Launch",
+    b"SubmitForm",
+    b"ImportData",
+    b"EmbeddedFile",
+    b"EmbeddedFiles",
+    b"RichMedia",
+];
 
 /// The same, in names so short that the bytes of a scanned page hold them by chance: they count
 /// only outside of streams. (A script has the name `JavaScript` beside it anyway.)

@@ -1,6 +1,8 @@
 //! Pictures without what they tell beside themselves: only what is needed to draw them is kept, and
 //! what follows their end is given back apart. Nothing is decoded here.
 
+use flate2::Crc;
+
 /// More points than any camera has: such a picture is made to exhaust who draws it.
 const POINTS_MAX: u64 = 1 << 28;
 
@@ -137,29 +139,7 @@ fn is_drawable(header: &[u8]) -> bool {
 
 /// The check sum of a chunk (ISO 3309).
 fn crc(content: &[u8]) -> u32 {
-    const fn entry(mut value: u32) -> u32 {
-        let mut bit = 0;
-        while bit < 8 {
-            value = if value & 1 == 1 { 0xedb8_8320 ^ (value >> 1) } else { value >> 1 };
-            bit += 1;
-        }
-        value
-    }
-    // A number for each value of a byte.
-    const TABLE: [u32; 256] = {
-        let mut table = [0; 256];
-        let mut rest: &mut [u32] = &mut table;
-        let mut byte = 0;
-        while let [first, tail @ ..] = rest {
-            *first = entry(byte);
-            byte += 1;
-            rest = tail;
-        }
-        table
-    };
-    let step = |sum: u32, byte: &u8| {
-        let [low, ..] = sum.to_le_bytes();
-        TABLE.get(usize::from(low ^ byte)).copied().unwrap_or_default() ^ (sum >> 8)
-    };
-    !content.iter().fold(u32::MAX, step)
+    let mut crc = Crc::new();
+    crc.update(content);
+    crc.sum()
 }
