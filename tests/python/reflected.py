@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import uuid
 
 import grpc
@@ -26,7 +27,11 @@ def main():
     channel = grpc.insecure_channel(SERVER)
     database = ProtoReflectionDescriptorDatabase(channel)
     services = sorted(name for name in database.get_services() if name.startswith("jingqi."))
-    expect(len(services) == 8, f"found {', '.join(services)}")
+    texts = "".join(file.read_text() for file in pathlib.Path("proto/jingqi/v1").glob("*.proto"))
+    declared = sorted(re.findall(r"^service (\w+)", texts, re.MULTILINE))
+    expect(
+        services == [f"jingqi.v1.{name}" for name in declared], f"reflected: {len(services)} services"
+    )
     pool = descriptor_pool.DescriptorPool(database)
 
     def call(method, fields, metadata=()):
