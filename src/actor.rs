@@ -55,6 +55,10 @@ roles! {
     LiaisonOfficer = "LIAISON_OFFICER";
     /// 单位负责人: liaison posts, their rosters and whom they serve; supervision in the unit.
     UnitLeader = "UNIT_LEADER";
+    /// 交办: takes complaints in, assigns them, judges the feedback.
+    Assigner = "ASSIGNER";
+    /// 承办: handles complaints and answers them.
+    Handler = "HANDLER";
     /// 督察: supervision and conduct reports.
     Inspector = "INSPECTOR";
     /// System administrator: units, officers, devices.

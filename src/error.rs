@@ -143,6 +143,16 @@ Reason {
     SlotFull = "SLOT_FULL", Precondition, "该时段已约满或已开始";
     /// The binding code is forged, used or out of time.
     BindingCodeInvalid = "BINDING_CODE_INVALID", Precondition, "添加码无效或已过期,请民警重新出示";
+    /// The refusal was objected to before.
+    ObjectionSpent = "OBJECTION_SPENT", Precondition, "已提出过异议,不能再次提出";
+    /// It was returned as often as permitted: the assigner decides now.
+    ReturnsSpent = "RETURNS_SPENT", Precondition, "退回次数已达上限,由交办人决定";
+    /// Less than a working day is left.
+    ExtensionTooLate = "EXTENSION_TOO_LATE", Precondition, "延期应在期限届满1个工作日前提出";
+    /// It was extended before, or an extension is being decided.
+    ExtensionSpent = "EXTENSION_SPENT", Precondition, "已申请过延期";
+    /// The other complaint is closed, the same one, or another enterprise's.
+    MergeImpossible = "MERGE_IMPOSSIBLE", Precondition, "只能并入同一企业的其他未办结诉求";
     /// The conversation was not closed, or was rated.
     NothingToRate = "NOTHING_TO_RATE", Precondition, "当前没有待评价的服务";
     /// The one-time code is wrong, used or out of time.

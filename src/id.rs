@@ -103,6 +103,16 @@ pub mod kind {
         CentreSlot = "centreSlots";
         /// A booked place at the centre.
         CentreBooking = "centreBookings";
+        /// A request or complaint of an enterprise (诉求、投诉).
+        Complaint = "complaints";
+        /// An extension of the limit of a complaint (延期).
+        ComplaintExtension = "complaintExtensions";
+        /// A dated version of how complaints of a category are handled.
+        ComplaintPolicy = "complaintPolicies";
+        /// What an enterprise says of a finished thing (评价).
+        Evaluation = "evaluations";
+        /// A step that was taken because something is late.
+        Escalation = "escalations";
         /// Content that a supervisor read.
         ContentAccess = "contentAccesses";
         /// A recorded step of a lifecycle.

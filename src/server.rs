@@ -22,8 +22,10 @@ use crate::{
         gate::Gate,
         pb::{
             self, centre_service_server::CentreServiceServer,
+            complaint_service_server::ComplaintServiceServer,
             conversation_service_server::ConversationServiceServer,
             enterprise_service_server::EnterpriseServiceServer,
+            evaluation_service_server::EvaluationServiceServer,
             identity_service_server::IdentityServiceServer,
             liaison_service_server::LiaisonServiceServer,
             organisation_service_server::OrganisationServiceServer,
@@ -231,6 +233,11 @@ fn add_services(routes: Routes, parts: &Parts) -> Routes {
         .add_service(limited!(
             ConversationServiceServer,
             service::conversations::Conversations::new(parts)
+        ))
+        .add_service(limited!(ComplaintServiceServer, service::complaints::Complaints::new(parts)))
+        .add_service(limited!(
+            EvaluationServiceServer,
+            service::evaluations::Evaluations::new(parts)
         ))
 }
 

@@ -4,8 +4,10 @@
 pub mod applications;
 pub mod centre;
 pub mod checks;
+pub mod complaints;
 pub mod conversations;
 pub mod enterprises;
+pub mod evaluations;
 pub mod gate;
 pub mod identity;
 pub mod liaison;

@@ -1,6 +1,7 @@
 //! The loops beside the services: claim, run one, record; they stop on a signal. No call of a client
 //! is answered here.
 
+mod evaluations;
 mod lapses;
 mod outbox;
 mod replies;
@@ -24,17 +25,20 @@ enum Job {
     Outbox,
     Lapses,
     Replies,
+    Evaluations,
     Retention,
 }
 
 impl Job {
-    const ALL: [Self; 4] = [Self::Outbox, Self::Lapses, Self::Replies, Self::Retention];
+    const ALL: [Self; 5] =
+        [Self::Outbox, Self::Lapses, Self::Replies, Self::Evaluations, Self::Retention];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Outbox => "outbox",
             Self::Lapses => "lapses",
             Self::Replies => "replies",
+            Self::Evaluations => "evaluations",
             Self::Retention => "retention",
         }
     }
@@ -44,6 +48,7 @@ impl Job {
             Self::Outbox => OUTBOX_INTERVAL,
             Self::Lapses => LAPSES_INTERVAL,
             Self::Replies => REPLIES_INTERVAL,
+            Self::Evaluations => LAPSES_INTERVAL,
             Self::Retention => RETENTION_INTERVAL,
         }
     }
@@ -104,6 +109,7 @@ impl Worker {
             Job::Outbox => outbox::round(&self.parts, &|| self.cx(job)).await,
             Job::Lapses => lapses::round(&self.parts, &|| self.cx(job)).await,
             Job::Replies => replies::round(&self.parts, &|| self.cx(job)).await,
+            Job::Evaluations => evaluations::round(&self.parts, &|| self.cx(job)).await,
             Job::Retention => retention::round(&self.parts, &|| self.cx(job)).await,
         }
     }

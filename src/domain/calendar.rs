@@ -80,11 +80,29 @@ impl Limit {
     }
 }
 
+/// A due time, and whether it was counted in a year without a published notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// The first instant at which it is too late.
+    pub at: Timestamp,
+    /// To be counted again when the notice is out.
+    pub provisional: bool,
+}
+
 /// The working-day calendar: the notices of several years and the office hours, in one version.
 ///
 /// Cheap to clone; a value never changes.
 #[derive(Debug, Clone)]
-pub struct Calendar(Arc<Inner>);
+pub struct Calendar(Arc<Inner>, Missing);
+
+/// What a year without a notice is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    /// An error.
+    Refused,
+    /// Monday to Friday, for a due time that is marked as provisional.
+    Assumed,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -133,13 +151,21 @@ impl Calendar {
             }
             exceptions.extend(notice.makeup_days().iter().map(|&day| (day, true)));
         }
-        Self(Arc::new(Inner {
+        let inner = Inner {
             version: version_of(&notices, &office_hours),
             years: notices.iter().map(CalendarYear::year).collect(),
             exceptions,
             notices,
             office_hours,
-        }))
+        };
+        Self(Arc::new(inner), Missing::Refused)
+    }
+
+    /// The same calendar, in which Monday to Friday are worked where no notice is out yet. Whatever is
+    /// counted with it is to be marked as provisional, and counted again.
+    #[must_use]
+    pub fn provisional(&self) -> Self {
+        Self(Arc::clone(&self.0), Missing::Assumed)
     }
 
     /// What every deadline is stored with, so that it can be explained and counted again:
@@ -163,7 +189,7 @@ impl Calendar {
 
     /// Whether people work on the day. Fails with `CALENDAR_MISSING` in a year without a notice.
     pub fn is_working_day(&self, day: Date) -> Result<bool> {
-        if !self.0.years.contains(&day.year()) {
+        if self.1 == Missing::Refused && !self.0.years.contains(&day.year()) {
             return Err(missing(day.year()));
         }
         Ok(match self.0.exceptions.get(&day) {
@@ -250,6 +276,23 @@ impl Calendar {
             Limit::CalendarDays(_) | Limit::Months(_) => {
                 end_of(self.working_day_from(last_calendar_day(day, limit)?)?)
             }
+        }
+    }
+
+    /// The same, marked as provisional where a year has no notice: a filing is never lost because a
+    /// notice is not out yet.
+    pub fn due(&self, event: Timestamp, limit: Limit) -> Result<Due> {
+        self.counted(|calendar| calendar.deadline(event, limit))
+    }
+
+    /// Counts, and where a year is missing counts again with Monday to Friday.
+    pub fn counted(&self, count: impl Fn(&Self) -> Result<Timestamp>) -> Result<Due> {
+        match count(self) {
+            Ok(at) => Ok(Due { at, provisional: false }),
+            Err(error) if error.reason() == Reason::CalendarMissing => {
+                Ok(Due { at: count(&self.provisional())?, provisional: true })
+            }
+            Err(error) => Err(error),
         }
     }
 

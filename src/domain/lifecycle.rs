@@ -99,6 +99,13 @@ impl Note {
         Self { internal: text.into(), ..Self::default() }
     }
 
+    /// The same, with a sentence among officers.
+    #[must_use]
+    pub fn and_internal(mut self, text: impl Into<String>) -> Self {
+        self.internal = text.into();
+        self
+    }
+
     /// The coded reason.
     #[must_use]
     pub fn reason(mut self, reason: &'static str) -> Self {

@@ -64,6 +64,8 @@ numbers! {
     PassNumber = "SQHC";
     /// The number of a pass application, 通行证申请编号.
     ApplicationNumber = "SQSQTX";
+    /// The number of a request or complaint, 诉求编号.
+    ComplaintNumber = "SQSQ";
 }
 
 fn issue(prefix: &str, date: Date, sequence: u32) -> Result<String> {

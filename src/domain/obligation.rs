@@ -44,6 +44,18 @@ pub enum ObligationKind {
     SolveConversation,
     /// The settlement of a problem of the register, by the promised day.
     SolveProblem,
+    /// Taking a complaint in, or refusing it (受理).
+    AcceptComplaint,
+    /// Naming the unit that leads (交办).
+    AssignComplaint,
+    /// Signing for it (签收).
+    SignComplaint,
+    /// The answer to the enterprise (承办).
+    HandleComplaint,
+    /// Judging the answer before it is given.
+    ReviewFeedback,
+    /// The end of a supervised one (督办).
+    SuperviseComplaint,
 }
 
 impl ObligationKind {
@@ -57,6 +69,12 @@ impl ObligationKind {
         Self::NextReply,
         Self::SolveConversation,
         Self::SolveProblem,
+        Self::AcceptComplaint,
+        Self::AssignComplaint,
+        Self::SignComplaint,
+        Self::HandleComplaint,
+        Self::ReviewFeedback,
+        Self::SuperviseComplaint,
     ];
 
     /// The name on the wire and in the database.
@@ -71,6 +89,12 @@ impl ObligationKind {
             Self::NextReply => "NEXT_REPLY",
             Self::SolveConversation => "SOLVE_CONVERSATION",
             Self::SolveProblem => "SOLVE_PROBLEM",
+            Self::AcceptComplaint => "ACCEPT_COMPLAINT",
+            Self::AssignComplaint => "ASSIGN_COMPLAINT",
+            Self::SignComplaint => "SIGN_COMPLAINT",
+            Self::HandleComplaint => "HANDLE_COMPLAINT",
+            Self::ReviewFeedback => "REVIEW_FEEDBACK",
+            Self::SuperviseComplaint => "SUPERVISE_COMPLAINT",
         }
     }
 
@@ -180,11 +204,13 @@ pub enum PauseReason {
     /// A hearing, test, appraisal or expert review, whose time the law does not count
     /// (行政许可法, art. 45).
     ExpertProcedure,
+    /// The unit sent the complaint back, and nobody else has it yet (facts.md, 4.3).
+    Returned,
 }
 
 impl PauseReason {
     /// Every reason.
-    pub const ALL: &[Self] = &[Self::AwaitingCorrection, Self::ExpertProcedure];
+    pub const ALL: &[Self] = &[Self::AwaitingCorrection, Self::ExpertProcedure, Self::Returned];
 
     /// The name on the wire and in the database.
     #[must_use]
@@ -192,6 +218,7 @@ impl PauseReason {
         match self {
             Self::AwaitingCorrection => "AWAITING_CORRECTION",
             Self::ExpertProcedure => "EXPERT_PROCEDURE",
+            Self::Returned => "RETURNED",
         }
     }
 

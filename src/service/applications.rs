@@ -33,7 +33,7 @@ use crate::{
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
     server::Parts,
-    store::{self, Store, Tx, World, evaluations, history, numbers},
+    store::{self, Store, Tx, World, history, numbers, policy_inputs},
 };
 
 /// The most papers of one application.
@@ -393,13 +393,13 @@ async fn site(connection: &mut store::Connection, cx: &Cx, asked: &Asked) -> Res
     if !own && !clerk {
         return Err(missing());
     }
-    let (path, state) = evaluations::site(connection, asked.enterprise, &scope).await?;
+    let (path, state) = policy_inputs::site(connection, asked.enterprise, &scope).await?;
     match state.as_str() {
         "VERIFIED" => {}
         "SUSPENDED" => return Err(Error::new(Reason::EnterpriseSuspended)),
         _ => return Err(Error::new(Reason::EnterpriseNotVerified)),
     }
-    evaluations::vehicle(connection, asked.enterprise, asked.vehicle).await?;
+    policy_inputs::vehicle(connection, asked.enterprise, asked.vehicle).await?;
     if let Some(previous) = asked.previous {
         let pass = store::passes::get(connection, previous, &scope).await?;
         if pass.vehicle != asked.vehicle {
@@ -455,7 +455,7 @@ async fn file(tx: &mut Tx, asked: Asked) -> Result<Application> {
 async fn refuse_faulty_papers(tx: &mut Tx, application: &Application) -> Result<()> {
     let today = month::local_date(tx.now());
     let mut faults = Faults::new();
-    for (at, flaw) in evaluations::faulty_papers(tx.conn(), application, today).await? {
+    for (at, flaw) in policy_inputs::faulty_papers(tx.conn(), application, today).await? {
         faults.add(format!("attachments[{at}]"), flaw);
     }
     faults.done()

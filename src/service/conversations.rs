@@ -25,12 +25,13 @@ use crate::{
         calendar::Calendar,
         codes::mask,
         conversation::{Conversation, ConversationState, Held, MEMBERS_MAX},
+        evaluation::Evaluation,
         message::NoticeCode,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Collection, Id, kind},
     server::Parts,
-    store::{self, Connection, Store, Tx, World, conversations, liaison_posts, ratings},
+    store::{self, Connection, Store, Tx, World, conversations, evaluations, liaison_posts},
 };
 
 /// The item kind that a handler needs in the authorisation.
@@ -271,7 +272,8 @@ impl Conversations {
                 join_time: Some(wire::time(member.join_time)),
             }
         });
-        let rating = ratings::get(connection, conversation.id, conversation.round).await?;
+        let rating =
+            evaluations::of(connection, conversation.id.subject(), conversation.round).await?;
         let state = pb::conversation::State::from_str_name(conversation.state().wire());
         Ok(pb::Conversation {
             name: conversation.id.to_string(),
@@ -287,7 +289,7 @@ impl Conversations {
             awaiting_since: wire::time_of(conversation.awaiting_since),
             reply_due_time: wire::time_of(conversation.reply_due_time),
             round: conversation.round,
-            rating: rating.map(rating_reply),
+            rating: rating.and_then(rating_reply),
             create_time: Some(wire::time(conversation.create_time)),
             update_time: Some(wire::time(conversation.update_time)),
             etag: wire::etag(conversation.version),
@@ -375,15 +377,17 @@ fn mark_reply(mark: conversations::Mark) -> pb::ConversationMark {
     pb::ConversationMark { delivered_sequence: mark.delivered, read_sequence: mark.read }
 }
 
-fn rating_reply(rating: ratings::Rating) -> pb::ConversationRating {
-    let level = pb::SatisfactionLevel::from_str_name(&rating.level);
-    pb::ConversationRating {
+/// What was said of a close; nothing while nobody said anything.
+fn rating_reply(rating: Evaluation) -> Option<pb::ConversationRating> {
+    let (verdict, rate_time) = rating.verdict.zip(rating.rate_time)?;
+    let level = pb::SatisfactionLevel::from_str_name(verdict.level.wire());
+    Some(pb::ConversationRating {
         level: level.unwrap_or_default().into(),
-        solved: rating.solved,
-        comment: rating.comment,
+        solved: verdict.solved,
+        comment: verdict.comment,
         round: rating.round,
-        create_time: Some(wire::time(rating.rate_time)),
-    }
+        create_time: Some(wire::time(rate_time)),
+    })
 }
 
 /// A message as everybody who takes part sees it.

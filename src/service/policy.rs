@@ -16,9 +16,9 @@ pub enum Access {
 
 use Access::{Public, SignedIn};
 use Role::{
-    Auditor, Auxiliary, CheckpointOfficer, Device, Driver, EnterpriseHandler, FinalReviewer,
-    FirstReviewer, Inspector, LegalRepresentative, LiaisonOfficer, Person, SecurityAdministrator,
-    SystemAdministrator, UnitLeader, WindowClerk,
+    Assigner, Auditor, Auxiliary, CheckpointOfficer, Device, Driver, EnterpriseHandler,
+    FinalReviewer, FirstReviewer, Handler, Inspector, LegalRepresentative, LiaisonOfficer, Person,
+    SecurityAdministrator, SystemAdministrator, UnitLeader, WindowClerk,
 };
 
 const fn roles(roles: &[Role]) -> Access {
@@ -44,6 +44,17 @@ const CARERS: &[Role] = &[LiaisonOfficer, UnitLeader];
 const CARED: &[Role] =
     &[LegalRepresentative, EnterpriseHandler, LiaisonOfficer, UnitLeader, Inspector];
 const BRINGERS: &[Role] = &[LegalRepresentative, EnterpriseHandler, WindowClerk, LiaisonOfficer];
+const INTAKE: &[Role] = &[LegalRepresentative, EnterpriseHandler, WindowClerk, Assigner];
+const COMPLAINT_READERS: &[Role] = &[
+    LegalRepresentative,
+    EnterpriseHandler,
+    WindowClerk,
+    Assigner,
+    Handler,
+    UnitLeader,
+    Inspector,
+];
+const COMPLAINT_POLICE: &[Role] = &[Assigner, Handler, UnitLeader, Inspector];
 const ROADSIDE: &[Role] = &[Device, CheckpointOfficer, Auxiliary];
 
 /// Every method and who may call it.
@@ -71,6 +82,8 @@ pub const POLICY: &[(&str, Access)] = &[
             CheckpointOfficer,
             Auxiliary,
             LiaisonOfficer,
+            Assigner,
+            Handler,
             UnitLeader,
             Inspector,
             SystemAdministrator,
@@ -250,6 +263,42 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ConversationService/SearchMessages", roles(SUPERVISORS)),
     ("ConversationService/ExportConversation", roles(SUPERVISORS)),
     ("ConversationService/ListContentAccesses", roles(&[Inspector, Auditor])),
+    // Complaints: who handles neither takes in, nor judges, nor closes.
+    ("ComplaintService/FileComplaint", roles(INTAKE)),
+    ("ComplaintService/GetComplaint", roles(COMPLAINT_READERS)),
+    ("ComplaintService/ListComplaints", roles(COMPLAINT_READERS)),
+    ("ComplaintService/ListComplaintChanges", roles(COMPLAINT_READERS)),
+    ("ComplaintService/ListSimilarComplaints", roles(&[Assigner])),
+    ("ComplaintService/ListStuckTransfers", roles(&[Assigner, UnitLeader])),
+    ("ComplaintService/AcceptComplaint", roles(&[Assigner])),
+    ("ComplaintService/DeclineComplaint", roles(&[Assigner])),
+    ("ComplaintService/ObjectToDecline", roles(ENTERPRISE)),
+    ("ComplaintService/TransferComplaint", roles(&[Assigner])),
+    ("ComplaintService/RecordTransferNumber", roles(&[Assigner])),
+    ("ComplaintService/MergeComplaint", roles(&[Assigner])),
+    ("ComplaintService/WithdrawComplaint", roles(ENTERPRISE)),
+    ("ComplaintService/AssignComplaint", roles(&[Assigner])),
+    ("ComplaintService/SignComplaint", roles(&[Handler])),
+    ("ComplaintService/ReturnComplaint", roles(&[Handler])),
+    ("ComplaintService/SubmitComplaintFeedback", roles(&[Handler])),
+    ("ComplaintService/ReviewComplaintFeedback", roles(&[Assigner])),
+    ("ComplaintService/RequestComplaintExtension", roles(&[Handler])),
+    ("ComplaintService/DecideComplaintExtension", roles(&[Assigner])),
+    (
+        "ComplaintService/UrgeComplaint",
+        roles(&[LegalRepresentative, EnterpriseHandler, Assigner, UnitLeader, Inspector]),
+    ),
+    ("ComplaintService/SuperviseComplaint", roles(SUPERVISORS)),
+    ("ComplaintService/ConcludeComplaint", roles(SUPERVISORS)),
+    ("ComplaintService/NoteComplaint", roles(COMPLAINT_POLICE)),
+    ("ComplaintService/ListEscalations", roles(COMPLAINT_POLICE)),
+    ("ComplaintService/PublishComplaintPolicy", roles(&[UnitLeader])),
+    ("ComplaintService/ListComplaintPolicies", SignedIn),
+    // Evaluations: the enterprise alone says how it was.
+    ("EvaluationService/ListEvaluations", roles(ENTERPRISE)),
+    ("EvaluationService/SubmitEvaluation", roles(ENTERPRISE)),
+    ("EvaluationService/GetServiceFigures", roles(&[Assigner, UnitLeader, Inspector])),
+    ("EvaluationService/ExportServiceFigures", roles(&[Assigner, UnitLeader, Inspector])),
 ];
 
 /// Who may call the method, `Service/Method`; `None` refuses.

@@ -129,8 +129,8 @@ pub async fn figures(
                 and collection = 'conversations' and open_time >= $2 and open_time < $3
                 and (meet_time is not null or breach_time is not null)
          ), closed as (
-            select level, solved from conversation_rating
-            where conversation_id in (select id from reach)
+            select level, solved from evaluation
+            where collection = 'conversations' and subject_id in (select id from reach)
                 and create_time >= $2 and create_time < $3
          )
          select

@@ -1,286 +1,309 @@
-//! Gathers what the policy is given for one application: enterprise, vehicle, papers, what stands
-//! already. The rules themselves are `domain::policy`.
-
-use std::collections::BTreeSet;
+//! What enterprises say of finished things: one invitation for each end, one answer, or silence.
+//! No rule of what follows from an answer.
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{blacklist, passes, policies, world::Snapshot};
+use super::Tx;
 use crate::{
     actor::Scope,
-    domain::{
-        application::{Application, Purpose},
-        codes::{Energy, Plate, PlateType, UseNature, VehicleStates, VehicleType},
-        month,
-        pass::Pass,
-        policy::{
-            ActivePass, Ask, AskedZone, AttachmentKind, ClassGrant, EnterpriseClass,
-            EnterpriseFacts, Inputs, PassKind, Relation, Standing, VehicleFacts, VehiclePapers,
-        },
+    domain::evaluation::{
+        Evaluation, EvaluationState, Figure, Figures, SILENCE, Satisfaction, Verdict,
     },
-    error::{Error, Flaw, Reason, Result},
-    id::{Id, kind},
+    error::{Error, Result},
+    id::{Id, Subject, kind},
 };
 
-/// What is known of a vehicle, and of its papers.
-pub struct Vehicle {
-    /// For rules and zones.
-    pub facts: VehicleFacts,
-    /// Until when its papers hold.
-    pub papers: VehiclePapers,
+/// An invitation to say how it was.
+#[derive(Debug, Clone)]
+pub struct Invitation {
+    /// Of what.
+    pub subject: Subject,
+    /// Of which end of it.
+    pub round: i32,
+    /// Who is asked.
+    pub enterprise: Id<kind::Enterprise>,
+    /// The path of the unit that finished it.
+    pub unit_path: String,
+    /// Who finished it.
+    pub officer: Option<Id<kind::Officer>>,
 }
 
-/// Everything that the rules read about this application, at this instant.
-pub async fn inputs(
-    connection: &mut PgConnection,
-    application: &Application,
-    world: &Snapshot,
-    now: Timestamp,
-) -> Result<Inputs> {
-    let need = &application.need;
-    let mut vehicle = vehicle(connection, application.enterprise, application.vehicle).await?;
-    let (listed, enterprise_listed) =
-        blacklist::is_listed(connection, application.vehicle, application.enterprise, now).await?;
-    vehicle.facts.blacklisted = listed;
-    let mut enterprise = enterprise(connection, application.enterprise).await?;
-    enterprise.blacklisted = enterprise_listed;
-    let plate = vehicle.facts.plate.as_str().to_owned();
-    let plate_type = vehicle.facts.plate_type.code();
-    let holding = passes::holding(connection, &plate, plate_type, now).await?;
-    let zones = zones(&need.zones, &vehicle.facts, world, now)?;
-    // The place is taken in the period in which the pass begins.
-    let begins = month::start_of_day(need.start).max(now);
-    let quota_free = policies::free(connection, &need.zones, need.kind, begins).await?;
-    let attachments = attachments(connection, application).await?;
-    let replaces = application.previous_pass.filter(|_| application.purpose == Purpose::Amendment);
-    Ok(Inputs {
-        enterprise,
-        vehicle: vehicle.facts,
-        papers: vehicle.papers,
-        ask: Ask {
-            kind: need.kind,
-            zones,
-            start: need.start,
-            length: need.length(),
-            shorten_agreed: need.shorten_agreed,
-            cargo: need.cargo,
-            attachments,
-            e_licences: BTreeSet::new(),
-            has_route: !need.route.is_empty(),
-            has_time_windows: !need.windows.is_empty(),
-            route_on_all_day_road: false,
-            has_permit_number: !need.permit_number.is_empty(),
-            cross_district: false,
-            replaces,
-        },
-        standing: Standing {
-            active_passes: standing(&holding, need.kind),
-            special_period_active: world.special_period(now),
-            quota_free,
-        },
+struct Row {
+    id: Uuid,
+    collection: String,
+    subject_id: Uuid,
+    round: i32,
+    enterprise_id: Uuid,
+    unit_path: String,
+    officer_id: Option<Uuid>,
+    state: String,
+    level: Option<String>,
+    solved: Option<bool>,
+    comment: String,
+    create_time: jiff_sqlx::Timestamp,
+    due_time: jiff_sqlx::Timestamp,
+    rate_time: Option<jiff_sqlx::Timestamp>,
+}
+
+fn entity(row: Row) -> Result<Evaluation> {
+    let level = row.level.as_deref().and_then(Satisfaction::from_wire);
+    let comment = row.comment;
+    let state = EvaluationState::from_wire(&row.state);
+    Ok(Evaluation {
+        id: Id::of(row.id),
+        collection: row.collection,
+        subject: row.subject_id,
+        round: row.round,
+        enterprise: Id::of(row.enterprise_id),
+        unit_path: row.unit_path,
+        officer: row.officer_id.map(Id::of),
+        state: state.ok_or_else(|| Error::internal("a stored state"))?,
+        verdict: level.zip(row.solved).map(|(level, solved)| Verdict { level, solved, comment }),
+        create_time: row.create_time.to_jiff(),
+        due_time: row.due_time.to_jiff(),
+        rate_time: row.rate_time.map(jiff_sqlx::Timestamp::to_jiff),
     })
 }
 
-fn standing(holding: &[Pass], kind: PassKind) -> Vec<ActivePass> {
-    if !kind.is_long_term() {
-        return Vec::new();
-    }
-    let zones = holding.iter().flat_map(|pass| {
-        pass.zones.iter().map(|zone| ActivePass {
-            id: pass.id,
-            zone: Id::of(*zone),
-            valid_until: pass.valid_until,
-        })
-    });
-    zones.collect()
+macro_rules! select {
+    ($filter:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Row,
+            r#"select id, collection, subject_id, round, enterprise_id, unit_path, officer_id, state,
+                level, solved, comment, create_time as "create_time: jiff_sqlx::Timestamp",
+                due_time as "due_time: jiff_sqlx::Timestamp",
+                rate_time as "rate_time: jiff_sqlx::Timestamp"
+             from evaluation "# + $filter
+            $(, $argument)*
+        )
+    };
 }
 
-fn zones(
-    asked: &[Uuid],
-    vehicle: &VehicleFacts,
-    world: &Snapshot,
-    now: Timestamp,
-) -> Result<Vec<AskedZone>> {
-    let mut zones = Vec::with_capacity(asked.len());
-    for (at, id) in asked.iter().enumerate() {
-        let id = Id::<kind::Zone>::of(*id);
-        let Some(version) = world.zone(id, now) else {
-            return Err(Error::field(format!("need.zones[{at}]"), Flaw::UnknownValue));
-        };
-        zones.push(AskedZone {
-            zone: id,
-            name: version.zone.name.clone(),
-            bans_vehicle: version.zone.subjects(vehicle),
-        });
-    }
-    Ok(zones)
-}
-
-/// A vehicle of the enterprise, as rules read it; the blacklist is asked apart.
-pub async fn vehicle(
-    connection: &mut PgConnection,
-    enterprise: Id<kind::Enterprise>,
-    id: Id<kind::Vehicle>,
-) -> Result<Vehicle> {
-    let row = sqlx::query!(
-        "select plate_number, plate_type, vehicle_type, energy_type, use_nature, vehicle_states,
-            emission_stage, relation,
-            inspection_valid_until as \"inspection_valid_until: jiff_sqlx::Date\",
-            insurance_valid_until as \"insurance_valid_until: jiff_sqlx::Date\",
-            scrapping_date as \"scrapping_date: jiff_sqlx::Date\",
-            transport_permit_valid_until as \"transport_permit_valid_until: jiff_sqlx::Date\",
-            contract_valid_until as \"contract_valid_until: jiff_sqlx::Date\"
-         from vehicle
-         where id = $1 and enterprise_id = $2 and retire_time is null",
+/// Asks, once for each end.
+pub async fn invite(tx: &mut Tx, invitation: &Invitation) -> Result<()> {
+    let id: Id<kind::Evaluation> = tx.cx().id();
+    let now = tx.now();
+    let due = now.saturating_add(SILENCE).unwrap_or(now);
+    sqlx::query!(
+        "insert into evaluation (id, collection, subject_id, round, enterprise_id, unit_path,
+            officer_id, state, create_time, due_time)
+         values ($1, $2, $3, $4, $5, $6, $7, 'INVITED', $8, $9)
+         on conflict (collection, subject_id, round) do nothing",
         id.uuid(),
-        enterprise.uuid()
+        invitation.subject.collection,
+        invitation.subject.uuid,
+        invitation.round,
+        invitation.enterprise.uuid(),
+        invitation.unit_path,
+        invitation.officer.map(Id::uuid),
+        now.to_sqlx() as _,
+        due.to_sqlx() as _
     )
-    .fetch_optional(connection)
+    .execute(tx.conn())
     .await?;
-    let row = row.ok_or_else(|| Error::new(Reason::Denied).fact("resource", id))?;
-    let stored = |flaw: Flaw| Error::internal(flaw.wire());
-    let day = |date: Option<jiff_sqlx::Date>| date.map(jiff_sqlx::Date::to_jiff);
-    let relation = Relation::from_wire(&row.relation);
-    Ok(Vehicle {
-        facts: VehicleFacts {
-            plate: Plate::parse(&row.plate_number).map_err(stored)?,
-            plate_type: PlateType::parse(&row.plate_type).map_err(stored)?,
-            vehicle_type: VehicleType::parse(&row.vehicle_type).map_err(stored)?,
-            energy: Energy::parse(&row.energy_type).map_err(stored)?,
-            use_nature: UseNature::parse(&row.use_nature).map_err(stored)?,
-            states: VehicleStates::parse(&row.vehicle_states).map_err(stored)?,
-            blacklisted: false,
-        },
-        papers: VehiclePapers {
-            inspection_valid_until: row.inspection_valid_until.to_jiff(),
-            insurance_valid_until: row.insurance_valid_until.to_jiff(),
-            scrapping_date: day(row.scrapping_date),
-            transport_permit_valid_until: day(row.transport_permit_valid_until),
-            contract_valid_until: day(row.contract_valid_until),
-            relation: relation.ok_or_else(|| Error::internal("a stored relation"))?,
-            emission_stage: u32::try_from(row.emission_stage).ok().filter(|stage| *stage > 0),
-        },
-    })
+    Ok(())
 }
 
-/// The path of the unit that serves an enterprise within the scope, and the enterprise's state.
-pub async fn site(
-    connection: &mut PgConnection,
-    id: Id<kind::Enterprise>,
-    scope: &Scope,
-) -> Result<(String, String)> {
-    let row = sqlx::query!(
-        "select unit_path, state from enterprise
-         where id = $1 and ($2 or id = any($3)
-            or ($4::text is not null and starts_with(unit_path, $4)))",
+/// An evaluation of the enterprises or units in reach, held until the unit of work ends.
+pub async fn lock(tx: &mut Tx, id: Id<kind::Evaluation>, scope: &Scope) -> Result<Evaluation> {
+    let row = select!(
+        "where id = $1 and ($2 or enterprise_id = any($3)) for update",
         id.uuid(),
         scope.all,
-        &scope.enterprises,
-        scope.unit_path
+        &scope.enterprises
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+}
+
+/// The evaluation of one end of a subject that the caller has read within the scope.
+pub async fn of(
+    connection: &mut PgConnection,
+    subject: Subject,
+    round: i32,
+) -> Result<Option<Evaluation>> {
+    let row = select!(
+        "where collection = $1 and subject_id = $2 and round = $3",
+        subject.collection,
+        subject.uuid,
+        round
     )
     .fetch_optional(connection)
     .await?;
-    let row = row.ok_or_else(|| scope.missing(id.subject()))?;
-    Ok((row.unit_path, row.state))
+    row.map(entity).transpose()
 }
 
-async fn enterprise(
+/// Evaluations that an enterprise was asked for, newest first.
+pub async fn list(
     connection: &mut PgConnection,
-    id: Id<kind::Enterprise>,
-) -> Result<EnterpriseFacts> {
-    let state = sqlx::query_scalar!("select state from enterprise where id = $1", id.uuid())
-        .fetch_one(&mut *connection)
-        .await?;
-    let grants = sqlx::query!(
-        "select id, class, valid_from as \"valid_from: jiff_sqlx::Timestamp\",
-            least(valid_until, end_time) as \"valid_until!: jiff_sqlx::Timestamp\"
-         from class_grant
-         where enterprise_id = $1
-         order by id",
+    state: Option<&str>,
+    scope: &Scope,
+    after: Option<Uuid>,
+    rows: i64,
+) -> Result<Vec<Evaluation>> {
+    let rows = select!(
+        "where enterprise_id = any($1) and id < $2 and ($3::text is null or state = $3)
+         order by id desc
+         limit $4",
+        &scope.enterprises,
+        super::before(after),
+        state,
+        rows
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(entity).collect()
+}
+
+/// Answers, once. False when it was answered before, or silence has closed it.
+pub async fn answer(tx: &mut Tx, id: Id<kind::Evaluation>, verdict: &Verdict) -> Result<bool> {
+    let now = tx.now();
+    let answered = sqlx::query!(
+        "update evaluation set state = 'RATED', level = $2, solved = $3, comment = $4,
+            rate_time = $5
+         where id = $1 and state = 'INVITED'",
+        id.uuid(),
+        verdict.level.wire(),
+        verdict.solved,
+        verdict.comment,
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(answered.rows_affected() == 1)
+}
+
+/// Closes a silent one as unrated. False when somebody answered meanwhile.
+pub async fn close_unrated(tx: &mut Tx, id: Id<kind::Evaluation>) -> Result<bool> {
+    let closed = sqlx::query!(
+        "update evaluation set state = 'UNRATED' where id = $1 and state = 'INVITED'",
         id.uuid()
     )
-    .fetch_all(connection)
+    .execute(tx.conn())
     .await?;
-    let grants = grants.into_iter().map(|row| {
-        Ok(ClassGrant {
-            id: Id::of(row.id),
-            class: EnterpriseClass::from_wire(&row.class)
-                .ok_or_else(|| Error::internal("a stored class"))?,
-            valid_from: row.valid_from.to_jiff(),
-            valid_until: row.valid_until.to_jiff(),
-        })
-    });
-    Ok(EnterpriseFacts {
-        verified: state != "PENDING",
-        suspended: state == "SUSPENDED",
-        blacklisted: false,
-        grants: grants.collect::<Result<_>>()?,
-    })
+    Ok(closed.rows_affected() == 1)
 }
 
-/// The kinds of the complete papers that are bound to the application, or will be.
-async fn attachments(
+/// Those whose time to answer has passed, the oldest first.
+pub async fn silent(
     connection: &mut PgConnection,
-    application: &Application,
-) -> Result<BTreeSet<AttachmentKind>> {
-    let ids: Vec<Uuid> = application.attachments.iter().map(|paper| paper.uuid()).collect();
-    let kinds = sqlx::query_scalar!(
-        "select kind from attachment
-         where id = any($1) and enterprise_id = $2 and complete_time is not null",
-        &ids,
-        application.enterprise.uuid()
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Evaluation>> {
+    let rows = select!(
+        "where state = 'INVITED' and due_time <= $1 order by due_time limit $2",
+        now.to_sqlx() as _,
+        limit
     )
     .fetch_all(connection)
     .await?;
-    Ok(kinds.iter().filter_map(|kind| AttachmentKind::from_wire(kind)).collect())
+    rows.into_iter().map(entity).collect()
 }
 
-/// Which of these papers are not complete papers of the enterprise, or have run out.
-pub async fn faulty_papers(
+/// Conversations whose close nobody rated since before the instant, and that were not asked again.
+pub async fn unasked(
     connection: &mut PgConnection,
-    application: &Application,
-    today: jiff::civil::Date,
-) -> Result<Vec<(usize, Flaw)>> {
-    let ids: Vec<Uuid> = application.attachments.iter().map(|paper| paper.uuid()).collect();
-    let rows = sqlx::query!(
-        "select id, complete_time is not null as \"complete!\",
-            coalesce(valid_until < $3, false) as \"expired!\"
-         from attachment
-         where id = any($1) and enterprise_id = $2",
-        &ids,
-        application.enterprise.uuid(),
-        today.to_sqlx() as _
+    before: Timestamp,
+    limit: i64,
+) -> Result<Vec<Evaluation>> {
+    let rows = select!(
+        "where state = 'INVITED' and remind_time is null and create_time < $1
+            and collection = 'conversations'
+         order by create_time
+         limit $2",
+        before.to_sqlx() as _,
+        limit
     )
     .fetch_all(connection)
     .await?;
-    let fault = |(at, id): (usize, &Uuid)| match rows.iter().find(|row| row.id == *id) {
-        None => Some((at, Flaw::UnknownValue)),
-        Some(row) if !row.complete => Some((at, Flaw::MaterialMissing)),
-        Some(row) if row.expired => Some((at, Flaw::MaterialExpired)),
-        Some(_) => None,
+    rows.into_iter().map(entity).collect()
+}
+
+/// Notes that it was asked for again. False when somebody else did.
+pub async fn reminded(tx: &mut Tx, id: Id<kind::Evaluation>) -> Result<bool> {
+    let now = tx.now();
+    let reminded = sqlx::query!(
+        "update evaluation set remind_time = $2
+         where id = $1 and remind_time is null and state = 'INVITED'",
+        id.uuid(),
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(reminded.rows_affected() == 1)
+}
+
+/// By what figures are grouped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grouping {
+    /// The unit that leads.
+    Unit,
+    /// The category.
+    Category,
+    /// The month of the filing, in Beijing time.
+    Month,
+}
+
+/// The figures of complaints that were filed in a time, within the scope.
+pub async fn figures(
+    connection: &mut PgConnection,
+    grouping: Grouping,
+    from: Timestamp,
+    until: Timestamp,
+    scope: &Scope,
+) -> Result<Vec<Figures>> {
+    let grouping = match grouping {
+        Grouping::Unit => "unit",
+        Grouping::Category => "category",
+        Grouping::Month => "month",
     };
-    Ok(ids.iter().enumerate().filter_map(fault).collect())
-}
-
-/// Refuses an officer who may not review, or whose unit does not reach the enterprise.
-pub async fn reviewer_in_reach(
-    connection: &mut PgConnection,
-    officer: Id<kind::Officer>,
-    unit_path: &str,
-) -> Result<()> {
-    let found = sqlx::query_scalar!(
-        "select exists (
-            select from officer join unit on unit.id = unit_id
-            where officer.id = $1 and disable_time is null and starts_with($2, reach)
-                and roles && array['FIRST_REVIEWER', 'FINAL_REVIEWER']
-         ) as \"found!\"",
-        officer.uuid(),
-        unit_path
+    let rows = sqlx::query!(
+        "select case $1 when 'unit' then coalesce(lead_path, unit_path)
+                when 'category' then category
+                else to_char(create_time at time zone 'Asia/Shanghai', 'YYYY-MM') end as \"group!\",
+            count(*) as \"filed!\",
+            count(*) filter (where owed.met) as \"answered!\",
+            count(*) filter (where owed.met and not owed.late) as \"on_time!\",
+            count(*) filter (where owed.met and round = 0) as \"first_time!\",
+            count(said.level) as \"rated!\",
+            count(*) filter (where said.level in ('VERY_SATISFIED', 'SATISFIED',
+                'BASICALLY_SATISFIED')) as \"satisfied!\",
+            count(*) filter (where said.solved) as \"solved!\"
+         from complaint
+         left join lateral (
+            select bool_and(meet_time is not null) as met, bool_or(breach_time is not null) as late
+            from obligation
+            where subject_id = complaint.id and kind = 'HANDLE_COMPLAINT' and void_time is null
+         ) owed on true
+         left join lateral (
+            select level, solved from evaluation
+            where subject_id = complaint.id and collection = 'complaints'
+            order by evaluation.round desc limit 1
+         ) said on true
+         where create_time >= $2 and create_time < $3
+            and $4::text is not null and starts_with(coalesce(lead_path, unit_path), $4)
+         group by 1
+         order by 1",
+        grouping,
+        from.to_sqlx() as _,
+        until.to_sqlx() as _,
+        scope.unit_path
     )
-    .fetch_one(connection)
+    .fetch_all(connection)
     .await?;
-    if found { Ok(()) } else { Err(Error::field("officer", Flaw::UnknownValue)) }
+    let rows = rows.into_iter().map(|row| Figures {
+        group: row.group,
+        filed: Figure(row.filed),
+        answered: Figure(row.answered),
+        on_time: Figure(row.on_time),
+        first_time: Figure(row.first_time),
+        rated: Figure(row.rated),
+        satisfied: Figure(row.satisfied),
+        solved: Figure(row.solved),
+    });
+    Ok(rows.collect())
 }

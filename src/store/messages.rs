@@ -205,7 +205,7 @@ pub async fn after(
     after: i64,
     scope: &Scope,
     now: Timestamp,
-    rows: i64,
+    limit: i64,
 ) -> Result<Piece> {
     let rows = select!(
         "from conversation join message on message.conversation_id = conversation.id
@@ -218,15 +218,20 @@ pub async fn after(
         scope.person,
         scope.officer,
         now.to_sqlx() as _,
-        rows
+        limit
     )
     .fetch_all(&mut *connection)
     .await?;
     let messages = rows.into_iter().map(entity).collect::<Result<Vec<_>>>()?;
-    // No row is either no news or no right: the second look tells which.
-    let conversation = super::conversations::get(connection, id, scope, now).await?;
+    let full = i64::try_from(messages.len()).is_ok_and(|read| read >= limit);
+    let last_sequence = match messages.last() {
+        // Sequences have no gap, so what ends before the limit ends with the conversation.
+        Some(last) if !full => last.sequence,
+        // No row is either no news or no right: the second look tells which.
+        _ => super::conversations::get(connection, id, scope, now).await?.last_sequence,
+    };
     let messages = messages.into_iter().map(Message::shown).collect();
-    Ok(Piece { messages, last_sequence: conversation.last_sequence })
+    Ok(Piece { messages, last_sequence })
 }
 
 /// The messages before a sequence, in order: for scrolling back.

@@ -1,13 +1,18 @@
 //! What somebody owes until an instant, as rows: opened with the event that causes it, met with the
-//! event that settles it, and a miss is a row's breach time (CH-15). How due times are counted is
-//! the domain's.
+//! event that settles it, and a miss is a row's breach time (CH-15). A due time that moves keeps the
+//! old one (CO-06). How due times are counted is the domain's.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx as _;
+use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::Tx;
 use crate::{
-    domain::obligation::ObligationKind,
+    domain::{
+        calendar::Due,
+        obligation::{ObligationKind, Pause, PauseReason},
+    },
     error::Result,
     id::{Id, Subject, kind},
 };
@@ -25,18 +30,46 @@ pub struct Owed {
     pub due: Timestamp,
     /// The version of the calendar by which that was counted.
     pub calendar_version: String,
+    /// The limit, `WORKING_DAYS:3`, so that it can be counted again; empty where a day was named.
+    pub limit: String,
+    /// It was counted in a year without a published notice.
+    pub provisional: bool,
+}
+
+/// Why a due time moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The time stood still.
+    Pause,
+    /// More time was granted.
+    Extension,
+    /// The calendar changed.
+    Calendar,
+}
+
+impl Cause {
+    const fn wire(self) -> &'static str {
+        match self {
+            Self::Pause => "PAUSE",
+            Self::Extension => "EXTENSION",
+            Self::Calendar => "CALENDAR",
+        }
+    }
+}
+
+/// Reminded in the last quarter of the time.
+fn amber(from: Timestamp, due: Timestamp) -> Timestamp {
+    due - from.duration_until(due).max(SignedDuration::ZERO) / 4
 }
 
 /// Opens an obligation; one of the kind that is open already stays as it is.
 pub async fn open(tx: &mut Tx, owed: &Owed) -> Result<()> {
     let id: Id<kind::Obligation> = tx.cx().id();
     let now = tx.now();
-    // Reminded in the last quarter of the time.
-    let amber = owed.due - now.duration_until(owed.due).max(jiff::SignedDuration::ZERO) / 4;
     sqlx::query!(
         "insert into obligation (id, collection, subject_id, kind, unit_path, open_time, due_time,
-            amber_time, calendar_version)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            amber_time, sweep_time, calendar_version, limit_text, provisional)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11)
          on conflict (collection, subject_id, kind)
             where meet_time is null and void_time is null do nothing",
         id.uuid(),
@@ -46,8 +79,10 @@ pub async fn open(tx: &mut Tx, owed: &Owed) -> Result<()> {
         owed.unit_path,
         now.to_sqlx() as _,
         owed.due.to_sqlx() as _,
-        amber.to_sqlx() as _,
-        owed.calendar_version
+        amber(now, owed.due).to_sqlx() as _,
+        owed.calendar_version,
+        owed.limit,
+        owed.provisional
     )
     .execute(tx.conn())
     .await?;
@@ -73,13 +108,19 @@ pub async fn meet(tx: &mut Tx, subject: Subject, kind: ObligationKind) -> Result
     Ok(())
 }
 
-/// Lets an open obligation of the kind go: nobody owes it any more.
-pub async fn void(tx: &mut Tx, subject: Subject, kind: ObligationKind) -> Result<()> {
+/// Takes the last meeting of the kind back: what was done did not count. The same due time goes on,
+/// and the next look is at the next step that is not taken.
+pub async fn unmeet(tx: &mut Tx, subject: Subject, kind: ObligationKind) -> Result<()> {
     let now = tx.now();
     sqlx::query!(
-        "update obligation set void_time = $4
-         where collection = $1 and subject_id = $2 and kind = $3
-            and meet_time is null and void_time is null",
+        "update obligation set meet_time = null,
+            sweep_time = case level when 0 then amber_time when 1 then due_time else $4 end
+         where id = (
+            select id from obligation
+            where collection = $1 and subject_id = $2 and kind = $3 and void_time is null
+            order by open_time desc, id desc
+            limit 1
+         )",
         subject.collection,
         subject.uuid,
         kind.wire(),
@@ -90,23 +131,202 @@ pub async fn void(tx: &mut Tx, subject: Subject, kind: ObligationKind) -> Result
     Ok(())
 }
 
-/// Notes the miss of every open obligation whose time has passed; says how many there were.
-pub async fn breach(tx: &mut Tx, limit: i64) -> Result<u64> {
+/// Lets an open obligation of the kind go: nobody owes it any more.
+pub async fn void(tx: &mut Tx, subject: Subject, kind: ObligationKind) -> Result<()> {
+    void_any(tx, subject, Some(kind)).await
+}
+
+/// Lets every open obligation of a subject go: its life has ended.
+pub async fn void_all(tx: &mut Tx, subject: Subject) -> Result<()> {
+    void_any(tx, subject, None).await
+}
+
+async fn void_any(tx: &mut Tx, subject: Subject, kind: Option<ObligationKind>) -> Result<()> {
     let now = tx.now();
-    let breached = sqlx::query!(
-        "update obligation set breach_time = due_time
-         where id in (
-            select id from obligation
-            where meet_time is null and void_time is null and breach_time is null
-                and due_time <= $1
-            order by due_time
-            limit $2
-            for update skip locked
-         )",
-        now.to_sqlx() as _,
-        limit
+    sqlx::query!(
+        "update obligation set void_time = $4,
+            breach_time = coalesce(breach_time,
+                case when due_time <= $4 and pause_time is null then due_time end)
+         where collection = $1 and subject_id = $2 and ($3::text is null or kind = $3)
+            and meet_time is null and void_time is null",
+        subject.collection,
+        subject.uuid,
+        kind.map(ObligationKind::wire),
+        now.to_sqlx() as _
     )
     .execute(tx.conn())
     .await?;
-    Ok(breached.rows_affected())
+    Ok(())
+}
+
+/// An open obligation, with what its due time is counted from.
+#[derive(Debug, Clone)]
+pub struct Running {
+    /// Its id.
+    pub id: Uuid,
+    /// Since when.
+    pub open_time: Timestamp,
+    /// Until when.
+    pub due_time: Timestamp,
+    /// Since when the time stands still.
+    pub pause_time: Option<Timestamp>,
+    /// The limit, as it is stored.
+    pub limit: String,
+    /// The working days that were added.
+    pub extension_days: u32,
+    /// The pauses that have ended, and the one that has not.
+    pub pauses: Vec<Pause>,
+}
+
+/// The open obligation of the kind, held until the unit of work ends.
+pub async fn lock(tx: &mut Tx, subject: Subject, kind: ObligationKind) -> Result<Option<Running>> {
+    let row = sqlx::query!(
+        "select id, open_time as \"open_time: jiff_sqlx::Timestamp\",
+            due_time as \"due_time: jiff_sqlx::Timestamp\",
+            pause_time as \"pause_time: jiff_sqlx::Timestamp\", limit_text, extension_days
+         from obligation
+         where collection = $1 and subject_id = $2 and kind = $3
+            and meet_time is null and void_time is null
+         for update",
+        subject.collection,
+        subject.uuid,
+        kind.wire()
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let pauses = pauses(tx.conn(), row.id).await?;
+    Ok(Some(Running {
+        id: row.id,
+        open_time: row.open_time.to_jiff(),
+        due_time: row.due_time.to_jiff(),
+        pause_time: row.pause_time.map(jiff_sqlx::Timestamp::to_jiff),
+        limit: row.limit_text,
+        extension_days: u32::try_from(row.extension_days).unwrap_or_default(),
+        pauses,
+    }))
+}
+
+async fn pauses(connection: &mut PgConnection, obligation: Uuid) -> Result<Vec<Pause>> {
+    let rows = sqlx::query!(
+        "select begin_time as \"begin_time: jiff_sqlx::Timestamp\",
+            end_time as \"end_time: jiff_sqlx::Timestamp\"
+         from obligation_pause where obligation_id = $1 order by begin_time",
+        obligation
+    )
+    .fetch_all(connection)
+    .await?;
+    let pauses = rows.into_iter().map(|row| Pause {
+        from: row.begin_time.to_jiff(),
+        until: row.end_time.map(jiff_sqlx::Timestamp::to_jiff),
+        reason: PauseReason::Returned,
+    });
+    Ok(pauses.collect())
+}
+
+/// Lets the time stand still (I19: only a return does).
+pub async fn pause(tx: &mut Tx, obligation: Uuid) -> Result<()> {
+    let now = tx.now();
+    let paused = sqlx::query!(
+        "update obligation set pause_time = $2 where id = $1 and pause_time is null",
+        obligation,
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    if paused.rows_affected() == 0 {
+        return Ok(());
+    }
+    sqlx::query!(
+        "insert into obligation_pause (obligation_id, begin_time) values ($1, $2)",
+        obligation,
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Ends the pause; the new due time is moved apart.
+pub async fn resume(tx: &mut Tx, obligation: Uuid) -> Result<()> {
+    let now = tx.now();
+    sqlx::query!("update obligation set pause_time = null where id = $1", obligation)
+        .execute(tx.conn())
+        .await?;
+    sqlx::query!(
+        "update obligation_pause set end_time = $2 where obligation_id = $1 and end_time is null",
+        obligation,
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Moves a due time, keeping the old one with the cause (CO-06). A step of the ladder that was taken
+/// stays taken; the next one is looked for again.
+pub async fn move_due(
+    tx: &mut Tx,
+    running: &Running,
+    due: Due,
+    cause: Cause,
+    extension_days: u32,
+    calendar_version: &str,
+) -> Result<()> {
+    let id: Id<kind::Obligation> = tx.cx().id();
+    let now = tx.now();
+    let reminded = amber(running.open_time, due.at);
+    sqlx::query!(
+        "update obligation set due_time = $2, amber_time = $3, provisional = $4,
+            extension_days = $5, calendar_version = $6,
+            sweep_time = case when level = 0 then $3 when level = 1 then $2 else sweep_time end
+         where id = $1",
+        running.id,
+        due.at.to_sqlx() as _,
+        reminded.to_sqlx() as _,
+        due.provisional,
+        i32::try_from(extension_days).unwrap_or_default(),
+        calendar_version
+    )
+    .execute(tx.conn())
+    .await?;
+    if due.at == running.due_time {
+        return Ok(());
+    }
+    sqlx::query!(
+        "insert into obligation_move (id, obligation_id, from_due_time, to_due_time, cause,
+            calendar_version, create_time)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        id.uuid(),
+        running.id,
+        running.due_time.to_sqlx() as _,
+        due.at.to_sqlx() as _,
+        cause.wire(),
+        calendar_version,
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Says who owes an open obligation now.
+pub async fn hand_to(
+    tx: &mut Tx,
+    subject: Subject,
+    kind: ObligationKind,
+    unit_path: &str,
+) -> Result<()> {
+    sqlx::query!(
+        "update obligation set unit_path = $4
+         where collection = $1 and subject_id = $2 and kind = $3
+            and meet_time is null and void_time is null",
+        subject.collection,
+        subject.uuid,
+        kind.wire(),
+        unit_path
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }

@@ -35,13 +35,29 @@ enum Topic {
     Actor(String),
 }
 
+/// What is known without a look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct News {
+    /// How many hints came.
+    hints: u64,
+    /// The last sequence of a conversation, as PostgreSQL said at the last poll.
+    sequence: i64,
+    /// The version of an actor, or of who may read a conversation, as PostgreSQL said at the last
+    /// poll.
+    version: Option<i64>,
+}
+
+impl News {
+    /// Whether whoever knew `before`, and has read up to the sequence, must look.
+    fn matter(self, before: Self, read: i64) -> bool {
+        self.hints != before.hints || self.version != before.version || self.sequence > read
+    }
+}
+
 #[derive(Debug)]
 struct Entry {
-    /// Rises with each wake-up.
-    woken: watch::Sender<u64>,
+    news: watch::Sender<News>,
     waiting: usize,
-    /// What PostgreSQL said last: sequence and access of a conversation, version of an actor.
-    seen: Option<(i64, i64)>,
 }
 
 #[derive(Debug, Default)]
@@ -70,7 +86,23 @@ impl Default for Wakeups {
 struct Place {
     hub: Arc<Hub>,
     topic: Topic,
-    woken: watch::Receiver<u64>,
+    news: watch::Receiver<News>,
+    known: News,
+}
+
+impl Place {
+    /// Waits for what somebody who has read up to the sequence must look at. A poll that says what a
+    /// hint has said before is nothing new: otherwise each poll would send every reader to look.
+    async fn matter(&mut self, read: i64) {
+        // The hub outlives its places, so the channel cannot be closed.
+        while self.news.changed().await.is_ok() {
+            let news = *self.news.borrow_and_update();
+            let known = std::mem::replace(&mut self.known, news);
+            if news.matter(known, read) {
+                return;
+            }
+        }
+    }
 }
 
 impl Drop for Place {
@@ -88,38 +120,39 @@ impl Drop for Place {
 impl Hub {
     fn place(self: &Arc<Self>, topic: Topic) -> Place {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = entries.entry(topic.clone()).or_insert_with(|| Entry {
-            woken: watch::Sender::new(0),
-            waiting: 0,
-            seen: None,
-        });
+        let entry = entries
+            .entry(topic.clone())
+            .or_insert_with(|| Entry { news: watch::Sender::new(News::default()), waiting: 0 });
         entry.waiting = entry.waiting.saturating_add(1);
-        let woken = entry.woken.subscribe();
+        let news = entry.news.subscribe();
         drop(entries);
-        Place { hub: self.clone(), topic, woken }
+        let known = *news.borrow();
+        Place { hub: self.clone(), topic, news, known }
     }
 
     fn wake(&self, topic: &Topic) {
         let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = entries.get(topic) {
-            entry.woken.send_modify(|count| *count = count.wrapping_add(1));
+            entry.news.send_modify(|news| news.hints = news.hints.wrapping_add(1));
         }
     }
 
     fn wake_all(&self) {
         let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for entry in entries.values() {
-            entry.woken.send_modify(|count| *count = count.wrapping_add(1));
+            entry.news.send_modify(|news| news.hints = news.hints.wrapping_add(1));
         }
     }
 
-    /// Takes note of what PostgreSQL said; wakes when it differs from the last time.
-    fn saw(&self, topic: &Topic, now: (i64, i64)) {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = entries.get_mut(topic)
-            && entry.seen.replace(now) != Some(now)
-        {
-            entry.woken.send_modify(|count| *count = count.wrapping_add(1));
+    /// Takes note of what PostgreSQL said.
+    fn saw(&self, topic: &Topic, sequence: i64, version: i64) {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries.get(topic) {
+            entry.news.send_if_modified(|news| {
+                let before = *news;
+                (news.sequence, news.version) = (sequence, Some(version));
+                *news != before
+            });
         }
     }
 
@@ -156,13 +189,13 @@ pub struct Waiter {
 }
 
 impl Waiter {
-    /// Waits for the next hint; one that came since the last wait counts.
-    pub async fn woken(&mut self) -> Woken {
+    /// Waits for what somebody who has read up to the sequence must look at; what came since the last
+    /// wait counts.
+    pub async fn woken(&mut self, read: i64) -> Woken {
         tokio::select! {
             () = self.over.cancelled() => Woken::Over,
-            // The hub outlives its places, so neither channel can be closed.
-            _ = self.conversation.woken.changed() => Woken::Conversation,
-            _ = self.actor.woken.changed() => Woken::Actor,
+            () = self.conversation.matter(read) => Woken::Conversation,
+            () = self.actor.matter(0) => Woken::Actor,
         }
     }
 }
@@ -251,7 +284,7 @@ async fn look(store: &Store, hub: &Hub) -> Result<()> {
         .fetch_all(&mut *connection)
         .await?;
         for row in rows {
-            hub.saw(&Topic::Conversation(row.id), (row.last_sequence, row.access_version));
+            hub.saw(&Topic::Conversation(row.id), row.last_sequence, row.access_version);
         }
     }
     for chunk in actors.chunks(CHUNK) {
@@ -259,7 +292,7 @@ async fn look(store: &Store, hub: &Hub) -> Result<()> {
             .fetch_all(&mut *connection)
             .await?;
         for row in rows {
-            hub.saw(&Topic::Actor(row.key), (row.version, 0));
+            hub.saw(&Topic::Actor(row.key), 0, row.version);
         }
     }
     Ok(())
@@ -267,11 +300,17 @@ async fn look(store: &Store, hub: &Hub) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{sync::Arc, time::Duration};
 
+    use tokio::time::timeout;
     use uuid::Uuid;
 
-    use super::{Hub, Topic, Wakeups, Woken};
+    use super::{Hub, Place, Topic, Wakeups, Woken};
+
+    /// Whether the place is woken now, for somebody who has read so far.
+    async fn woken(place: &mut Place, read: i64) -> bool {
+        timeout(Duration::ZERO, place.matter(read)).await.is_ok()
+    }
 
     #[tokio::test]
     async fn a_hint_that_came_between_two_waits_is_not_lost() {
@@ -280,25 +319,27 @@ mod tests {
         let mut waiter = wakeups.wait(id, "actor:a".to_owned());
         wakeups.tell(id);
         wakeups.tell(Uuid::from_u128(2));
-        assert_eq!(waiter.woken().await, Woken::Conversation);
-        let again = tokio::time::timeout(std::time::Duration::ZERO, waiter.woken()).await;
+        assert_eq!(waiter.woken(0).await, Woken::Conversation);
+        let again = timeout(Duration::ZERO, waiter.woken(0)).await;
         assert!(again.is_err(), "one hint wakes once");
         wakeups.hub.wake(&Topic::Actor("actor:a".to_owned()));
-        assert_eq!(waiter.woken().await, Woken::Actor);
+        assert_eq!(waiter.woken(0).await, Woken::Actor);
     }
 
     #[tokio::test]
-    async fn only_a_change_wakes_and_nobody_is_remembered_who_left() {
+    async fn a_poll_wakes_for_what_was_not_read_and_for_every_change_of_rights() {
         let hub = Arc::new(Hub::default());
         let topic = Topic::Conversation(Uuid::from_u128(1));
         let mut place = hub.place(topic.clone());
-        hub.saw(&topic, (1, 1));
-        assert!(place.woken.has_changed().unwrap());
-        place.woken.mark_unchanged();
-        hub.saw(&topic, (1, 1));
-        assert!(!place.woken.has_changed().unwrap());
-        hub.saw(&topic, (1, 2));
-        assert!(place.woken.has_changed().unwrap());
+        hub.saw(&topic, 1, 1);
+        assert!(woken(&mut place, 1).await, "rights may have changed before the first poll");
+        hub.saw(&topic, 2, 1);
+        assert!(!woken(&mut place, 2).await, "a hint was faster");
+        hub.saw(&topic, 3, 1);
+        assert!(woken(&mut place, 2).await);
+        hub.saw(&topic, 3, 2);
+        assert!(woken(&mut place, 3).await);
+        assert!(!woken(&mut place, 3).await);
         drop(place);
         assert!(hub.topics().0.is_empty());
     }

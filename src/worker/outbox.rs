@@ -6,7 +6,10 @@ use crate::{
     context::Cx,
     error::{Error, Reason, Result},
     server::Parts,
-    store::outbox::{self, Event, Topic},
+    store::{
+        complaints::filing::from_conversation,
+        outbox::{self, Event, Topic},
+    },
 };
 
 /// How long another worker leaves an event alone that one has claimed.
@@ -23,7 +26,7 @@ pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result
         let mut tx = parts.store.begin(&cx()).await?;
         let Some(event) = outbox::claim(&mut tx, HOLD).await? else { return Ok(()) };
         tx.commit().await?;
-        let delivered = deliver(parts, &event).await;
+        let delivered = deliver(parts, &cx(), &event).await;
         let mut tx = parts.store.begin(&cx()).await?;
         match delivered {
             Ok(()) => outbox::delivered(&mut tx, event.id).await?,
@@ -48,12 +51,11 @@ fn backoff(attempts: i32) -> SignedDuration {
     SignedDuration::from_secs(seconds.clamp(1, BACKOFF_SECONDS_MAX))
 }
 
-async fn deliver(parts: &Parts, event: &Event) -> Result<()> {
+async fn deliver(parts: &Parts, cx: &Cx, event: &Event) -> Result<()> {
     match Topic::from_wire(&event.topic) {
         Some(Topic::PhoneCode) => phone_code(parts, event).await,
         Some(Topic::Invitation) => invitation(parts, event).await,
-        // The seam to the complaint service: it takes the event up from its row.
-        Some(Topic::RequestFromConversation) => Ok(()),
+        Some(Topic::RequestFromConversation) => request(parts, cx, event).await,
         None => Err(Error::internal("an event of an unknown topic")),
     }
 }
@@ -62,6 +64,13 @@ fn subject(event: &Event, key: &str) -> Result<uuid::Uuid> {
     let id = event.payload.get(key).and_then(serde_json::Value::as_str);
     let id = id.and_then(|id| uuid::Uuid::try_parse(id).ok());
     id.ok_or_else(|| Error::internal("an event without its subject"))
+}
+
+/// What a conversation handed over becomes a complaint.
+async fn request(parts: &Parts, cx: &Cx, event: &Event) -> Result<()> {
+    let mut tx = parts.store.begin(cx).await?;
+    from_conversation(&mut tx, cx, event.id, &event.payload).await?;
+    tx.commit().await
 }
 
 async fn phone_code(parts: &Parts, event: &Event) -> Result<()> {

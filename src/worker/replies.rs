@@ -1,5 +1,5 @@
-//! What a conversation needs without being asked for: back to the queue when nobody answers, misses
-//! noted, one reminder to rate.
+//! What a conversation needs without being asked for: back to the queue when nobody answers, one
+//! reminder to rate.
 
 use crate::{
     context::Cx,
@@ -11,7 +11,7 @@ use crate::{
     error::Result,
     id::{Id, kind},
     server::Parts,
-    store::{conversations, liaison_posts, messages, obligations, ratings},
+    store::{conversations, evaluations, liaison_posts, messages},
 };
 
 /// How many are looked at in one round.
@@ -19,10 +19,6 @@ const BATCH: i64 = 200;
 
 /// Does everything that is due, each in a unit of work of its own: one that fails stops no other.
 pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
-    let mut tx = parts.store.begin(&cx()).await?;
-    // A miss is a row before anybody acts on it (CH-15).
-    obligations::breach(&mut tx, BATCH).await?;
-    tx.commit().await?;
     release(parts, cx).await?;
     remind(parts, cx).await
 }
@@ -80,13 +76,14 @@ async fn remind(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
     let now = cx().now;
     let before = now.checked_sub(REMIND_AFTER).unwrap_or(now);
     let mut connection = parts.store.read().await?;
-    let forgotten = ratings::forgotten(&mut connection, before, BATCH).await?;
+    let unasked = evaluations::unasked(&mut connection, before, BATCH).await?;
     drop(connection);
-    for (id, round) in forgotten {
+    for asked in unasked {
         let cx = cx();
         let mut tx = parts.store.begin(&cx).await?;
+        let id = Id::<kind::Conversation>::of(asked.subject);
         let mut conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-        if ratings::reminded(&mut tx, id, round).await? {
+        if evaluations::reminded(&mut tx, asked.id).await? {
             let told = NoticeCode::RateReminder.zh().to_owned();
             messages::notice(&mut tx, &mut conversation, NoticeCode::RateReminder, told).await?;
         }

@@ -17,7 +17,7 @@ use crate::{
     store::{
         Limit,
         attachments::{self, Attachment, Stored},
-        conversations, evaluations,
+        conversations, policy_inputs,
     },
 };
 
@@ -44,7 +44,7 @@ impl Applications {
             file.enterprise = conversation.enterprise;
         } else {
             may_bring(cx, &file)?;
-            evaluations::site(tx.conn(), file.enterprise, &cx.scope()).await?;
+            policy_inputs::site(tx.conn(), file.enterprise, &cx.scope()).await?;
         }
         attachments::insert(&mut tx, &file).await?;
         let reply = reply(file);

@@ -17,7 +17,7 @@ use crate::{
     },
     error::{Error, Field, Flaw, Reason, Result},
     id::Id,
-    store::{self, Tx, evaluations, numbers, policies, world::Snapshot},
+    store::{self, Tx, numbers, policies, policy_inputs, world::Snapshot},
 };
 
 impl Applications {
@@ -63,7 +63,7 @@ impl Applications {
         application: &Application,
         world: &Snapshot,
     ) -> Result<Evaluation> {
-        let inputs = evaluations::inputs(connection, application, world, cx.now).await?;
+        let inputs = policy_inputs::inputs(connection, application, world, cx.now).await?;
         Ok(evaluate(&inputs, world.policy(cx.now)?, cx.now))
     }
 
@@ -82,7 +82,7 @@ impl Applications {
         let number = PassNumber::new(day, sequence)?.to_string();
         let revision = self.supersede(tx, cx, application, &number).await?;
         let vehicle =
-            evaluations::vehicle(tx.conn(), application.enterprise, application.vehicle).await?;
+            policy_inputs::vehicle(tx.conn(), application.enterprise, application.vehicle).await?;
         let need = &application.need;
         let pass = Pass {
             id: cx.id(),

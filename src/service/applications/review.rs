@@ -100,7 +100,7 @@ impl Applications {
         };
         let application = store::applications::lock(&mut tx, id, &cx.scope()).await?;
         if let Some(officer) = to {
-            store::evaluations::reviewer_in_reach(tx.conn(), officer, &application.unit_path)
+            store::policy_inputs::reviewer_in_reach(tx.conn(), officer, &application.unit_path)
                 .await?;
         }
         let moved = application.reassign(to, note, cx)?;

@@ -95,6 +95,8 @@ impl Centre {
             unit_path: problem.unit_path.clone(),
             due: problem::due(day),
             calendar_version: self.calendar.version().to_owned(),
+            limit: String::new(),
+            provisional: false,
         };
         obligations::open(&mut tx, &owed).await?;
         wire::finish(tx, reply(problem)).await

@@ -5,17 +5,23 @@ use serde_json::json;
 use super::{Conversations, named};
 use crate::{
     context::Cx,
-    domain::{conversation::Conversation, message::NoticeCode, obligation::ObligationKind},
+    domain::{
+        conversation::Conversation, evaluation::Verdict, message::NoticeCode,
+        obligation::ObligationKind,
+    },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
     service::{
+        evaluations::answer,
         pb,
         wire::{self, Page, Write},
     },
     store::{
         Tx,
         canned_replies::{self, CannedReply},
-        conversation_notes, conversations, liaison_posts, messages, obligations, outbox, ratings,
+        conversation_notes, conversations,
+        evaluations::{self, Invitation},
+        liaison_posts, messages, obligations, outbox,
     },
 };
 
@@ -140,7 +146,14 @@ impl Conversations {
         for kind in [owed, ObligationKind::SolveConversation] {
             obligations::meet(&mut tx, id.subject(), kind).await?;
         }
-        ratings::invite(&mut tx, id, conversation.round, officer).await?;
+        let invitation = Invitation {
+            subject: id.subject(),
+            round: conversation.round,
+            enterprise: conversation.enterprise,
+            unit_path: conversation.unit_path.clone(),
+            officer,
+        };
+        evaluations::invite(&mut tx, &invitation).await?;
         messages::notice(&mut tx, &mut conversation, NoticeCode::Closed, told).await?;
         let reply = self.reply(tx.conn(), cx, &conversation).await?;
         wire::finish(tx, reply).await
@@ -152,13 +165,13 @@ impl Conversations {
         request: pb::RateConversationRequest,
     ) -> Result<pb::Conversation> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
-        let unspecified = request.level() == pb::SatisfactionLevel::Unspecified;
-        faults.check(!unspecified, "level", Flaw::Required);
+        let id = faults.take("name", Id::<kind::Conversation>::parse(&request.name));
         let comment = wire::text_maybe(&request.comment, NOTE_CHARACTERS_MAX);
-        let comment = faults.take("comment", comment);
+        let comment = faults.take("comment", comment).unwrap_or_default();
+        let level = request.level().as_str_name();
+        let verdict = Verdict::read(level, request.solved, comment, &mut faults);
         faults.done()?;
-        let (Some(id), Some(comment)) = (id, comment) else {
+        let (Some(id), Some(verdict)) = (id, verdict) else {
             return Err(Error::new(Reason::RequestInvalid));
         };
         let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
@@ -166,16 +179,9 @@ impl Conversations {
             Write::Replay(reply) => return Ok(reply),
         };
         let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-        let rating = ratings::Rating {
-            level: request.level().as_str_name().to_owned(),
-            solved: request.solved,
-            comment,
-            round: conversation.round,
-            rate_time: cx.now,
-        };
-        if !ratings::rate(&mut tx, id, &rating).await? {
-            return Err(Error::new(Reason::NothingToRate));
-        }
+        let asked = evaluations::of(tx.conn(), id.subject(), conversation.round).await?;
+        let asked = asked.ok_or_else(|| Error::new(Reason::NothingToRate))?;
+        answer(&mut tx, cx, &asked, &verdict, &self.calendar).await?;
         let reply = self.reply(tx.conn(), cx, &conversation).await?;
         wire::finish(tx, reply).await
     }

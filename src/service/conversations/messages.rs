@@ -216,6 +216,8 @@ impl Conversations {
             unit_path: conversation.unit_path.clone(),
             due,
             calendar_version: self.calendar.version().to_owned(),
+            limit: String::new(),
+            provisional: false,
         };
         obligations::open(tx, &owed).await
     }

@@ -131,7 +131,7 @@ impl Line {
             }
             tokio::select! {
                 () = self.send.closed() => return Ok(()),
-                woken = waiter.woken() => match woken {
+                woken = waiter.woken(self.after) => match woken {
                     Woken::Conversation => {}
                     Woken::Actor => self.authenticate().await?,
                     // Another server goes on where this one ends.
@@ -155,7 +155,8 @@ impl Line {
             let mut connection = self.store.read().await?;
             let piece =
                 messages::after(&mut connection, self.id, self.after, &scope, now, PAGE).await?;
-            let last = piece.messages.is_empty();
+            // What comes after this look wakes again.
+            let last = i64::try_from(piece.messages.len()).is_ok_and(|read| read < PAGE);
             let marks = if last {
                 conversations::marks(&mut connection, self.id).await?
             } else {

@@ -1,0 +1,338 @@
+//! A request or complaint of an enterprise (诉求、投诉; measure 19) and its drawing: 受理, 交办, 承办,
+//! 反馈, 评价. Who owes what until when is an obligation; limits are in `rules`.
+//!
+//! Whoever handles a complaint neither takes it in, nor judges the feedback, nor closes it (I19).
+
+pub mod rules;
+mod steps;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{
+    calendar::Due,
+    lifecycle::{Change, State},
+    number::ComplaintNumber,
+    policy::named,
+};
+use crate::{
+    context::Cx,
+    error::{Error, Reason, Result},
+    id::{Id, kind},
+};
+
+pub use rules::{Category, Rules};
+pub use steps::{Assignment, Draft};
+
+/// How often a complaint is handled a second time before it is escalated (facts.md, 4.3).
+pub const SECOND_HANDLINGS_MAX: i32 = 2;
+/// How often a unit may return a complaint; then the assigner decides.
+pub const RETURNS_MAX: i32 = 2;
+
+named! {
+/// Where a complaint stands.
+ComplaintState {
+    /// Filed; nothing is decided.
+    Submitted = "SUBMITTED", "待受理";
+    /// Not taken in, with a reason and where to go instead.
+    NotAccepted = "NOT_ACCEPTED", "不予受理";
+    /// Handed to another system.
+    TransferredOut = "TRANSFERRED_OUT", "已转出";
+    /// Taken in; nobody handles it yet.
+    Accepted = "ACCEPTED", "已受理";
+    /// A lead unit was named, and has not signed for it.
+    Assigned = "ASSIGNED", "已交办";
+    /// The unit sent it back with a reason.
+    Returned = "RETURNED", "已退回";
+    /// Signed for: an officer handles it.
+    InProgress = "IN_PROGRESS", "承办中";
+    /// The handler wrote the answer; it is being judged.
+    FeedbackSubmitted = "FEEDBACK_SUBMITTED", "反馈待审核";
+    /// The answer was given; the enterprise is asked.
+    CallBack = "CALL_BACK", "待评价";
+    /// The enterprise was not satisfied: another officer handles it.
+    Reopened = "REOPENED", "重新办理";
+    /// Dissatisfied after the last second handling: supervised, concluded in writing.
+    Escalated = "ESCALATED", "提级督办";
+    /// Ended with an answer.
+    Closed = "CLOSED", "已办结";
+    /// A duplicate of another.
+    Merged = "MERGED", "已并案";
+    /// Taken back by the enterprise.
+    Withdrawn = "WITHDRAWN", "已撤回";
+}
+}
+
+named! {
+/// What can be done to a complaint.
+ComplaintAction {
+    /// By an assigner.
+    Accept = "ACCEPT", "受理";
+    /// By an assigner, with a reason.
+    Decline = "DECLINE", "不予受理";
+    /// By the enterprise against a refusal, once.
+    Object = "OBJECT", "异议";
+    /// By an assigner, to 12345, 110 or another.
+    TransferOut = "TRANSFER_OUT", "转出";
+    /// By an assigner, to a lead unit.
+    Assign = "ASSIGN", "交办";
+    /// By a handler of the unit.
+    Sign = "SIGN", "签收";
+    /// By a handler of the unit, with reason and basis.
+    Return = "RETURN", "退回";
+    /// By the handler.
+    SubmitFeedback = "SUBMIT_FEEDBACK", "提交反馈";
+    /// By an assigner who is not the handler.
+    ApproveFeedback = "APPROVE_FEEDBACK", "审核通过";
+    /// By an assigner who is not the handler.
+    RejectFeedback = "REJECT_FEEDBACK", "审核退回";
+    /// By the enterprise's evaluation, or its silence.
+    Close = "CLOSE", "办结";
+    /// By an evaluation that is not satisfied.
+    Reopen = "REOPEN", "重办";
+    /// By an evaluation that is not satisfied after the last second handling.
+    Escalate = "ESCALATE", "提级";
+    /// By a leader, explained in writing.
+    Conclude = "CONCLUDE", "结论";
+    /// By an assigner, into another of the same enterprise.
+    Merge = "MERGE", "并案";
+    /// By the enterprise.
+    Withdraw = "WITHDRAW", "撤回";
+}
+}
+
+impl State for ComplaintState {
+    type Action = ComplaintAction;
+    const ALL: &'static [Self] = Self::ALL;
+    const ACTIONS: &'static [ComplaintAction] = ComplaintAction::ALL;
+
+    fn after(self, action: ComplaintAction) -> Option<Self> {
+        use ComplaintAction as Do;
+        Some(match (self, action) {
+            (Self::Submitted, Do::Accept) => Self::Accepted,
+            (Self::Submitted, Do::Decline) => Self::NotAccepted,
+            (Self::Submitted | Self::Accepted, Do::TransferOut) => Self::TransferredOut,
+            (Self::NotAccepted, Do::Object) => Self::Submitted,
+            (Self::Accepted | Self::Returned | Self::Reopened, Do::Assign) => Self::Assigned,
+            (Self::Assigned, Do::Sign) => Self::InProgress,
+            (Self::Assigned, Do::Return) => Self::Returned,
+            (Self::InProgress, Do::SubmitFeedback) => Self::FeedbackSubmitted,
+            (Self::FeedbackSubmitted, Do::ApproveFeedback) => Self::CallBack,
+            (Self::FeedbackSubmitted, Do::RejectFeedback) => Self::InProgress,
+            (Self::CallBack, Do::Close) | (Self::Escalated, Do::Conclude) => Self::Closed,
+            (Self::CallBack, Do::Reopen) => Self::Reopened,
+            (Self::CallBack, Do::Escalate) => Self::Escalated,
+            (Self::Submitted | Self::Accepted | Self::Assigned | Self::Returned, Do::Merge) => {
+                Self::Merged
+            }
+            (
+                Self::Submitted
+                | Self::NotAccepted
+                | Self::Accepted
+                | Self::Assigned
+                | Self::Returned
+                | Self::InProgress
+                | Self::Reopened,
+                Do::Withdraw,
+            ) => Self::Withdrawn,
+            _ => return None,
+        })
+    }
+
+    fn wire(self) -> &'static str {
+        Self::wire(self)
+    }
+
+    fn action(action: ComplaintAction) -> &'static str {
+        action.wire()
+    }
+}
+
+impl ComplaintState {
+    /// Whether somebody still owes something, or may: what counts as open (I17).
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        !matches!(
+            self,
+            Self::NotAccepted
+                | Self::TransferredOut
+                | Self::Closed
+                | Self::Merged
+                | Self::Withdrawn
+        )
+    }
+}
+
+named! {
+/// By which way it came in.
+Channel {
+    /// The mini-program.
+    MiniProgram = "MINI_PROGRAM", "小程序";
+    /// A service window.
+    Window = "WINDOW", "窗口";
+    /// A telephone call.
+    Phone = "PHONE", "电话";
+    /// A conversation with the liaison officer.
+    Chat = "CHAT", "警务直通车";
+    /// Another system, as 12345.
+    TransferredIn = "TRANSFERRED_IN", "转入";
+    /// An evaluation that was not satisfied.
+    Evaluation = "EVALUATION", "评价转办";
+}
+}
+
+/// The unit that leads, with the path by which it is seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lead {
+    /// The unit.
+    pub unit: Id<kind::Unit>,
+    /// Its path.
+    pub path: String,
+}
+
+/// A complaint.
+#[derive(Debug, Clone)]
+pub struct Complaint {
+    /// Its id.
+    pub id: Id<kind::Complaint>,
+    /// What people read aloud.
+    pub number: ComplaintNumber,
+    /// Whose it is.
+    pub enterprise: Id<kind::Enterprise>,
+    /// The path of the unit whose assigners take it in.
+    pub unit_path: String,
+    /// What is wanted.
+    pub category: Category,
+    /// How it came.
+    pub channel: Channel,
+    /// In short.
+    pub title: String,
+    /// In full.
+    pub content: String,
+    /// Who filed it: a resource name.
+    pub filer: String,
+    /// What it grew out of: collection and id.
+    pub origin: Option<(String, Uuid)>,
+    /// The messages of the conversation that it grew out of.
+    pub linked_sequences: Vec<i64>,
+    /// The unit that leads.
+    pub lead: Option<Lead>,
+    /// The paths of the units that help.
+    pub helper_paths: Vec<String>,
+    /// Who assigned it.
+    pub assigner: Option<Id<kind::Officer>>,
+    /// Who handles it.
+    pub handler: Option<Id<kind::Officer>>,
+    /// Who judged the feedback.
+    pub reviewer: Option<Id<kind::Officer>>,
+    /// Who handled an earlier round.
+    pub past_handlers: Vec<Id<kind::Officer>>,
+    /// How often it was handled a second time.
+    pub round: i32,
+    /// How often it was returned in this round.
+    pub returns: i32,
+    /// Whether a refusal was objected to.
+    pub objected: bool,
+    /// How many working days were added.
+    pub extension_days: i32,
+    /// How often it was urged.
+    pub urges: i32,
+    /// The level of the supervision (督办); absent without one.
+    pub supervision_level: Option<String>,
+    /// The answer to the enterprise.
+    pub feedback: String,
+    /// The written end of an escalated one, or of a refusal.
+    pub conclusion: String,
+    /// To whom it was transferred.
+    pub outside_target: String,
+    /// Its number there.
+    pub outside_number: String,
+    /// Of which it is a duplicate.
+    pub merged_into: Option<Id<kind::Complaint>>,
+    /// Since when the handling counts.
+    pub handle_open_time: Option<Timestamp>,
+    /// Until when the handling is owed.
+    pub handle_due_time: Option<Timestamp>,
+    /// The limit was counted in a year without a published notice.
+    pub provisional: bool,
+    /// When it was filed.
+    pub create_time: Timestamp,
+    /// When it ended.
+    pub close_time: Option<Timestamp>,
+    /// Rises with each step.
+    pub version: i64,
+    /// The stored state.
+    pub held: Held,
+}
+
+/// A state that only a step, or the reading of a row, can set.
+#[derive(Debug, Clone, Copy)]
+pub struct Held(ComplaintState);
+
+impl Held {
+    /// The state of a stored row; the store alone says this.
+    #[must_use]
+    pub const fn row(state: ComplaintState) -> Self {
+        Self(state)
+    }
+}
+
+impl Complaint {
+    /// The state.
+    #[must_use]
+    pub const fn state(&self) -> ComplaintState {
+        self.held.0
+    }
+
+    /// Whether the officer handles it, or did.
+    #[must_use]
+    pub fn handled_by(&self, officer: Id<kind::Officer>) -> bool {
+        self.handler == Some(officer) || self.past_handlers.contains(&officer)
+    }
+
+    /// Refuses whoever handles it, or did: nobody judges an own case (I19).
+    pub fn judged_by(&self, officer: Id<kind::Officer>) -> Result<()> {
+        if self.handled_by(officer) { Err(Error::new(Reason::SamePerson)) } else { Ok(()) }
+    }
+
+    /// The same, with the instant until which the handling is owed.
+    #[must_use]
+    pub fn owed_until(mut self, due: Option<Due>) -> Self {
+        if let Some(due) = due {
+            self.handle_due_time = Some(due.at);
+            self.provisional = due.provisional;
+        }
+        self
+    }
+
+    /// Refuses everybody but the officer who handles it now.
+    pub fn held_by(&self, officer: Id<kind::Officer>) -> Result<()> {
+        if self.handler == Some(officer) { Ok(()) } else { Err(Error::new(Reason::NotAssignee)) }
+    }
+
+    fn advance(
+        &mut self,
+        action: ComplaintAction,
+        note: super::lifecycle::Note,
+        cx: &Cx,
+    ) -> Result<Change> {
+        let (state, change) = self.state().advance(action, note, cx)?;
+        self.held = Held(state);
+        if !state.is_open() {
+            self.close_time = Some(cx.now);
+        }
+        Ok(change)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ComplaintState;
+    use crate::domain::lifecycle::drawing;
+
+    // CO-01.
+    #[test]
+    fn the_drawing_of_a_complaint() {
+        insta::assert_snapshot!(drawing::<ComplaintState>());
+    }
+}

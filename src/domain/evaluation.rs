@@ -1,0 +1,189 @@
+//! What an enterprise says of a finished thing (评价, 好差评): five levels; solved and satisfied are
+//! asked apart; silence ends as unrated and never counts as satisfied (facts.md, 4.4).
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use super::policy::named;
+use crate::{
+    error::{Faults, Flaw},
+    id::{Id, kind},
+};
+
+/// Silence for so long closes an evaluation as unrated.
+pub const SILENCE: SignedDuration = SignedDuration::from_hours(24 * 7);
+
+named! {
+/// How satisfied.
+Satisfaction {
+    /// 5
+    VerySatisfied = "VERY_SATISFIED", "非常满意";
+    /// 4
+    Satisfied = "SATISFIED", "满意";
+    /// 3
+    BasicallySatisfied = "BASICALLY_SATISFIED", "基本满意";
+    /// 2
+    Dissatisfied = "DISSATISFIED", "不满意";
+    /// 1
+    VeryDissatisfied = "VERY_DISSATISFIED", "非常不满意";
+}
+}
+
+impl Satisfaction {
+    /// 差评: the two lowest levels, which demand a reason and a second handling.
+    #[must_use]
+    pub const fn is_bad(self) -> bool {
+        matches!(self, Self::Dissatisfied | Self::VeryDissatisfied)
+    }
+}
+
+named! {
+/// Where an evaluation stands.
+EvaluationState {
+    /// Asked for.
+    Invited = "INVITED", "待评价";
+    /// Answered.
+    Rated = "RATED", "已评价";
+    /// Nobody answered.
+    Unrated = "UNRATED", "未评价";
+}
+}
+
+/// The answer of an enterprise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// How satisfied.
+    pub level: Satisfaction,
+    /// Whether it is solved.
+    pub solved: bool,
+    /// In its own words; needed for a bad level.
+    pub comment: String,
+}
+
+impl Verdict {
+    /// Reads an answer, with every fault at once.
+    pub fn read(level: &str, solved: bool, comment: String, faults: &mut Faults) -> Option<Self> {
+        let level = Satisfaction::from_wire(level).ok_or(Flaw::Required);
+        let level = faults.take("level", level)?;
+        if level.is_bad() && comment.is_empty() {
+            faults.add_told(
+                "comment",
+                Flaw::Required,
+                "请说明不满意的原因,我们将安排其他民警重新办理",
+            );
+            return None;
+        }
+        Some(Self { level, solved, comment })
+    }
+}
+
+/// An evaluation.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// Its id.
+    pub id: Id<kind::Evaluation>,
+    /// Of what: a collection and an id.
+    pub collection: String,
+    /// The id.
+    pub subject: Uuid,
+    /// Of which end of it.
+    pub round: i32,
+    /// Who is asked.
+    pub enterprise: Id<kind::Enterprise>,
+    /// The path of the unit that finished it.
+    pub unit_path: String,
+    /// Who finished it.
+    pub officer: Option<Id<kind::Officer>>,
+    /// Where it stands.
+    pub state: EvaluationState,
+    /// The answer.
+    pub verdict: Option<Verdict>,
+    /// Since when.
+    pub create_time: Timestamp,
+    /// Until when it may be answered.
+    pub due_time: Timestamp,
+    /// When it was answered.
+    pub rate_time: Option<Timestamp>,
+}
+
+impl Evaluation {
+    /// The resource name of what is evaluated.
+    #[must_use]
+    pub fn subject_name(&self) -> String {
+        format!("{}/{}", self.collection, self.subject)
+    }
+}
+
+/// A number under this is not told: it would tell of whom it counts (facts.md, 4.5).
+const TOLD_MIN: i64 = 3;
+
+/// A number of the statistics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figure(pub i64);
+
+impl Figure {
+    /// The number, unless it is too small to be told.
+    #[must_use]
+    pub const fn shown(self) -> Option<i64> {
+        if self.0 == 0 || self.0 >= TOLD_MIN { Some(self.0) } else { None }
+    }
+}
+
+/// The figures of a unit, a category or a month (CO-21).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figures {
+    /// What the row is about: a unit's name, a category, `2026-11`.
+    pub group: String,
+    /// Complaints filed.
+    pub filed: Figure,
+    /// Of them with an answer given.
+    pub answered: Figure,
+    /// Of them answered in time.
+    pub on_time: Figure,
+    /// Of them never handled a second time.
+    pub first_time: Figure,
+    /// Answers that were evaluated, silence left out.
+    pub rated: Figure,
+    /// Of them at least basically satisfied.
+    pub satisfied: Figure,
+    /// Of them solved.
+    pub solved: Figure,
+}
+
+impl Figures {
+    /// The numbers, in the order of the table.
+    #[must_use]
+    pub const fn numbers(&self) -> [Figure; 7] {
+        [
+            self.filed,
+            self.answered,
+            self.on_time,
+            self.first_time,
+            self.rated,
+            self.satisfied,
+            self.solved,
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Figure, Satisfaction, Verdict};
+    use crate::error::Faults;
+
+    #[test]
+    fn one_and_two_are_not_told() {
+        let shown = [0, 1, 2, 3].map(|number| Figure(number).shown());
+        assert_eq!(shown, [Some(0), None, None, Some(3)]);
+    }
+
+    #[test]
+    fn a_bad_level_needs_its_reason() {
+        for level in Satisfaction::ALL {
+            let mut faults = Faults::new();
+            let read = Verdict::read(level.wire(), true, String::new(), &mut faults);
+            assert_eq!(read.is_none(), level.is_bad());
+            assert_eq!(faults.done().is_err(), level.is_bad());
+        }
+    }
+}

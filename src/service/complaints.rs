@@ -1,0 +1,335 @@
+//! Requests and complaints (诉求、投诉; measure 19): reading, and what every step shares. How they
+//! come in and leave stands in `intake`, how they are handled in `handling`, the dated rules in
+//! `policies`. What follows from an evaluation, and who owes what until when, is kept by the store.
+
+mod handling;
+mod intake;
+mod policies;
+
+use super::{
+    pb::{self, complaint_service_server::ComplaintService},
+    rpc,
+    wire::{self, Page, Write},
+};
+use crate::{
+    actor::Actor,
+    context::Cx,
+    domain::{
+        calendar::Calendar,
+        complaint::{Category, Complaint, ComplaintState},
+        escalation::Level,
+    },
+    error::{Error, Faults, Flaw, Reason, Result},
+    id::{Collection, Id, kind},
+    server::Parts,
+    store::{
+        self, Connection, Store, Tx, complaint_attachments,
+        complaints::{self, Extension, Filter},
+        escalations,
+    },
+};
+
+/// The item kind that a handler needs in the authorisation.
+pub(crate) const ITEM: &str = "COMPLAINT";
+/// The longest note, in characters.
+const NOTE_CHARACTERS_MAX: usize = 500;
+
+/// The service.
+pub struct Complaints {
+    store: Store,
+    calendar: Calendar,
+}
+
+rpc! { ComplaintService, Complaints {
+    file_complaint(pb::FileComplaintRequest) -> pb::Complaint;
+    get_complaint(pb::GetComplaintRequest) -> pb::Complaint;
+    list_complaints(pb::ListComplaintsRequest) -> pb::ListComplaintsResponse;
+    list_complaint_changes(pb::GetComplaintRequest) -> pb::ListComplaintChangesResponse;
+    list_similar_complaints(pb::GetComplaintRequest) -> pb::ListComplaintsResponse;
+    list_stuck_transfers(pb::ListStuckTransfersRequest) -> pb::ListComplaintsResponse;
+    accept_complaint(pb::AcceptComplaintRequest) -> pb::Complaint;
+    decline_complaint(pb::MoveComplaintRequest) -> pb::Complaint;
+    object_to_decline(pb::MoveComplaintRequest) -> pb::Complaint;
+    transfer_complaint(pb::TransferComplaintRequest) -> pb::Complaint;
+    record_transfer_number(pb::TransferComplaintRequest) -> pb::Complaint;
+    merge_complaint(pb::MergeComplaintRequest) -> pb::Complaint;
+    withdraw_complaint(pb::MoveComplaintRequest) -> pb::Complaint;
+    assign_complaint(pb::AssignComplaintRequest) -> pb::Complaint;
+    sign_complaint(pb::MoveComplaintRequest) -> pb::Complaint;
+    return_complaint(pb::ReturnComplaintRequest) -> pb::Complaint;
+    submit_complaint_feedback(pb::SubmitComplaintFeedbackRequest) -> pb::Complaint;
+    review_complaint_feedback(pb::ReviewComplaintFeedbackRequest) -> pb::Complaint;
+    request_complaint_extension(pb::RequestComplaintExtensionRequest) -> pb::Complaint;
+    decide_complaint_extension(pb::DecideComplaintExtensionRequest) -> pb::Complaint;
+    urge_complaint(pb::MoveComplaintRequest) -> pb::Complaint;
+    supervise_complaint(pb::SuperviseComplaintRequest) -> pb::Complaint;
+    conclude_complaint(pb::MoveComplaintRequest) -> pb::Complaint;
+    note_complaint(pb::MoveComplaintRequest) -> pb::Complaint;
+    list_escalations(pb::ListEscalationsRequest) -> pb::ListEscalationsResponse;
+    publish_complaint_policy(pb::PublishComplaintPolicyRequest) -> pb::ComplaintPolicy;
+    list_complaint_policies(pb::ListComplaintPoliciesRequest) -> pb::ListComplaintPoliciesResponse;
+} }
+
+/// On what a step is taken: parsed from its request.
+struct Target<'a> {
+    id: Id<kind::Complaint>,
+    version: Option<i64>,
+    request_id: &'a str,
+}
+
+impl Complaints {
+    /// The service of these parts.
+    #[must_use]
+    pub fn new(parts: &Parts) -> Self {
+        Self { store: parts.store.clone(), calendar: Calendar::published() }
+    }
+
+    /// Takes a step on a complaint within the scope: once for its request, on the version that the
+    /// caller has seen.
+    async fn step<Q: prost::Message>(
+        &self,
+        cx: &Cx,
+        target: Target<'_>,
+        request: &Q,
+        act: impl AsyncFnOnce(&mut Tx, Complaint) -> Result<Complaint>,
+    ) -> Result<pb::Complaint> {
+        let begun = wire::begin(&self.store, cx, target.request_id, request).await?;
+        let mut tx = match begun {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let complaint = complaints::lock(&mut tx, target.id, &cx.scope()).await?;
+        wire::fresh(target.version, complaint.version)?;
+        let complaint = act(&mut tx, complaint).await?;
+        let reply = whole(tx.conn(), cx, complaint).await?;
+        wire::finish(tx, reply).await
+    }
+
+    async fn get_complaint(
+        &self,
+        cx: &Cx,
+        request: pb::GetComplaintRequest,
+    ) -> Result<pb::Complaint> {
+        let id = named(&request.name)?;
+        let mut connection = self.store.read().await?;
+        let complaint = complaints::get(&mut connection, id, &cx.scope()).await?;
+        whole(&mut connection, cx, complaint).await
+    }
+
+    async fn list_complaints(
+        &self,
+        cx: &Cx,
+        request: pb::ListComplaintsRequest,
+    ) -> Result<pb::ListComplaintsResponse> {
+        let state = ComplaintState::from_wire(request.state().as_str_name());
+        let category = Category::from_wire(request.category().as_str_name());
+        let filter = Filter {
+            state: state.map(ComplaintState::wire),
+            category: category.map(Category::wire),
+        };
+        let key = self.store.vault().key("page-token");
+        let arguments =
+            [cx.method, filter.state.unwrap_or_default(), filter.category.unwrap_or_default()];
+        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let (scope, mut connection) = (cx.scope(), self.store.read().await?);
+        let (after, rows) = (page.after, page.rows());
+        let found = complaints::list(&mut connection, filter, &scope, after, rows).await?;
+        Ok(listed(cx, &page, &key, found))
+    }
+
+    async fn list_stuck_transfers(
+        &self,
+        cx: &Cx,
+        request: pb::ListStuckTransfersRequest,
+    ) -> Result<pb::ListComplaintsResponse> {
+        let key = self.store.vault().key("page-token");
+        let page = Page::parse(&key, request.page_size, &request.page_token, &[cx.method])?;
+        let (scope, mut connection) = (cx.scope(), self.store.read().await?);
+        let found = complaints::stuck(&mut connection, &scope, page.after, page.rows()).await?;
+        Ok(listed(cx, &page, &key, found))
+    }
+
+    async fn list_similar_complaints(
+        &self,
+        cx: &Cx,
+        request: pb::GetComplaintRequest,
+    ) -> Result<pb::ListComplaintsResponse> {
+        let id = named(&request.name)?;
+        let mut connection = self.store.read().await?;
+        let complaint = complaints::get(&mut connection, id, &cx.scope()).await?;
+        let found = complaints::similar(&mut connection, &complaint).await?;
+        let complaints = found.into_iter().map(|it| reply(cx, it)).collect();
+        Ok(pb::ListComplaintsResponse { complaints, next_page_token: String::new() })
+    }
+
+    async fn list_complaint_changes(
+        &self,
+        cx: &Cx,
+        request: pb::GetComplaintRequest,
+    ) -> Result<pb::ListComplaintChangesResponse> {
+        let id = named::<kind::Complaint>(&request.name)?;
+        let mut connection = self.store.read().await?;
+        complaints::get(&mut connection, id, &cx.scope()).await?;
+        let written = store::history::list(&mut connection, id.subject()).await?;
+        let changes = wire::changes(written, is_officer(cx));
+        Ok(pb::ListComplaintChangesResponse { changes })
+    }
+
+    async fn list_escalations(
+        &self,
+        cx: &Cx,
+        request: pb::ListEscalationsRequest,
+    ) -> Result<pb::ListEscalationsResponse> {
+        let level_min = match request.level.as_str() {
+            "" => 1,
+            level => {
+                let level = Level::from_wire(level);
+                level.ok_or_else(|| Error::field("level", Flaw::UnknownValue))?.rank()
+            }
+        };
+        let key = self.store.vault().key("page-token");
+        let unsettled = if request.unsettled { "unsettled" } else { "" };
+        let arguments = [cx.method, &request.level, unsettled];
+        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let (scope, mut connection) = (cx.scope(), self.store.read().await?);
+        let (after, rows) = (page.after, page.rows());
+        let mut found =
+            escalations::list(&mut connection, level_min, request.unsettled, &scope, after, rows)
+                .await?;
+        let next_page_token = page.cut(&key, &mut found, |step| step.id.uuid());
+        let escalations = found.into_iter().map(|step| pb::Escalation {
+            name: step.id.to_string(),
+            subject: step.subject,
+            obligation_kind: step.kind,
+            level: step.level.wire().to_owned(),
+            owed_time: Some(wire::time(step.owed_time)),
+            due_time: Some(wire::time(step.due_time)),
+            create_time: Some(wire::time(step.create_time)),
+            settled: step.settled,
+        });
+        Ok(pb::ListEscalationsResponse { escalations: escalations.collect(), next_page_token })
+    }
+}
+
+fn named<K: Collection>(name: &str) -> Result<Id<K>> {
+    Id::parse(name).map_err(|flaw| Error::field("name", flaw))
+}
+
+fn is_officer(cx: &Cx) -> bool {
+    matches!(cx.actor, Actor::Officer { .. })
+}
+
+/// Reads the target of a step, and a text that goes with it; a required one is told when it is absent.
+fn target<'a>(
+    request: &'a pb::MoveComplaintRequest,
+    required: bool,
+) -> Result<(Target<'a>, String)> {
+    let mut faults = Faults::new();
+    let id = faults.take("name", Id::parse(&request.name));
+    let note = if required {
+        wire::text(&request.note, NOTE_CHARACTERS_MAX)
+    } else {
+        wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX)
+    };
+    let note = faults.take("note", note);
+    let version = faults.take("etag", wire::version(&request.etag)).flatten();
+    faults.done()?;
+    let (Some(id), Some(note)) = (id, note) else {
+        return Err(Error::new(Reason::RequestInvalid));
+    };
+    Ok((Target { id, version, request_id: &request.request_id }, note))
+}
+
+/// Refuses an officer whose unit is not in charge of the enterprise's place: who merely handles a
+/// complaint sees it, and decides nothing about it.
+fn in_charge(cx: &Cx, complaint: &Complaint) -> Result<()> {
+    let scope = cx.scope();
+    let reach = scope.unit_path.as_deref();
+    if reach.is_some_and(|reach| complaint.unit_path.starts_with(reach)) {
+        Ok(())
+    } else {
+        Err(scope.missing(complaint.id.subject()))
+    }
+}
+
+fn listed(
+    cx: &Cx,
+    page: &Page,
+    key: &[u8],
+    mut found: Vec<Complaint>,
+) -> pb::ListComplaintsResponse {
+    let next_page_token = page.cut(key, &mut found, |complaint| complaint.id.uuid());
+    let complaints = found.into_iter().map(|complaint| reply(cx, complaint)).collect();
+    pb::ListComplaintsResponse { complaints, next_page_token }
+}
+
+/// A complaint with its side records.
+async fn whole(
+    connection: &mut Connection,
+    cx: &Cx,
+    complaint: Complaint,
+) -> Result<pb::Complaint> {
+    let extensions = complaints::extensions(connection, complaint.id).await?;
+    let attachments = complaint_attachments::list(connection, complaint.id).await?;
+    let attachments = attachments.into_iter().map(|file| file.to_string()).collect();
+    let officer = is_officer(cx);
+    let extensions = extensions.into_iter().map(|it| extension_reply(it, officer)).collect();
+    Ok(pb::Complaint { extensions, attachments, ..reply(cx, complaint) })
+}
+
+/// What the reader may know: an enterprise reads the answer once it was approved, and not who of the
+/// police works on it.
+fn reply(cx: &Cx, complaint: Complaint) -> pb::Complaint {
+    use ComplaintState as In;
+    let officer = is_officer(cx);
+    let state = complaint.state();
+    let given = matches!(state, In::CallBack | In::Reopened | In::Escalated | In::Closed);
+    let category = pb::complaint::Category::from_str_name(complaint.category.wire());
+    let channel = pb::complaint::Channel::from_str_name(complaint.channel.wire());
+    let named = pb::complaint::State::from_str_name(state.wire());
+    let shown = |text: String| if officer { text } else { String::new() };
+    let lead = complaint.lead.map(|lead| lead.unit.to_string()).unwrap_or_default();
+    let handler = complaint.handler.map(|handler| handler.to_string()).unwrap_or_default();
+    let origin = complaint.origin.map(|(collection, id)| format!("{collection}/{id}"));
+    pb::Complaint {
+        name: complaint.id.to_string(),
+        number: complaint.number.to_string(),
+        enterprise: complaint.enterprise.to_string(),
+        category: category.unwrap_or_default().into(),
+        channel: channel.unwrap_or_default().into(),
+        title: complaint.title,
+        content: complaint.content,
+        state: named.unwrap_or_default().into(),
+        origin: origin.unwrap_or_default(),
+        lead_unit: shown(lead),
+        handler: shown(handler),
+        feedback: if officer || given { complaint.feedback } else { String::new() },
+        conclusion: complaint.conclusion,
+        outside_number: complaint.outside_number,
+        outside_target: complaint.outside_target,
+        merged_into: complaint.merged_into.map(|into| into.to_string()).unwrap_or_default(),
+        round: complaint.round,
+        urges: complaint.urges,
+        handle_due_time: wire::time_of(complaint.handle_due_time),
+        provisional: complaint.provisional,
+        create_time: Some(wire::time(complaint.create_time)),
+        close_time: wire::time_of(complaint.close_time),
+        supervision_level: shown(complaint.supervision_level.unwrap_or_default()),
+        extensions: Vec::new(),
+        attachments: Vec::new(),
+        etag: wire::etag(complaint.version),
+    }
+}
+
+fn extension_reply(extension: Extension, officer: bool) -> pb::ComplaintExtension {
+    let shown = |text: String| if officer { text } else { String::new() };
+    pb::ComplaintExtension {
+        name: extension.id.to_string(),
+        days: extension.days,
+        reason: shown(extension.reason),
+        basis: shown(extension.basis),
+        state: extension.state,
+        note: shown(extension.note),
+        create_time: Some(wire::time(extension.create_time)),
+    }
+}

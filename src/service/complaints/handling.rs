@@ -1,0 +1,367 @@
+//! How a complaint is handled: assigned, signed, returned, answered, extended, urged, supervised.
+
+use super::{
+    Complaints, NOTE_CHARACTERS_MAX, Target, in_charge,
+    intake::{move_of, own},
+    target,
+};
+use crate::{
+    actor::Sworn,
+    context::Cx,
+    domain::{
+        calendar::Due,
+        complaint::{Assignment, Complaint, Lead, rules::may_extend},
+        lifecycle::Note,
+        obligation::ObligationKind,
+    },
+    error::{Error, Faults, Flaw, Reason, Result},
+    id::{Id, kind},
+    service::{pb, wire},
+    store::{
+        Tx,
+        complaints::{self, Extension, owing},
+        evaluations::{self, Invitation},
+        obligations, units,
+    },
+};
+
+/// The most units that help.
+const HELPERS_MAX: usize = 10;
+/// The longest answer, in characters.
+const FEEDBACK_CHARACTERS_MAX: usize = 4_000;
+
+impl Complaints {
+    pub(super) async fn assign_complaint(
+        &self,
+        cx: &Cx,
+        request: pb::AssignComplaintRequest,
+    ) -> Result<pb::Complaint> {
+        let assigner = cx.actor.sworn()?.officer;
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        let lead = faults.take("lead_unit", Id::<kind::Unit>::parse(&request.lead_unit));
+        faults.check(request.helper_units.len() <= HELPERS_MAX, "helper_units", Flaw::TooMany);
+        let mut helpers = Vec::new();
+        for (index, name) in request.helper_units.iter().take(HELPERS_MAX).enumerate() {
+            helpers.extend(faults.take(format!("helper_units[{index}]"), Id::parse(name)));
+        }
+        let note = faults.take("note", wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX));
+        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        faults.done()?;
+        let (Some(id), Some(lead), Some(note)) = (id, lead, note) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let goal = Target { id, version, request_id: &request.request_id };
+        self.step(cx, goal, &request, async |tx, complaint| {
+            in_charge(cx, &complaint)?;
+            let to = assignment(tx, cx, lead, &helpers, assigner).await?;
+            let moved = complaint.assign(to, note, cx)?;
+            let assigned = moved.peek();
+            owing::meet(tx, assigned, ObligationKind::AssignComplaint).await?;
+            owing::hand_over(tx, assigned).await?;
+            let rules = owing::rules(tx, assigned).await?;
+            let owed = ObligationKind::SignComplaint;
+            owing::owe(tx, &self.calendar, assigned, owed, rules.sign).await?;
+            let due = owing::resume(tx, cx, &self.calendar, assigned).await?;
+            complaints::save(tx, moved.map(|complaint| complaint.owed_until(due))).await
+        })
+        .await
+    }
+
+    pub(super) async fn sign_complaint(
+        &self,
+        cx: &Cx,
+        request: pb::MoveComplaintRequest,
+    ) -> Result<pb::Complaint> {
+        let sworn = cx.actor.sworn()?;
+        let (goal, _) = target(&request, false)?;
+        self.step(cx, goal, &request, async |tx, complaint| {
+            of_lead_unit(cx, sworn, &complaint)?;
+            let complaint = complaints::save(tx, complaint.sign(sworn.officer, cx)?).await?;
+            owing::meet(tx, &complaint, ObligationKind::SignComplaint).await?;
+            Ok(complaint)
+        })
+        .await
+    }
+
+    pub(super) async fn return_complaint(
+        &self,
+        cx: &Cx,
+        request: pb::ReturnComplaintRequest,
+    ) -> Result<pb::Complaint> {
+        let sworn = cx.actor.sworn()?;
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        let reason = faults.take("reason", wire::text(&request.reason, NOTE_CHARACTERS_MAX));
+        let basis = faults.take("basis", wire::text(&request.basis, NOTE_CHARACTERS_MAX));
+        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        faults.done()?;
+        let (Some(id), Some(reason), Some(basis)) = (id, reason, basis) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let goal = Target { id, version, request_id: &request.request_id };
+        self.step(cx, goal, &request, async |tx, complaint| {
+            of_lead_unit(cx, sworn, &complaint)?;
+            let complaint = complaints::save(tx, complaint.give_back(&reason, &basis, cx)?).await?;
+            obligations::void(tx, complaint.id.subject(), ObligationKind::SignComplaint).await?;
+            owing::pause(tx, &complaint).await?;
+            let rules = owing::rules(tx, &complaint).await?;
+            let owed = ObligationKind::AssignComplaint;
+            owing::owe(tx, &self.calendar, &complaint, owed, rules.assign).await?;
+            Ok(complaint)
+        })
+        .await
+    }
+
+    pub(super) async fn submit_complaint_feedback(
+        &self,
+        cx: &Cx,
+        request: pb::SubmitComplaintFeedbackRequest,
+    ) -> Result<pb::Complaint> {
+        let officer = cx.actor.sworn()?.officer;
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        let feedback = wire::text(&request.feedback, FEEDBACK_CHARACTERS_MAX);
+        let feedback = faults.take("feedback", feedback);
+        let note = faults.take("note", wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX));
+        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        faults.done()?;
+        let (Some(id), Some(feedback), Some(note)) = (id, feedback, note) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let goal = Target { id, version, request_id: &request.request_id };
+        self.step(cx, goal, &request, async |tx, complaint| {
+            let rules = owing::rules(tx, &complaint).await?;
+            if feedback.chars().count() < rules.answer_characters_min {
+                return Err(Error::field("feedback", Flaw::TooShort));
+            }
+            let moved = complaint.submit_feedback(officer, feedback, note, cx)?;
+            let complaint = complaints::save(tx, moved).await?;
+            // The handler's time ends with the answer; a refused one starts no new time (I19).
+            owing::meet(tx, &complaint, ObligationKind::HandleComplaint).await?;
+            let owed = ObligationKind::ReviewFeedback;
+            owing::owe(tx, &self.calendar, &complaint, owed, rules.review).await?;
+            Ok(complaint)
+        })
+        .await
+    }
+
+    pub(super) async fn review_complaint_feedback(
+        &self,
+        cx: &Cx,
+        request: pb::ReviewComplaintFeedbackRequest,
+    ) -> Result<pb::Complaint> {
+        let officer = cx.actor.sworn()?.officer;
+        let approved = request.approved;
+        let form = move_of(&request.name, &request.note, &request.etag, &request.request_id);
+        let (goal, note) = target(&form, !approved)?;
+        self.step(cx, goal, &request, async |tx, complaint| {
+            in_charge(cx, &complaint)?;
+            let moved = complaint.review_feedback(officer, approved, note, cx)?;
+            let complaint = complaints::save(tx, moved).await?;
+            owing::meet(tx, &complaint, ObligationKind::ReviewFeedback).await?;
+            if approved {
+                call_back(tx, &complaint).await?;
+            } else {
+                // As if the answer had never been given: the same due time, not a new one.
+                owing::reopen_handling(tx, &complaint).await?;
+            }
+            Ok(complaint)
+        })
+        .await
+    }
+
+    pub(super) async fn request_complaint_extension(
+        &self,
+        cx: &Cx,
+        request: pb::RequestComplaintExtensionRequest,
+    ) -> Result<pb::Complaint> {
+        let officer = cx.actor.sworn()?.officer;
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        let reason = faults.take("reason", wire::text(&request.reason, NOTE_CHARACTERS_MAX));
+        let basis = faults.take("basis", wire::text(&request.basis, NOTE_CHARACTERS_MAX));
+        faults.check(request.days > 0, "days", Flaw::OutOfRange);
+        faults.done()?;
+        let (Some(id), Some(reason), Some(basis)) = (id, reason, basis) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let goal = Target { id, version: None, request_id: &request.request_id };
+        self.step(cx, goal, &request, async |tx, complaint| {
+            complaint.held_by(officer)?;
+            let rules = owing::rules(tx, &complaint).await?;
+            let due = complaint.handle_due_time.unwrap_or(cx.now);
+            may_extend(&rules, &self.calendar, due, request.days, cx.now)?;
+            let extension = Extension {
+                id: cx.id(),
+                complaint: complaint.id,
+                days: request.days,
+                reason,
+                basis,
+                state: String::new(),
+                officer,
+                decider: None,
+                note: String::new(),
+                create_time: cx.now,
+            };
+            complaints::ask_extension(tx, &extension).await?;
+            let note = Note::internal(format!("申请延期{}个工作日", request.days));
+            complaints::save(tx, complaint.remark("REQUEST_EXTENSION", note, cx)?).await
+        })
+        .await
+    }
+
+    pub(super) async fn decide_complaint_extension(
+        &self,
+        cx: &Cx,
+        request: pb::DecideComplaintExtensionRequest,
+    ) -> Result<pb::Complaint> {
+        let officer = cx.actor.sworn()?.officer;
+        let approved = request.approved;
+        let form = move_of(&request.name, &request.note, "", &request.request_id);
+        let (goal, note) = target(&form, !approved)?;
+        self.step(cx, goal, &request, async |tx, complaint| {
+            in_charge(cx, &complaint)?;
+            complaint.judged_by(officer)?;
+            let asked = complaints::extensions(tx.conn(), complaint.id).await?;
+            let asked = asked.into_iter().find(|extension| extension.state == "REQUESTED");
+            let asked = asked.ok_or_else(|| Error::new(Reason::ExtensionSpent))?;
+            complaints::decide_extension(tx, asked.id, approved, officer, &note).await?;
+            let mut due = None;
+            if approved {
+                due = owing::extend(tx, cx, &self.calendar, &complaint, asked.days).await?;
+            }
+            let (action, told) = if approved {
+                ("APPROVE_EXTENSION", Note::public(format!("延期{}个工作日", asked.days)))
+            } else {
+                ("REFUSE_EXTENSION", Note::internal(note))
+            };
+            let days = if approved { asked.days } else { 0 };
+            let moved = complaint.remark(action, told, cx)?;
+            let moved = moved.map(|complaint| Complaint {
+                extension_days: complaint.extension_days.saturating_add(days),
+                ..complaint.owed_until(due)
+            });
+            complaints::save(tx, moved).await
+        })
+        .await
+    }
+
+    pub(super) async fn urge_complaint(
+        &self,
+        cx: &Cx,
+        request: pb::MoveComplaintRequest,
+    ) -> Result<pb::Complaint> {
+        let (goal, note) = target(&request, false)?;
+        self.step(cx, goal, &request, async |tx, complaint| {
+            if super::is_officer(cx) {
+                in_charge(cx, &complaint)?;
+            } else {
+                own(cx, &complaint)?;
+            }
+            complaints::save(tx, complaint.urge(note, cx)?).await
+        })
+        .await
+    }
+
+    pub(super) async fn supervise_complaint(
+        &self,
+        cx: &Cx,
+        request: pb::SuperviseComplaintRequest,
+    ) -> Result<pb::Complaint> {
+        let officer = cx.actor.sworn()?.officer;
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        let known = matches!(request.level.as_str(), "BUREAU" | "LISTED");
+        faults.check(known, "level", Flaw::UnknownValue);
+        let due = faults.take("due_time", wire::instant(request.due_time));
+        faults.check(due.is_none_or(|due| due > cx.now), "due_time", Flaw::OutOfRange);
+        let note = faults.take("note", wire::text(&request.note, NOTE_CHARACTERS_MAX));
+        faults.done()?;
+        let (Some(id), Some(due), Some(note)) = (id, due, note) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let level = request.level.clone();
+        let goal = Target { id, version: None, request_id: &request.request_id };
+        self.step(cx, goal, &request, async |tx, complaint| {
+            let moved = complaint.supervise(officer, level, note, cx)?;
+            let complaint = complaints::save(tx, moved).await?;
+            // A newer supervision replaces the older one's day.
+            let kind = ObligationKind::SuperviseComplaint;
+            obligations::void(tx, complaint.id.subject(), kind).await?;
+            let due = Due { at: due, provisional: false };
+            owing::owe_until(tx, &self.calendar, &complaint, kind, due).await?;
+            Ok(complaint)
+        })
+        .await
+    }
+
+    pub(super) async fn conclude_complaint(
+        &self,
+        cx: &Cx,
+        request: pb::MoveComplaintRequest,
+    ) -> Result<pb::Complaint> {
+        let officer = cx.actor.sworn()?.officer;
+        let (goal, conclusion) = target(&request, true)?;
+        self.step(cx, goal, &request, async |tx, complaint| {
+            let moved = complaint.conclude(officer, conclusion, cx)?;
+            let complaint = complaints::save(tx, moved).await?;
+            owing::meet(tx, &complaint, ObligationKind::SuperviseComplaint).await?;
+            owing::end(tx, &complaint).await?;
+            Ok(complaint)
+        })
+        .await
+    }
+
+    pub(super) async fn note_complaint(
+        &self,
+        cx: &Cx,
+        request: pb::MoveComplaintRequest,
+    ) -> Result<pb::Complaint> {
+        let (goal, note) = target(&request, true)?;
+        self.step(cx, goal, &request, async |tx, complaint| {
+            complaints::save(tx, complaint.remark("NOTE", Note::internal(note), cx)?).await
+        })
+        .await
+    }
+}
+
+/// Refuses an officer who is not of the unit that leads: a unit further up sees it, and does not
+/// handle it.
+fn of_lead_unit(cx: &Cx, sworn: Sworn, complaint: &Complaint) -> Result<()> {
+    if complaint.lead.as_ref().is_some_and(|lead| lead.unit == sworn.unit) {
+        Ok(())
+    } else {
+        Err(cx.scope().missing(complaint.id.subject()))
+    }
+}
+
+/// Reads the units: one that leads, others that help, each within the assigner's reach.
+async fn assignment(
+    tx: &mut Tx,
+    cx: &Cx,
+    lead: Id<kind::Unit>,
+    helpers: &[Id<kind::Unit>],
+    assigner: Id<kind::Officer>,
+) -> Result<Assignment> {
+    let scope = cx.scope();
+    let lead = units::get(tx.conn(), lead, &scope).await?;
+    let mut helper_paths = Vec::with_capacity(helpers.len());
+    for helper in helpers {
+        helper_paths.push(units::get(tx.conn(), *helper, &scope).await?.path);
+    }
+    Ok(Assignment { lead: Lead { unit: lead.id, path: lead.path }, helper_paths, assigner })
+}
+
+/// Asks the enterprise how it was: the call-back that follows every answer by itself.
+async fn call_back(tx: &mut Tx, complaint: &Complaint) -> Result<()> {
+    let lead = complaint.lead.as_ref().map_or(&complaint.unit_path, |lead| &lead.path);
+    let invitation = Invitation {
+        subject: complaint.id.subject(),
+        round: complaint.round,
+        enterprise: complaint.enterprise,
+        unit_path: lead.clone(),
+        officer: complaint.handler,
+    };
+    evaluations::invite(tx, &invitation).await
+}

@@ -1,0 +1,306 @@
+//! How complaints come in and leave: filed, taken in or refused, transferred, merged, withdrawn.
+
+use super::{Complaints, ITEM, NOTE_CHARACTERS_MAX, Target, in_charge, is_officer, target};
+use crate::{
+    context::Cx,
+    domain::{
+        complaint::{Category, Channel, Complaint, Draft},
+        obligation::ObligationKind,
+    },
+    error::{Error, Faults, Flaw, Reason, Result},
+    id::{Id, kind},
+    service::{
+        pb,
+        wire::{self, Write},
+    },
+    store::{
+        complaint_attachments,
+        complaints::{self, filing::file, owing},
+        policy_inputs,
+    },
+};
+
+/// The longest title, in characters.
+const TITLE_CHARACTERS_MAX: usize = 100;
+/// The longest content, in characters.
+const CONTENT_CHARACTERS_MAX: usize = 2_000;
+/// The longest number of another system, in characters.
+const NUMBER_CHARACTERS_MAX: usize = 40;
+/// The most files of one complaint.
+const ATTACHMENTS_MAX: usize = 9;
+
+/// What somebody files, parsed.
+struct Filing {
+    enterprise: Id<kind::Enterprise>,
+    category: Category,
+    channel: Channel,
+    title: String,
+    content: String,
+    outside_number: String,
+    attachments: Vec<Id<kind::Attachment>>,
+}
+
+impl Complaints {
+    pub(super) async fn file_complaint(
+        &self,
+        cx: &Cx,
+        request: pb::FileComplaintRequest,
+    ) -> Result<pb::Complaint> {
+        let filing = filing(cx, request.complaint.clone().unwrap_or_default())?;
+        let enterprise = filing.enterprise;
+        if !is_officer(cx) && !cx.actor.acts_for(enterprise, ITEM) {
+            return Err(cx.scope().missing(enterprise.subject()));
+        }
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let (unit_path, _) = policy_inputs::site(tx.conn(), enterprise, &cx.scope()).await?;
+        let draft = Draft {
+            enterprise,
+            unit_path,
+            category: filing.category,
+            channel: filing.channel,
+            title: filing.title,
+            content: filing.content,
+            origin: None,
+            linked_sequences: Vec::new(),
+            past_handlers: Vec::new(),
+            outside_number: filing.outside_number,
+        };
+        let complaint = file(&mut tx, cx, &self.calendar, cx.id(), draft).await?;
+        let brought = &filing.attachments;
+        complaint_attachments::link(&mut tx, complaint.id, enterprise, brought).await?;
+        let reply = super::whole(tx.conn(), cx, complaint).await?;
+        wire::finish(tx, reply).await
+    }
+
+    pub(super) async fn accept_complaint(
+        &self,
+        cx: &Cx,
+        request: pb::AcceptComplaintRequest,
+    ) -> Result<pb::Complaint> {
+        cx.actor.sworn()?;
+        let category = Category::from_wire(request.category().as_str_name());
+        let form = move_of(&request.name, "", &request.etag, &request.request_id);
+        let (goal, _) = target(&form, false)?;
+        self.step(cx, goal, &request, async |tx, complaint| {
+            in_charge(cx, &complaint)?;
+            let category = category.unwrap_or(complaint.category);
+            let moved = complaint.accept(category, cx)?;
+            let accepted = moved.peek();
+            owing::meet(tx, accepted, ObligationKind::AcceptComplaint).await?;
+            let rules = owing::rules(tx, accepted).await?;
+            let owed = ObligationKind::AssignComplaint;
+            owing::owe(tx, &self.calendar, accepted, owed, rules.assign).await?;
+            let due = owing::owe_handling(tx, &self.calendar, accepted, rules.handle).await?;
+            complaints::save(tx, moved.map(|complaint| complaint.owed_until(due))).await
+        })
+        .await
+    }
+
+    pub(super) async fn decline_complaint(
+        &self,
+        cx: &Cx,
+        request: pb::MoveComplaintRequest,
+    ) -> Result<pb::Complaint> {
+        cx.actor.sworn()?;
+        let (goal, reason) = target(&request, true)?;
+        self.step(cx, goal, &request, async |tx, complaint| {
+            in_charge(cx, &complaint)?;
+            let complaint = complaints::save(tx, complaint.decline(reason, cx)?).await?;
+            owing::meet(tx, &complaint, ObligationKind::AcceptComplaint).await?;
+            Ok(complaint)
+        })
+        .await
+    }
+
+    pub(super) async fn object_to_decline(
+        &self,
+        cx: &Cx,
+        request: pb::MoveComplaintRequest,
+    ) -> Result<pb::Complaint> {
+        let (goal, reason) = target(&request, true)?;
+        self.step(cx, goal, &request, async |tx, complaint| {
+            own(cx, &complaint)?;
+            let complaint = complaints::save(tx, complaint.object(reason, cx)?).await?;
+            let rules = owing::rules(tx, &complaint).await?;
+            let owed = ObligationKind::AcceptComplaint;
+            owing::owe(tx, &self.calendar, &complaint, owed, rules.accept).await?;
+            Ok(complaint)
+        })
+        .await
+    }
+
+    pub(super) async fn transfer_complaint(
+        &self,
+        cx: &Cx,
+        request: pb::TransferComplaintRequest,
+    ) -> Result<pb::Complaint> {
+        cx.actor.sworn()?;
+        let (goal, note, target, number) = transfer(&request, true)?;
+        self.step(cx, goal, &request, async |tx, complaint| {
+            in_charge(cx, &complaint)?;
+            let moved = complaint.transfer_out(target, number, note, cx)?;
+            let complaint = complaints::save(tx, moved).await?;
+            owing::meet(tx, &complaint, ObligationKind::AcceptComplaint).await?;
+            owing::end(tx, &complaint).await?;
+            Ok(complaint)
+        })
+        .await
+    }
+
+    pub(super) async fn record_transfer_number(
+        &self,
+        cx: &Cx,
+        request: pb::TransferComplaintRequest,
+    ) -> Result<pb::Complaint> {
+        cx.actor.sworn()?;
+        let (goal, note, _, number) = transfer(&request, false)?;
+        self.step(cx, goal, &request, async |tx, complaint| {
+            in_charge(cx, &complaint)?;
+            complaints::save(tx, complaint.numbered_outside(number, note, cx)?).await
+        })
+        .await
+    }
+
+    pub(super) async fn merge_complaint(
+        &self,
+        cx: &Cx,
+        request: pb::MergeComplaintRequest,
+    ) -> Result<pb::Complaint> {
+        cx.actor.sworn()?;
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::<kind::Complaint>::parse(&request.name));
+        let into = faults.take("into", Id::<kind::Complaint>::parse(&request.into));
+        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        faults.done()?;
+        let (Some(id), Some(into)) = (id, into) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let goal = Target { id, version, request_id: &request.request_id };
+        self.step(cx, goal, &request, async |tx, complaint| {
+            in_charge(cx, &complaint)?;
+            // Only one that the officer is in charge of; a foreign one looks like an absent one.
+            let into = complaints::get(tx.conn(), into, &cx.scope()).await?;
+            in_charge(cx, &into)?;
+            let note = format!("与{}属同一事项,合并办理", into.number);
+            let complaint = complaints::save(tx, complaint.merge(&into, note, cx)?).await?;
+            owing::end(tx, &complaint).await?;
+            Ok(complaint)
+        })
+        .await
+    }
+
+    pub(super) async fn withdraw_complaint(
+        &self,
+        cx: &Cx,
+        request: pb::MoveComplaintRequest,
+    ) -> Result<pb::Complaint> {
+        let (goal, reason) = target(&request, true)?;
+        self.step(cx, goal, &request, async |tx, complaint| {
+            own(cx, &complaint)?;
+            let complaint = complaints::save(tx, complaint.withdraw(reason, cx)?).await?;
+            owing::end(tx, &complaint).await?;
+            Ok(complaint)
+        })
+        .await
+    }
+}
+
+/// The common part of a step, from a request that has more.
+pub(super) fn move_of(
+    name: &str,
+    note: &str,
+    etag: &str,
+    request_id: &str,
+) -> pb::MoveComplaintRequest {
+    pb::MoveComplaintRequest {
+        name: name.to_owned(),
+        note: note.to_owned(),
+        etag: etag.to_owned(),
+        request_id: request_id.to_owned(),
+    }
+}
+
+/// Refuses whoever does not act for the enterprise of the complaint.
+pub(super) fn own(cx: &Cx, complaint: &Complaint) -> Result<()> {
+    if cx.actor.acts_for(complaint.enterprise, ITEM) {
+        Ok(())
+    } else {
+        Err(cx.scope().missing(complaint.id.subject()))
+    }
+}
+
+fn filing(cx: &Cx, form: pb::Complaint) -> Result<Filing> {
+    let mut faults = Faults::new();
+    let at = |field: &str| format!("complaint.{field}");
+    let enterprise = faults.take(at("enterprise"), Id::parse(&form.enterprise));
+    let category = Category::from_wire(form.category().as_str_name()).ok_or(Flaw::Required);
+    let category = faults.take(at("category"), category);
+    let channel = faults.take(at("channel"), channel(cx, form.channel()));
+    let title = faults.take(at("title"), wire::text(&form.title, TITLE_CHARACTERS_MAX));
+    let content = faults.take(at("content"), wire::text(&form.content, CONTENT_CHARACTERS_MAX));
+    let number = wire::text_maybe(&form.outside_number, NUMBER_CHARACTERS_MAX);
+    let number = faults.take(at("outside_number"), number).unwrap_or_default();
+    // What came from another system is found again by its number there.
+    let known = channel != Some(Channel::TransferredIn) || !number.is_empty();
+    faults.check(known, at("outside_number"), Flaw::Required);
+    faults.check(form.attachments.len() <= ATTACHMENTS_MAX, at("attachments"), Flaw::TooMany);
+    let mut attachments = Vec::new();
+    for (index, name) in form.attachments.iter().take(ATTACHMENTS_MAX).enumerate() {
+        let path = format!("complaint.attachments[{index}]");
+        attachments.extend(faults.take(path, Id::parse(name)));
+    }
+    faults.done()?;
+    match (enterprise, category, channel, title, content) {
+        (Some(enterprise), Some(category), Some(channel), Some(title), Some(content)) => {
+            Ok(Filing {
+                enterprise,
+                category,
+                channel,
+                title,
+                content,
+                outside_number: number,
+                attachments,
+            })
+        }
+        _ => Err(Error::new(Reason::RequestInvalid)),
+    }
+}
+
+/// An enterprise files by its mini-program; an officer says how it came.
+fn channel(cx: &Cx, named: pb::complaint::Channel) -> Result<Channel, Flaw> {
+    use pb::complaint::Channel as Wire;
+    match (is_officer(cx), named) {
+        (false, Wire::Unspecified | Wire::MiniProgram) => Ok(Channel::MiniProgram),
+        (true, Wire::Window) => Ok(Channel::Window),
+        (true, Wire::Phone) => Ok(Channel::Phone),
+        (true, Wire::TransferredIn) => Ok(Channel::TransferredIn),
+        (true, Wire::Unspecified) => Err(Flaw::Required),
+        _ => Err(Flaw::UnknownValue),
+    }
+}
+
+/// Reads a transfer; the number alone is wanted where it is only recorded.
+fn transfer(
+    request: &pb::TransferComplaintRequest,
+    whole: bool,
+) -> Result<(Target<'_>, String, String, String)> {
+    let mut faults = Faults::new();
+    let id = faults.take("name", Id::parse(&request.name));
+    let version = faults.take("etag", wire::version(&request.etag)).flatten();
+    let read = if whole { wire::text } else { wire::text_maybe };
+    let note = faults.take("note", read(&request.note, NOTE_CHARACTERS_MAX));
+    let target = faults.take("target", read(&request.target, NUMBER_CHARACTERS_MAX));
+    let read = if whole { wire::text_maybe } else { wire::text };
+    let number =
+        faults.take("outside_number", read(&request.outside_number, NUMBER_CHARACTERS_MAX));
+    faults.done()?;
+    match (id, note, target, number) {
+        (Some(id), Some(note), Some(target), Some(number)) => {
+            Ok((Target { id, version, request_id: &request.request_id }, note, target, number))
+        }
+        _ => Err(Error::new(Reason::RequestInvalid)),
+    }
+}

@@ -1,0 +1,111 @@
+//! How complaints of a category are handled, as dated versions with a source.
+
+use super::Complaints;
+use crate::{
+    context::Cx,
+    domain::{
+        calendar::Limit,
+        complaint::{
+            Category, Rules,
+            rules::{TOTAL_DAYS_MAX, limit, limit_text},
+        },
+    },
+    error::{Error, Faults, Flaw, Reason, Result},
+    service::{
+        pb,
+        wire::{self, Write},
+    },
+    store::complaint_policies::{self, Policy},
+};
+
+/// The most versions that a list gives.
+const VERSIONS_MAX: i64 = 100;
+
+impl Complaints {
+    pub(super) async fn publish_complaint_policy(
+        &self,
+        cx: &Cx,
+        request: pb::PublishComplaintPolicyRequest,
+    ) -> Result<pb::ComplaintPolicy> {
+        let officer = cx.actor.sworn()?.officer;
+        let policy = read(cx, request.complaint_policy.clone().unwrap_or_default())?;
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        complaint_policies::insert(&mut tx, &policy, officer).await?;
+        wire::finish(tx, reply(policy)).await
+    }
+
+    pub(super) async fn list_complaint_policies(
+        &self,
+        _: &Cx,
+        request: pb::ListComplaintPoliciesRequest,
+    ) -> Result<pb::ListComplaintPoliciesResponse> {
+        let category = Category::from_wire(request.category().as_str_name());
+        let mut connection = self.store.read().await?;
+        let found = complaint_policies::list(&mut connection, category, None, VERSIONS_MAX).await?;
+        let complaint_policies = found.into_iter().map(reply).collect();
+        Ok(pb::ListComplaintPoliciesResponse { complaint_policies })
+    }
+}
+
+/// Reads a version; what it does not say stays at the standard value.
+fn read(cx: &Cx, form: pb::ComplaintPolicy) -> Result<Policy> {
+    let mut faults = Faults::new();
+    let at = |field: &str| format!("complaint_policy.{field}");
+    let category = Category::from_wire(form.category().as_str_name()).ok_or(Flaw::Required);
+    let category = faults.take(at("category"), category);
+    let from = faults.take(at("valid_from"), wire::instant(form.valid_from));
+    // What was decided under the older version stays decided.
+    faults.check(from.is_none_or(|from| from >= cx.now), at("valid_from"), Flaw::OutOfRange);
+    let standard = Rules::standard(category.unwrap_or(Category::Help));
+    let mut read = |field: &str, text: &str, otherwise: Limit| {
+        if text.is_empty() {
+            return otherwise;
+        }
+        faults.take(at(field), limit(text)).unwrap_or(otherwise)
+    };
+    let rules = Rules {
+        accept: read("accept_limit", &form.accept_limit, standard.accept),
+        assign: read("assign_limit", &form.assign_limit, standard.assign),
+        sign: read("sign_limit", &form.sign_limit, standard.sign),
+        handle: read("handle_limit", &form.handle_limit, standard.handle),
+        review: read("review_limit", &form.review_limit, standard.review),
+        redo: read("redo_limit", &form.redo_limit, standard.redo),
+        extension_days_max: form.extension_days_max,
+        answer_characters_min: usize::try_from(form.answer_characters_min).unwrap_or_default(),
+    };
+    let days = 0..TOTAL_DAYS_MAX - 4;
+    let fits = days.contains(&form.extension_days_max);
+    faults.check(fits, at("extension_days_max"), Flaw::OutOfRange);
+    let fits = (0..=1_000).contains(&form.answer_characters_min);
+    faults.check(fits, at("answer_characters_min"), Flaw::OutOfRange);
+    let source = faults.take(at("source"), wire::text(&form.source, 200));
+    faults.done()?;
+    match (category, from, source) {
+        (Some(category), Some(valid_from), Some(source)) => {
+            Ok(Policy { id: cx.id(), category, valid_from, rules, source })
+        }
+        _ => Err(Error::new(Reason::RequestInvalid)),
+    }
+}
+
+fn reply(policy: Policy) -> pb::ComplaintPolicy {
+    let category = pb::complaint::Category::from_str_name(policy.category.wire());
+    let rules = policy.rules;
+    pb::ComplaintPolicy {
+        name: policy.id.to_string(),
+        category: category.unwrap_or_default().into(),
+        valid_from: Some(wire::time(policy.valid_from)),
+        accept_limit: limit_text(rules.accept),
+        assign_limit: limit_text(rules.assign),
+        sign_limit: limit_text(rules.sign),
+        handle_limit: limit_text(rules.handle),
+        review_limit: limit_text(rules.review),
+        redo_limit: limit_text(rules.redo),
+        extension_days_max: rules.extension_days_max,
+        answer_characters_min: i32::try_from(rules.answer_characters_min).unwrap_or(i32::MAX),
+        source: policy.source,
+    }
+}

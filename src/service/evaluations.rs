@@ -1,0 +1,140 @@
+//! What enterprises say of finished things (评价), what follows from it, and the figures. Who asks
+//! for an evaluation is the service that finished the thing.
+
+mod figures;
+
+use super::{
+    complaints, conversations,
+    pb::{self, evaluation_service_server::EvaluationService},
+    rpc,
+    wire::{self, Page, Write},
+};
+use crate::{
+    context::Cx,
+    domain::{
+        calendar::Calendar,
+        evaluation::{Evaluation, EvaluationState, Verdict},
+    },
+    error::{Error, Faults, Reason, Result},
+    id::{Collection as _, Id, kind},
+    server::Parts,
+    store::{Store, Tx, complaints::consequences::evaluated, evaluations},
+};
+
+/// The longest comment, in characters.
+const COMMENT_CHARACTERS_MAX: usize = 500;
+
+/// The service.
+pub struct Evaluations {
+    store: Store,
+    calendar: Calendar,
+}
+
+rpc! { EvaluationService, Evaluations {
+    list_evaluations(pb::ListEvaluationsRequest) -> pb::ListEvaluationsResponse;
+    submit_evaluation(pb::SubmitEvaluationRequest) -> pb::ServiceEvaluation;
+    get_service_figures(pb::GetServiceFiguresRequest) -> pb::ServiceFigures;
+    export_service_figures(pb::GetServiceFiguresRequest) -> pb::ExportServiceFiguresResponse;
+} }
+
+impl Evaluations {
+    /// The service of these parts.
+    #[must_use]
+    pub fn new(parts: &Parts) -> Self {
+        Self { store: parts.store.clone(), calendar: Calendar::published() }
+    }
+
+    async fn list_evaluations(
+        &self,
+        cx: &Cx,
+        request: pb::ListEvaluationsRequest,
+    ) -> Result<pb::ListEvaluationsResponse> {
+        let state = EvaluationState::from_wire(request.state().as_str_name());
+        let state = state.map(EvaluationState::wire);
+        let key = self.store.vault().key("page-token");
+        let arguments = [cx.method, state.unwrap_or_default()];
+        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let (scope, mut connection) = (cx.scope(), self.store.read().await?);
+        let (after, rows) = (page.after, page.rows());
+        let mut found = evaluations::list(&mut connection, state, &scope, after, rows).await?;
+        let next_page_token = page.cut(&key, &mut found, |asked| asked.id.uuid());
+        let evaluations = found.into_iter().map(reply).collect();
+        Ok(pb::ListEvaluationsResponse { evaluations, next_page_token })
+    }
+
+    async fn submit_evaluation(
+        &self,
+        cx: &Cx,
+        request: pb::SubmitEvaluationRequest,
+    ) -> Result<pb::ServiceEvaluation> {
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::<kind::Evaluation>::parse(&request.name));
+        let comment = wire::text_maybe(&request.comment, COMMENT_CHARACTERS_MAX);
+        let comment = faults.take("comment", comment).unwrap_or_default();
+        let level = request.level().as_str_name();
+        let verdict = Verdict::read(level, request.solved, comment, &mut faults);
+        faults.done()?;
+        let (Some(id), Some(verdict)) = (id, verdict) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let asked = evaluations::lock(&mut tx, id, &cx.scope()).await?;
+        if !cx.actor.acts_for(asked.enterprise, item(&asked)) {
+            return Err(cx.scope().missing(id.subject()));
+        }
+        answer(&mut tx, cx, &asked, &verdict, &self.calendar).await?;
+        let rated = Evaluation {
+            state: EvaluationState::Rated,
+            verdict: Some(verdict),
+            rate_time: Some(cx.now),
+            ..asked
+        };
+        wire::finish(tx, reply(rated)).await
+    }
+}
+
+/// The item kind in which somebody must act for the enterprise to say how it was.
+fn item(asked: &Evaluation) -> &'static str {
+    match asked.collection.as_str() {
+        kind::Conversation::NAME => conversations::ITEM,
+        kind::PassApplication::NAME => "PASS",
+        _ => complaints::ITEM,
+    }
+}
+
+/// Answers, once, and draws the consequences.
+pub(super) async fn answer(
+    tx: &mut Tx,
+    cx: &Cx,
+    asked: &Evaluation,
+    verdict: &Verdict,
+    calendar: &Calendar,
+) -> Result<()> {
+    if !evaluations::answer(tx, asked.id, verdict).await? {
+        return Err(Error::new(Reason::NothingToRate));
+    }
+    evaluated(tx, cx, asked, Some(verdict), calendar).await
+}
+
+fn reply(asked: Evaluation) -> pb::ServiceEvaluation {
+    let state = pb::service_evaluation::State::from_str_name(asked.state.wire());
+    let subject = asked.subject_name();
+    let verdict = asked.verdict;
+    let level = verdict.as_ref().map(|verdict| verdict.level.wire());
+    let level = level.and_then(pb::SatisfactionLevel::from_str_name);
+    pb::ServiceEvaluation {
+        name: asked.id.to_string(),
+        subject,
+        enterprise: asked.enterprise.to_string(),
+        state: state.unwrap_or_default().into(),
+        level: level.unwrap_or_default().into(),
+        solved: verdict.as_ref().is_some_and(|verdict| verdict.solved),
+        comment: verdict.map(|verdict| verdict.comment).unwrap_or_default(),
+        round: asked.round,
+        create_time: Some(wire::time(asked.create_time)),
+        due_time: Some(wire::time(asked.due_time)),
+    }
+}

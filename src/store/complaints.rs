@@ -1,0 +1,566 @@
+//! Requests and complaints: rows, who of the police sees them, and their scope. No rule of what may
+//! be done, and nothing is ever deleted (I17). How one begins is `filing`, what is owed on it `owing`,
+//! what an evaluation leads to `consequences`: services and workers use them alike.
+
+pub mod consequences;
+pub mod filing;
+pub mod owing;
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{OnConstraint as _, Tx, history};
+use crate::{
+    actor::Scope,
+    domain::{
+        complaint::{Category, Channel, Complaint, ComplaintState, Held, Lead},
+        lifecycle::Moved,
+        number::ComplaintNumber,
+    },
+    error::{Error, Reason, Result},
+    id::{Id, kind},
+};
+
+struct Row {
+    id: Uuid,
+    number: String,
+    enterprise_id: Uuid,
+    unit_path: String,
+    category: String,
+    channel: String,
+    title: String,
+    content: String,
+    filer: String,
+    collection: Option<String>,
+    subject_id: Option<Uuid>,
+    linked_sequences: Vec<i64>,
+    state: String,
+    lead_unit_id: Option<Uuid>,
+    lead_path: Option<String>,
+    helper_paths: Vec<String>,
+    assigner_id: Option<Uuid>,
+    handler_id: Option<Uuid>,
+    reviewer_id: Option<Uuid>,
+    past_handlers: Vec<Uuid>,
+    round: i32,
+    returns: i32,
+    objected: bool,
+    extension_days: i32,
+    urges: i32,
+    supervision_level: Option<String>,
+    feedback: String,
+    conclusion: String,
+    outside_target: String,
+    outside_number: String,
+    merged_into_id: Option<Uuid>,
+    handle_open_time: Option<jiff_sqlx::Timestamp>,
+    handle_due_time: Option<jiff_sqlx::Timestamp>,
+    provisional: bool,
+    create_time: jiff_sqlx::Timestamp,
+    close_time: Option<jiff_sqlx::Timestamp>,
+    version: i64,
+}
+
+fn entity(row: Row) -> Result<Complaint> {
+    let stored = |what: &'static str| move || Error::internal(what);
+    let time = |at: Option<jiff_sqlx::Timestamp>| at.map(jiff_sqlx::Timestamp::to_jiff);
+    let state = ComplaintState::from_wire(&row.state).ok_or_else(stored("a stored state"))?;
+    let lead = row.lead_unit_id.zip(row.lead_path);
+    Ok(Complaint {
+        id: Id::of(row.id),
+        number: ComplaintNumber::parse(&row.number).map_err(|flaw| Error::internal(flaw.wire()))?,
+        enterprise: Id::of(row.enterprise_id),
+        unit_path: row.unit_path,
+        category: Category::from_wire(&row.category).ok_or_else(stored("a stored category"))?,
+        channel: Channel::from_wire(&row.channel).ok_or_else(stored("a stored channel"))?,
+        title: row.title,
+        content: row.content,
+        filer: row.filer,
+        origin: row.collection.zip(row.subject_id),
+        linked_sequences: row.linked_sequences,
+        lead: lead.map(|(unit, path)| Lead { unit: Id::of(unit), path }),
+        helper_paths: row.helper_paths,
+        assigner: row.assigner_id.map(Id::of),
+        handler: row.handler_id.map(Id::of),
+        reviewer: row.reviewer_id.map(Id::of),
+        past_handlers: row.past_handlers.into_iter().map(Id::of).collect(),
+        round: row.round,
+        returns: row.returns,
+        objected: row.objected,
+        extension_days: row.extension_days,
+        urges: row.urges,
+        supervision_level: row.supervision_level,
+        feedback: row.feedback,
+        conclusion: row.conclusion,
+        outside_target: row.outside_target,
+        outside_number: row.outside_number,
+        merged_into: row.merged_into_id.map(Id::of),
+        handle_open_time: time(row.handle_open_time),
+        handle_due_time: time(row.handle_due_time),
+        provisional: row.provisional,
+        create_time: row.create_time.to_jiff(),
+        close_time: time(row.close_time),
+        version: row.version,
+        held: Held::row(state),
+    })
+}
+
+macro_rules! select {
+    ($filter:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Row,
+            r#"select complaint.id, number, enterprise_id, unit_path, complaint.category, channel, title,
+                content, filer, collection, subject_id, linked_sequences, complaint.state, lead_unit_id, lead_path,
+                helper_paths, assigner_id, handler_id, reviewer_id, past_handlers, round, returns,
+                objected, extension_days, urges, supervision_level, feedback, conclusion,
+                outside_target, outside_number, merged_into_id,
+                handle_open_time as "handle_open_time: jiff_sqlx::Timestamp",
+                handle_due_time as "handle_due_time: jiff_sqlx::Timestamp", provisional,
+                create_time as "create_time: jiff_sqlx::Timestamp",
+                close_time as "close_time: jiff_sqlx::Timestamp", version "# + $filter
+            $(, $argument)*
+        )
+    };
+}
+
+/// A complaint within the scope.
+pub async fn get(
+    connection: &mut PgConnection,
+    id: Id<kind::Complaint>,
+    scope: &Scope,
+) -> Result<Complaint> {
+    let row = select!(
+        "from complaint
+         where id = $1 and ($2 or enterprise_id = any($3) or exists (
+            select from complaint_sight where reach = $4 and complaint_id = complaint.id))",
+        id.uuid(),
+        scope.all,
+        &scope.enterprises,
+        scope.unit_path
+    )
+    .fetch_optional(connection)
+    .await?;
+    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+}
+
+/// A complaint within the scope, held until the unit of work ends.
+pub async fn lock(tx: &mut Tx, id: Id<kind::Complaint>, scope: &Scope) -> Result<Complaint> {
+    let row = select!(
+        "from complaint
+         where id = $1 and ($2 or enterprise_id = any($3) or exists (
+            select from complaint_sight where reach = $4 and complaint_id = complaint.id))
+         for update",
+        id.uuid(),
+        scope.all,
+        &scope.enterprises,
+        scope.unit_path
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+}
+
+/// What a list is narrowed to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Filter<'a> {
+    /// Only in this state.
+    pub state: Option<&'a str>,
+    /// Only of this category.
+    pub category: Option<&'a str>,
+}
+
+/// Complaints within the scope, newest first: one walk along an index, for the police along the
+/// sights of the unit.
+pub async fn list(
+    connection: &mut PgConnection,
+    filter: Filter<'_>,
+    scope: &Scope,
+    after: Option<Uuid>,
+    rows: i64,
+) -> Result<Vec<Complaint>> {
+    let before = super::before(after);
+    let rows = if let Some(reach) = &scope.unit_path {
+        match (filter.state, filter.category) {
+            (Some(state), category) => {
+                select!(
+                    "from complaint_sight sight join complaint on complaint.id = complaint_id
+                     where reach = $1 and sight.state = $2 and complaint_id < $3
+                        and ($4::text is null or sight.category = $4)
+                     order by complaint_id desc limit $5",
+                    reach,
+                    state,
+                    before,
+                    category,
+                    rows
+                )
+                .fetch_all(connection)
+                .await?
+            }
+            (None, Some(category)) => {
+                select!(
+                    "from complaint_sight sight join complaint on complaint.id = complaint_id
+                     where reach = $1 and sight.category = $2 and complaint_id < $3
+                     order by complaint_id desc limit $4",
+                    reach,
+                    category,
+                    before,
+                    rows
+                )
+                .fetch_all(connection)
+                .await?
+            }
+            (None, None) => {
+                select!(
+                    "from complaint_sight sight join complaint on complaint.id = complaint_id
+                     where reach = $1 and complaint_id < $2
+                     order by complaint_id desc limit $3",
+                    reach,
+                    before,
+                    rows
+                )
+                .fetch_all(connection)
+                .await?
+            }
+        }
+    } else {
+        select!(
+            "from complaint
+             where enterprise_id = any($1) and id < $2
+                and ($3::text is null or complaint.state = $3)
+                and ($4::text is null or complaint.category = $4)
+             order by id desc limit $5",
+            &scope.enterprises,
+            before,
+            filter.state,
+            filter.category,
+            rows
+        )
+        .fetch_all(connection)
+        .await?
+    };
+    rows.into_iter().map(entity).collect()
+}
+
+/// Open complaints of the same enterprise with nearly the same title: what may be a duplicate (CO-14).
+pub async fn similar(connection: &mut PgConnection, to: &Complaint) -> Result<Vec<Complaint>> {
+    let rows = select!(
+        "from complaint
+         where enterprise_id = $1 and id <> $2
+            and complaint.state in ('SUBMITTED', 'ACCEPTED', 'ASSIGNED', 'RETURNED', 'IN_PROGRESS')
+            and (title = $3 or content = $4 or (category = $5 and create_time > $6))
+         order by id desc limit 5",
+        to.enterprise.uuid(),
+        to.id.uuid(),
+        to.title,
+        to.content,
+        to.category.wire(),
+        (to.create_time - jiff::SignedDuration::from_hours(24 * 7)).to_sqlx() as _
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(entity).collect()
+}
+
+/// Transferred ones that have no number of the other system: the list of the stuck (CO-20).
+pub async fn stuck(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    after: Option<Uuid>,
+    rows: i64,
+) -> Result<Vec<Complaint>> {
+    let rows = select!(
+        "from complaint
+         where complaint.state = 'TRANSFERRED_OUT' and outside_number = '' and id < $1
+            and $2::text is not null and starts_with(unit_path, $2)
+         order by id desc limit $3",
+        super::before(after),
+        scope.unit_path,
+        rows
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(entity).collect()
+}
+
+/// Stores a new complaint. False when one of this id was stored before: it is made from an event that
+/// may be delivered twice.
+pub async fn insert(tx: &mut Tx, moved: Moved<Complaint>) -> Result<bool> {
+    let (complaint, change) = moved.open();
+    let now = tx.now();
+    let (collection, subject) = complaint.origin.clone().unzip();
+    let past: Vec<Uuid> = complaint.past_handlers.iter().map(|officer| officer.uuid()).collect();
+    let inserted = sqlx::query!(
+        "insert into complaint (id, number, enterprise_id, unit_path, category, channel, title,
+            content, filer, collection, subject_id, state, past_handlers, outside_number,
+            linked_sequences, create_time, update_time, version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, 1)
+         on conflict (id) do nothing",
+        complaint.id.uuid(),
+        complaint.number.as_str(),
+        complaint.enterprise.uuid(),
+        complaint.unit_path,
+        complaint.category.wire(),
+        complaint.channel.wire(),
+        complaint.title,
+        complaint.content,
+        complaint.filer,
+        collection,
+        subject,
+        complaint.state().wire(),
+        &past,
+        complaint.outside_number,
+        &complaint.linked_sequences,
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await
+    .on_constraint("complaint_number_once", Reason::Conflict)?;
+    if inserted.rows_affected() == 0 {
+        return Ok(false);
+    }
+    see(tx, &complaint).await?;
+    history::write(tx, complaint.id.subject(), &change).await?;
+    Ok(true)
+}
+
+/// Stores a step.
+pub async fn save(tx: &mut Tx, moved: Moved<Complaint>) -> Result<Complaint> {
+    let (mut complaint, change) = moved.open();
+    let now = tx.now();
+    let sql = |time: Option<Timestamp>| time.map(Timestamp::to_sqlx);
+    let past: Vec<Uuid> = complaint.past_handlers.iter().map(|officer| officer.uuid()).collect();
+    let lead = complaint.lead.as_ref();
+    let updated = sqlx::query!(
+        "update complaint set category = $3, state = $4, lead_unit_id = $5, lead_path = $6,
+            helper_paths = $7, assigner_id = $8, handler_id = $9, reviewer_id = $10,
+            past_handlers = $11, round = $12, returns = $13, objected = $14, extension_days = $15,
+            urges = $16, supervision_level = $17, feedback = $18, conclusion = $19,
+            outside_target = $20, outside_number = $21, merged_into_id = $22,
+            handle_open_time = $23, handle_due_time = $24, provisional = $25, close_time = $26,
+            update_time = $27, version = version + 1
+         where id = $1 and version = $2",
+        complaint.id.uuid(),
+        complaint.version,
+        complaint.category.wire(),
+        complaint.state().wire(),
+        lead.map(|lead| lead.unit.uuid()),
+        lead.map(|lead| lead.path.as_str()),
+        &complaint.helper_paths,
+        complaint.assigner.map(Id::uuid),
+        complaint.handler.map(Id::uuid),
+        complaint.reviewer.map(Id::uuid),
+        &past,
+        complaint.round,
+        complaint.returns,
+        complaint.objected,
+        complaint.extension_days,
+        complaint.urges,
+        complaint.supervision_level,
+        complaint.feedback,
+        complaint.conclusion,
+        complaint.outside_target,
+        complaint.outside_number,
+        complaint.merged_into.map(Id::uuid),
+        sql(complaint.handle_open_time) as _,
+        sql(complaint.handle_due_time) as _,
+        complaint.provisional,
+        sql(complaint.close_time) as _,
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    if updated.rows_affected() == 0 {
+        return Err(Error::new(Reason::EtagStale));
+    }
+    complaint.version = complaint.version.saturating_add(1);
+    see(tx, &complaint).await?;
+    history::write(tx, complaint.id.subject(), &change).await?;
+    Ok(complaint)
+}
+
+/// What a conversation handed over.
+pub struct HandedOver {
+    /// Whose conversation it is.
+    pub enterprise: Id<kind::Enterprise>,
+    /// The path of the unit that serves it.
+    pub unit_path: String,
+    /// The summary, as it stands in the conversation.
+    pub summary: String,
+    /// The messages that were chosen.
+    pub sequences: Vec<i64>,
+}
+
+/// Reads the summary that stands in a conversation under the sequence.
+pub async fn handed_over(
+    tx: &mut Tx,
+    conversation: Id<kind::Conversation>,
+    sequence: i64,
+    sequences: Vec<i64>,
+) -> Result<HandedOver> {
+    let row = sqlx::query!(
+        "select enterprise_id, unit_path, body from conversation
+         join message on conversation_id = conversation.id
+         where conversation.id = $1 and sequence = $2",
+        conversation.uuid(),
+        sequence
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    // The notice begins with what it is; the summary follows the colon.
+    let summary = row.body.split_once(':').map_or(row.body.as_str(), |(_, summary)| summary);
+    Ok(HandedOver {
+        enterprise: Id::of(row.enterprise_id),
+        unit_path: row.unit_path,
+        summary: summary.to_owned(),
+        sequences,
+    })
+}
+
+/// Whether a complaint of this id was filed: the unit of work that files waits for its twin.
+pub async fn exists(tx: &mut Tx, id: Id<kind::Complaint>) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        "select exists (select from complaint where id = $1) as \"exists!\"",
+        id.uuid()
+    )
+    .fetch_one(tx.conn())
+    .await?)
+}
+
+/// Lets every unit above the units concerned see the complaint as it is now. A unit that was
+/// concerned once stays able to see how it ended.
+async fn see(tx: &mut Tx, complaint: &Complaint) -> Result<()> {
+    let lead = complaint.lead.iter().map(|lead| lead.path.as_str());
+    let helpers = complaint.helper_paths.iter().map(String::as_str);
+    let paths = std::iter::once(complaint.unit_path.as_str()).chain(lead).chain(helpers);
+    let mut reaches: Vec<String> = paths.flat_map(reaches).collect();
+    reaches.sort_unstable();
+    reaches.dedup();
+    sqlx::query!(
+        "insert into complaint_sight (reach, complaint_id, state, category)
+         select reach, $2, $3, $4 from unnest($1::text[]) as reach
+         on conflict (reach, complaint_id) do nothing",
+        &reaches,
+        complaint.id.uuid(),
+        complaint.state().wire(),
+        complaint.category.wire()
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "update complaint_sight set state = $2, category = $3
+         where complaint_id = $1 and (state <> $2 or category <> $3)",
+        complaint.id.uuid(),
+        complaint.state().wire(),
+        complaint.category.wire()
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The paths of a unit and of every unit above it.
+fn reaches(path: &str) -> impl Iterator<Item = String> + '_ {
+    path.match_indices('/').filter_map(|(at, _)| path.get(..=at).map(str::to_owned))
+}
+
+/// An extension that is asked for.
+#[derive(Debug, Clone)]
+pub struct Extension {
+    /// Its id.
+    pub id: Id<kind::ComplaintExtension>,
+    /// Of which complaint.
+    pub complaint: Id<kind::Complaint>,
+    /// How many working days.
+    pub days: i32,
+    /// Why.
+    pub reason: String,
+    /// By which rule.
+    pub basis: String,
+    /// REQUESTED, APPROVED, REFUSED.
+    pub state: String,
+    /// Who asked.
+    pub officer: Id<kind::Officer>,
+    /// Who decided.
+    pub decider: Option<Id<kind::Officer>>,
+    /// What was said about it.
+    pub note: String,
+    /// When it was asked for.
+    pub create_time: Timestamp,
+}
+
+/// Asks for an extension.
+///
+/// # Errors
+/// `EXTENSION_SPENT` when one is being decided or was granted.
+pub async fn ask_extension(tx: &mut Tx, extension: &Extension) -> Result<()> {
+    let now = tx.now();
+    sqlx::query!(
+        "insert into complaint_extension (id, complaint_id, days, reason, basis, state, officer_id,
+            create_time)
+         values ($1, $2, $3, $4, $5, 'REQUESTED', $6, $7)",
+        extension.id.uuid(),
+        extension.complaint.uuid(),
+        extension.days,
+        extension.reason,
+        extension.basis,
+        extension.officer.uuid(),
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await
+    .on_constraint("complaint_extension_once", Reason::ExtensionSpent)?;
+    Ok(())
+}
+
+/// The extensions of a complaint that the caller has read within the scope, oldest first.
+pub async fn extensions(
+    connection: &mut PgConnection,
+    of: Id<kind::Complaint>,
+) -> Result<Vec<Extension>> {
+    let rows = sqlx::query!(
+        "select id, complaint_id, days, reason, basis, state, officer_id, decider_id, note,
+            create_time as \"create_time: jiff_sqlx::Timestamp\"
+         from complaint_extension where complaint_id = $1 order by id",
+        of.uuid()
+    )
+    .fetch_all(connection)
+    .await?;
+    let rows = rows.into_iter().map(|row| Extension {
+        id: Id::of(row.id),
+        complaint: Id::of(row.complaint_id),
+        days: row.days,
+        reason: row.reason,
+        basis: row.basis,
+        state: row.state,
+        officer: Id::of(row.officer_id),
+        decider: row.decider_id.map(Id::of),
+        note: row.note,
+        create_time: row.create_time.to_jiff(),
+    });
+    Ok(rows.collect())
+}
+
+/// Decides an extension, once. False when it was decided before.
+pub async fn decide_extension(
+    tx: &mut Tx,
+    id: Id<kind::ComplaintExtension>,
+    approved: bool,
+    officer: Id<kind::Officer>,
+    note: &str,
+) -> Result<bool> {
+    let now = tx.now();
+    let decided = sqlx::query!(
+        "update complaint_extension set state = $2, decider_id = $3, note = $4, decide_time = $5
+         where id = $1 and state = 'REQUESTED'",
+        id.uuid(),
+        if approved { "APPROVED" } else { "REFUSED" },
+        officer.uuid(),
+        note,
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(decided.rows_affected() == 1)
+}
