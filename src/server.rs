@@ -152,7 +152,9 @@ pub async fn run(parts: Parts, doors: Doors, stop: CancellationToken) -> anyhow:
     let wakeups = parts.store.wakeups().clone().keep(parts.store.clone(), stop.clone());
     let wakeups = tokio::spawn(wakeups);
     let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_service_status("", ServingStatus::NotServing).await;
+    for named in ["", SWEEP] {
+        health.set_service_status(named, ServingStatus::NotServing).await;
+    }
     let readiness = tokio::spawn(watch_readiness(parts.clone(), health, stop.clone()));
 
     // One gate for both doors: a call is the same call, whatever brought it.

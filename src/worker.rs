@@ -115,6 +115,14 @@ impl Worker {
         Ok(())
     }
 
+    /// One round of the sweeper alone: what a simulation of many years runs at each of its moments.
+    ///
+    /// # Errors
+    /// What failed.
+    pub async fn sweep_once(&self) -> Result<()> {
+        self.round(Job::Obligations).await
+    }
+
     async fn round(&self, job: Job) -> Result<()> {
         match job {
             Job::Outbox => outbox::round(&self.parts, &|| self.cx(job)).await,

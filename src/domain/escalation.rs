@@ -150,7 +150,7 @@ mod tests {
             // The holiday ends on the 7th.
             (Level::Urged, "2026-10-09T00:00:00+08:00"),
             // The 10th is a make-up Saturday.
-            (Level::Criticised, "2026-10-15T00:00:00+08:00"),
+            (Level::Criticised, "2026-10-14T00:00:00+08:00"),
         ];
         let expected = expected.map(|(level, time)| (level, time.parse().unwrap()));
         assert_eq!(climb.steps, expected);
@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(before.next, Some(legal.parse().unwrap()));
         let passed = climb(3, legal);
         assert_eq!(passed.steps, [(Level::Unlawful, legal.parse().unwrap())]);
-        assert_eq!(passed.next, Some("2026-10-15T00:00:00+08:00".parse().unwrap()));
+        assert_eq!(passed.next, Some("2026-10-14T00:00:00+08:00".parse().unwrap()));
     }
 
     #[test]
