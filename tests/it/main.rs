@@ -3,6 +3,7 @@
 
 mod applications;
 mod attachments;
+mod calendar;
 mod centre;
 mod chaos_checker;
 mod checks;
@@ -16,6 +17,7 @@ mod identity;
 mod journey;
 mod liaison;
 mod line;
+mod obligations;
 mod passes;
 mod policy;
 mod rooms;
