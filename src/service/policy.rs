@@ -54,6 +54,8 @@ const COMPLAINT_READERS: &[Role] = &[
     UnitLeader,
     Inspector,
 ];
+/// Who may be named by the rules of a category; the service asks again.
+const DECIDERS: &[Role] = &[Assigner, UnitLeader];
 const COMPLAINT_POLICE: &[Role] = &[Assigner, Handler, UnitLeader, Inspector];
 const CLOCK_READERS: &[Role] = &[SystemAdministrator, Auditor, Inspector, UnitLeader];
 const ROADSIDE: &[Role] = &[Device, CheckpointOfficer, Auxiliary];
@@ -270,22 +272,22 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ComplaintService/ListComplaints", roles(COMPLAINT_READERS)),
     ("ComplaintService/ListComplaintChanges", roles(COMPLAINT_READERS)),
     ("ComplaintService/ListComplaintTranscript", roles(COMPLAINT_READERS)),
-    ("ComplaintService/ListSimilarComplaints", roles(&[Assigner])),
+    ("ComplaintService/ListSimilarComplaints", roles(DECIDERS)),
     ("ComplaintService/ListStuckTransfers", roles(&[Assigner, UnitLeader])),
-    ("ComplaintService/AcceptComplaint", roles(&[Assigner])),
-    ("ComplaintService/DeclineComplaint", roles(&[Assigner])),
+    ("ComplaintService/AcceptComplaint", roles(DECIDERS)),
+    ("ComplaintService/DeclineComplaint", roles(DECIDERS)),
     ("ComplaintService/ObjectToDecline", roles(ENTERPRISE)),
-    ("ComplaintService/TransferComplaint", roles(&[Assigner])),
-    ("ComplaintService/RecordTransferNumber", roles(&[Assigner])),
-    ("ComplaintService/MergeComplaint", roles(&[Assigner])),
+    ("ComplaintService/TransferComplaint", roles(DECIDERS)),
+    ("ComplaintService/RecordTransferNumber", roles(DECIDERS)),
+    ("ComplaintService/MergeComplaint", roles(DECIDERS)),
     ("ComplaintService/WithdrawComplaint", roles(ENTERPRISE)),
-    ("ComplaintService/AssignComplaint", roles(&[Assigner])),
+    ("ComplaintService/AssignComplaint", roles(DECIDERS)),
     ("ComplaintService/SignComplaint", roles(&[Handler])),
     ("ComplaintService/ReturnComplaint", roles(&[Handler])),
     ("ComplaintService/SubmitComplaintFeedback", roles(&[Handler])),
-    ("ComplaintService/ReviewComplaintFeedback", roles(&[Assigner])),
+    ("ComplaintService/ReviewComplaintFeedback", roles(DECIDERS)),
     ("ComplaintService/RequestComplaintExtension", roles(&[Handler])),
-    ("ComplaintService/DecideComplaintExtension", roles(&[Assigner])),
+    ("ComplaintService/DecideComplaintExtension", roles(DECIDERS)),
     (
         "ComplaintService/UrgeComplaint",
         roles(&[LegalRepresentative, EnterpriseHandler, Assigner, UnitLeader, Inspector]),
