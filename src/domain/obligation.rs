@@ -56,6 +56,8 @@ pub enum ObligationKind {
     ReviewFeedback,
     /// The end of a supervised one (督办).
     SuperviseComplaint,
+    /// What a joint meeting decided, by the day that it named.
+    SettleMeetingPoint,
 }
 
 impl ObligationKind {
@@ -75,6 +77,7 @@ impl ObligationKind {
         Self::HandleComplaint,
         Self::ReviewFeedback,
         Self::SuperviseComplaint,
+        Self::SettleMeetingPoint,
     ];
 
     /// The name on the wire and in the database.
@@ -95,6 +98,7 @@ impl ObligationKind {
             Self::HandleComplaint => "HANDLE_COMPLAINT",
             Self::ReviewFeedback => "REVIEW_FEEDBACK",
             Self::SuperviseComplaint => "SUPERVISE_COMPLAINT",
+            Self::SettleMeetingPoint => "SETTLE_MEETING_POINT",
         }
     }
 

@@ -1,10 +1,12 @@
 //! Requests and complaints (诉求、投诉; measure 19): reading, and what every step shares. How they
 //! come in and leave stands in `intake`, how they are handled in `handling`, the dated rules in
-//! `policies`. What follows from an evaluation, and who owes what until when, is kept by the store.
+//! `policies`, redaction in `redactions`, prepared answers in `templates`. What follows from an evaluation, and who owes what until when, is kept by the store.
 
 mod handling;
 mod intake;
 mod policies;
+mod redactions;
+mod templates;
 
 use super::{
     pb::{self, complaint_service_server::ComplaintService},
@@ -65,6 +67,11 @@ rpc! { ComplaintService, Complaints {
     supervise_complaint(pb::SuperviseComplaintRequest) -> pb::Complaint;
     conclude_complaint(pb::MoveComplaintRequest) -> pb::Complaint;
     note_complaint(pb::MoveComplaintRequest) -> pb::Complaint;
+    redact_complaint(pb::RedactComplaintRequest) -> pb::Complaint;
+    read_redacted_complaint(pb::ReadRedactedComplaintRequest) -> pb::ReadRedactedComplaintResponse;
+    create_answer_template(pb::CreateAnswerTemplateRequest) -> pb::AnswerTemplate;
+    list_answer_templates(pb::ListAnswerTemplatesRequest) -> pb::ListAnswerTemplatesResponse;
+    retire_answer_template(pb::RetireAnswerTemplateRequest) -> pb::AnswerTemplate;
     list_escalations(pb::ListEscalationsRequest) -> pb::ListEscalationsResponse;
     publish_complaint_policy(pb::PublishComplaintPolicyRequest) -> pb::ComplaintPolicy;
     list_complaint_policies(pb::ListComplaintPoliciesRequest) -> pb::ListComplaintPoliciesResponse;
@@ -96,7 +103,7 @@ impl Complaints {
         let begun = wire::begin(&self.store, cx, target.request_id, request).await?;
         let mut tx = match begun {
             Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
+            Write::Replay(reply) => return self.repeated(cx, reply).await,
         };
         let complaint = complaints::lock(&mut tx, target.id, &cx.scope()).await?;
         wire::fresh(target.version, complaint.version)?;

@@ -5,6 +5,7 @@
 pub mod consequences;
 pub mod filing;
 pub mod owing;
+pub mod redactions;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
@@ -183,16 +184,29 @@ pub async fn list(
     let before = super::before(after);
     let rows = if let Some(reach) = &scope.unit_path {
         match (filter.state, filter.category) {
-            (Some(state), category) => {
+            (Some(state), Some(category)) => {
                 select!(
                     "from complaint_sight sight join complaint on complaint.id = complaint_id
-                     where reach = $1 and sight.state = $2 and complaint_id < $3
-                        and ($4::text is null or sight.category = $4)
+                     where reach = $1 and sight.state = $2 and sight.category = $3
+                        and complaint_id < $4
                      order by complaint_id desc limit $5",
                     reach,
                     state,
-                    before,
                     category,
+                    before,
+                    rows
+                )
+                .fetch_all(connection)
+                .await?
+            }
+            (Some(state), None) => {
+                select!(
+                    "from complaint_sight sight join complaint on complaint.id = complaint_id
+                     where reach = $1 and sight.state = $2 and complaint_id < $3
+                     order by complaint_id desc limit $4",
+                    reach,
+                    state,
+                    before,
                     rows
                 )
                 .fetch_all(connection)
@@ -225,20 +239,69 @@ pub async fn list(
             }
         }
     } else {
-        select!(
-            "from complaint
-             where enterprise_id = any($1) and id < $2
-                and ($3::text is null or complaint.state = $3)
-                and ($4::text is null or complaint.category = $4)
-             order by id desc limit $5",
-            &scope.enterprises,
-            before,
-            filter.state,
-            filter.category,
-            rows
-        )
-        .fetch_all(connection)
-        .await?
+        return list_own(connection, filter, &scope.enterprises, before, rows).await;
+    };
+    rows.into_iter().map(entity).collect()
+}
+
+/// Complaints of enterprises, one walk along an index for each of them.
+async fn list_own(
+    connection: &mut PgConnection,
+    filter: Filter<'_>,
+    enterprises: &[Uuid],
+    before: Uuid,
+    rows: i64,
+) -> Result<Vec<Complaint>> {
+    let rows = match (filter.state, filter.category) {
+        (Some(state), category) => {
+            select!(
+                "from unnest($1::uuid[]) as own (enterprise) cross join lateral (
+                    select * from complaint
+                    where enterprise_id = enterprise and complaint.state = $2 and id < $3
+                        and ($4::text is null or complaint.category = $4)
+                    order by id desc limit $5
+                 ) as complaint
+                 order by complaint.id desc limit $5",
+                enterprises,
+                state,
+                before,
+                category,
+                rows
+            )
+            .fetch_all(connection)
+            .await?
+        }
+        (None, Some(category)) => {
+            select!(
+                "from unnest($1::uuid[]) as own (enterprise) cross join lateral (
+                    select * from complaint
+                    where enterprise_id = enterprise and complaint.category = $2 and id < $3
+                    order by id desc limit $4
+                 ) as complaint
+                 order by complaint.id desc limit $4",
+                enterprises,
+                category,
+                before,
+                rows
+            )
+            .fetch_all(connection)
+            .await?
+        }
+        (None, None) => {
+            select!(
+                "from unnest($1::uuid[]) as own (enterprise) cross join lateral (
+                    select * from complaint
+                    where enterprise_id = enterprise and id < $2
+                    order by id desc limit $3
+                 ) as complaint
+                 order by complaint.id desc limit $3",
+                enterprises,
+                before,
+                rows
+            )
+            .fetch_all(connection)
+            .await?
+        }
     };
     rows.into_iter().map(entity).collect()
 }
