@@ -19,8 +19,10 @@ use jingqi::{
     server::{self, Doors, Doorway, Parts},
     service::pb::{
         self, centre_service_client::CentreServiceClient,
+        complaint_service_client::ComplaintServiceClient,
         conversation_service_client::ConversationServiceClient,
         enterprise_service_client::EnterpriseServiceClient,
+        evaluation_service_client::EvaluationServiceClient,
         identity_service_client::IdentityServiceClient,
         liaison_service_client::LiaisonServiceClient,
         organisation_service_client::OrganisationServiceClient,
@@ -370,6 +372,14 @@ impl User {
 
     pub fn conversations(&self) -> ConversationServiceClient<Wire> {
         ConversationServiceClient::new(self.wire())
+    }
+
+    pub fn complaints(&self) -> ComplaintServiceClient<Wire> {
+        ComplaintServiceClient::new(self.wire())
+    }
+
+    pub fn evaluations(&self) -> EvaluationServiceClient<Wire> {
+        EvaluationServiceClient::new(self.wire())
     }
 
     pub fn checks(&self) -> PassCheckServiceClient<Wire> {
