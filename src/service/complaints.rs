@@ -19,7 +19,7 @@ use crate::{
     context::Cx,
     domain::{
         calendar::Calendar,
-        complaint::{Category, Complaint, ComplaintState},
+        complaint::{Category, Complaint, ComplaintState, without},
         escalation::Level,
     },
     error::{Error, Faults, Flaw, Reason, Result},
@@ -182,7 +182,15 @@ impl Complaints {
         let mut connection = self.store.read().await?;
         let complaint = complaints::get(&mut connection, id, &cx.scope()).await?;
         let found = store::messages::handed_over(&mut connection, &complaint).await?;
-        let messages = found.into_iter().map(message_reply).collect();
+        // What was taken out of the complaint does not come back by what it grew out of.
+        let vault = self.store.vault();
+        let redacted = complaints::redactions::open(&mut connection, vault, id).await?;
+        let passages: Vec<_> = redacted.into_iter().flat_map(|it| it.passages).collect();
+        let shown = found.into_iter().map(|message| store::messages::Message {
+            body: without(&message.body, &passages),
+            ..message
+        });
+        let messages = shown.map(message_reply).collect();
         Ok(pb::ListComplaintTranscriptResponse { messages })
     }
 

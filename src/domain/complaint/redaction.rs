@@ -42,6 +42,8 @@ pub struct Original {
     pub field: Field,
     /// What it said.
     pub text: String,
+    /// What went out of it.
+    pub passages: Vec<String>,
 }
 
 impl Complaint {
@@ -61,14 +63,14 @@ impl Complaint {
         let mut originals = Vec::new();
         for &field in Field::ALL {
             let of_field = passages.iter().filter(|passage| passage.field == field);
-            let texts: Vec<_> = of_field.map(|passage| passage.text.as_str()).collect();
-            if texts.is_empty() {
+            let passages: Vec<_> = of_field.map(|passage| passage.text.clone()).collect();
+            if passages.is_empty() {
                 continue;
             }
             let text = self.field(field);
-            let redacted = without(text, &texts);
+            let redacted = without(text, &passages);
             let original = std::mem::replace(text, redacted);
-            originals.push(Original { field, text: original });
+            originals.push(Original { field, text: original, passages });
         }
         let change = Change::remark(self.state(), "REDACT", Note::internal(reason), cx);
         Ok((Moved::new(self, change), originals))
@@ -85,12 +87,13 @@ impl Complaint {
 
 /// The text with a mark wherever a passage stands. All are looked for in the text as it was, so that
 /// passages that overlap all go.
-fn without(text: &str, passages: &[&str]) -> String {
+#[must_use]
+pub fn without(text: &str, passages: &[String]) -> String {
     let mut redacted = String::with_capacity(text.len());
     let mut hidden_until = 0;
     for (at, character) in text.char_indices() {
         let rest = text.get(at..).unwrap_or_default();
-        let began = passages.iter().filter(|passage| rest.starts_with(**passage));
+        let began = passages.iter().filter(|passage| rest.starts_with(passage.as_str()));
         let until = began.map(|passage| at.saturating_add(passage.len())).max().unwrap_or(0);
         let goes_on = at < hidden_until;
         hidden_until = hidden_until.max(until);
@@ -109,6 +112,9 @@ mod tests {
 
     #[test]
     fn every_occurrence_goes_and_its_length_is_not_told() {
+        let without = |text, passages: &[&str]| {
+            without(text, &passages.iter().map(|&it| it.to_owned()).collect::<Vec<_>>())
+        };
         assert_eq!(without("张三的电话是139,找张三", &["张三"]), "■的电话是139,找■");
         assert_eq!(without("张三丰与张三", &["张三", "张三丰"]), "■与■");
         assert_eq!(without("甲乙丙丁", &["甲乙", "乙丙"]), "■丁");

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -24,12 +25,21 @@ pub struct Redaction {
     pub field: Field,
     /// What it said, opened.
     pub original: String,
+    /// What went out of it.
+    pub passages: Vec<String>,
     /// Why it was redacted.
     pub reason: String,
     /// Who did it.
     pub officer: Id<kind::Officer>,
     /// When.
     pub create_time: Timestamp,
+}
+
+/// What is under lock.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    original: String,
+    passages: Vec<String>,
 }
 
 /// Bound to the row, so that no original is ever shown in the place of another.
@@ -47,10 +57,12 @@ pub async fn save(
 ) -> Result<Complaint> {
     let (mut complaint, change) = moved.open();
     let now = tx.now();
-    for Original { field, text } in originals {
+    for Original { field, text, passages } in originals {
         let id: Id<kind::ComplaintRedaction> = tx.cx().id();
         let nonce = tx.cx().ids().bytes();
-        let sealed = tx.vault().seal(&purpose(id.uuid()), text.as_bytes(), nonce)?;
+        let sealed = Sealed { original: text.clone(), passages: passages.clone() };
+        let plain = serde_json::to_vec(&sealed).map_err(Error::internal)?;
+        let sealed = tx.vault().seal(&purpose(id.uuid()), &plain, nonce)?;
         sqlx::query!(
             "insert into complaint_redaction (id, complaint_id, field, original_sealed, reason,
                 officer_id, create_time)
@@ -103,10 +115,14 @@ pub async fn open(
     .await?;
     let rows = rows.into_iter().map(|row| {
         let field = Field::from_wire(&row.field);
+        let plain = vault.open(&purpose(row.id), &row.original_sealed)?;
+        let Sealed { original, passages } =
+            serde_json::from_slice(&plain).map_err(Error::internal)?;
         Ok(Redaction {
             id: Id::of(row.id),
             field: field.ok_or_else(|| Error::internal("a stored field"))?,
-            original: vault.open_text(&purpose(row.id), &row.original_sealed)?,
+            original,
+            passages,
             reason: row.reason,
             officer: Id::of(row.officer_id),
             create_time: row.create_time.to_jiff(),
