@@ -20,16 +20,16 @@ fn opened(answer: Result<Response<pb::MeetingPoint>, Status>) -> Answer {
     answer.map(Response::into_inner)
 }
 
-fn in_hours(app: &App, hours: i64) -> Option<prost_types::Timestamp> {
+fn in_hours(app: &App, hours: i64) -> prost_types::Timestamp {
     let at = app.now() + SignedDuration::from_hours(hours);
-    Some(prost_types::Timestamp { seconds: at.as_second(), nanos: 0 })
+    prost_types::Timestamp { seconds: at.as_second(), nanos: 0 }
 }
 
 fn form(app: &App, desk: &Service) -> pb::JointMeeting {
     pb::JointMeeting {
         title: "十二月警企联席会议".to_owned(),
         place: "警企服务中心".to_owned(),
-        meet_time: in_hours(app, 48),
+        meet_time: Some(in_hours(app, 48)),
         units: vec![desk.lead_unit.clone()],
         enterprises: vec![desk.city.enterprise.to_string()],
         ..pb::JointMeeting::default()
@@ -232,18 +232,18 @@ async fn open_points_stand_first_and_each_reads_its_own(pool: PgPool) {
     assert_eq!(paged, [second.clone(), first.clone(), third.clone(), second.clone()]);
     // The invited brigade reads all of it, the other one only what it is in charge of.
     assert_eq!(points(&desk.one).await.len(), 3);
-    assert_eq!(seen(points(&desk.other).await), [second.clone()]);
+    assert_eq!(seen(points(&desk.other).await), [second.as_str()]);
     assert_eq!(listed(&desk.other, of_meeting.clone()).await.len(), 1);
     let of_unit =
         |unit: &str| pb::ListMeetingPointsRequest { unit: unit.to_owned(), ..Default::default() };
-    assert_eq!(seen(listed(&desk.leader, of_unit(&desk.other_unit)).await), [second.clone()]);
+    assert_eq!(seen(listed(&desk.leader, of_unit(&desk.other_unit)).await), [second.as_str()]);
     let foreign = desk.other.centre().list_meeting_points(of_unit(&desk.lead_unit)).await;
     assert_eq!(foreign.unwrap_err().code(), Code::PermissionDenied);
     // Enterprises read the points about themselves.
-    assert_eq!(seen(points(&desk.boss).await), [first.clone()]);
-    assert_eq!(seen(points(&desk.rival).await), [second]);
-    assert_eq!(seen(listed(&desk.boss, of_meeting).await), [first.clone()]);
-    assert_eq!(seen(listed(&desk.boss, open).await), [first]);
+    assert_eq!(seen(points(&desk.boss).await), [first.as_str()]);
+    assert_eq!(seen(points(&desk.rival).await), [second.as_str()]);
+    assert_eq!(seen(listed(&desk.boss, of_meeting).await), [first.as_str()]);
+    assert_eq!(seen(listed(&desk.boss, open).await), [first.as_str()]);
 }
 
 // CO-14: who is invited reads when and where; an enterprise neither who else comes nor the minutes.
@@ -302,7 +302,7 @@ async fn a_meeting_with_wrong_fields_is_refused_with_all_of_them(pool: PgPool) {
     let app = App::start(pool).await;
     let desk = app.service().await;
     let wrong = pb::JointMeeting {
-        meet_time: in_hours(&app, -1),
+        meet_time: Some(in_hours(&app, -1)),
         units: vec![desk.lead_unit.clone(), desk.lead_unit.clone(), "units/1".to_owned()],
         enterprises: vec![String::new()],
         ..pb::JointMeeting::default()

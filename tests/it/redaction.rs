@@ -12,6 +12,7 @@ use tonic::{Code, Response, Status};
 
 use crate::{
     complaints::Service,
+    conversations::{open, say},
     harness::{App, User, fields, reason, request_id},
 };
 
@@ -154,6 +155,36 @@ async fn an_original_is_opened_by_the_inspectorate_alone(pool: PgPool) {
     let clear = "select count(*) from complaint_redaction
         where encode(original_sealed, 'escape') like '%13905240001%'";
     assert_eq!(app.count(clear).await, 0);
+}
+
+// CO-17: nor does it come back by the conversation that the complaint grew out of.
+#[sqlx::test]
+async fn a_redacted_passage_is_gone_from_the_transcript_too(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.desk().await;
+    let conversation = open(&desk).await.name;
+    say(&desk.talker, &conversation, "我是李小明,卸货受阻").await.unwrap();
+    let request = pb::CreateRequestFromConversationRequest {
+        name: conversation,
+        summary: "李小明反映卸货受阻".to_owned(),
+        request_id: request_id(),
+        ..Default::default()
+    };
+    desk.talker.conversations().create_request_from_conversation(request).await.unwrap();
+    app.run_workers().await;
+    let all = pb::ListComplaintsRequest::default();
+    let filed = desk.boss.complaints().list_complaints(all).await.unwrap().into_inner();
+    let name = filed.complaints[0].name.clone();
+    let transcript = async || {
+        let request = pb::GetComplaintRequest { name: name.clone() };
+        let read = desk.boss.complaints().list_complaint_transcript(request).await.unwrap();
+        let messages = read.into_inner().messages;
+        messages.into_iter().map(|message| message.text).collect::<String>()
+    };
+    assert!(transcript().await.contains("我是李小明"));
+    redact(&desk.inspector, &name, vec![passage(Field::Content, "李小明")]).await.unwrap();
+    let read = transcript().await;
+    assert!(read.contains("我是■,卸货受阻") && !read.contains("李小明"), "{read}");
 }
 
 #[sqlx::test]

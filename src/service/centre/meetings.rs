@@ -127,7 +127,7 @@ impl Centre {
         let meeting = meetings::lock(&mut tx, id, &cx.scope()).await?;
         leads(cx, &meeting)?;
         wire::fresh(version, meeting.version)?;
-        let undecided = meetings::undecided(&mut tx, id).await?;
+        let undecided = meetings::points::undecided(&mut tx, id).await?;
         let closed = meeting.close(minutes, undecided, cx)?;
         let meeting = meetings::save(&mut tx, closed).await?;
         wire::finish(tx, reply(cx, meeting)).await

@@ -20,7 +20,10 @@ use crate::{
     },
     store::{
         Tx, complaints,
-        meetings::{self, Filter},
+        meetings::{
+            self,
+            points::{self, Filter},
+        },
         obligations::{self, Owed},
         policy_inputs, problems, units,
     },
@@ -91,16 +94,16 @@ impl Centre {
             Write::Replay(reply) => return Ok(reply),
         };
         let scope = cx.scope();
-        let meeting = meetings::point_of(tx.conn(), id, &scope).await?.meeting;
+        let meeting = points::get(tx.conn(), id, &scope).await?.meeting;
         // The meeting first, as whoever closes it or adds to it: nobody waits in a ring.
         let meeting = meeting.ok_or_else(|| Error::new(Reason::TransitionIllegal))?;
         let meeting = meetings::lock(&mut tx, meeting, &scope).await?;
         leads(cx, &meeting)?;
-        let point = meetings::lock_point(&mut tx, id, &scope).await?;
+        let point = points::lock(&mut tx, id, &scope).await?;
         wire::fresh(version, point.version)?;
         let owing = seat(&mut tx, cx, &meeting, unit).await?;
         let decided = point.decide(&meeting, owing, day, decision, cx)?;
-        let point = meetings::save_point(&mut tx, decided).await?;
+        let point = points::save(&mut tx, decided).await?;
         // An older decision stays a row, kept or not; nobody owes it any more.
         obligations::void(&mut tx, id.subject(), KIND).await?;
         let owed = Owed {
@@ -135,13 +138,13 @@ impl Centre {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let point = meetings::lock_point(&mut tx, id, &cx.scope()).await?;
+        let point = points::lock(&mut tx, id, &cx.scope()).await?;
         // Whoever merely sees it, as the units above do, settles nothing.
         if point.owing.as_ref().is_some_and(|seat| seat.unit != unit) {
             return Err(cx.scope().missing(id.subject()));
         }
         wire::fresh(version, point.version)?;
-        let point = meetings::save_point(&mut tx, point.settle(outcome, note, cx)?).await?;
+        let point = points::save(&mut tx, point.settle(outcome, note, cx)?).await?;
         obligations::meet(&mut tx, id.subject(), KIND).await?;
         wire::finish(tx, reply(cx, point)).await
     }
@@ -171,7 +174,7 @@ impl Centre {
             open: request.open,
         };
         let (after, rows) = (page.after, page.rows());
-        let mut found = meetings::list_points(&mut connection, filter, &scope, after, rows).await?;
+        let mut found = points::list(&mut connection, filter, &scope, after, rows).await?;
         let next_page_token = page.cut(&key, &mut found, MeetingPoint::place);
         let meeting_points = found.into_iter().map(|point| reply(cx, point)).collect();
         Ok(pb::ListMeetingPointsResponse { meeting_points, next_page_token })
@@ -219,15 +222,15 @@ async fn add(tx: &mut Tx, cx: &Cx, meeting: &JointMeeting, wanted: Wanted) -> Re
     let title = if wanted.title.is_empty() { drawn.title.clone() } else { wanted.title };
     let drawn = MeetingPoint { title, note: wanted.note, ..drawn };
     let waiting = match subject_of(&drawn) {
-        Some(subject) => meetings::lock_open(tx, subject).await?,
+        Some(subject) => points::lock_open(tx, subject).await?,
         None => None,
     };
     match waiting {
         Some(waiting) => {
             let listed = with_note(waiting.list(meeting, cx)?, drawn.note);
-            meetings::save_point(tx, listed).await
+            points::save(tx, listed).await
         }
-        None => meetings::insert_point(tx, drawn.begin(meeting, cx)?).await,
+        None => points::insert(tx, drawn.begin(meeting, cx)?).await,
     }
 }
 
