@@ -3,6 +3,7 @@
 
 mod evaluations;
 mod lapses;
+mod obligations;
 mod outbox;
 mod replies;
 mod retention;
@@ -11,10 +12,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{context::Cx, error::Result, server::Parts};
+use crate::{context::Cx, error::Result, server::Parts, store::escalations};
 
 /// How often each loop looks for work.
 const OUTBOX_INTERVAL: Duration = Duration::from_secs(1);
+const OBLIGATIONS_INTERVAL: Duration = Duration::from_secs(1);
 const LAPSES_INTERVAL: Duration = Duration::from_secs(10);
 const REPLIES_INTERVAL: Duration = Duration::from_secs(5);
 const RETENTION_INTERVAL: Duration = Duration::from_mins(1);
@@ -23,6 +25,7 @@ const RETENTION_INTERVAL: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone, Copy)]
 enum Job {
     Outbox,
+    Obligations,
     Lapses,
     Replies,
     Evaluations,
@@ -30,12 +33,19 @@ enum Job {
 }
 
 impl Job {
-    const ALL: [Self; 5] =
-        [Self::Outbox, Self::Lapses, Self::Replies, Self::Evaluations, Self::Retention];
+    const ALL: [Self; 6] = [
+        Self::Outbox,
+        Self::Obligations,
+        Self::Lapses,
+        Self::Replies,
+        Self::Evaluations,
+        Self::Retention,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Outbox => "outbox",
+            Self::Obligations => escalations::SWEEP,
             Self::Lapses => "lapses",
             Self::Replies => "replies",
             Self::Evaluations => "evaluations",
@@ -46,6 +56,7 @@ impl Job {
     const fn interval(self) -> Duration {
         match self {
             Self::Outbox => OUTBOX_INTERVAL,
+            Self::Obligations => OBLIGATIONS_INTERVAL,
             Self::Lapses => LAPSES_INTERVAL,
             Self::Replies => REPLIES_INTERVAL,
             Self::Evaluations => LAPSES_INTERVAL,
@@ -104,9 +115,18 @@ impl Worker {
         Ok(())
     }
 
+    /// One round of the sweeper alone: what a simulation of many years runs at each of its moments.
+    ///
+    /// # Errors
+    /// What failed.
+    pub async fn sweep_once(&self) -> Result<()> {
+        self.round(Job::Obligations).await
+    }
+
     async fn round(&self, job: Job) -> Result<()> {
         match job {
             Job::Outbox => outbox::round(&self.parts, &|| self.cx(job)).await,
+            Job::Obligations => obligations::round(&self.parts, &|| self.cx(job)).await,
             Job::Lapses => lapses::round(&self.parts, &|| self.cx(job)).await,
             Job::Replies => replies::round(&self.parts, &|| self.cx(job)).await,
             Job::Evaluations => evaluations::round(&self.parts, &|| self.cx(job)).await,

@@ -18,7 +18,6 @@ use crate::{
     actor::Actor,
     context::Cx,
     domain::{
-        calendar::Calendar,
         complaint::{Category, Complaint, ComplaintState, without},
         escalation::Level,
     },
@@ -26,7 +25,7 @@ use crate::{
     id::{Collection, Id, kind},
     server::Parts,
     store::{
-        self, Connection, Store, Tx, complaint_attachments,
+        self, Connection, Store, Tx, World, complaint_attachments,
         complaints::{self, Extension, Filter},
         escalations,
     },
@@ -40,7 +39,7 @@ const NOTE_CHARACTERS_MAX: usize = 500;
 /// The service.
 pub struct Complaints {
     store: Store,
-    calendar: Calendar,
+    world: World,
 }
 
 rpc! { ComplaintService, Complaints {
@@ -90,7 +89,7 @@ impl Complaints {
     /// The service of these parts.
     #[must_use]
     pub fn new(parts: &Parts) -> Self {
-        Self { store: parts.store.clone(), calendar: Calendar::published() }
+        Self { store: parts.store.clone(), world: parts.world.clone() }
     }
 
     /// Takes a step on a complaint within the scope: once for its request, on the version that the

@@ -64,6 +64,7 @@ const MEETING_READERS: &[Role] = &[
     Inspector,
 ];
 const COMPLAINT_POLICE: &[Role] = &[Assigner, Handler, UnitLeader, Inspector];
+const CLOCK_READERS: &[Role] = &[SystemAdministrator, Auditor, Inspector, UnitLeader];
 const ROADSIDE: &[Role] = &[Device, CheckpointOfficer, Auxiliary];
 
 /// Every method and who may call it.
@@ -318,6 +319,11 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ComplaintService/ListEscalations", roles(COMPLAINT_POLICE)),
     ("ComplaintService/PublishComplaintPolicy", roles(&[UnitLeader])),
     ("ComplaintService/ListComplaintPolicies", SignedIn),
+    // The working-day calendar: entered once, read by everybody.
+    ("CalendarService/ImportCalendarYear", roles(&[SystemAdministrator])),
+    ("CalendarService/ListCalendarYears", roles(CLOCK_READERS)),
+    ("CalendarService/GetCalendarYear", SignedIn),
+    ("CalendarService/GetSweepStatus", roles(CLOCK_READERS)),
     // Evaluations: the enterprise alone says how it was.
     ("EvaluationService/ListEvaluations", roles(ENTERPRISE)),
     ("EvaluationService/SubmitEvaluation", roles(ENTERPRISE)),

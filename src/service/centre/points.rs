@@ -6,6 +6,7 @@ use crate::{
     actor::Actor,
     context::Cx,
     domain::{
+        calendar::Due,
         complaint::ComplaintState,
         lifecycle::Moved,
         meeting::{JointMeeting, MeetingPoint, Seat},
@@ -106,15 +107,9 @@ impl Centre {
         let point = points::save(&mut tx, decided).await?;
         // An older decision stays a row, kept or not; nobody owes it any more.
         obligations::void(&mut tx, id.subject(), KIND).await?;
-        let owed = Owed {
-            kind: KIND,
-            subject: id.subject(),
-            unit_path: point.owing.as_ref().map(|seat| seat.path.clone()).unwrap_or_default(),
-            due: problem::due(day),
-            calendar_version: self.calendar.version().to_owned(),
-            limit: String::new(),
-            provisional: false,
-        };
+        let due = Due { at: problem::due(day), provisional: false };
+        let owing = point.owing.as_ref().map(|seat| seat.path.clone()).unwrap_or_default();
+        let owed = Owed::until(KIND, id.subject(), owing, due, cx.now, &self.world.calendar());
         obligations::open(&mut tx, &owed).await?;
         wire::finish(tx, reply(cx, point)).await
     }
