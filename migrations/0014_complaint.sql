@@ -44,7 +44,7 @@ create table complaint (
     title text not null,
     content text not null,
     -- Where it happened, in the words of whoever files; empty where that says nothing.
-    place text not null,
+    place text not null default '',
     filer text not null,
     -- What it grew out of: a conversation, a decision that was rated badly.
     collection text,

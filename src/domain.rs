@@ -15,6 +15,7 @@ pub mod evaluation;
 pub mod export;
 pub mod liaison;
 pub mod lifecycle;
+pub mod meeting;
 pub mod message;
 pub mod month;
 pub mod number;

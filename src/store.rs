@@ -2,6 +2,7 @@
 //! domain and nothing of the transport.
 
 pub mod actors;
+pub mod answer_templates;
 pub mod applications;
 pub mod attachments;
 pub mod blacklist;
@@ -25,6 +26,7 @@ pub mod evaluations;
 pub mod history;
 pub mod liaison_posts;
 pub mod limits;
+pub mod meetings;
 pub mod members;
 pub mod messages;
 pub mod numbers;

@@ -1,10 +1,12 @@
 //! Requests and complaints (诉求、投诉; measure 19): reading, and what every step shares. How they
 //! come in and leave stands in `intake`, how they are handled in `handling`, the dated rules in
-//! `policies`. What follows from an evaluation, and who owes what until when, is kept by the store.
+//! `policies`, redaction in `redactions`, prepared answers in `templates`. What follows from an evaluation, and who owes what until when, is kept by the store.
 
 mod handling;
 mod intake;
 mod policies;
+mod redactions;
+mod templates;
 
 use super::{
     conversations::message_reply,
@@ -16,7 +18,7 @@ use crate::{
     actor::{Actor, Roles},
     context::Cx,
     domain::{
-        complaint::{Category, Complaint, ComplaintState, Rules},
+        complaint::{Category, Complaint, ComplaintState, Rules, without},
         escalation::Level,
     },
     error::{Error, Faults, Flaw, Reason, Result},
@@ -67,6 +69,11 @@ rpc! { ComplaintService, Complaints {
     supervise_complaint(pb::SuperviseComplaintRequest) -> pb::Complaint;
     conclude_complaint(pb::MoveComplaintRequest) -> pb::Complaint;
     note_complaint(pb::MoveComplaintRequest) -> pb::Complaint;
+    redact_complaint(pb::RedactComplaintRequest) -> pb::Complaint;
+    read_redacted_complaint(pb::ReadRedactedComplaintRequest) -> pb::ReadRedactedComplaintResponse;
+    create_answer_template(pb::CreateAnswerTemplateRequest) -> pb::AnswerTemplate;
+    list_answer_templates(pb::ListAnswerTemplatesRequest) -> pb::ListAnswerTemplatesResponse;
+    retire_answer_template(pb::RetireAnswerTemplateRequest) -> pb::AnswerTemplate;
     list_escalations(pb::ListEscalationsRequest) -> pb::ListEscalationsResponse;
     publish_complaint_policy(pb::PublishComplaintPolicyRequest) -> pb::ComplaintPolicy;
     list_complaint_policies(pb::ListComplaintPoliciesRequest) -> pb::ListComplaintPoliciesResponse;
@@ -98,7 +105,7 @@ impl Complaints {
         let begun = wire::begin(&self.store, cx, target.request_id, request).await?;
         let mut tx = match begun {
             Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
+            Write::Replay(reply) => return self.repeated(cx, reply).await,
         };
         let complaint = complaints::lock(&mut tx, target.id, &cx.scope()).await?;
         wire::fresh(target.version, complaint.version)?;
@@ -175,7 +182,15 @@ impl Complaints {
         let mut connection = self.store.read().await?;
         let complaint = complaints::get(&mut connection, id, &cx.scope()).await?;
         let found = store::messages::handed_over(&mut connection, &complaint).await?;
-        let messages = found.into_iter().map(message_reply).collect();
+        // What was taken out of the complaint does not come back by what it grew out of.
+        let vault = self.store.vault();
+        let redacted = complaints::redactions::open(&mut connection, vault, id).await?;
+        let passages: Vec<_> = redacted.into_iter().flat_map(|it| it.passages).collect();
+        let shown = found.into_iter().map(|message| store::messages::Message {
+            body: without(&message.body, &passages),
+            ..message
+        });
+        let messages = shown.map(message_reply).collect();
         Ok(pb::ListComplaintTranscriptResponse { messages })
     }
 

@@ -56,6 +56,15 @@ const COMPLAINT_READERS: &[Role] = &[
 ];
 /// Who may be named by the rules of a category; the service asks again.
 const DECIDERS: &[Role] = &[Assigner, UnitLeader];
+const MEETING_READERS: &[Role] = &[
+    LegalRepresentative,
+    EnterpriseHandler,
+    LiaisonOfficer,
+    Assigner,
+    Handler,
+    UnitLeader,
+    Inspector,
+];
 const COMPLAINT_POLICE: &[Role] = &[Assigner, Handler, UnitLeader, Inspector];
 const CLOCK_READERS: &[Role] = &[SystemAdministrator, Auditor, Inspector, UnitLeader];
 const ROADSIDE: &[Role] = &[Device, CheckpointOfficer, Auxiliary];
@@ -235,6 +244,15 @@ pub const POLICY: &[(&str, Access)] = &[
     ),
     ("CentreService/CompleteCentreBooking", roles(CARERS)),
     ("CentreService/ListCentreBookings", roles(CARED)),
+    // Joint meetings: a leader calls and decides, the unit that owes settles.
+    ("CentreService/CreateJointMeeting", roles(&[UnitLeader])),
+    ("CentreService/GetJointMeeting", roles(MEETING_READERS)),
+    ("CentreService/ListJointMeetings", roles(MEETING_READERS)),
+    ("CentreService/CloseJointMeeting", roles(&[UnitLeader])),
+    ("CentreService/AddMeetingPoint", roles(&[LiaisonOfficer, Assigner, UnitLeader])),
+    ("CentreService/DecideMeetingPoint", roles(&[UnitLeader])),
+    ("CentreService/SettleMeetingPoint", roles(&[LiaisonOfficer, Handler, UnitLeader])),
+    ("CentreService/ListMeetingPoints", roles(MEETING_READERS)),
     // Conversations: those who take part; supervisors see figures, and content with a reason.
     ("ConversationService/CreateConversation", roles(ENTERPRISE)),
     ("ConversationService/GetConversation", roles(TALKERS)),
@@ -295,6 +313,11 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ComplaintService/SuperviseComplaint", roles(SUPERVISORS)),
     ("ComplaintService/ConcludeComplaint", roles(SUPERVISORS)),
     ("ComplaintService/NoteComplaint", roles(COMPLAINT_POLICE)),
+    ("ComplaintService/RedactComplaint", roles(&[Assigner, Inspector])),
+    ("ComplaintService/ReadRedactedComplaint", roles(&[Inspector])),
+    ("ComplaintService/CreateAnswerTemplate", roles(&[Assigner])),
+    ("ComplaintService/ListAnswerTemplates", roles(&[Assigner, Handler])),
+    ("ComplaintService/RetireAnswerTemplate", roles(&[Assigner])),
     ("ComplaintService/ListEscalations", roles(COMPLAINT_POLICE)),
     ("ComplaintService/PublishComplaintPolicy", roles(&[UnitLeader])),
     ("ComplaintService/ListComplaintPolicies", SignedIn),

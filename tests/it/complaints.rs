@@ -61,7 +61,7 @@ impl App {
         }
     }
 
-    async fn unit_of(&self, code: &str) -> (uuid::Uuid, String) {
+    pub async fn unit_of(&self, code: &str) -> (uuid::Uuid, String) {
         sqlx::query_as("select id, path from unit where code = $1")
             .bind(code.to_owned())
             .fetch_one(self.parts.store.pool())
@@ -236,7 +236,7 @@ impl Service {
     }
 
     /// Handles a reopened one once more.
-    async fn again(&self, handler: &User, name: &str) {
+    pub async fn again(&self, handler: &User, name: &str) {
         self.assign(&self.assigner, name, &self.lead_unit).await.unwrap();
         self.sign(handler, name).await.unwrap();
         self.answer(handler, name).await.unwrap();

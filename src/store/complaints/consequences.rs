@@ -12,7 +12,7 @@ use crate::{
     },
     error::Result,
     id::{Collection as _, Id, kind},
-    store::Tx,
+    store::{Tx, meetings::points},
 };
 
 /// Draws the consequences of an evaluation, or of its silence.
@@ -54,6 +54,7 @@ async fn of_complaint(
         ComplaintState::Escalated => {
             let owed = ObligationKind::SuperviseComplaint;
             owing::owe(tx, calendar, after, owed, rules.redo).await?;
+            points::wait(tx, cx, after).await?;
         }
         _ => owing::end(tx, after).await?,
     }
