@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 pub mod city;
 pub mod sms;
 pub mod tour;
+pub mod webhook;
 pub mod wechat;
 pub mod wecom;
 
@@ -32,6 +33,7 @@ pub fn router(clock: Now) -> Router {
         .route("/livez", get(async || "ok"))
         .merge(wechat::router(Arc::clone(&clock)))
         .merge(wecom::router(Arc::clone(&clock)))
+        .merge(webhook::router(Arc::clone(&clock)))
         .merge(sms::router(clock))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }

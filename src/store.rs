@@ -26,6 +26,9 @@ pub mod liaison_posts;
 pub mod limits;
 pub mod members;
 pub mod messages;
+pub mod notice_deliveries;
+pub mod notice_preferences;
+pub mod notices;
 pub mod numbers;
 pub mod obligations;
 pub mod officers;
@@ -45,6 +48,7 @@ pub mod vault;
 pub mod vehicles;
 pub mod visits;
 pub mod wakeups;
+pub mod webhooks;
 pub mod world;
 
 use std::{collections::BTreeSet, str::FromStr as _, sync::Arc, time::Duration};

@@ -55,6 +55,22 @@ const COMPLAINT_READERS: &[Role] = &[
     Inspector,
 ];
 const COMPLAINT_POLICE: &[Role] = &[Assigner, Handler, UnitLeader, Inspector];
+/// Whoever has an inbox: every person and every officer.
+const INBOX: &[Role] = &[
+    Person,
+    WindowClerk,
+    FirstReviewer,
+    FinalReviewer,
+    CheckpointOfficer,
+    LiaisonOfficer,
+    Assigner,
+    Handler,
+    UnitLeader,
+    Inspector,
+    SystemAdministrator,
+    SecurityAdministrator,
+    Auditor,
+];
 const ROADSIDE: &[Role] = &[Device, CheckpointOfficer, Auxiliary];
 
 /// Every method and who may call it.
@@ -294,6 +310,20 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ComplaintService/ListEscalations", roles(COMPLAINT_POLICE)),
     ("ComplaintService/PublishComplaintPolicy", roles(&[UnitLeader])),
     ("ComplaintService/ListComplaintPolicies", SignedIn),
+    // Notices: everybody has an inbox; what was not delivered, and who else is told, is the
+    // system's administration.
+    ("NoticeService/ListNotices", roles(INBOX)),
+    ("NoticeService/MarkNoticesRead", roles(INBOX)),
+    ("NoticeService/GetNoticeCounts", roles(INBOX)),
+    ("NoticeService/RecordSubscriptionConsent", roles(&[Person])),
+    ("NoticeService/GetNoticePreferences", roles(INBOX)),
+    ("NoticeService/UpdateNoticePreferences", roles(INBOX)),
+    ("NoticeService/ListDeadLetters", roles(&[SystemAdministrator])),
+    ("NoticeService/ResendDeadLetter", roles(&[SystemAdministrator])),
+    ("NoticeService/CreateWebhook", roles(&[SystemAdministrator])),
+    ("NoticeService/ListWebhooks", roles(&[SystemAdministrator])),
+    ("NoticeService/DisableWebhook", roles(&[SystemAdministrator])),
+    ("NoticeService/ListWebhookDeliveries", roles(&[SystemAdministrator])),
     // Evaluations: the enterprise alone says how it was.
     ("EvaluationService/ListEvaluations", roles(ENTERPRISE)),
     ("EvaluationService/SubmitEvaluation", roles(ENTERPRISE)),

@@ -6,7 +6,7 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Tx;
+use super::{Tx, notices::causes};
 use crate::{
     actor::Scope,
     domain::escalation::Level,
@@ -73,7 +73,7 @@ pub async fn lock(tx: &mut Tx, obligation: Uuid) -> Result<Option<Rung>> {
 pub async fn take(tx: &mut Tx, rung: &Rung, level: Level, due: Timestamp) -> Result<()> {
     let id: Id<kind::Escalation> = tx.cx().id();
     let now = tx.now();
-    sqlx::query!(
+    let taken = sqlx::query!(
         "insert into escalation (id, obligation_id, level, unit_path, due_time, create_time)
          values ($1, $2, $3, $4, $5, $6)
          on conflict (obligation_id, level) do nothing",
@@ -86,6 +86,9 @@ pub async fn take(tx: &mut Tx, rung: &Rung, level: Level, due: Timestamp) -> Res
     )
     .execute(tx.conn())
     .await?;
+    if taken.rows_affected() == 1 {
+        causes::of_escalation(tx, rung.id, level).await?;
+    }
     Ok(())
 }
 

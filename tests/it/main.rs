@@ -15,6 +15,7 @@ mod identity;
 mod journey;
 mod liaison;
 mod line;
+mod notices;
 mod passes;
 mod policy;
 mod rooms;
