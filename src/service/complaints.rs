@@ -7,6 +7,7 @@ mod intake;
 mod policies;
 
 use super::{
+    conversations::message_reply,
     pb::{self, complaint_service_server::ComplaintService},
     rpc,
     wire::{self, Page, Write},
@@ -45,6 +46,7 @@ rpc! { ComplaintService, Complaints {
     get_complaint(pb::GetComplaintRequest) -> pb::Complaint;
     list_complaints(pb::ListComplaintsRequest) -> pb::ListComplaintsResponse;
     list_complaint_changes(pb::GetComplaintRequest) -> pb::ListComplaintChangesResponse;
+    list_complaint_transcript(pb::GetComplaintRequest) -> pb::ListComplaintTranscriptResponse;
     list_similar_complaints(pb::GetComplaintRequest) -> pb::ListComplaintsResponse;
     list_stuck_transfers(pb::ListStuckTransfersRequest) -> pb::ListComplaintsResponse;
     accept_complaint(pb::AcceptComplaintRequest) -> pb::Complaint;
@@ -160,6 +162,21 @@ impl Complaints {
         let found = complaints::similar(&mut connection, &complaint).await?;
         let complaints = found.into_iter().map(|it| reply(cx, it)).collect();
         Ok(pb::ListComplaintsResponse { complaints, next_page_token: String::new() })
+    }
+
+    /// Whoever sees the complaint reads what the enterprise handed over with it, and nothing else of
+    /// the conversation (CH-18).
+    async fn list_complaint_transcript(
+        &self,
+        cx: &Cx,
+        request: pb::GetComplaintRequest,
+    ) -> Result<pb::ListComplaintTranscriptResponse> {
+        let id = named(&request.name)?;
+        let mut connection = self.store.read().await?;
+        let complaint = complaints::get(&mut connection, id, &cx.scope()).await?;
+        let found = store::messages::handed_over(&mut connection, &complaint).await?;
+        let messages = found.into_iter().map(message_reply).collect();
+        Ok(pb::ListComplaintTranscriptResponse { messages })
     }
 
     async fn list_complaint_changes(

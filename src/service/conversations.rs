@@ -391,7 +391,7 @@ fn rating_reply(rating: Evaluation) -> Option<pb::ConversationRating> {
 }
 
 /// A message as everybody who takes part sees it.
-fn message_reply(message: store::messages::Message) -> pb::Message {
+pub(super) fn message_reply(message: store::messages::Message) -> pb::Message {
     use crate::domain::message::MessageKind as Kind;
     let kind = pb::MessageKind::from_str_name(message.kind.wire()).unwrap_or_default();
     let location = (message.kind == Kind::Location && message.recall_time.is_none()).then(|| {

@@ -284,6 +284,7 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ComplaintService/GetComplaint", roles(COMPLAINT_READERS)),
     ("ComplaintService/ListComplaints", roles(COMPLAINT_READERS)),
     ("ComplaintService/ListComplaintChanges", roles(COMPLAINT_READERS)),
+    ("ComplaintService/ListComplaintTranscript", roles(COMPLAINT_READERS)),
     ("ComplaintService/ListSimilarComplaints", roles(&[Assigner])),
     ("ComplaintService/ListStuckTransfers", roles(&[Assigner, UnitLeader])),
     ("ComplaintService/AcceptComplaint", roles(&[Assigner])),

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::{OnConstraint as _, Tx, history, notices::causes};
+use super::{OnConstraint as _, Tx, evaluations, history, notices::causes};
 use crate::{
     actor::Scope,
     domain::{
@@ -329,6 +329,13 @@ pub async fn save(tx: &mut Tx, moved: Moved<Application>) -> Result<Application>
     attach(tx, &application).await?;
     history::write(tx, application.id.subject(), &change).await?;
     causes::of_application(tx, &application, &change).await?;
+    let decided =
+        matches!(application.state(), ApplicationState::Approved | ApplicationState::Rejected);
+    if decided {
+        let subject = application.id.subject();
+        let (enterprise, unit_path) = (application.enterprise, &application.unit_path);
+        evaluations::invite_after(tx, subject, enterprise, unit_path).await?;
+    }
     Ok(application)
 }
 

@@ -6,7 +6,7 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{OnConstraint as _, Tx, history};
+use super::{OnConstraint as _, Tx, evaluations, history};
 use crate::{
     actor::Scope,
     domain::{
@@ -245,5 +245,9 @@ pub async fn save(tx: &mut Tx, moved: Moved<Booking>) -> Result<Booking> {
     }
     booking.version = booking.version.saturating_add(1);
     history::write(tx, booking.id.subject(), &change).await?;
+    if booking.state() == BookingState::Done {
+        let subject = booking.id.subject();
+        evaluations::invite_after(tx, subject, booking.enterprise, &booking.unit_path).await?;
+    }
     Ok(booking)
 }

@@ -107,6 +107,24 @@ pub async fn invite(tx: &mut Tx, invitation: &Invitation) -> Result<()> {
     Ok(())
 }
 
+/// Asks by itself when a step has finished something: whoever took the step is the one who may not
+/// handle what is complained about.
+pub async fn invite_after(
+    tx: &mut Tx,
+    subject: Subject,
+    enterprise: Id<kind::Enterprise>,
+    unit_path: &str,
+) -> Result<()> {
+    let invitation = Invitation {
+        subject,
+        round: 0,
+        enterprise,
+        unit_path: unit_path.to_owned(),
+        officer: tx.cx().actor.officer().ok(),
+    };
+    invite(tx, &invitation).await
+}
+
 /// An evaluation of the enterprises or units in reach, held until the unit of work ends.
 pub async fn lock(tx: &mut Tx, id: Id<kind::Evaluation>, scope: &Scope) -> Result<Evaluation> {
     let row = select!(
@@ -287,7 +305,9 @@ pub async fn figures(
         Grouping::Month => "month",
     };
     let rows = sqlx::query!(
-        "select case $1 when 'unit' then coalesce(lead_path, unit_path)
+        "select case $1 when 'unit' then coalesce(
+                    (select display_name from unit where path = coalesce(lead_path, unit_path)),
+                    unit_path)
                 when 'category' then category
                 else to_char(create_time at time zone 'Asia/Shanghai', 'YYYY-MM') end as \"group!\",
             count(*) as \"filed!\",

@@ -10,11 +10,12 @@ use super::{OnConstraint as _, Tx};
 use crate::{
     actor::Scope,
     domain::{
+        complaint::Complaint,
         conversation::{Conversation, Sender},
         message::{Content, MessageKind, NoticeCode},
     },
     error::{Error, Reason, Result},
-    id::{Id, kind},
+    id::{Collection as _, Id, kind},
 };
 
 pub use crate::domain::message::Message;
@@ -282,6 +283,27 @@ pub async fn originals(
     .fetch_all(connection)
     .await?;
     rows.into_iter().map(entity).collect()
+}
+
+/// The messages that were handed over with a complaint, as those who took part see them. The caller
+/// has read the complaint within the scope.
+pub async fn handed_over(
+    connection: &mut PgConnection,
+    complaint: &Complaint,
+) -> Result<Vec<Message>> {
+    let origin = complaint.origin.as_ref();
+    let Some((_, conversation)) = origin.filter(|(of, _)| of == kind::Conversation::NAME) else {
+        return Ok(Vec::new());
+    };
+    let rows = select!(
+        "from message where conversation_id = $1 and sequence = any($2) order by sequence",
+        conversation,
+        &complaint.linked_sequences
+    )
+    .fetch_all(connection)
+    .await?;
+    let messages = rows.into_iter().map(entity).collect::<Result<Vec<_>>>()?;
+    Ok(messages.into_iter().map(Message::shown).collect())
 }
 
 /// Messages of a supervisor's units that hold a text, newest first: for audited reads alone.

@@ -5,7 +5,7 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Tx, history};
+use super::{Tx, evaluations, history};
 use crate::{
     actor::Scope,
     domain::{
@@ -169,5 +169,9 @@ pub async fn save(tx: &mut Tx, moved: Moved<Problem>) -> Result<Problem> {
     }
     problem.version = problem.version.saturating_add(1);
     history::write(tx, problem.id.subject(), &change).await?;
+    if problem.state() == ProblemState::Solved {
+        let subject = problem.id.subject();
+        evaluations::invite_after(tx, subject, problem.enterprise, &problem.unit_path).await?;
+    }
     Ok(problem)
 }

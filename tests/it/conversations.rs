@@ -727,7 +727,22 @@ async fn chosen_messages_become_a_request(pool: PgPool) {
     assert_eq!(app.count(topic).await, 1);
     let beyond = client.create_request_from_conversation(request(&[9])).await.unwrap_err();
     assert_eq!(fields(&beyond), ["sequences OUT_OF_RANGE"]);
+    // The event becomes a complaint, once, however often it is delivered.
     app.run_workers().await;
+    app.sql("update event set deliver_time = null, next_attempt_time = '2026-01-01'").await;
+    app.run_workers().await;
+    let all = pb::ListComplaintsRequest::default();
+    let filed = desk.boss.complaints().list_complaints(all).await.unwrap().into_inner().complaints;
+    let [filed] = filed.as_slice() else { panic!("{filed:?}") };
+    assert_eq!(filed.channel(), pb::complaint::Channel::Chat);
+    assert_eq!(
+        (filed.origin.as_str(), filed.content.as_str()),
+        (name.as_str(), "路灯损坏影响装卸")
+    );
+    let get = pb::GetComplaintRequest { name: filed.name.clone() };
+    let read = desk.boss.complaints().list_complaint_transcript(get).await.unwrap();
+    let sequences: Vec<_> = read.into_inner().messages.iter().map(|it| it.sequence).collect();
+    assert_eq!(sequences, [2]);
 }
 
 // A stream must not keep a stopping server from going: the client resumes at another one.

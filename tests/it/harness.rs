@@ -19,8 +19,10 @@ use jingqi::{
     server::{self, Doors, Doorway, Parts},
     service::pb::{
         self, centre_service_client::CentreServiceClient,
+        complaint_service_client::ComplaintServiceClient,
         conversation_service_client::ConversationServiceClient,
         enterprise_service_client::EnterpriseServiceClient,
+        evaluation_service_client::EvaluationServiceClient,
         identity_service_client::IdentityServiceClient,
         liaison_service_client::LiaisonServiceClient,
         notice_service_client::NoticeServiceClient,
@@ -381,6 +383,14 @@ impl User {
 
     pub fn notices(&self) -> NoticeServiceClient<Wire> {
         NoticeServiceClient::new(self.wire())
+    }
+
+    pub fn complaints(&self) -> ComplaintServiceClient<Wire> {
+        ComplaintServiceClient::new(self.wire())
+    }
+
+    pub fn evaluations(&self) -> EvaluationServiceClient<Wire> {
+        EvaluationServiceClient::new(self.wire())
     }
 
     pub fn checks(&self) -> PassCheckServiceClient<Wire> {
