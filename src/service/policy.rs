@@ -55,7 +55,7 @@ const COMPLAINT_READERS: &[Role] = &[
     Inspector,
 ];
 const COMPLAINT_POLICE: &[Role] = &[Assigner, Handler, UnitLeader, Inspector];
-/// Whoever has an inbox: every person and every officer.
+/// Whoever has an inbox: every person, and every officer who does business.
 const INBOX: &[Role] = &[
     Person,
     WindowClerk,
@@ -67,9 +67,6 @@ const INBOX: &[Role] = &[
     Handler,
     UnitLeader,
     Inspector,
-    SystemAdministrator,
-    SecurityAdministrator,
-    Auditor,
 ];
 const ROADSIDE: &[Role] = &[Device, CheckpointOfficer, Auxiliary];
 
@@ -311,8 +308,8 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ComplaintService/ListEscalations", roles(COMPLAINT_POLICE)),
     ("ComplaintService/PublishComplaintPolicy", roles(&[UnitLeader])),
     ("ComplaintService/ListComplaintPolicies", SignedIn),
-    // Notices: everybody has an inbox; what was not delivered, and who else is told, is the
-    // system's administration.
+    // Notices: who does business has an inbox; what was not delivered, and which other systems are
+    // told, is the system's administration.
     ("NoticeService/ListNotices", roles(INBOX)),
     ("NoticeService/MarkNoticesRead", roles(INBOX)),
     ("NoticeService/GetNoticeCounts", roles(INBOX)),

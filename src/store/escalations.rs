@@ -87,7 +87,7 @@ pub async fn take(tx: &mut Tx, rung: &Rung, level: Level, due: Timestamp) -> Res
     .execute(tx.conn())
     .await?;
     if taken.rows_affected() == 1 {
-        causes::of_escalation(tx, rung.id, level).await?;
+        causes::escalated(tx, &[(rung.id, level)]).await?;
     }
     Ok(())
 }

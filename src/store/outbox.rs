@@ -20,6 +20,8 @@ pub enum Topic {
     Invitation,
     /// A conversation was handed to the complaint service, with its linked messages.
     RequestFromConversation,
+    /// A step of the ladder was taken: who owes it, or leads, must be told.
+    Escalation,
     /// Somebody must be pushed a notice.
     Notice,
     /// Somebody must be pushed everything that was held back.
@@ -36,6 +38,7 @@ impl Topic {
             Self::PhoneCode => "phone-code",
             Self::Invitation => "invitation",
             Self::RequestFromConversation => "request-from-conversation",
+            Self::Escalation => "escalation",
             Self::Notice => "notice",
             Self::NoticeDigest => "notice-digest",
             Self::Webhook => "webhook",
@@ -49,6 +52,7 @@ impl Topic {
             Self::PhoneCode,
             Self::Invitation,
             Self::RequestFromConversation,
+            Self::Escalation,
             Self::Notice,
             Self::NoticeDigest,
             Self::Webhook,
@@ -76,7 +80,7 @@ pub enum Lane {
 impl Lane {
     /// The topics, and whether those or all others are meant.
     fn topics(self) -> (Vec<String>, bool) {
-        let notices = [Topic::Notice, Topic::NoticeDigest];
+        let notices = [Topic::Escalation, Topic::Notice, Topic::NoticeDigest];
         let webhooks = [Topic::Webhook];
         let names = |topics: &[Topic]| topics.iter().map(|it| it.wire().to_owned()).collect();
         match self {

@@ -7,14 +7,16 @@ use crate::{
     context::Cx,
     domain::{
         conversation::REMIND_AFTER,
+        escalation::Level,
         notice::{EXPIRY_DAYS, UNSEEN_AFTER, crossed},
         pass::Pass,
     },
-    error::Result,
+    error::{Error, Result},
     server::Parts,
     store::{
         evaluations,
         notices::causes::{self, Unseen},
+        outbox::Event,
         passes,
     },
 };
@@ -47,6 +49,17 @@ async fn since(parts: &Parts, job: &str, now: Timestamp) -> Result<Timestamp> {
 async fn looked(parts: &Parts, cx: &Cx, job: &str, until: Timestamp) -> Result<()> {
     let mut tx = parts.store.begin(cx).await?;
     causes::progressed(&mut tx, job, until).await?;
+    tx.commit().await
+}
+
+/// Tells of a step of the ladder.
+pub(super) async fn escalated(parts: &Parts, cx: &Cx, event: &Event) -> Result<()> {
+    let obligation = super::outbox::subject(event, "obligation")?;
+    let level = event.payload.get("level").and_then(serde_json::Value::as_str);
+    let level = level.and_then(Level::from_wire);
+    let level = level.ok_or_else(|| Error::internal("an event without its level"))?;
+    let mut tx = parts.store.begin(cx).await?;
+    causes::of_escalation(&mut tx, obligation, level).await?;
     tx.commit().await
 }
 

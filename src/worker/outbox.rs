@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{notices, webhooks};
+use super::{news, notices, webhooks};
 use crate::{
     context::Cx,
     error::{Error, Reason, Result},
@@ -56,6 +56,7 @@ async fn deliver(parts: &Parts, cx: &Cx, event: &Event) -> Result<()> {
         Some(Topic::PhoneCode) => phone_code(parts, event).await,
         Some(Topic::Invitation) => invitation(parts, event).await,
         Some(Topic::RequestFromConversation) => request(parts, cx, event).await,
+        Some(Topic::Escalation) => news::escalated(parts, cx, event).await,
         Some(Topic::Notice) => notices::deliver(parts, cx, event).await,
         Some(Topic::NoticeDigest) => notices::deliver_digest(parts, cx, event).await,
         Some(Topic::Webhook) => webhooks::deliver(parts, cx, event).await,

@@ -24,3 +24,4 @@ mod schema;
 mod server;
 mod supervision;
 mod talk;
+mod webhooks;

@@ -55,6 +55,7 @@ fn the_fields_of_every_template_at_wechat() {
         let Some(filed) = filed.filed(event.template()) else { continue };
         for language in Language::ALL {
             let push = Push::of(*event, facts(*event), at("2026-11-24T10:30"), *language);
+            assert!(!filed.data(&push).values().any(|value| value.contains('…')), "{event:?}");
             let fields: Vec<_> =
                 filed.data(&push).into_iter().map(|(n, v)| format!("{n}={v}")).collect();
             writeln!(table, "{}: {}", event.wire(), fields.join(" ")).unwrap();

@@ -19,7 +19,7 @@ const fn english(event: NoticeEvent) -> &'static str {
     use NoticeEvent as E;
     match event {
         E::PassAccepted | E::ComplaintAccepted => "accepted",
-        E::PassReturned => "needs correction",
+        E::PassReturned => "correction due",
         E::PassNotAccepted | E::ComplaintNotAccepted => "not accepted",
         E::PassApproved => "approved",
         E::PassRejected => "refused",
@@ -100,7 +100,7 @@ fn english_text(event: NoticeEvent, facts: &Facts) -> Text {
     let (state, number, plate) = (english(event), &facts.number, &facts.plate);
     let (title, body) = match event.template() {
         Template::PassApplication => {
-            (format!("Application: {state}"), format!("Your pass application {number}: {state}."))
+            (format!("Pass: {state}"), format!("Your pass application {number}: {state}."))
         }
         Template::Pass => {
             let state = match facts.day {

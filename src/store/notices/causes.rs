@@ -21,7 +21,7 @@ use crate::{
     },
     error::Result,
     id::{Collection as _, Id, kind},
-    store::Tx,
+    store::{Tx, outbox::Topic},
 };
 
 const PASS: &str = "PASS";
@@ -114,12 +114,15 @@ pub async fn of_complaint(tx: &mut Tx, after: &Complaint, change: &Change) -> Re
     if let Some(event) = NoticeEvent::of_task(change.action()) {
         telling.event = event;
         let lead = after.lead.as_ref().map_or(after.unit_path.as_str(), |lead| &lead.path);
-        let held = after.handler.map(Audience::Officer);
+        let held = serving(tx, after.handler).await?;
         let to = match event {
             NoticeEvent::TaskAssigned => unit(tx, lead, Role::Handler).await?,
             NoticeEvent::TaskReturned | NoticeEvent::TaskToReview => {
-                // Whoever assigned it decides, or a colleague.
-                unit(tx, &after.unit_path, Role::Assigner).await?
+                // Whoever assigned it decides; with nobody there, a colleague.
+                match serving(tx, after.assigner).await? {
+                    Some(assigner) => Some(assigner),
+                    None => unit(tx, &after.unit_path, Role::Assigner).await?,
+                }
             }
             _ if held.is_some() => held,
             NoticeEvent::TaskSupervised => unit(tx, lead, Role::UnitLeader).await?,
@@ -130,6 +133,18 @@ pub async fn of_complaint(tx: &mut Tx, after: &Complaint, change: &Change) -> Re
         tell_officers(tx, telling, to).await?;
     }
     Ok(())
+}
+
+/// An officer who still serves.
+async fn serving(tx: &mut Tx, officer: Option<Id<kind::Officer>>) -> Result<Option<Audience>> {
+    let Some(officer) = officer else { return Ok(None) };
+    let serves = sqlx::query_scalar!(
+        "select exists (select from officer where id = $1 and disable_time is null) as \"is!\"",
+        officer.uuid()
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(serves.then_some(Audience::Officer(officer)))
 }
 
 /// The officers with the role, of the nearest unit that has any and sees the path.
@@ -159,6 +174,29 @@ async fn tell_officers(tx: &mut Tx, telling: Telling, to: Option<Audience>) -> R
     Ok(())
 }
 
+/// Notes that steps of the ladder are to be told: one statement for all of a sweep, which must not
+/// wait for who is told.
+pub async fn escalated(tx: &mut Tx, steps: &[(Uuid, Level)]) -> Result<()> {
+    let ids: Vec<Uuid> = steps.iter().map(|_| tx.cx().id::<kind::Event>().uuid()).collect();
+    let obligations: Vec<Uuid> = steps.iter().map(|(obligation, _)| *obligation).collect();
+    let levels: Vec<String> = steps.iter().map(|(_, level)| level.wire().to_owned()).collect();
+    let now = tx.now();
+    sqlx::query!(
+        "insert into event (id, topic, subject, payload, create_time, attempts, next_attempt_time)
+         select id, $5, 'obligations/' || obligation,
+            jsonb_build_object('obligation', obligation, 'level', level), $4, 0, $4
+         from unnest($1::uuid[], $2::uuid[], $3::text[]) as step (id, obligation, level)",
+        &ids,
+        &obligations,
+        &levels,
+        now.to_sqlx() as _,
+        Topic::Escalation.wire()
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// With a step of the ladder: first the holder is reminded, then the leader is told (CO-08).
 pub async fn of_escalation(tx: &mut Tx, obligation: Uuid, level: Level) -> Result<()> {
     let owed = sqlx::query!(
@@ -183,8 +221,9 @@ pub async fn of_escalation(tx: &mut Tx, obligation: Uuid, level: Level) -> Resul
         _ => Role::LiaisonOfficer,
     };
     let handling = owed.kind == ObligationKind::HandleComplaint.wire();
-    let to = match (level, handler.flatten().filter(|_| handling)) {
-        (Level::Amber, Some(handler)) => Some(Audience::Officer(Id::of(handler))),
+    let holder = handler.flatten().filter(|_| handling).map(Id::of);
+    let to = match (level, serving(tx, holder).await?) {
+        (Level::Amber, Some(holder)) => Some(holder),
         (Level::Amber, None) => unit(tx, &owed.unit_path, role).await?,
         _ => unit(tx, &owed.unit_path, Role::UnitLeader).await?,
     };
