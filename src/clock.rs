@@ -19,18 +19,30 @@ pub enum Clock {
     System,
     /// A clock that stands still until it is moved.
     Manual(ManualClock),
+    /// The system's clock, wrong by so much: what a server with a bad clock has.
+    Wrong(SignedDuration),
 }
 
 impl Clock {
     /// The present instant, to the microsecond: what PostgreSQL can store.
     #[must_use]
     pub fn now(&self) -> Timestamp {
+        #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
+        let system = Timestamp::now;
         let now = match self {
-            #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
-            Self::System => Timestamp::now(),
+            Self::System => system(),
             Self::Manual(manual) => manual.now(),
+            Self::Wrong(by) => system().saturating_add(*by).unwrap_or(Timestamp::MAX),
         };
         Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+    }
+}
+
+impl Clock {
+    /// Whether it claims to tell the time of the world, so that it can be compared with another one.
+    #[must_use]
+    pub const fn tells_world_time(&self) -> bool {
+        matches!(self, Self::System | Self::Wrong(_))
     }
 }
 

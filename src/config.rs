@@ -108,10 +108,10 @@ pub struct RemoteSettings {
 
     /// The subscription templates filed at WeChat: `pass=ID;complaint=ID`. Codes: pass-application,
     /// pass, complaint, message, evaluation, digest. One that is not named is not sent by WeChat.
-    /// Fields are expected as pass-application character_string1,phrase2,thing3,time4; pass
-    /// car_number1,phrase2,thing3,time4; complaint character_string1,phrase2,time3; message and
-    /// evaluation thing1,time2; digest number1,thing2,time3; where the filed template numbers them
-    /// otherwise, they follow the id: `pass=ID:car_number3,phrase1,thing5,time2`
+    /// Fields are expected as pass-application `character_string1,phrase2,thing3,time4`; pass
+    /// `car_number1,phrase2,thing3,time4`; complaint `character_string1,phrase2,time3`; message and
+    /// evaluation `thing1,time2`; digest `number1,thing2,time3`; where the filed template numbers
+    /// them otherwise, they follow the id: `pass=ID:car_number3,phrase1,thing5,time2`
     #[arg(long, env = "JINGQI_WECHAT_TEMPLATES", default_value = "")]
     pub wechat_templates: String,
 

@@ -169,6 +169,8 @@ Reason {
     DeadlineExceeded = "DEADLINE_EXCEEDED", Unavailable, "处理超时,请重试";
     /// The server stops; another one goes on.
     ServerStopping = "SERVER_STOPPING", Unavailable, "服务器正在重启,请重新连接";
+    /// The clock of this server differs from the database's: what it counted would be wrong.
+    ClockWrong = "CLOCK_WRONG", Unavailable, "服务器时钟异常,请稍后重试";
     /// The database is away.
     StoreUnavailable = "STORE_UNAVAILABLE", Unavailable, "系统暂时不可用,请稍后重试";
     /// A system outside ours (`WeChat`, SMS) is away.

@@ -22,7 +22,8 @@ use crate::{
         self,
         gate::Gate,
         pb::{
-            self, centre_service_server::CentreServiceServer,
+            self, calendar_service_server::CalendarServiceServer,
+            centre_service_server::CentreServiceServer,
             complaint_service_server::ComplaintServiceServer,
             conversation_service_server::ConversationServiceServer,
             enterprise_service_server::EnterpriseServiceServer,
@@ -36,7 +37,7 @@ use crate::{
             truck_pass_service_server::TruckPassServiceServer,
         },
     },
-    store::{self, Cache, Store, Vault, World},
+    store::{self, Cache, Store, Vault, World, escalations},
     web::{self, LineLimits},
 };
 
@@ -50,6 +51,8 @@ const REQUEST_BYTES_MAX: usize = 64 * 1024;
 const REPLY_BYTES_MAX: usize = 1024 * 1024;
 /// How often readiness is looked at.
 const READINESS_INTERVAL: Duration = Duration::from_secs(1);
+/// The name under which health says whether obligations are swept (I18).
+pub const SWEEP: &str = "jingqi.obligations";
 
 /// What a server is made of; the tests make it with a clock that is moved by hand.
 #[derive(Clone)]
@@ -165,8 +168,10 @@ pub async fn run(parts: Parts, doors: Doors, stop: CancellationToken) -> anyhow:
     let wakeups = parts.store.wakeups().clone().keep(parts.store.clone(), stop.clone());
     let wakeups = tokio::spawn(wakeups);
     let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_service_status("", ServingStatus::NotServing).await;
-    let readiness = tokio::spawn(watch_readiness(parts.store.clone(), health, stop.clone()));
+    for named in ["", SWEEP] {
+        health.set_service_status(named, ServingStatus::NotServing).await;
+    }
+    let readiness = tokio::spawn(watch_readiness(parts.clone(), health, stop.clone()));
 
     // One gate for both doors: a call is the same call, whatever brought it.
     let gate =
@@ -244,6 +249,7 @@ fn add_services(routes: Routes, parts: &Parts) -> Routes {
         ))
         .add_service(limited!(TruckPassServiceServer, service::passes::Passes::new(parts)))
         .add_service(limited!(PassCheckServiceServer, service::checks::Checks::new(parts)))
+        .add_service(limited!(CalendarServiceServer, service::calendars::Calendars::new(parts)))
         .add_service(limited!(CentreServiceServer, service::centre::Centre::new(parts)))
         .add_service(limited!(LiaisonServiceServer, service::liaison::Liaison::new(parts)))
         .add_service(limited!(
@@ -258,15 +264,26 @@ fn add_services(routes: Routes, parts: &Parts) -> Routes {
         ))
 }
 
-/// Ready while PostgreSQL answers: Redis may be away, the product then runs slower.
+/// Ready while PostgreSQL answers and its clock agrees with ours: Redis may be away, the product then
+/// runs slower. Whether anybody sweeps is told apart: no server serves better when one that can be
+/// reached is taken away.
 async fn watch_readiness(
-    store: Store,
+    parts: Parts,
     health: tonic_health::server::HealthReporter,
     stop: CancellationToken,
 ) {
-    let mut ready = false;
+    let (mut ready, mut swept) = (false, None);
     loop {
-        let answers = store.ping().await.is_ok();
+        let answers = parts.store.ping().await.is_ok() && parts.world.agrees(&parts.clock).is_ok();
+        let beats = answers && sweep_beats(&parts).await.unwrap_or(false);
+        if swept != Some(beats) {
+            let status = if beats { ServingStatus::Serving } else { ServingStatus::NotServing };
+            health.set_service_status(SWEEP, status).await;
+            if !beats {
+                tracing::error!("nobody sweeps the obligations: what is late stays unseen");
+            }
+            swept = Some(beats);
+        }
         if answers != ready {
             let status = if answers { ServingStatus::Serving } else { ServingStatus::NotServing };
             health.set_service_status("", status).await;
@@ -278,5 +295,13 @@ async fn watch_readiness(
             () = tokio::time::sleep(READINESS_INTERVAL) => {}
         }
     }
+    health.set_service_status(SWEEP, ServingStatus::NotServing).await;
     health.set_service_status("", ServingStatus::NotServing).await;
+}
+
+/// Whether the last good sweep is young enough.
+async fn sweep_beats(parts: &Parts) -> crate::error::Result<bool> {
+    let mut connection = parts.store.read().await?;
+    let beat = escalations::last_beat(&mut connection, escalations::SWEEP).await?;
+    Ok(beat.is_some_and(|beat| beat.duration_until(parts.clock.now()) <= escalations::SWEPT_WITHIN))
 }

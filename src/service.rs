@@ -2,6 +2,7 @@
 //! and no rule of the domain.
 
 pub mod applications;
+pub mod calendars;
 pub mod centre;
 pub mod checks;
 pub mod complaints;

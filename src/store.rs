@@ -7,6 +7,7 @@ pub mod attachments;
 pub mod blacklist;
 pub mod bookings;
 pub mod cache;
+pub mod calendars;
 pub mod canned_replies;
 pub mod checkpoints;
 pub mod checks;

@@ -5,6 +5,7 @@ mod evaluations;
 mod lapses;
 mod news;
 mod notices;
+mod obligations;
 mod outbox;
 mod replies;
 mod retention;
@@ -14,10 +15,16 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{context::Cx, error::Result, server::Parts, store::outbox::Lane};
+use crate::{
+    context::Cx,
+    error::Result,
+    server::Parts,
+    store::{escalations, outbox::Lane},
+};
 
 /// How often each loop looks for work.
 const OUTBOX_INTERVAL: Duration = Duration::from_secs(1);
+const OBLIGATIONS_INTERVAL: Duration = Duration::from_secs(1);
 const LAPSES_INTERVAL: Duration = Duration::from_secs(10);
 const REPLIES_INTERVAL: Duration = Duration::from_secs(5);
 const RETENTION_INTERVAL: Duration = Duration::from_mins(1);
@@ -26,6 +33,7 @@ const RETENTION_INTERVAL: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone, Copy)]
 enum Job {
     Outbox,
+    Obligations,
     Lapses,
     Replies,
     Evaluations,
@@ -38,8 +46,9 @@ enum Job {
 
 impl Job {
     /// In this order a round does everything: what one tells, a later one delivers.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Outbox,
+        Self::Obligations,
         Self::Lapses,
         Self::Replies,
         Self::Evaluations,
@@ -53,6 +62,7 @@ impl Job {
     const fn name(self) -> &'static str {
         match self {
             Self::Outbox => "outbox",
+            Self::Obligations => escalations::SWEEP,
             Self::Lapses => "lapses",
             Self::Replies => "replies",
             Self::Evaluations => "evaluations",
@@ -67,9 +77,9 @@ impl Job {
     const fn interval(self) -> Duration {
         match self {
             Self::Outbox | Self::Notices | Self::Webhooks => OUTBOX_INTERVAL,
-            Self::Lapses => LAPSES_INTERVAL,
+            Self::Obligations => OBLIGATIONS_INTERVAL,
+            Self::Lapses | Self::Evaluations | Self::Releases => LAPSES_INTERVAL,
             Self::Replies | Self::News => REPLIES_INTERVAL,
-            Self::Evaluations | Self::Releases => LAPSES_INTERVAL,
             Self::Retention => RETENTION_INTERVAL,
         }
     }
@@ -125,9 +135,18 @@ impl Worker {
         Ok(())
     }
 
+    /// One round of the sweeper alone: what a simulation of many years runs at each of its moments.
+    ///
+    /// # Errors
+    /// What failed.
+    pub async fn sweep_once(&self) -> Result<()> {
+        self.round(Job::Obligations).await
+    }
+
     async fn round(&self, job: Job) -> Result<()> {
         match job {
             Job::Outbox => outbox::round(&self.parts, Lane::Prompt, &|| self.cx(job)).await,
+            Job::Obligations => obligations::round(&self.parts, &|| self.cx(job)).await,
             Job::Lapses => lapses::round(&self.parts, &|| self.cx(job)).await,
             Job::Replies => replies::round(&self.parts, &|| self.cx(job)).await,
             Job::Evaluations => evaluations::round(&self.parts, &|| self.cx(job)).await,

@@ -114,6 +114,12 @@ struct Inner {
     office_hours: OfficeHours,
 }
 
+impl Default for Calendar {
+    fn default() -> Self {
+        Self::published()
+    }
+}
+
 impl Calendar {
     /// The notices built into the program: 2022 to 2026.
     #[must_use]
@@ -181,6 +187,13 @@ impl Calendar {
         &self.0.notices
     }
 
+    /// The same calendar with another notice: it counts where its version is the highest of its year.
+    #[must_use]
+    pub fn with_notice(&self, notice: CalendarYear) -> Self {
+        let notices = self.0.notices.iter().cloned().chain([notice]);
+        Self::with(notices, self.0.office_hours.clone())
+    }
+
     /// When the office is open on a working day.
     #[must_use]
     pub fn office_hours(&self) -> &OfficeHours {
@@ -225,6 +238,17 @@ impl Calendar {
         while day < through {
             day = next(day)?;
             count += u32::from(self.is_working_day(day)?);
+        }
+        Ok(count)
+    }
+
+    /// How many working days a year has.
+    pub fn working_days_of(&self, year: i16) -> Result<i32> {
+        let mut day = Date::new(year, 1, 1).map_err(|_| missing(year))?;
+        let mut count = 0;
+        while day.year() == year {
+            count += i32::from(self.is_working_day(day)?);
+            day = next(day)?;
         }
         Ok(count)
     }

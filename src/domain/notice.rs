@@ -92,6 +92,8 @@ NoticeEvent {
     LimitUrged = "LIMIT_URGED", "书面催办";
     /// Five working days ago.
     LimitCriticised = "LIMIT_CRITICISED", "通报批评";
+    /// The limit of the law has ended.
+    LimitUnlawful = "LIMIT_UNLAWFUL", "超法定时限";
 }
 }
 
@@ -130,7 +132,8 @@ impl NoticeEvent {
             | Self::LimitNear
             | Self::LimitPassed
             | Self::LimitUrged
-            | Self::LimitCriticised => Template::Task,
+            | Self::LimitCriticised
+            | Self::LimitUnlawful => Template::Task,
         }
     }
 
@@ -150,6 +153,7 @@ impl NoticeEvent {
                 | Self::LimitPassed
                 | Self::LimitUrged
                 | Self::LimitCriticised
+                | Self::LimitUnlawful
         )
     }
 
@@ -227,6 +231,7 @@ impl NoticeEvent {
             Level::Red => Self::LimitPassed,
             Level::Urged => Self::LimitUrged,
             Level::Criticised => Self::LimitCriticised,
+            Level::Unlawful => Self::LimitUnlawful,
         }
     }
 

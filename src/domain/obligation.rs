@@ -22,8 +22,12 @@ use super::{
 };
 use crate::error::{Flaw, Result};
 
+mod times;
+
 #[cfg(test)]
 mod tests;
+
+pub use times::Times;
 
 /// What is owed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -350,7 +354,7 @@ impl Obligation {
         };
         let mut earliest = None;
         for limit in looser.iter().filter_map(|&which| self.limits.get(which)) {
-            let due = due_under(self.opened, limit, pauses, calendar)?;
+            let due = due_under(self.opened, limit, pauses, 0, calendar)?;
             earliest = Some(earliest.map_or(due, |other: Timestamp| other.min(due)));
         }
         Ok(earliest)
@@ -410,15 +414,20 @@ impl Stretch {
     }
 }
 
-/// The due time under one limit; the pauses are in order and do not overlap.
+/// The due time under one limit, with so many working days more; the pauses are in order and do not
+/// overlap.
 fn due_under(
     opened: Timestamp,
     limit: Limit,
     pauses: &[Stretch],
+    extension_days: u32,
     calendar: &Calendar,
 ) -> Result<Timestamp> {
-    let mut due = calendar.deadline(opened, limit)?;
+    let mut counted = calendar.deadline(opened, limit)?;
+    let mut due = extended(counted, extension_days, calendar)?;
     let mut days_paused = 0_u32;
+    // Nobody is late on the working day on which the work resumed.
+    let mut resumed: Option<Timestamp> = None;
     for pause in pauses {
         // A breach stays a breach: a later pause does not heal it.
         if pause.from >= due {
@@ -427,27 +436,40 @@ fn due_under(
         let (began, ended) = (local_date(pause.from), local_date(pause.until));
         match limit {
             Limit::NaturalHours(_) => {
-                due = after(due, pause.from.duration_until(pause.until))?;
+                counted = after(counted, pause.from.duration_until(pause.until))?;
             }
             Limit::WorkingHours(_) => {
                 let time = calendar.working_time_between(pause.from, pause.until)?;
-                due = calendar.add_working_time(due, time)?;
+                counted = calendar.add_working_time(counted, time)?;
             }
             Limit::WorkingDays(days) => {
                 let more = calendar.working_days_between(began, ended)?;
                 days_paused = days_paused.saturating_add(more);
                 let total = days.saturating_add(days_paused);
-                let last = calendar.add_working_days(local_date(opened), total)?;
-                due = due.max(end_of(last.max(calendar.working_day_from(ended)?))?);
+                counted = end_of(calendar.add_working_days(local_date(opened), total)?)?;
+                resumed = Some(end_of(calendar.working_day_from(ended)?)?);
             }
             Limit::CalendarDays(_) | Limit::Months(_) => {
                 days_paused = days_paused.saturating_add(days_between(began, ended));
                 let last = add_days(last_calendar_day(local_date(opened), limit)?, days_paused)?;
-                due = due.max(end_of(calendar.working_day_from(last.max(ended))?)?);
+                counted = end_of(calendar.working_day_from(last)?)?;
+                resumed = Some(end_of(calendar.working_day_from(ended)?)?);
             }
         }
+        let moved = extended(counted, extension_days, calendar)?;
+        due = due.max(resumed.map_or(moved, |resumed| moved.max(resumed)));
     }
     Ok(due)
+}
+
+/// The due time with so many working days more.
+fn extended(due: Timestamp, days: u32, calendar: &Calendar) -> Result<Timestamp> {
+    if days == 0 {
+        return Ok(due);
+    }
+    // A limit in days ends at 24:00, which belongs to the next day already.
+    let last = due - SignedDuration::from_secs(1);
+    calendar.deadline(last, Limit::WorkingDays(days))
 }
 
 /// The calendar days after the first, up to and including the second.

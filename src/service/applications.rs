@@ -26,7 +26,6 @@ use crate::{
         application::{
             Application, ApplicationState, Held, Need, NeedForm, Purpose, SourceChannel,
         },
-        calendar::Calendar,
         month,
         number::ApplicationNumber,
     },
@@ -46,7 +45,6 @@ pub struct Applications {
     store: Store,
     world: World,
     files: Arc<LocalFileSystem>,
-    calendar: Calendar,
 }
 
 rpc! { PassApplicationService, Applications {
@@ -88,12 +86,7 @@ impl Applications {
     /// The service of these parts.
     #[must_use]
     pub fn new(parts: &Parts) -> Self {
-        Self {
-            store: parts.store.clone(),
-            world: parts.world.clone(),
-            files: parts.files.clone(),
-            calendar: Calendar::published(),
-        }
+        Self { store: parts.store.clone(), world: parts.world.clone(), files: parts.files.clone() }
     }
 
     async fn create_pass_application(

@@ -15,12 +15,11 @@ use super::{
 use crate::{
     actor::Actor,
     context::Cx,
-    domain::calendar::Calendar,
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
     server::Parts,
     store::{
-        self, Store,
+        self, Store, World,
         bookings::Slot,
         visits::{self, Visit},
     },
@@ -34,7 +33,7 @@ const TEXT_CHARACTERS_MAX: usize = 2_000;
 /// The service.
 pub struct Centre {
     store: Store,
-    calendar: Calendar,
+    world: World,
 }
 
 rpc! { CentreService, Centre {
@@ -60,7 +59,7 @@ impl Centre {
     /// The service of these parts.
     #[must_use]
     pub fn new(parts: &Parts) -> Self {
-        Self { store: parts.store.clone(), calendar: Calendar::published() }
+        Self { store: parts.store.clone(), world: parts.world.clone() }
     }
 
     async fn record_visit(&self, cx: &Cx, request: pb::RecordVisitRequest) -> Result<pb::Visit> {

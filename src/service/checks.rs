@@ -30,7 +30,6 @@ use crate::{
     actor::{Actor, Role, Roles},
     context::Cx,
     domain::{
-        calendar::Calendar,
         check::{CheckOutcome, CodeFault, Source, Why},
         codes::Plate,
         lifecycle::{Change, Note},
@@ -62,7 +61,6 @@ pub struct Checks {
     log: CheckLog,
     codes: Codes,
     places: Memo<Id<kind::Checkpoint>, Arc<Place>>,
-    calendar: Calendar,
 }
 
 rpc! { PassCheckService, Checks {
@@ -85,7 +83,6 @@ impl Checks {
             log: CheckLog::start(&parts.store),
             codes: Codes::new(),
             places,
-            calendar: Calendar::published(),
         }
     }
 
@@ -126,7 +123,7 @@ impl Checks {
             ask,
             place: &place,
             snapshot: &snapshot,
-            calendar: &self.calendar,
+            calendar: &snapshot.calendar,
             standing: standing.as_deref(),
             answered,
             question,

@@ -16,7 +16,6 @@ use crate::{
     actor::Actor,
     context::Cx,
     domain::{
-        calendar::Calendar,
         complaint::{Category, Complaint, ComplaintState},
         escalation::Level,
     },
@@ -24,7 +23,7 @@ use crate::{
     id::{Collection, Id, kind},
     server::Parts,
     store::{
-        self, Connection, Store, Tx, complaint_attachments,
+        self, Connection, Store, Tx, World, complaint_attachments,
         complaints::{self, Extension, Filter},
         escalations,
     },
@@ -38,7 +37,7 @@ const NOTE_CHARACTERS_MAX: usize = 500;
 /// The service.
 pub struct Complaints {
     store: Store,
-    calendar: Calendar,
+    world: World,
 }
 
 rpc! { ComplaintService, Complaints {
@@ -83,7 +82,7 @@ impl Complaints {
     /// The service of these parts.
     #[must_use]
     pub fn new(parts: &Parts) -> Self {
-        Self { store: parts.store.clone(), calendar: Calendar::published() }
+        Self { store: parts.store.clone(), world: parts.world.clone() }
     }
 
     /// Takes a step on a complaint within the scope: once for its request, on the version that the

@@ -22,7 +22,6 @@ use crate::{
     clock::Clock,
     context::Cx,
     domain::{
-        calendar::Calendar,
         codes::mask,
         conversation::{Conversation, ConversationState, Held, MEMBERS_MAX},
         evaluation::Evaluation,
@@ -45,7 +44,6 @@ pub struct Conversations {
     world: World,
     /// A stream outlives its call: it asks for the time at each look.
     clock: Clock,
-    calendar: Calendar,
     /// Streams take turns at PostgreSQL: see [`watch::LOOKING_MAX`].
     looking: Arc<Semaphore>,
 }
@@ -100,7 +98,6 @@ impl Conversations {
             store: parts.store.clone(),
             world: parts.world.clone(),
             clock: parts.clock.clone(),
-            calendar: Calendar::published(),
             looking: Arc::new(Semaphore::new(watch::LOOKING_MAX)),
         }
     }

@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Faults, Reason, Result},
     id::{Collection as _, Id, kind},
     server::Parts,
-    store::{Store, Tx, complaints::consequences::evaluated, evaluations},
+    store::{Store, Tx, World, complaints::consequences::evaluated, evaluations},
 };
 
 /// The longest comment, in characters.
@@ -27,7 +27,7 @@ const COMMENT_CHARACTERS_MAX: usize = 500;
 /// The service.
 pub struct Evaluations {
     store: Store,
-    calendar: Calendar,
+    world: World,
 }
 
 rpc! { EvaluationService, Evaluations {
@@ -41,7 +41,7 @@ impl Evaluations {
     /// The service of these parts.
     #[must_use]
     pub fn new(parts: &Parts) -> Self {
-        Self { store: parts.store.clone(), calendar: Calendar::published() }
+        Self { store: parts.store.clone(), world: parts.world.clone() }
     }
 
     async fn list_evaluations(
@@ -85,7 +85,7 @@ impl Evaluations {
         if !cx.actor.acts_for(asked.enterprise, item(&asked)) {
             return Err(cx.scope().missing(id.subject()));
         }
-        answer(&mut tx, cx, &asked, &verdict, &self.calendar).await?;
+        answer(&mut tx, cx, &asked, &verdict, &self.world.calendar()).await?;
         let rated = Evaluation {
             state: EvaluationState::Rated,
             verdict: Some(verdict),

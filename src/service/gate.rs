@@ -193,6 +193,7 @@ impl Shared {
         address: Option<String>,
     ) -> Result<Cx> {
         let now = self.clock.now();
+        self.world.agrees(&self.clock)?;
         let actor = match token {
             Some(token) => self.authenticate(method, &token, now).await?,
             None => Actor::Anonymous,

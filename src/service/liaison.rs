@@ -13,7 +13,6 @@ use crate::{
     context::Cx,
     domain::{
         application::NeedWindow,
-        calendar::Calendar,
         conversation::Conversation,
         liaison::{Duty, Post, PostMode},
         lifecycle::{Change, Note},
@@ -35,7 +34,6 @@ const SERVED_MAX: usize = 50;
 pub struct Liaison {
     store: Store,
     world: World,
-    calendar: Calendar,
     wecom: Option<Arc<Wecom>>,
 }
 
@@ -61,12 +59,7 @@ impl Liaison {
     /// The service of these parts.
     #[must_use]
     pub fn new(parts: &Parts) -> Self {
-        Self {
-            store: parts.store.clone(),
-            world: parts.world.clone(),
-            calendar: Calendar::published(),
-            wecom: parts.wecom.clone(),
-        }
+        Self { store: parts.store.clone(), world: parts.world.clone(), wecom: parts.wecom.clone() }
     }
 
     async fn create_liaison_post(
@@ -283,7 +276,7 @@ impl Liaison {
             present: entry.present,
             create_time: Some(wire::time(entry.create_time)),
         });
-        let covered = post.duty.covers(cx.now, &self.calendar).unwrap_or(false);
+        let covered = post.duty.covers(cx.now, &self.world.calendar()).unwrap_or(false);
         let mode = pb::liaison_post::Mode::from_str_name(post.mode.wire());
         Ok(pb::LiaisonPost {
             name: post.id.to_string(),

@@ -189,7 +189,7 @@ impl Notices {
         request: pb::UpdateNoticePreferencesRequest,
     ) -> Result<pb::NoticePreferences> {
         let owner = Reader::of(&cx.actor)?.name;
-        let wished = wished(request.notice_preferences.clone().unwrap_or_default(), &owner)?;
+        let wished = wished(&request.notice_preferences.clone().unwrap_or_default(), &owner)?;
         let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
@@ -253,7 +253,7 @@ struct Wished {
     version: Option<i64>,
 }
 
-fn wished(form: pb::NoticePreferences, owner: &str) -> Result<Wished> {
+fn wished(form: &pb::NoticePreferences, owner: &str) -> Result<Wished> {
     use pb::notice_preferences as proto;
     let mut faults = Faults::new();
     let path = |field: &str| format!("notice_preferences.{field}");

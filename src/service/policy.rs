@@ -68,6 +68,7 @@ const INBOX: &[Role] = &[
     UnitLeader,
     Inspector,
 ];
+const CLOCK_READERS: &[Role] = &[SystemAdministrator, Auditor, Inspector, UnitLeader];
 const ROADSIDE: &[Role] = &[Device, CheckpointOfficer, Auxiliary];
 
 /// Every method and who may call it.
@@ -322,6 +323,11 @@ pub const POLICY: &[(&str, Access)] = &[
     ("NoticeService/ListWebhooks", roles(&[SystemAdministrator])),
     ("NoticeService/DisableWebhook", roles(&[SystemAdministrator])),
     ("NoticeService/ListWebhookDeliveries", roles(&[SystemAdministrator])),
+    // The working-day calendar: entered once, read by everybody.
+    ("CalendarService/ImportCalendarYear", roles(&[SystemAdministrator])),
+    ("CalendarService/ListCalendarYears", roles(CLOCK_READERS)),
+    ("CalendarService/GetCalendarYear", SignedIn),
+    ("CalendarService/GetSweepStatus", roles(CLOCK_READERS)),
     // Evaluations: the enterprise alone says how it was.
     ("EvaluationService/ListEvaluations", roles(ENTERPRISE)),
     ("EvaluationService/SubmitEvaluation", roles(ENTERPRISE)),

@@ -50,8 +50,8 @@ pub async fn list(
 ) -> Result<Vec<Policy>> {
     let rows = sqlx::query!(
         "select id, category, valid_from as \"valid_from: jiff_sqlx::Timestamp\", accept_limit,
-            assign_limit, sign_limit, handle_limit, review_limit, redo_limit, extension_days_max,
-            answer_characters_min, source
+            assign_limit, sign_limit, handle_limit, handle_legal_limit, handle_internal_limit,
+            review_limit, redo_limit, extension_days_max, answer_characters_min, source
          from complaint_policy
          where ($1::text is null or category = $1) and ($2::timestamptz is null or valid_from <= $2)
          order by valid_from desc, category
@@ -63,6 +63,7 @@ pub async fn list(
     .fetch_all(connection)
     .await?;
     let read = |text: &str| limit(text).map_err(|flaw| Error::internal(flaw.wire()));
+    let maybe = |text: &str| (!text.is_empty()).then(|| read(text)).transpose();
     let rows = rows.into_iter().map(|row| {
         let category = Category::from_wire(&row.category);
         Ok(Policy {
@@ -74,6 +75,8 @@ pub async fn list(
                 assign: read(&row.assign_limit)?,
                 sign: read(&row.sign_limit)?,
                 handle: read(&row.handle_limit)?,
+                handle_legal: maybe(&row.handle_legal_limit)?,
+                handle_internal: maybe(&row.handle_internal_limit)?,
                 review: read(&row.review_limit)?,
                 redo: read(&row.redo_limit)?,
                 extension_days_max: row.extension_days_max,
@@ -95,8 +98,9 @@ pub async fn insert(tx: &mut Tx, policy: &Policy, officer: Id<kind::Officer>) ->
     sqlx::query!(
         "insert into complaint_policy (id, category, valid_from, accept_limit, assign_limit,
             sign_limit, handle_limit, review_limit, redo_limit, extension_days_max,
-            answer_characters_min, source, officer_id, create_time)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+            answer_characters_min, source, officer_id, create_time, handle_legal_limit,
+            handle_internal_limit)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         policy.id.uuid(),
         policy.category.wire(),
         policy.valid_from.to_sqlx() as _,
@@ -110,7 +114,9 @@ pub async fn insert(tx: &mut Tx, policy: &Policy, officer: Id<kind::Officer>) ->
         i32::try_from(policy.rules.answer_characters_min).unwrap_or(i32::MAX),
         policy.source,
         officer.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx() as _,
+        policy.rules.handle_legal.map(limit_text).unwrap_or_default(),
+        policy.rules.handle_internal.map(limit_text).unwrap_or_default()
     )
     .execute(tx.conn())
     .await

@@ -9,28 +9,18 @@ use uuid::Uuid;
 use super::{Tx, notices::causes};
 use crate::{
     actor::Scope,
-    domain::escalation::Level,
+    domain::escalation::{Climb, Ladder, Level},
     error::{Error, Result},
     id::{Id, kind},
 };
 
+/// The job whose heart must beat.
+pub const SWEEP: &str = "obligations";
+/// How old its last good round may be: a dead man is noticed within it (I18).
+pub const SWEPT_WITHIN: SignedDuration = SignedDuration::from_secs(30);
+
 /// How long a look that failed is put off: one poisoned row stops no other.
 const PUT_OFF: SignedDuration = SignedDuration::from_secs(60);
-
-/// Open obligations whose next step is due, the oldest first.
-pub async fn due(connection: &mut PgConnection, now: Timestamp, limit: i64) -> Result<Vec<Uuid>> {
-    Ok(sqlx::query_scalar!(
-        "select id from obligation
-         where meet_time is null and void_time is null and pause_time is null
-            and sweep_time <= $1
-         order by sweep_time
-         limit $2",
-        now.to_sqlx() as _,
-        limit
-    )
-    .fetch_all(connection)
-    .await?)
-}
 
 /// An obligation on the ladder.
 #[derive(Debug, Clone)]
@@ -39,74 +29,117 @@ pub struct Rung {
     pub id: Uuid,
     /// The path of the unit that owes it.
     pub unit_path: String,
-    /// How many steps were taken.
-    pub level: i32,
-    /// When it is reminded.
-    pub amber: Timestamp,
-    /// When it is late.
-    pub due: Timestamp,
+    /// Where it stands.
+    pub ladder: Ladder,
 }
 
-/// An obligation that is still open, held until the unit of work ends; `None` when somebody else
-/// holds it or it was settled meanwhile.
-pub async fn lock(tx: &mut Tx, obligation: Uuid) -> Result<Option<Rung>> {
-    let row = sqlx::query!(
-        "select id, unit_path, level, amber_time as \"amber: jiff_sqlx::Timestamp\",
-            due_time as \"due: jiff_sqlx::Timestamp\"
-         from obligation
-         where id = $1 and meet_time is null and void_time is null and pause_time is null
+macro_rules! rungs {
+    ($condition:literal, $($argument:expr),*) => {
+        sqlx::query!(
+            "select id, unit_path, level, (legal_breach_time is not null) as \"unlawful!\",
+                amber_time as \"amber: jiff_sqlx::Timestamp\",
+                due_time as \"due: jiff_sqlx::Timestamp\",
+                legal_due_time as \"legal: jiff_sqlx::Timestamp\"
+             from obligation " + $condition,
+            $($argument),*
+        )
+        .map(|row| Rung {
+            id: row.id,
+            unit_path: row.unit_path,
+            ladder: Ladder {
+                level: row.level,
+                unlawful: row.unlawful,
+                amber: row.amber.to_jiff(),
+                due: row.due.to_jiff(),
+                legal: row.legal.map(jiff_sqlx::Timestamp::to_jiff),
+            },
+        })
+    };
+}
+
+/// Open obligations whose next step is due, the oldest first, held until the unit of work ends. What
+/// another server holds is left to it.
+pub async fn claim(tx: &mut Tx, rows: i64) -> Result<Vec<Rung>> {
+    let now = tx.now();
+    let due = rungs!(
+        "where meet_time is null and void_time is null and pause_time is null
+            and sweep_time <= $1
+         order by sweep_time
+         limit $2
          for update skip locked",
-        obligation
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    Ok(row.map(|row| Rung {
-        id: row.id,
-        unit_path: row.unit_path,
-        level: row.level,
-        amber: row.amber.to_jiff(),
-        due: row.due.to_jiff(),
-    }))
+        now.to_sqlx() as _,
+        rows
+    );
+    Ok(due.fetch_all(tx.conn()).await?)
 }
 
-/// Takes a step: a row, once for each obligation and level.
-pub async fn take(tx: &mut Tx, rung: &Rung, level: Level, due: Timestamp) -> Result<()> {
-    let id: Id<kind::Escalation> = tx.cx().id();
+/// One of them alone; `None` when somebody else holds it, or it was looked at or settled meanwhile.
+pub async fn claim_one(tx: &mut Tx, obligation: Uuid) -> Result<Option<Rung>> {
+    let now = tx.now();
+    let due = rungs!(
+        "where id = $1 and meet_time is null and void_time is null and pause_time is null
+            and sweep_time <= $2
+         for update skip locked",
+        obligation,
+        now.to_sqlx() as _
+    );
+    Ok(due.fetch_optional(tx.conn()).await?)
+}
+
+/// Takes steps: a row each, once for each obligation and level, and notes how far each climbed and
+/// when to look next. A miss is noted with the red step.
+pub async fn take(tx: &mut Tx, climbed: &[(Rung, Climb)]) -> Result<()> {
+    let steps: Vec<_> = climbed
+        .iter()
+        .flat_map(|(rung, climb)| climb.steps.iter().map(move |&(level, due)| (rung, level, due)))
+        .collect();
+    let ids: Vec<Uuid> = steps.iter().map(|_| tx.cx().id::<kind::Escalation>().uuid()).collect();
+    let obligations: Vec<Uuid> = steps.iter().map(|(rung, ..)| rung.id).collect();
+    let levels: Vec<i32> = steps.iter().map(|(_, level, _)| level.rank()).collect();
+    let units: Vec<String> = steps.iter().map(|(rung, ..)| rung.unit_path.clone()).collect();
+    let dues: Vec<jiff_sqlx::Timestamp> = steps.iter().map(|(.., due)| due.to_sqlx()).collect();
     let now = tx.now();
     let taken = sqlx::query!(
         "insert into escalation (id, obligation_id, level, unit_path, due_time, create_time)
-         values ($1, $2, $3, $4, $5, $6)
-         on conflict (obligation_id, level) do nothing",
-        id.uuid(),
-        rung.id,
-        level.rank(),
-        rung.unit_path,
-        due.to_sqlx() as _,
+         select id, obligation_id, level, unit_path, due_time, $6
+         from unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[], $5::timestamptz[])
+            as new (id, obligation_id, level, unit_path, due_time)
+         on conflict (obligation_id, level) do nothing
+         returning obligation_id, level",
+        &ids,
+        &obligations,
+        &levels,
+        &units,
+        dues as _,
         now.to_sqlx() as _
     )
-    .execute(tx.conn())
+    .map(|row| (row.obligation_id, row.level))
+    .fetch_all(tx.conn())
     .await?;
-    if taken.rows_affected() == 1 {
-        causes::escalated(tx, &[(rung.id, level)]).await?;
-    }
-    Ok(())
+    let told = taken.into_iter().filter_map(|(id, rank)| Some((id, Level::ranked(rank)?)));
+    causes::escalated(tx, &told.collect::<Vec<_>>()).await?;
+    note(tx, climbed).await
 }
 
-/// Notes how far it climbed, and when to look next; a miss is noted with the red step.
-pub async fn climbed(
-    tx: &mut Tx,
-    obligation: Uuid,
-    level: i32,
-    next: Option<Timestamp>,
-) -> Result<()> {
+async fn note(tx: &mut Tx, climbed: &[(Rung, Climb)]) -> Result<()> {
+    let ids: Vec<Uuid> = climbed.iter().map(|(rung, _)| rung.id).collect();
+    let levels: Vec<i32> = climbed.iter().map(|(_, climb)| climb.level).collect();
+    let unlawful: Vec<bool> = climbed.iter().map(|(_, climb)| climb.unlawful).collect();
+    let next: Vec<Option<jiff_sqlx::Timestamp>> =
+        climbed.iter().map(|(_, climb)| climb.next.map(Timestamp::to_sqlx)).collect();
     sqlx::query!(
-        "update obligation set level = $2::integer, sweep_time = $3, failures = 0,
-            breach_time = case when $2::integer >= $4::integer
-                then coalesce(breach_time, due_time) else breach_time end
-         where id = $1",
-        obligation,
-        level,
-        next.map(|next| next.to_sqlx()) as _,
+        "update obligation set level = new.level, sweep_time = new.next, failures = 0,
+            breach_time = case when new.level >= $5
+                then coalesce(breach_time, due_time) else breach_time end,
+            legal_breach_time = case when new.unlawful
+                then coalesce(legal_breach_time, legal_due_time) else legal_breach_time end
+         from unnest($1::uuid[], $2::integer[], $3::bool[], $4::timestamptz[])
+            as new (id, level, unlawful, next)
+         where obligation.id = new.id",
+        &ids,
+        &levels,
+        &unlawful,
+        next as _,
         Level::Red.rank()
     )
     .execute(tx.conn())
@@ -114,17 +147,42 @@ pub async fn climbed(
     Ok(())
 }
 
-/// Puts the next look at an obligation off, because this one failed.
-pub async fn put_off(tx: &mut Tx, obligation: Uuid) -> Result<()> {
+/// Puts the next look at obligations off, because this one failed.
+pub async fn put_off(tx: &mut Tx, obligations: &[Uuid]) -> Result<()> {
     let again = tx.now().saturating_add(PUT_OFF).unwrap_or(tx.now());
     sqlx::query!(
-        "update obligation set sweep_time = $2, failures = failures + 1 where id = $1",
-        obligation,
+        "update obligation set sweep_time = $2, failures = failures + 1 where id = any($1)",
+        obligations,
         again.to_sqlx() as _
     )
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// How the sweep stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Standing {
+    /// Open obligations whose last look failed.
+    pub failing: i64,
+    /// Open obligations whose next step was due before the instant, and is not taken.
+    pub behind: i64,
+}
+
+/// How the sweep stands, for those who must see that it goes on.
+pub async fn standing(connection: &mut PgConnection, before: Timestamp) -> Result<Standing> {
+    let row = sqlx::query!(
+        "select
+            (select count(*) from obligation
+             where meet_time is null and void_time is null and failures > 0) as \"failing!\",
+            (select count(*) from obligation
+             where meet_time is null and void_time is null and pause_time is null
+                and sweep_time < $1) as \"behind!\"",
+        before.to_sqlx() as _
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(Standing { failing: row.failing, behind: row.behind })
 }
 
 /// Notes that a job did its round.
@@ -210,8 +268,7 @@ pub async fn list(
             id: Id::of(row.id),
             subject: format!("{}/{}", row.collection, row.subject_id),
             kind: row.kind,
-            level: Level::after(row.level.saturating_sub(1))
-                .ok_or_else(|| Error::internal("a stored level"))?,
+            level: Level::ranked(row.level).ok_or_else(|| Error::internal("a stored level"))?,
             unit_path: row.unit_path,
             owed_time: row.owed.to_jiff(),
             due_time: row.due.to_jiff(),

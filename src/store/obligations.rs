@@ -2,7 +2,9 @@
 //! event that settles it, and a miss is a row's breach time (CH-15). A due time that moves keeps the
 //! old one (CO-06). How due times are counted is the domain's.
 
-use jiff::{SignedDuration, Timestamp};
+pub mod recount;
+
+use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -10,10 +12,11 @@ use uuid::Uuid;
 use super::Tx;
 use crate::{
     domain::{
-        calendar::Due,
-        obligation::{ObligationKind, Pause, PauseReason},
+        calendar::{Calendar, Due, Limit},
+        complaint::rules::{limit, limit_text},
+        obligation::{Limits, ObligationKind, Pause, PauseReason, Times, Which},
     },
-    error::Result,
+    error::{Error, Result},
     id::{Id, Subject, kind},
 };
 
@@ -26,14 +29,60 @@ pub struct Owed {
     pub subject: Subject,
     /// The path of the unit that owes it.
     pub unit_path: String,
-    /// The first instant at which it is too late.
-    pub due: Timestamp,
+    /// How long there is, so that it can be counted again; absent where a day was named.
+    pub limits: Option<Limits>,
+    /// Until when.
+    pub times: Times,
     /// The version of the calendar by which that was counted.
     pub calendar_version: String,
-    /// The limit, `WORKING_DAYS:3`, so that it can be counted again; empty where a day was named.
-    pub limit: String,
-    /// It was counted in a year without a published notice.
-    pub provisional: bool,
+}
+
+impl Owed {
+    /// What is owed within limits, from now on.
+    pub fn within(
+        kind: ObligationKind,
+        subject: Subject,
+        unit_path: String,
+        limits: Limits,
+        now: Timestamp,
+        calendar: &Calendar,
+    ) -> Result<Self> {
+        let times = Times::count(now, limits, &[], 0, calendar)?;
+        let calendar_version = calendar.version().to_owned();
+        Ok(Self { kind, subject, unit_path, limits: Some(limits), times, calendar_version })
+    }
+
+    /// What is owed until an instant that somebody named.
+    #[must_use]
+    pub fn until(
+        kind: ObligationKind,
+        subject: Subject,
+        unit_path: String,
+        due: Due,
+        now: Timestamp,
+        calendar: &Calendar,
+    ) -> Self {
+        let times = Times::until(now, due);
+        let calendar_version = calendar.version().to_owned();
+        Self { kind, subject, unit_path, limits: None, times, calendar_version }
+    }
+
+    /// A limit as it is stored. The one by which others judge is always there.
+    fn text(&self, which: Which) -> String {
+        let Some(limits) = self.limits else { return String::new() };
+        let which = if which == Which::Promised { limits.governing() } else { which };
+        limits.get(which).map(limit_text).unwrap_or_default()
+    }
+}
+
+/// Reads limits as they are stored.
+fn limits(legal: &str, promised: &str, internal: &str) -> Result<Limits> {
+    let stored =
+        |flaw: crate::error::Flaw| Error::internal("a stored limit").fact("flaw", flaw.wire());
+    let read = |text: &str| -> Result<Option<Limit>> {
+        (!text.is_empty()).then(|| limit(text).map_err(stored)).transpose()
+    };
+    Limits::new(read(legal)?, read(promised)?, read(internal)?).map_err(stored)
 }
 
 /// Why a due time moves.
@@ -57,19 +106,15 @@ impl Cause {
     }
 }
 
-/// Reminded in the last quarter of the time.
-fn amber(from: Timestamp, due: Timestamp) -> Timestamp {
-    due - from.duration_until(due).max(SignedDuration::ZERO) / 4
-}
-
 /// Opens an obligation; one of the kind that is open already stays as it is.
 pub async fn open(tx: &mut Tx, owed: &Owed) -> Result<()> {
     let id: Id<kind::Obligation> = tx.cx().id();
     let now = tx.now();
     sqlx::query!(
         "insert into obligation (id, collection, subject_id, kind, unit_path, open_time, due_time,
-            amber_time, sweep_time, calendar_version, limit_text, provisional)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11)
+            amber_time, sweep_time, calendar_version, limit_text, provisional, legal_limit_text,
+            legal_due_time, internal_limit_text, internal_due_time)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11, $12, $13, $14, $15)
          on conflict (collection, subject_id, kind)
             where meet_time is null and void_time is null do nothing",
         id.uuid(),
@@ -78,11 +123,15 @@ pub async fn open(tx: &mut Tx, owed: &Owed) -> Result<()> {
         owed.kind.wire(),
         owed.unit_path,
         now.to_sqlx() as _,
-        owed.due.to_sqlx() as _,
-        amber(now, owed.due).to_sqlx() as _,
+        owed.times.due.to_sqlx() as _,
+        owed.times.amber.to_sqlx() as _,
         owed.calendar_version,
-        owed.limit,
-        owed.provisional
+        owed.text(Which::Promised),
+        owed.times.provisional,
+        owed.text(Which::Legal),
+        owed.times.legal.map(Timestamp::to_sqlx) as _,
+        owed.text(Which::Internal),
+        owed.times.internal.map(Timestamp::to_sqlx) as _
     )
     .execute(tx.conn())
     .await?;
@@ -170,8 +219,8 @@ pub struct Running {
     pub due_time: Timestamp,
     /// Since when the time stands still.
     pub pause_time: Option<Timestamp>,
-    /// The limit, as it is stored.
-    pub limit: String,
+    /// How long there is; absent where a day was named.
+    pub limits: Option<Limits>,
     /// The working days that were added.
     pub extension_days: u32,
     /// The pauses that have ended, and the one that has not.
@@ -183,7 +232,8 @@ pub async fn lock(tx: &mut Tx, subject: Subject, kind: ObligationKind) -> Result
     let row = sqlx::query!(
         "select id, open_time as \"open_time: jiff_sqlx::Timestamp\",
             due_time as \"due_time: jiff_sqlx::Timestamp\",
-            pause_time as \"pause_time: jiff_sqlx::Timestamp\", limit_text, extension_days
+            pause_time as \"pause_time: jiff_sqlx::Timestamp\", limit_text, legal_limit_text,
+            internal_limit_text, extension_days
          from obligation
          where collection = $1 and subject_id = $2 and kind = $3
             and meet_time is null and void_time is null
@@ -196,12 +246,15 @@ pub async fn lock(tx: &mut Tx, subject: Subject, kind: ObligationKind) -> Result
     .await?;
     let Some(row) = row else { return Ok(None) };
     let pauses = pauses(tx.conn(), row.id).await?;
+    let limits = (!row.limit_text.is_empty())
+        .then(|| limits(&row.legal_limit_text, &row.limit_text, &row.internal_limit_text))
+        .transpose()?;
     Ok(Some(Running {
         id: row.id,
         open_time: row.open_time.to_jiff(),
         due_time: row.due_time.to_jiff(),
         pause_time: row.pause_time.map(jiff_sqlx::Timestamp::to_jiff),
-        limit: row.limit_text,
+        limits,
         extension_days: u32::try_from(row.extension_days).unwrap_or_default(),
         pauses,
     }))
@@ -263,34 +316,38 @@ pub async fn resume(tx: &mut Tx, obligation: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Moves a due time, keeping the old one with the cause (CO-06). A step of the ladder that was taken
-/// stays taken; the next one is looked for again.
+/// Moves the due times, keeping the old one with the cause (CO-06). A step of the ladder that was
+/// taken stays taken; the next one is looked for again.
 pub async fn move_due(
     tx: &mut Tx,
     running: &Running,
-    due: Due,
+    times: &Times,
     cause: Cause,
     extension_days: u32,
     calendar_version: &str,
 ) -> Result<()> {
     let id: Id<kind::Obligation> = tx.cx().id();
     let now = tx.now();
-    let reminded = amber(running.open_time, due.at);
     sqlx::query!(
-        "update obligation set due_time = $2, amber_time = $3, provisional = $4,
-            extension_days = $5, calendar_version = $6,
-            sweep_time = case when level = 0 then $3 when level = 1 then $2 else sweep_time end
+        "update obligation set due_time = $2::timestamptz, amber_time = $3::timestamptz,
+            provisional = $4,
+            extension_days = $5, calendar_version = $6, legal_due_time = $7,
+            internal_due_time = $8,
+            sweep_time = case level when 0 then $3 when 1 then $2 else $9::timestamptz end
          where id = $1",
         running.id,
-        due.at.to_sqlx() as _,
-        reminded.to_sqlx() as _,
-        due.provisional,
+        times.due.to_sqlx() as _,
+        times.amber.to_sqlx() as _,
+        times.provisional,
         i32::try_from(extension_days).unwrap_or_default(),
-        calendar_version
+        calendar_version,
+        times.legal.map(Timestamp::to_sqlx) as _,
+        times.internal.map(Timestamp::to_sqlx) as _,
+        now.to_sqlx() as _
     )
     .execute(tx.conn())
     .await?;
-    if due.at == running.due_time {
+    if times.due == running.due_time {
         return Ok(());
     }
     sqlx::query!(
@@ -300,7 +357,7 @@ pub async fn move_due(
         id.uuid(),
         running.id,
         running.due_time.to_sqlx() as _,
-        due.at.to_sqlx() as _,
+        times.due.to_sqlx() as _,
         cause.wire(),
         calendar_version,
         now.to_sqlx() as _

@@ -1,4 +1,5 @@
-//! What every call may need and what seldom changes: keys, zones, policies, special periods. Each
+//! What every call may need and what seldom changes: keys, zones, policies, special periods, the
+//! working-day calendar. Each
 //! server holds a copy and trusts it within a lease; whoever changes any of it touches [`KEY`],
 //! and its commit returns only when no server can hold the older copy.
 
@@ -7,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::{Connection as _, PgConnection, types::Json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,9 @@ use uuid::Uuid;
 
 use super::{Store, cache::LEASE};
 use crate::{
+    clock::Clock,
     domain::{
+        calendar::Calendar,
         policy::{PolicyValues, PolicyVersion, version_at},
         zone::{Zone, ZonePlan},
     },
@@ -27,6 +30,8 @@ use crate::{
 pub const KEY: &str = "world";
 /// How often a server looks whether anything changed.
 const POLL: Duration = Duration::from_millis(200);
+/// By how much our clock may differ from PostgreSQL's.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
 
 /// A key that signs or verifies.
 #[derive(Debug, Clone)]
@@ -113,6 +118,8 @@ pub struct Snapshot {
     pub policies: Vec<Arc<PolicyVersion>>,
     /// Every special period.
     pub periods: Vec<SpecialPeriod>,
+    /// The working-day calendar in force.
+    pub calendar: Calendar,
 }
 
 impl Snapshot {
@@ -155,6 +162,16 @@ struct Held {
     snapshot: Arc<Snapshot>,
     /// When the last look began; nothing is trusted before the first.
     looked: Option<Instant>,
+    /// What PostgreSQL's clock showed at that look.
+    told: Option<Told>,
+}
+
+/// A reading of PostgreSQL's clock, at some instant between two of ours.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    began: Instant,
+    ended: Instant,
+    time: Timestamp,
 }
 
 /// One server's copy.
@@ -169,6 +186,36 @@ impl World {
             Some(snapshot) => Ok(snapshot),
             None => self.look(store).await,
         }
+    }
+
+    /// The calendar of the copy. The gate has looked that the copy may be trusted when the call began.
+    #[must_use]
+    pub fn calendar(&self) -> Calendar {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).snapshot.calendar.clone()
+    }
+
+    /// Refuses to go on with a clock that differs from PostgreSQL's: a server whose clock is a day off
+    /// would count due times from an instant that never was (I18). A clock that is moved by hand does
+    /// not claim to be right.
+    ///
+    /// # Errors
+    /// `CLOCK_WRONG`.
+    pub fn agrees(&self, clock: &Clock) -> Result<()> {
+        let told = self.0.read().unwrap_or_else(PoisonError::into_inner).told;
+        let Some(told) = told.filter(|_| clock.tells_world_time()) else { return Ok(()) };
+        let since = |instant: Instant| {
+            SignedDuration::try_from(instant.elapsed()).unwrap_or(SignedDuration::MAX)
+        };
+        // However long the look took, the true time lies between these.
+        let earliest = told.time.saturating_add(since(told.ended)).unwrap_or(Timestamp::MAX);
+        let latest = told.time.saturating_add(since(told.began)).unwrap_or(Timestamp::MAX);
+        let now = clock.now();
+        let off =
+            if now < earliest { now.duration_until(earliest) } else { latest.duration_until(now) };
+        if off <= CLOCK_TOLERANCE {
+            return Ok(());
+        }
+        Err(Error::new(Reason::ClockWrong).fact("off_seconds", off.as_secs()))
     }
 
     fn held(&self) -> Option<Arc<Snapshot>> {
@@ -196,12 +243,13 @@ impl World {
         let mut connection = store.read().await?;
         let row = sqlx::query!(
             "select epoch, coalesce((select version from standing where key = $1), 0)
-                as \"version!\"
+                as \"version!\", clock_timestamp() as \"time!: jiff_sqlx::Timestamp\"
              from cache_epoch",
             KEY
         )
         .fetch_one(&mut *connection)
         .await?;
+        let told = Told { began, ended: Instant::now(), time: row.time.to_jiff() };
         let (known, fresh) = {
             let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
             (held.snapshot.clone(), held.looked.is_some())
@@ -215,7 +263,7 @@ impl World {
         let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
         // A slower look must not put an older copy back.
         if held.looked.is_none_or(|looked| looked < began) {
-            *held = Held { snapshot: snapshot.clone(), looked: Some(began) };
+            *held = Held { snapshot: snapshot.clone(), looked: Some(began), told: Some(told) };
         }
         Ok(snapshot)
     }
@@ -229,6 +277,7 @@ async fn load(connection: &mut PgConnection) -> Result<Snapshot> {
         zones: zones(&mut tx).await?,
         policies: policies(&mut tx).await?,
         periods: periods(&mut tx).await?,
+        calendar: super::calendars::in_force(&mut tx).await?,
     };
     tx.commit().await?;
     Ok(snapshot)

@@ -2,7 +2,7 @@
 
 use crate::{
     context::Cx,
-    domain::{calendar::Calendar, evaluation::Evaluation},
+    domain::evaluation::Evaluation,
     error::Result,
     server::Parts,
     store::{complaints::consequences::evaluated, evaluations},
@@ -25,9 +25,10 @@ pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result
 }
 
 async fn close(parts: &Parts, cx: &Cx, asked: &Evaluation) -> Result<()> {
+    let calendar = parts.world.get(&parts.store).await?.calendar.clone();
     let mut tx = parts.store.begin(cx).await?;
     if evaluations::close_unrated(&mut tx, asked.id).await? {
-        evaluated(&mut tx, cx, asked, None, &Calendar::published()).await?;
+        evaluated(&mut tx, cx, asked, None, &calendar).await?;
     }
     tx.commit().await
 }

@@ -72,8 +72,9 @@ pub(super) fn subject(event: &Event, key: &str) -> Result<uuid::Uuid> {
 
 /// What a conversation handed over becomes a complaint.
 async fn request(parts: &Parts, cx: &Cx, event: &Event) -> Result<()> {
+    let calendar = parts.world.get(&parts.store).await?.calendar.clone();
     let mut tx = parts.store.begin(cx).await?;
-    from_conversation(&mut tx, cx, event.id, &event.payload).await?;
+    from_conversation(&mut tx, cx, &calendar, event.id, &event.payload).await?;
     tx.commit().await
 }
 

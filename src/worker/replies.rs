@@ -24,7 +24,7 @@ pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result
 }
 
 async fn release(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
-    let calendar = Calendar::published();
+    let calendar = parts.world.get(&parts.store).await?.calendar.clone();
     let mut connection = parts.store.read().await?;
     let waiting = conversations::waiting(&mut connection, BATCH).await?;
     drop(connection);

@@ -17,6 +17,7 @@ const BACK_WITHIN: Duration = Duration::from_secs(90);
 
 /// Both servers; they are stopped and their data is removed when this is dropped.
 pub struct Services {
+    instance: &'static str,
     /// Of the private PostgreSQL.
     pub database_url: String,
     /// Of the private Redis.
@@ -49,11 +50,15 @@ fn run(command: &mut Command) -> Result<String> {
 impl Services {
     /// Begins with fresh data: what an earlier run left is removed.
     pub fn start() -> Result<Self> {
-        run(services().args(["stop", INSTANCE, "--purge"]))?;
-        run(services().args(["start", INSTANCE]))?;
-        let mut started = Self { database_url: String::new(), redis_url: String::new() };
-        (started.database_url, started.redis_url) = addresses()?;
-        Ok(started)
+        Self::start_as(INSTANCE)
+    }
+
+    /// The same for a run of another name.
+    pub fn start_as(instance: &'static str) -> Result<Self> {
+        run(services().args(["stop", instance, "--purge"]))?;
+        run(services().args(["start", instance]))?;
+        let (database_url, redis_url) = addresses(instance)?;
+        Ok(Self { instance, database_url, redis_url })
     }
 
     /// Starts what does not run. A PostgreSQL whose orphans still live refuses to start; they end by
@@ -61,13 +66,13 @@ impl Services {
     pub fn start_again(&self) -> Result<()> {
         let until = Instant::now() + BACK_WITHIN;
         loop {
-            match run(services().args(["start", INSTANCE])) {
+            match run(services().args(["start", self.instance])) {
                 Ok(_) => break,
                 Err(error) if Instant::now() > until => return Err(error),
                 Err(_) => std::thread::sleep(Duration::from_millis(100)),
             }
         }
-        let (database_url, redis_url) = addresses()?;
+        let (database_url, redis_url) = addresses(self.instance)?;
         let same = database_url == self.database_url && redis_url == self.redis_url;
         ensure!(same, "a stranger took a port of the run");
         Ok(())
@@ -77,7 +82,7 @@ impl Services {
 impl Drop for Services {
     fn drop(&mut self) {
         // The run has said what it found; what is left over is told, and no more.
-        if let Err(error) = run(services().args(["stop", INSTANCE, "--purge"])) {
+        if let Err(error) = run(services().args(["stop", self.instance, "--purge"])) {
             eprintln!("the services of the run are still there: {error:#}");
         }
     }
@@ -95,8 +100,8 @@ pub fn pid(name: &str) -> Result<u32> {
 }
 
 /// What `env` prints, read by a shell.
-fn addresses() -> Result<(String, String)> {
-    let lines = run(services().args(["env", INSTANCE]))?;
+fn addresses(instance: &str) -> Result<(String, String)> {
+    let lines = run(services().args(["env", instance]))?;
     let script = format!("{lines}\nprintf '%s\\n%s\\n' \"$DATABASE_URL\" \"$REDIS_URL\"");
     let read = run(Command::new("bash").args(["-c", &script]))?;
     let (database_url, redis_url) = read.trim_end().split_once('\n').context("no addresses")?;

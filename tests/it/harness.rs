@@ -18,7 +18,8 @@ use jingqi::{
     sandbox,
     server::{self, Doors, Doorway, Parts},
     service::pb::{
-        self, centre_service_client::CentreServiceClient,
+        self, calendar_service_client::CalendarServiceClient,
+        centre_service_client::CentreServiceClient,
         complaint_service_client::ComplaintServiceClient,
         conversation_service_client::ConversationServiceClient,
         enterprise_service_client::EnterpriseServiceClient,
@@ -137,6 +138,15 @@ impl App {
         let pool = self.parts.store.pool().clone();
         let parts = parts(pool, &self.clock, self.sandbox, &self.prefix, &self.files.0, wish);
         serve(parts, wish, self.stop.clone()).await
+    }
+
+    /// Another server on the same database, with a clock of its own, and its parts.
+    pub async fn another_with_clock(&self, clock: Clock) -> (SocketAddr, Parts) {
+        let wish = Wish::default();
+        let pool = self.parts.store.pool().clone();
+        let other = parts(pool, &self.clock, self.sandbox, &self.prefix, &self.files.0, wish);
+        let other = Parts { clock, ..other };
+        (serve(other.clone(), wish, self.stop.clone()).await.0, other)
     }
 
     /// Tells every server to stop.
@@ -366,6 +376,10 @@ impl User {
 
     pub fn passes(&self) -> TruckPassServiceClient<Wire> {
         TruckPassServiceClient::new(self.wire())
+    }
+
+    pub fn calendars(&self) -> CalendarServiceClient<Wire> {
+        CalendarServiceClient::new(self.wire())
     }
 
     pub fn centre(&self) -> CentreServiceClient<Wire> {

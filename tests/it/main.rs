@@ -3,6 +3,7 @@
 
 mod applications;
 mod attachments;
+mod calendar;
 mod centre;
 mod chaos_checker;
 mod checks;
@@ -17,6 +18,7 @@ mod journey;
 mod liaison;
 mod line;
 mod notices;
+mod obligations;
 mod passes;
 mod policy;
 mod rooms;

@@ -4,6 +4,9 @@ use jiff::civil::{Date, Time, Weekday};
 
 use crate::error::{Faults, Flaw, Result};
 
+/// More ranges or make-up days than any notice ever had.
+const ENTRIES_MAX: usize = 40;
+
 /// What the State Council's yearly notice says about one year, in one version.
 ///
 /// A value is consistent: ranges run forward, make-up days (调休上班) are weekend days outside
@@ -30,31 +33,53 @@ impl CalendarYear {
         source: impl Into<String>,
     ) -> Result<Self> {
         let source = source.into();
+        let ranges: Vec<_> = holidays.iter().copied().map(Some).collect();
+        let days: Vec<_> = makeup_days.iter().copied().map(Some).collect();
+        Self::faults(year, version, &ranges, &days, &source).done()?;
+        Ok(Self { year, version, holidays, makeup_days, source })
+    }
+
+    /// Every fault that such a notice has; a day that could not be read is absent, and was told.
+    #[must_use]
+    pub fn faults(
+        year: i16,
+        version: u32,
+        holidays: &[Option<(Date, Date)>],
+        makeup_days: &[Option<Date>],
+        source: &str,
+    ) -> Faults {
         let mut faults = Faults::new();
         faults.check((1949..=9998).contains(&year), "year", Flaw::OutOfRange);
         faults.check(version > 0, "version", Flaw::OutOfRange);
         faults.check(!source.trim().is_empty(), "source", Flaw::Required);
         // A year without holidays is not a published notice but a guess.
         faults.check(!holidays.is_empty(), "holidays", Flaw::Required);
-        for (at, &(first, last)) in holidays.iter().enumerate() {
+        faults.check(holidays.len() <= ENTRIES_MAX, "holidays", Flaw::TooMany);
+        faults.check(makeup_days.len() <= ENTRIES_MAX, "makeup_days", Flaw::TooMany);
+        for (at, range) in holidays.iter().enumerate() {
+            let Some((first, last)) = *range else { continue };
             let path = format!("holidays[{at}]");
             faults.check(first <= last, path.clone(), Flaw::EndBeforeStart);
-            faults.check(belongs(year, first) && belongs(year, last), path, Flaw::OutOfRange);
+            let fits = belongs(year, first) && belongs(year, last);
+            faults.check(fits, path.clone(), Flaw::OutOfRange);
+            let mut before = holidays.iter().take(at).flatten();
+            let overlaps = before.any(|&(begin, end)| begin <= last && first <= end);
+            faults.check(!overlaps, path, Flaw::Duplicate);
         }
-        for (at, &day) in makeup_days.iter().enumerate() {
+        for (at, day) in makeup_days.iter().enumerate() {
+            let Some(day) = *day else { continue };
             let path = format!("makeup_days[{at}]");
             faults.check(belongs(year, day), path.clone(), Flaw::OutOfRange);
             if !is_weekend(day) {
                 faults.add_told(path.clone(), Flaw::NotAllowed, "调休上班日应为周六或周日");
             }
-            if holidays.iter().any(|&(first, last)| (first..=last).contains(&day)) {
+            if holidays.iter().flatten().any(|&(first, last)| (first..=last).contains(&day)) {
                 faults.add_told(path.clone(), Flaw::NotAllowed, "调休上班日不能在放假期间内");
             }
-            let before = makeup_days.iter().take(at);
-            faults.check(!before.into_iter().any(|&other| other == day), path, Flaw::Duplicate);
+            let mut before = makeup_days.iter().take(at).flatten();
+            faults.check(!before.any(|&other| other == day), path, Flaw::Duplicate);
         }
-        faults.done()?;
-        Ok(Self { year, version, holidays, makeup_days, source })
+        faults
     }
 
     /// The year that the notice is about.

@@ -1,11 +1,12 @@
 //! How complaints of a category are handled: limits, lengths, extension. Dated rows say it; these are
 //! the values where no row speaks (facts.md, 4.2).
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::{
     domain::{
         calendar::{Calendar, Limit},
+        obligation::Limits,
         policy::named,
     },
     error::{Error, Flaw, Reason, Result},
@@ -32,6 +33,9 @@ pub const TOTAL_DAYS_MAX: i32 = 25;
 /// An extension is asked for at least so long before the end: one working day.
 const ASK_BEFORE: Limit = Limit::WorkingDays(1);
 
+/// What the law allows for a petition: 60 days from its acceptance (信访工作条例, art. 34).
+const PETITION_LEGAL: Limit = Limit::CalendarDays(60);
+
 /// How complaints of a category are handled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
@@ -43,6 +47,10 @@ pub struct Rules {
     pub sign: Limit,
     /// For the whole handling, from the acceptance.
     pub handle: Limit,
+    /// What the law allows for it at most, where it says so.
+    pub handle_legal: Option<Limit>,
+    /// What the unit sets itself for it, where it does.
+    pub handle_internal: Option<Limit>,
     /// For judging the feedback.
     pub review: Limit,
     /// For a second handling, from the evaluation.
@@ -71,11 +79,32 @@ impl Rules {
             assign: step,
             sign,
             handle,
+            handle_legal: Some(PETITION_LEGAL),
+            handle_internal: a_day_before(handle),
             review: step,
             redo: Limit::WorkingDays(5),
             extension_days_max: 5,
             answer_characters_min: 10,
         }
+    }
+
+    /// The three limits of the handling, which must fit together (SD-03).
+    pub fn handling(&self) -> Result<Limits, Flaw> {
+        Limits::new(self.handle_legal, Some(self.handle), self.handle_internal)
+    }
+
+    /// The three limits of a second handling: a promise that is longer than the law is none.
+    pub fn redoing(&self) -> Result<Limits, Flaw> {
+        Limits::new(self.handle_legal, Some(self.redo), a_day_before(self.redo))
+    }
+}
+
+/// What a unit sets itself: a working day before the promise, where there are two at least.
+#[must_use]
+pub const fn a_day_before(promised: Limit) -> Option<Limit> {
+    match promised {
+        Limit::WorkingDays(days) if days >= 2 => Some(Limit::WorkingDays(days - 1)),
+        _ => None,
     }
 }
 
@@ -94,16 +123,6 @@ pub fn limit(text: &str) -> Result<Limit, Flaw> {
     let amount = amount.parse().map_err(|_| Flaw::OutOfRange)?;
     let limit = Limit::from_wire(unit, amount).ok_or(Flaw::UnknownValue)?;
     if (1..=400).contains(&amount) { Ok(limit) } else { Err(Flaw::OutOfRange) }
-}
-
-/// The due time with so many working days more.
-pub fn extended(calendar: &Calendar, due: Timestamp, days: u32) -> Result<Timestamp> {
-    if days == 0 {
-        return Ok(due);
-    }
-    // A limit in days ends at 24:00, which belongs to the next day already.
-    let last = due - SignedDuration::from_secs(1);
-    calendar.deadline(last, Limit::WorkingDays(days))
 }
 
 /// Refuses an extension that is asked for too late, or too long (facts.md, 4.2).
@@ -131,7 +150,7 @@ pub fn may_extend(
 mod tests {
     use jiff::Timestamp;
 
-    use super::{Category, Rules, extended, limit, limit_text, may_extend};
+    use super::{Category, Rules, limit, limit_text, may_extend};
     use crate::{
         domain::calendar::{Calendar, Limit},
         error::{Flaw, Reason},
@@ -153,6 +172,21 @@ mod tests {
         assert_eq!(Rules::standard(Category::Help).sign, Limit::WorkingHours(4));
     }
 
+    // SD-03: the office's own limit before the promise, the promise within the law.
+    #[test]
+    fn the_standard_limits_fit_together() {
+        for category in Category::ALL {
+            let rules = Rules::standard(*category);
+            rules.handling().unwrap();
+            rules.redoing().unwrap();
+            assert_eq!(rules.handle_legal, Some(Limit::CalendarDays(60)));
+        }
+        let internal = |category| Rules::standard(category).handle_internal;
+        assert_eq!(internal(Category::Urgent), None);
+        assert_eq!(internal(Category::Consultation), Some(Limit::WorkingDays(2)));
+        assert_eq!(internal(Category::Complaint), Some(Limit::WorkingDays(4)));
+    }
+
     #[test]
     fn a_limit_is_read_as_it_was_written() {
         for text in ["WORKING_DAYS:3", "NATURAL_HOURS:24", "MONTHS:1"] {
@@ -162,16 +196,6 @@ mod tests {
         assert_eq!(limit("WORKING_DAYS"), Err(Flaw::UnknownValue));
         assert_eq!(limit("WEEKS:1"), Err(Flaw::UnknownValue));
         assert_eq!(limit("WORKING_DAYS:0"), Err(Flaw::OutOfRange));
-    }
-
-    // CO-04: over the National Day of 2022, whose make-up days are a Saturday and a Sunday.
-    #[test]
-    fn an_extension_counts_working_days_after_the_last_day() {
-        let calendar = Calendar::published();
-        let due = at("2022-10-01T00:00:00+08:00");
-        let more = extended(&calendar, due, 2).unwrap();
-        assert_eq!(more, at("2022-10-10T00:00:00+08:00"));
-        assert_eq!(extended(&calendar, due, 0).unwrap(), due);
     }
 
     #[test]

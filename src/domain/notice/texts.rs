@@ -47,6 +47,7 @@ const fn english(event: NoticeEvent) -> &'static str {
         E::LimitPassed => "limit has passed",
         E::LimitUrged => "urged in writing",
         E::LimitCriticised => "criticised",
+        E::LimitUnlawful => "unlawfully late",
     }
 }
 

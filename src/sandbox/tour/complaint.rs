@@ -29,6 +29,7 @@ pub(super) async fn tell(stage: &Stage) -> anyhow::Result<()> {
     let cast = cast(stage).await?;
     let filed = file(&cast).await?;
     let assigned = take_in(&cast, &filed).await?;
+    scene(3, "承办民警签收、反馈,交办人审核");
     handle(&cast, &cast.first, &assigned, "已协调企业错峰装卸。").await?;
     dissatisfied(&cast, &filed.name).await?;
     again(&cast, &filed.name).await?;
@@ -132,7 +133,6 @@ async fn handle(
     complaint: &pb::Complaint,
     answer: &str,
 ) -> anyhow::Result<()> {
-    scene(3, "承办民警签收、反馈,交办人审核");
     let name = &complaint.name;
     let signed = handler.complaints().sign_complaint(step(name, "")).await?.into_inner();
     told(&signed);

@@ -58,7 +58,7 @@ impl Applications {
     ) -> Result<pb::PassApplication> {
         let officer = matches!(cx.actor, Actor::Officer { .. });
         let values = &world.policy(cx.now)?.values;
-        let due = application.due(values, cx.now, &self.calendar);
+        let due = application.due(values, cx.now, &world.calendar);
         let unknown = due.as_ref().is_err_and(|it| it.reason() == Reason::CalendarMissing);
         let (due, legal_due) = if unknown { (None, None) } else { due? };
         let state = pb::pass_application::State::from_str_name(application.state().wire());

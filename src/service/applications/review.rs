@@ -45,7 +45,7 @@ impl Applications {
         let mut items = Vec::with_capacity(found.len());
         for application in found {
             let waiting = application.submit_time.map(|since| since.duration_until(cx.now));
-            let standing = match application.standing(values, cx.now, &self.calendar) {
+            let standing = match application.standing(values, cx.now, &world.calendar) {
                 Ok(standing) => standing_name(standing),
                 Err(error) if error.reason() == Reason::CalendarMissing => "UNKNOWN",
                 Err(error) => return Err(error),

@@ -49,7 +49,7 @@ impl Centre {
             unit_path,
             subject,
             // Without a calendar nothing is promised, and the place is held all the same.
-            confirm_due_time: self.calendar.deadline(cx.now, CONFIRM_WITHIN).ok(),
+            confirm_due_time: self.world.calendar().deadline(cx.now, CONFIRM_WITHIN).ok(),
             create_time: cx.now,
             version: 1,
             held: Held::row(BookingState::Requested),

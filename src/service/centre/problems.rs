@@ -5,6 +5,7 @@ use crate::{
     actor::Actor,
     context::Cx,
     domain::{
+        calendar::Due,
         obligation::ObligationKind,
         problem::{self, Held, Problem, ProblemAction, ProblemState},
     },
@@ -89,15 +90,9 @@ impl Centre {
         // An older promise stays a row, kept or not; nobody owes it any more.
         let kind = ObligationKind::SolveProblem;
         obligations::void(&mut tx, id.subject(), kind).await?;
-        let owed = Owed {
-            kind,
-            subject: id.subject(),
-            unit_path: problem.unit_path.clone(),
-            due: problem::due(day),
-            calendar_version: self.calendar.version().to_owned(),
-            limit: String::new(),
-            provisional: false,
-        };
+        let due = Due { at: problem::due(day), provisional: false };
+        let (subject, unit_path) = (id.subject(), problem.unit_path.clone());
+        let owed = Owed::until(kind, subject, unit_path, due, cx.now, &self.world.calendar());
         obligations::open(&mut tx, &owed).await?;
         wire::finish(tx, reply(problem)).await
     }

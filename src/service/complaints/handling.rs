@@ -61,8 +61,8 @@ impl Complaints {
             owing::hand_over(tx, assigned).await?;
             let rules = owing::rules(tx, assigned).await?;
             let owed = ObligationKind::SignComplaint;
-            owing::owe(tx, &self.calendar, assigned, owed, rules.sign).await?;
-            let due = owing::resume(tx, cx, &self.calendar, assigned).await?;
+            owing::owe(tx, &self.world.calendar(), assigned, owed, rules.sign).await?;
+            let due = owing::resume(tx, cx, &self.world.calendar(), assigned).await?;
             complaints::save(tx, moved.map(|complaint| complaint.owed_until(due))).await
         })
         .await
@@ -107,7 +107,7 @@ impl Complaints {
             owing::pause(tx, &complaint).await?;
             let rules = owing::rules(tx, &complaint).await?;
             let owed = ObligationKind::AssignComplaint;
-            owing::owe(tx, &self.calendar, &complaint, owed, rules.assign).await?;
+            owing::owe(tx, &self.world.calendar(), &complaint, owed, rules.assign).await?;
             Ok(complaint)
         })
         .await
@@ -140,7 +140,7 @@ impl Complaints {
             // The handler's time ends with the answer; a refused one starts no new time (I19).
             owing::meet(tx, &complaint, ObligationKind::HandleComplaint).await?;
             let owed = ObligationKind::ReviewFeedback;
-            owing::owe(tx, &self.calendar, &complaint, owed, rules.review).await?;
+            owing::owe(tx, &self.world.calendar(), &complaint, owed, rules.review).await?;
             Ok(complaint)
         })
         .await
@@ -191,7 +191,7 @@ impl Complaints {
             complaint.held_by(officer)?;
             let rules = owing::rules(tx, &complaint).await?;
             let due = complaint.handle_due_time.unwrap_or(cx.now);
-            may_extend(&rules, &self.calendar, due, request.days, cx.now)?;
+            may_extend(&rules, &self.world.calendar(), due, request.days, cx.now)?;
             let extension = Extension {
                 id: cx.id(),
                 complaint: complaint.id,
@@ -229,7 +229,7 @@ impl Complaints {
             complaints::decide_extension(tx, asked.id, approved, officer, &note).await?;
             let mut due = None;
             if approved {
-                due = owing::extend(tx, cx, &self.calendar, &complaint, asked.days).await?;
+                due = owing::extend(tx, cx, &self.world.calendar(), &complaint, asked.days).await?;
             }
             let (action, told) = if approved {
                 ("APPROVE_EXTENSION", Note::public(format!("延期{}个工作日", asked.days)))
@@ -290,7 +290,7 @@ impl Complaints {
             let kind = ObligationKind::SuperviseComplaint;
             obligations::void(tx, complaint.id.subject(), kind).await?;
             let due = Due { at: due, provisional: false };
-            owing::owe_until(tx, &self.calendar, &complaint, kind, due).await?;
+            owing::owe_until(tx, &self.world.calendar(), &complaint, kind, due).await?;
             Ok(complaint)
         })
         .await

@@ -68,7 +68,7 @@ impl Complaints {
             past_handlers: Vec::new(),
             outside_number: filing.outside_number,
         };
-        let complaint = file(&mut tx, cx, &self.calendar, cx.id(), draft).await?;
+        let complaint = file(&mut tx, cx, &self.world.calendar(), cx.id(), draft).await?;
         let brought = &filing.attachments;
         complaint_attachments::link(&mut tx, complaint.id, enterprise, brought).await?;
         let reply = super::whole(tx.conn(), cx, complaint).await?;
@@ -92,8 +92,9 @@ impl Complaints {
             owing::meet(tx, accepted, ObligationKind::AcceptComplaint).await?;
             let rules = owing::rules(tx, accepted).await?;
             let owed = ObligationKind::AssignComplaint;
-            owing::owe(tx, &self.calendar, accepted, owed, rules.assign).await?;
-            let due = owing::owe_handling(tx, &self.calendar, accepted, rules.handle).await?;
+            owing::owe(tx, &self.world.calendar(), accepted, owed, rules.assign).await?;
+            let due =
+                owing::owe_handling(tx, &self.world.calendar(), accepted, rules.handling()).await?;
             complaints::save(tx, moved.map(|complaint| complaint.owed_until(due))).await
         })
         .await
@@ -126,7 +127,7 @@ impl Complaints {
             let complaint = complaints::save(tx, complaint.object(reason, cx)?).await?;
             let rules = owing::rules(tx, &complaint).await?;
             let owed = ObligationKind::AcceptComplaint;
-            owing::owe(tx, &self.calendar, &complaint, owed, rules.accept).await?;
+            owing::owe(tx, &self.world.calendar(), &complaint, owed, rules.accept).await?;
             Ok(complaint)
         })
         .await

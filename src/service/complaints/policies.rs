@@ -7,7 +7,7 @@ use crate::{
         calendar::Limit,
         complaint::{
             Category, Rules,
-            rules::{TOTAL_DAYS_MAX, limit, limit_text},
+            rules::{TOTAL_DAYS_MAX, a_day_before, limit, limit_text},
         },
     },
     error::{Error, Faults, Flaw, Reason, Result},
@@ -66,16 +66,31 @@ fn read(cx: &Cx, form: pb::ComplaintPolicy) -> Result<Policy> {
         }
         faults.take(at(field), limit(text)).unwrap_or(otherwise)
     };
+    let handle = read("handle_limit", &form.handle_limit, standard.handle);
+    let legal = &form.handle_legal_limit;
+    let handle_legal = match (legal.is_empty(), standard.handle_legal) {
+        (true, standard) => standard,
+        (false, standard) => Some(read("handle_legal_limit", legal, standard.unwrap_or(handle))),
+    };
+    let internal = &form.handle_internal_limit;
+    let handle_internal = (!internal.is_empty())
+        .then(|| read("handle_internal_limit", internal, handle))
+        .or(a_day_before(handle));
     let rules = Rules {
         accept: read("accept_limit", &form.accept_limit, standard.accept),
         assign: read("assign_limit", &form.assign_limit, standard.assign),
         sign: read("sign_limit", &form.sign_limit, standard.sign),
-        handle: read("handle_limit", &form.handle_limit, standard.handle),
+        handle,
+        handle_legal,
+        handle_internal,
         review: read("review_limit", &form.review_limit, standard.review),
         redo: read("redo_limit", &form.redo_limit, standard.redo),
         extension_days_max: form.extension_days_max,
         answer_characters_min: usize::try_from(form.answer_characters_min).unwrap_or_default(),
     };
+    // SD-03: what is promised never ends after what the law allows, nor before the unit's own.
+    faults.take(at("handle_limit"), rules.handling());
+    faults.take(at("redo_limit"), rules.redoing());
     let days = 0..TOTAL_DAYS_MAX - 4;
     let fits = days.contains(&form.extension_days_max);
     faults.check(fits, at("extension_days_max"), Flaw::OutOfRange);
@@ -102,6 +117,8 @@ fn reply(policy: Policy) -> pb::ComplaintPolicy {
         assign_limit: limit_text(rules.assign),
         sign_limit: limit_text(rules.sign),
         handle_limit: limit_text(rules.handle),
+        handle_legal_limit: rules.handle_legal.map(limit_text).unwrap_or_default(),
+        handle_internal_limit: rules.handle_internal.map(limit_text).unwrap_or_default(),
         review_limit: limit_text(rules.review),
         redo_limit: limit_text(rules.redo),
         extension_days_max: rules.extension_days_max,

@@ -181,7 +181,7 @@ impl Conversations {
         let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
         let asked = evaluations::of(tx.conn(), id.subject(), conversation.round).await?;
         let asked = asked.ok_or_else(|| Error::new(Reason::NothingToRate))?;
-        answer(&mut tx, cx, &asked, &verdict, &self.calendar).await?;
+        answer(&mut tx, cx, &asked, &verdict, &self.world.calendar()).await?;
         let reply = self.reply(tx.conn(), cx, &conversation).await?;
         wire::finish(tx, reply).await
     }

@@ -9,6 +9,7 @@ use crate::{
     actor::Actor,
     context::Cx,
     domain::{
+        calendar::Due,
         conversation::{Conversation, ConversationState, Sender, recallable},
         liaison::{Post, SOLVE_WITHIN},
         message::{Content, Form, Message, MessageKind, NoticeCode, Place, TEXT_CHARACTERS_MAX},
@@ -181,7 +182,7 @@ impl Conversations {
         }
         let post = liaison_posts::named(tx.conn(), conversation.post).await?;
         let post = post.ok_or_else(|| Error::internal("a conversation without a post"))?;
-        let due = match post.duty.reply_due(cx.now, &self.calendar) {
+        let due = match post.duty.reply_due(cx.now, &self.world.calendar()) {
             Ok(due) => Some(due),
             // Never a guess, and never a lost message: without a calendar nothing is promised.
             Err(error) => {
@@ -192,7 +193,7 @@ impl Conversations {
         let asked = conversation.ask(due, cx.now);
         self.owe(tx, conversation, asked.reply.zip(due)).await?;
         if asked.solution {
-            let due = self.calendar.deadline(cx.now, SOLVE_WITHIN).ok();
+            let due = self.world.calendar().deadline(cx.now, SOLVE_WITHIN).ok();
             let owed = due.map(|due| (ObligationKind::SolveConversation, due));
             self.owe(tx, conversation, owed).await?;
         }
@@ -210,15 +211,9 @@ impl Conversations {
         owed: Option<(ObligationKind, jiff::Timestamp)>,
     ) -> Result<()> {
         let Some((kind, due)) = owed else { return Ok(()) };
-        let owed = Owed {
-            kind,
-            subject: conversation.id.subject(),
-            unit_path: conversation.unit_path.clone(),
-            due,
-            calendar_version: self.calendar.version().to_owned(),
-            limit: String::new(),
-            provisional: false,
-        };
+        let due = Due { at: due, provisional: false };
+        let (subject, unit_path) = (conversation.id.subject(), conversation.unit_path.clone());
+        let owed = Owed::until(kind, subject, unit_path, due, tx.now(), &self.world.calendar());
         obligations::open(tx, &owed).await
     }
 
@@ -236,7 +231,7 @@ impl Conversations {
         });
         let until = until.unwrap_or_default();
         let hours = post.duty.told();
-        if !post.duty.covers(cx.now, &self.calendar).unwrap_or(false) {
+        if !post.duty.covers(cx.now, &self.world.calendar()).unwrap_or(false) {
             return Ok(Some(format!(
                 "当前为非值班时间(值班:{hours})。留言已收到{until}。紧急情况请拨打110。"
             )));

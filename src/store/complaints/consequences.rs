@@ -49,7 +49,7 @@ async fn of_complaint(
         ComplaintState::Reopened => {
             let owed = ObligationKind::AssignComplaint;
             owing::owe(tx, calendar, after, owed, rules.assign).await?;
-            due = owing::owe_handling(tx, calendar, after, rules.redo).await?;
+            due = owing::owe_handling(tx, calendar, after, rules.redoing()).await?;
         }
         ComplaintState::Escalated => {
             let owed = ObligationKind::SuperviseComplaint;

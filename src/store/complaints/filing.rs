@@ -44,7 +44,13 @@ pub async fn file(
 }
 
 /// Takes up what a conversation handed over (CH-18): filed once, however often the event comes.
-pub async fn from_conversation(tx: &mut Tx, cx: &Cx, event: Uuid, payload: &Value) -> Result<()> {
+pub async fn from_conversation(
+    tx: &mut Tx,
+    cx: &Cx,
+    calendar: &Calendar,
+    event: Uuid,
+    payload: &Value,
+) -> Result<()> {
     let uuid = |key: &str| {
         let id = payload.get(key).and_then(Value::as_str);
         let id = id.and_then(|id| Uuid::try_parse(id).ok());
@@ -71,7 +77,7 @@ pub async fn from_conversation(tx: &mut Tx, cx: &Cx, event: Uuid, payload: &Valu
     // The complaint has the event's id, so that a second delivery finds it.
     let id = Id::<kind::Complaint>::of(event);
     if !super::exists(tx, id).await? {
-        file(tx, cx, &Calendar::published(), id, draft).await?;
+        file(tx, cx, calendar, id, draft).await?;
     }
     Ok(())
 }

@@ -1,14 +1,16 @@
 //! Who owes what until when on a complaint: opened, paused, moved and met with the steps. Only a
 //! return and an approved extension stop a handler's time (I19).
 
+use jiff::Timestamp;
+
 use crate::{
     context::Cx,
     domain::{
         calendar::{Calendar, Due, Limit},
-        complaint::{Complaint, Rules, rules},
-        obligation::{Limits, Obligation, ObligationKind, Which},
+        complaint::{Complaint, Rules},
+        obligation::{Limits, ObligationKind, Pause, Times},
     },
-    error::{Error, Result},
+    error::{Error, Flaw, Result},
     store::{
         Tx, complaint_policies,
         obligations::{self, Cause, Owed, Running},
@@ -29,9 +31,33 @@ pub async fn owe(
     kind: ObligationKind,
     limit: Limit,
 ) -> Result<Due> {
-    let due = calendar.due(tx.now(), limit)?;
-    open(tx, calendar, complaint, kind, due, rules::limit_text(limit)).await?;
-    Ok(due)
+    owe_within(tx, calendar, complaint, kind, Limits::new(None, Some(limit), None)).await
+}
+
+/// Opens the handling of a round, and says until when it is owed.
+pub async fn owe_handling(
+    tx: &mut Tx,
+    calendar: &Calendar,
+    complaint: &Complaint,
+    limits: Result<Limits, Flaw>,
+) -> Result<Option<Due>> {
+    let kind = ObligationKind::HandleComplaint;
+    owe_within(tx, calendar, complaint, kind, limits).await.map(Some)
+}
+
+async fn owe_within(
+    tx: &mut Tx,
+    calendar: &Calendar,
+    complaint: &Complaint,
+    kind: ObligationKind,
+    limits: Result<Limits, Flaw>,
+) -> Result<Due> {
+    // Rules are judged when they are published.
+    let limits = limits.map_err(|flaw| Error::internal(flaw.wire()))?;
+    let (subject, unit_path) = (complaint.id.subject(), owing_unit(complaint, kind));
+    let owed = Owed::within(kind, subject, unit_path, limits, tx.now(), calendar)?;
+    obligations::open(tx, &owed).await?;
+    Ok(owed.times.governing())
 }
 
 /// Opens what is owed until an instant that somebody named.
@@ -42,41 +68,16 @@ pub async fn owe_until(
     kind: ObligationKind,
     due: Due,
 ) -> Result<()> {
-    open(tx, calendar, complaint, kind, due, String::new()).await
-}
-
-async fn open(
-    tx: &mut Tx,
-    calendar: &Calendar,
-    complaint: &Complaint,
-    kind: ObligationKind,
-    due: Due,
-    limit: String,
-) -> Result<()> {
-    let lead = complaint.lead.as_ref().map(|lead| &lead.path);
-    let units = matches!(kind, ObligationKind::SignComplaint | ObligationKind::HandleComplaint);
-    // What the lead unit owes is seen there; everything else is owed by whoever is in charge.
-    let unit_path = lead.filter(|_| units).unwrap_or(&complaint.unit_path).clone();
-    let owed = Owed {
-        kind,
-        subject: complaint.id.subject(),
-        unit_path,
-        due: due.at,
-        calendar_version: calendar.version().to_owned(),
-        limit,
-        provisional: due.provisional,
-    };
+    let (subject, unit_path) = (complaint.id.subject(), owing_unit(complaint, kind));
+    let owed = Owed::until(kind, subject, unit_path, due, tx.now(), calendar);
     obligations::open(tx, &owed).await
 }
 
-/// Opens the handling of a round, and says until when it is owed.
-pub async fn owe_handling(
-    tx: &mut Tx,
-    calendar: &Calendar,
-    complaint: &Complaint,
-    limit: Limit,
-) -> Result<Option<Due>> {
-    owe(tx, calendar, complaint, ObligationKind::HandleComplaint, limit).await.map(Some)
+/// What the lead unit owes is seen there; everything else is owed by whoever is in charge.
+fn owing_unit(complaint: &Complaint, kind: ObligationKind) -> String {
+    let lead = complaint.lead.as_ref().map(|lead| &lead.path);
+    let units = matches!(kind, ObligationKind::SignComplaint | ObligationKind::HandleComplaint);
+    lead.filter(|_| units).unwrap_or(&complaint.unit_path).clone()
 }
 
 /// Lets the handling stand still while nobody has the complaint.
@@ -103,17 +104,17 @@ pub async fn resume(
     if running.pause_time.is_none() {
         return Ok(None);
     }
-    let due = counted(&running, running.extension_days, cx, calendar)?;
+    let times = counted(&running, running.extension_days, Some(cx.now), calendar)?;
     obligations::resume(tx, running.id).await?;
     let (days, version) = (running.extension_days, calendar.version());
-    obligations::move_due(tx, &running, due, Cause::Pause, days, version).await?;
-    Ok(Some(due))
+    obligations::move_due(tx, &running, &times, Cause::Pause, days, version).await?;
+    Ok(Some(times.governing()))
 }
 
 /// Moves the due time of the handling by an approved extension.
 pub async fn extend(
     tx: &mut Tx,
-    cx: &Cx,
+    _: &Cx,
     calendar: &Calendar,
     complaint: &Complaint,
     days: i32,
@@ -123,28 +124,24 @@ pub async fn extend(
         return Ok(None);
     };
     let days = running.extension_days.saturating_add(u32::try_from(days).unwrap_or_default());
-    let due = counted(&running, days, cx, calendar)?;
+    let times = counted(&running, days, None, calendar)?;
     let version = calendar.version();
-    obligations::move_due(tx, &running, due, Cause::Extension, days, version).await?;
-    Ok(Some(due))
+    obligations::move_due(tx, &running, &times, Cause::Extension, days, version).await?;
+    Ok(Some(times.governing()))
 }
 
-/// The due time by everything that happened: opening, limit, pauses, extension.
-fn counted(running: &Running, days: u32, cx: &Cx, calendar: &Calendar) -> Result<Due> {
-    let limit = rules::limit(&running.limit).map_err(|flaw| Error::internal(flaw.wire()))?;
-    let limits = Limits::new(None, Some(limit), None);
-    let obligation = Obligation {
-        kind: ObligationKind::HandleComplaint,
-        opened: running.open_time,
-        limits: limits.map_err(|flaw| Error::internal(flaw.wire()))?,
-        pauses: running.pauses.clone(),
-        met: None,
-    };
-    calendar.counted(|calendar| {
-        let due = obligation.due(Which::Promised, cx.now, calendar)?;
-        let due = due.ok_or_else(|| Error::internal("a limit was promised"))?;
-        rules::extended(calendar, due, days)
-    })
+/// The due times by everything that happened: opening, limits, pauses, extension. A pause that lasts
+/// ends where one is given, and does not count yet otherwise.
+fn counted(
+    running: &Running,
+    days: u32,
+    resumed: Option<Timestamp>,
+    calendar: &Calendar,
+) -> Result<Times> {
+    let limits = running.limits.ok_or_else(|| Error::internal("a handling without a limit"))?;
+    let ended = |pause: &Pause| Pause { until: pause.until.or(resumed), ..*pause };
+    let pauses: Vec<_> = running.pauses.iter().map(ended).collect();
+    Times::count(running.open_time, limits, &pauses, days, calendar)
 }
 
 /// Ends every clock: the complaint's life is over.

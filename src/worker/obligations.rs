@@ -1,0 +1,142 @@
+//! The sweeper (I18): takes every step of the ladder that is due, and counts again what the calendar in
+//! force has not counted. Any number of servers may sweep; a step is taken once. After a time in which
+//! nobody swept every step that was missed is there after the first round.
+
+use uuid::Uuid;
+
+use crate::{
+    context::Cx,
+    domain::{calendar::Calendar, escalation::Climb},
+    error::Result,
+    server::Parts,
+    store::{
+        calendars,
+        escalations::{self, Rung},
+        obligations::recount,
+    },
+};
+
+/// How many are taken in one unit of work.
+const BATCH: i64 = 500;
+/// How many batches one round takes, so that a round ends and the heart beats while there is much to
+/// catch up with.
+const BATCHES_MAX: usize = 100;
+
+/// How many batches one round counts again: the ladder waits for them.
+const RECOUNTS_MAX: usize = 10;
+
+/// Sweeps, counts again, and beats. A beat says that no step that was due is left behind, but for those
+/// whose look failed and which are counted apart.
+pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
+    let calendar = parts.world.get(&parts.store).await?.calendar.clone();
+    // With a wrong clock nothing is late, or everything: no beat either, so that somebody notices.
+    parts.world.agrees(&parts.clock)?;
+    recounted(parts, cx).await?;
+    for _ in 0..BATCHES_MAX {
+        let swept = match sweep(parts, &cx(), &calendar).await {
+            Ok(swept) => swept,
+            Err(error) => {
+                tracing::error!(%error, "a batch failed: its rows are taken one by one");
+                one_by_one(parts, cx, &calendar).await?
+            }
+        };
+        beat(parts, &cx()).await?;
+        if swept < usize::try_from(BATCH).unwrap_or_default() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Takes a batch in one unit of work.
+async fn sweep(parts: &Parts, cx: &Cx, calendar: &Calendar) -> Result<usize> {
+    let mut tx = parts.store.begin(cx).await?;
+    let rungs = escalations::claim(&mut tx, BATCH).await?;
+    let found = rungs.len();
+    if found == 0 {
+        return Ok(0);
+    }
+    let (climbed, failed) = climb(rungs, cx, calendar);
+    escalations::take(&mut tx, &climbed).await?;
+    if !failed.is_empty() {
+        escalations::put_off(&mut tx, &failed).await?;
+    }
+    tx.commit().await?;
+    Ok(found)
+}
+
+fn climb(rungs: Vec<Rung>, cx: &Cx, calendar: &Calendar) -> (Vec<(Rung, Climb)>, Vec<Uuid>) {
+    let (mut climbed, mut failed) = (Vec::with_capacity(rungs.len()), Vec::new());
+    for rung in rungs {
+        match rung.ladder.climb(cx.now, calendar) {
+            Ok(climb) => climbed.push((rung, climb)),
+            Err(error) => {
+                tracing::error!(id = %rung.id, %error, "an obligation cannot climb");
+                failed.push(rung.id);
+            }
+        }
+    }
+    (climbed, failed)
+}
+
+/// Takes a batch row by row, each in a unit of work of its own: the one that fails is put off, and stops
+/// no other (CO-07).
+async fn one_by_one(
+    parts: &Parts,
+    cx: &(dyn Fn() -> Cx + Sync),
+    calendar: &Calendar,
+) -> Result<usize> {
+    let mut tx = parts.store.begin(&cx()).await?;
+    let ids: Vec<_> =
+        escalations::claim(&mut tx, BATCH).await?.into_iter().map(|rung| rung.id).collect();
+    // They are let go: each is held again by itself.
+    drop(tx);
+    for &id in &ids {
+        if let Err(error) = one(parts, &cx(), calendar, id).await {
+            tracing::error!(%id, %error, "an obligation could not be escalated");
+            let mut tx = parts.store.begin(&cx()).await?;
+            escalations::put_off(&mut tx, &[id]).await?;
+            tx.commit().await?;
+        }
+    }
+    Ok(ids.len())
+}
+
+async fn one(parts: &Parts, cx: &Cx, calendar: &Calendar, id: Uuid) -> Result<()> {
+    let mut tx = parts.store.begin(cx).await?;
+    let Some(rung) = escalations::claim_one(&mut tx, id).await? else { return Ok(()) };
+    let climb = rung.ladder.climb(cx.now, calendar)?;
+    escalations::take(&mut tx, &[(rung, climb)]).await?;
+    tx.commit().await
+}
+
+async fn beat(parts: &Parts, cx: &Cx) -> Result<()> {
+    let mut tx = parts.store.begin(cx).await?;
+    escalations::beat(&mut tx, escalations::SWEEP).await?;
+    tx.commit().await
+}
+
+/// Counts again what another calendar counted, by the notices as they are stored now: an older copy of
+/// a server must not undo what a newer one did.
+async fn recounted(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
+    for _ in 0..RECOUNTS_MAX {
+        let mut tx = parts.store.begin(&cx()).await?;
+        let calendar = calendars::in_force(tx.conn()).await?;
+        let done = match recount::batch(&mut tx, &calendar, BATCH).await {
+            Ok(done) => done,
+            Err(error) => {
+                // The ladder must not wait for it: what is late by the old count is late.
+                tracing::error!(%error, "due times could not be counted again");
+                return Ok(());
+            }
+        };
+        tx.commit().await?;
+        if done.moved > 0 || done.failed > 0 {
+            tracing::info!(done.counted, done.moved, done.failed, "due times were counted again");
+        }
+        if done.counted < usize::try_from(BATCH).unwrap_or_default() {
+            break;
+        }
+    }
+    Ok(())
+}
