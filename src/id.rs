@@ -123,6 +123,12 @@ pub mod kind {
         Escalation = "escalations";
         /// Content that a supervisor read.
         ContentAccess = "contentAccesses";
+        /// What somebody is told.
+        Notice = "notices";
+        /// Another system that is told of events.
+        Webhook = "webhooks";
+        /// An event that a webhook is told.
+        WebhookDelivery = "webhookDeliveries";
         /// A recorded step of a lifecycle.
         Change = "changes";
         /// An event in the outbox.

@@ -29,6 +29,9 @@ pub mod limits;
 pub mod meetings;
 pub mod members;
 pub mod messages;
+pub mod notice_deliveries;
+pub mod notice_preferences;
+pub mod notices;
 pub mod numbers;
 pub mod obligations;
 pub mod officers;
@@ -48,6 +51,7 @@ pub mod vault;
 pub mod vehicles;
 pub mod visits;
 pub mod wakeups;
+pub mod webhooks;
 pub mod world;
 
 use std::{collections::BTreeSet, str::FromStr as _, sync::Arc, time::Duration};

@@ -66,6 +66,19 @@ const MEETING_READERS: &[Role] = &[
     Inspector,
 ];
 const COMPLAINT_POLICE: &[Role] = &[Assigner, Handler, UnitLeader, Inspector];
+/// Whoever has an inbox: every person, and every officer who does business.
+const INBOX: &[Role] = &[
+    Person,
+    WindowClerk,
+    FirstReviewer,
+    FinalReviewer,
+    CheckpointOfficer,
+    LiaisonOfficer,
+    Assigner,
+    Handler,
+    UnitLeader,
+    Inspector,
+];
 const CLOCK_READERS: &[Role] = &[SystemAdministrator, Auditor, Inspector, UnitLeader];
 const ROADSIDE: &[Role] = &[Device, CheckpointOfficer, Auxiliary];
 
@@ -321,6 +334,20 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ComplaintService/ListEscalations", roles(COMPLAINT_POLICE)),
     ("ComplaintService/PublishComplaintPolicy", roles(&[UnitLeader])),
     ("ComplaintService/ListComplaintPolicies", SignedIn),
+    // Notices: who does business has an inbox; what was not delivered, and which other systems are
+    // told, is the system's administration.
+    ("NoticeService/ListNotices", roles(INBOX)),
+    ("NoticeService/MarkNoticesRead", roles(INBOX)),
+    ("NoticeService/GetNoticeCounts", roles(INBOX)),
+    ("NoticeService/RecordSubscriptionConsent", roles(&[Person])),
+    ("NoticeService/GetNoticePreferences", roles(INBOX)),
+    ("NoticeService/UpdateNoticePreferences", roles(INBOX)),
+    ("NoticeService/ListDeadLetters", roles(&[SystemAdministrator])),
+    ("NoticeService/ResendDeadLetter", roles(&[SystemAdministrator])),
+    ("NoticeService/CreateWebhook", roles(&[SystemAdministrator])),
+    ("NoticeService/ListWebhooks", roles(&[SystemAdministrator])),
+    ("NoticeService/DisableWebhook", roles(&[SystemAdministrator])),
+    ("NoticeService/ListWebhookDeliveries", roles(&[SystemAdministrator])),
     // The working-day calendar: entered once, read by everybody.
     ("CalendarService/ImportCalendarYear", roles(&[SystemAdministrator])),
     ("CalendarService/ListCalendarYears", roles(CLOCK_READERS)),

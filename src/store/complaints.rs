@@ -12,7 +12,7 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{OnConstraint as _, Tx, history};
+use super::{OnConstraint as _, Tx, history, notices::causes};
 use crate::{
     actor::Scope,
     domain::{
@@ -264,6 +264,7 @@ pub async fn save(tx: &mut Tx, moved: Moved<Complaint>) -> Result<Complaint> {
     complaint.version = complaint.version.saturating_add(1);
     see(tx, &complaint).await?;
     history::write(tx, complaint.id.subject(), &change).await?;
+    causes::of_complaint(tx, &complaint, &change).await?;
     Ok(complaint)
 }
 
