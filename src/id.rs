@@ -109,6 +109,8 @@ pub mod kind {
         ComplaintExtension = "complaintExtensions";
         /// A dated version of how complaints of a category are handled.
         ComplaintPolicy = "complaintPolicies";
+        /// A report on a police unit or officer (12389).
+        ConductReport = "conductReports";
         /// What an enterprise says of a finished thing (评价).
         Evaluation = "evaluations";
         /// A step that was taken because something is late.

@@ -5,6 +5,7 @@ pub mod applications;
 pub mod centre;
 pub mod checks;
 pub mod complaints;
+pub mod conduct_reports;
 pub mod conversations;
 pub mod enterprises;
 pub mod evaluations;

@@ -1,6 +1,7 @@
 //! The loops beside the services: claim, run one, record; they stop on a signal. No call of a client
 //! is answered here.
 
+mod conduct_reports;
 mod evaluations;
 mod lapses;
 mod outbox;
@@ -26,12 +27,19 @@ enum Job {
     Lapses,
     Replies,
     Evaluations,
+    ConductReports,
     Retention,
 }
 
 impl Job {
-    const ALL: [Self; 5] =
-        [Self::Outbox, Self::Lapses, Self::Replies, Self::Evaluations, Self::Retention];
+    const ALL: [Self; 6] = [
+        Self::Outbox,
+        Self::Lapses,
+        Self::Replies,
+        Self::Evaluations,
+        Self::ConductReports,
+        Self::Retention,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -39,6 +47,7 @@ impl Job {
             Self::Lapses => "lapses",
             Self::Replies => "replies",
             Self::Evaluations => "evaluations",
+            Self::ConductReports => "conduct-reports",
             Self::Retention => "retention",
         }
     }
@@ -48,7 +57,7 @@ impl Job {
             Self::Outbox => OUTBOX_INTERVAL,
             Self::Lapses => LAPSES_INTERVAL,
             Self::Replies => REPLIES_INTERVAL,
-            Self::Evaluations => LAPSES_INTERVAL,
+            Self::Evaluations | Self::ConductReports => LAPSES_INTERVAL,
             Self::Retention => RETENTION_INTERVAL,
         }
     }
@@ -110,6 +119,7 @@ impl Worker {
             Job::Lapses => lapses::round(&self.parts, &|| self.cx(job)).await,
             Job::Replies => replies::round(&self.parts, &|| self.cx(job)).await,
             Job::Evaluations => evaluations::round(&self.parts, &|| self.cx(job)).await,
+            Job::ConductReports => conduct_reports::round(&self.parts, &|| self.cx(job)).await,
             Job::Retention => retention::round(&self.parts, &|| self.cx(job)).await,
         }
     }
