@@ -379,7 +379,22 @@ mod tests {
     // CO-15.
     #[test]
     fn the_drawing_of_a_conduct_report() {
-        insta::assert_snapshot!(drawing::<ReportState>(), @"");
+        insta::assert_snapshot!(drawing::<ReportState>(), @r"
+        SUBMITTED --ACCEPT--> ACCEPTED
+        SUBMITTED --DECLINE--> NOT_ACCEPTED
+        SUBMITTED --TRANSFER_OUT--> TRANSFERRED_OUT
+        SUBMITTED --TRANSFER_UP--> TRANSFERRED_UP
+        TRANSFERRED_UP --CONCLUDE--> CONCLUDED
+        ACCEPTED --TRANSFER_OUT--> TRANSFERRED_OUT
+        ACCEPTED --TRANSFER_UP--> TRANSFERRED_UP
+        ACCEPTED --ASSIGN--> ASSIGNED
+        ASSIGNED --TRANSFER_UP--> TRANSFERRED_UP
+        ASSIGNED --SIGN--> IN_PROGRESS
+        ASSIGNED --RELEASE--> ACCEPTED
+        IN_PROGRESS --TRANSFER_UP--> TRANSFERRED_UP
+        IN_PROGRESS --RELEASE--> ACCEPTED
+        IN_PROGRESS --CONCLUDE--> CONCLUDED
+        ");
     }
 
     #[test]

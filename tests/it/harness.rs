@@ -19,6 +19,7 @@ use jingqi::{
     server::{self, Doors, Doorway, Parts},
     service::pb::{
         self, centre_service_client::CentreServiceClient,
+        conduct_report_service_client::ConductReportServiceClient,
         conversation_service_client::ConversationServiceClient,
         enterprise_service_client::EnterpriseServiceClient,
         identity_service_client::IdentityServiceClient,
@@ -87,6 +88,8 @@ pub struct Wish {
     pub doorway: Option<Doorway>,
     /// What one line may take; the default of the product.
     pub line: Option<LineLimits>,
+    /// The database holds a world already; ids are made from this seed.
+    pub twin: Option<u64>,
 }
 
 impl App {
@@ -116,7 +119,9 @@ impl App {
         .execute(parts.store.pool())
         .await
         .unwrap();
-        base_policy(&parts).await;
+        if wish.twin.is_none() {
+            base_policy(&parts).await;
+        }
         let (address, web) = serve(parts.clone(), wish, stop.clone()).await;
         Self { clock, parts, address, web, sandbox, prefix, stop, files }
     }
@@ -132,6 +137,14 @@ impl App {
         let pool = self.parts.store.pool().clone();
         let parts = parts(pool, &self.clock, self.sandbox, &self.prefix, &self.files.0, wish);
         serve(parts, wish, self.stop.clone()).await
+    }
+
+    /// Does everything that the workers have to do now, with ids of their own.
+    pub async fn run_workers_aside(&self) {
+        let wish = Wish::default();
+        let pool = self.parts.store.pool().clone();
+        let parts = parts(pool, &self.clock, self.sandbox, &self.prefix, &self.files.0, wish);
+        jingqi::worker::Worker::new(parts).run_once().await.unwrap();
     }
 
     /// Tells every server to stop.
@@ -253,9 +266,9 @@ fn parts(
         store: Store::new(pool, cache, Vault::new(&MASTER_KEY).unwrap()),
         world: World::default(),
         clock: Clock::Manual(clock.clone()),
-        ids: Ids::seeded(
-            SEED.fetch_add(1, Ordering::Relaxed) << 16 | u64::from(std::process::id()),
-        ),
+        ids: Ids::seeded(wish.twin.unwrap_or_else(|| {
+            SEED.fetch_add(1, Ordering::Relaxed) << 16 | u64::from(std::process::id())
+        })),
         wechat: Arc::new(wechat),
         sms: Some(Arc::new(sms)),
         wecom: Some(Arc::new(wecom)),
@@ -362,6 +375,10 @@ impl User {
 
     pub fn centre(&self) -> CentreServiceClient<Wire> {
         CentreServiceClient::new(self.wire())
+    }
+
+    pub fn conduct(&self) -> ConductReportServiceClient<Wire> {
+        ConductReportServiceClient::new(self.wire())
     }
 
     pub fn liaison(&self) -> LiaisonServiceClient<Wire> {

@@ -6,6 +6,7 @@ mod attachments;
 mod centre;
 mod chaos_checker;
 mod checks;
+mod conduct_reports;
 mod conversations;
 mod enterprises;
 mod errors;
