@@ -18,6 +18,8 @@ use crate::{context::Cx, error::Result, server::Parts};
 const OUTBOX_INTERVAL: Duration = Duration::from_secs(1);
 const LAPSES_INTERVAL: Duration = Duration::from_secs(10);
 const REPLIES_INTERVAL: Duration = Duration::from_secs(5);
+/// Limits of days are not missed by a minute.
+const CONDUCT_INTERVAL: Duration = Duration::from_mins(2);
 const RETENTION_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What has work to do.
@@ -57,7 +59,8 @@ impl Job {
             Self::Outbox => OUTBOX_INTERVAL,
             Self::Lapses => LAPSES_INTERVAL,
             Self::Replies => REPLIES_INTERVAL,
-            Self::Evaluations | Self::ConductReports => LAPSES_INTERVAL,
+            Self::Evaluations => LAPSES_INTERVAL,
+            Self::ConductReports => CONDUCT_INTERVAL,
             Self::Retention => RETENTION_INTERVAL,
         }
     }

@@ -27,7 +27,7 @@ struct Row {
     rank: i32,
 }
 
-fn entity(row: Row) -> Result<Duty> {
+fn entity(row: &Row) -> Result<Duty> {
     let kind = DutyKind::from_wire(&row.kind);
     Ok(Duty {
         id: row.id,
@@ -93,7 +93,7 @@ pub async fn find_open(
     )
     .fetch_optional(tx.conn())
     .await?;
-    row.map(entity).transpose()
+    row.as_ref().map(entity).transpose()
 }
 
 /// The open duty was done.
@@ -160,7 +160,7 @@ pub async fn list(
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entity).collect()
+    rows.iter().map(entity).collect()
 }
 
 /// Open duties whose next step of the ladder is to be looked at, the oldest first.
@@ -185,7 +185,7 @@ pub async fn climb(tx: &mut Tx, id: Uuid, calendar: &Calendar) -> Result<()> {
     )
     .fetch_optional(tx.conn())
     .await?;
-    let Some(duty) = row.map(entity).transpose()? else { return Ok(()) };
+    let Some(duty) = row.as_ref().map(entity).transpose()? else { return Ok(()) };
     let (now, mut rank) = (tx.now(), duty.rank);
     let next = loop {
         let Some(level) = Level::after(rank) else { break None };
