@@ -37,10 +37,11 @@ pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result
             Ok(swept) => swept,
             Err(error) => {
                 tracing::error!(%error, "a batch failed: its rows are taken one by one");
-                one_by_one(parts, cx, &calendar).await?
+                let swept = one_by_one(parts, cx, &calendar).await?;
+                beat(parts, &cx()).await?;
+                swept
             }
         };
-        beat(parts, &cx()).await?;
         if swept < usize::try_from(BATCH).unwrap_or_default() {
             break;
         }
@@ -48,19 +49,19 @@ pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result
     Ok(())
 }
 
-/// Takes a batch in one unit of work.
+/// Takes a batch in one unit of work, and beats with it.
 async fn sweep(parts: &Parts, cx: &Cx, calendar: &Calendar) -> Result<usize> {
     let mut tx = parts.store.begin(cx).await?;
     let rungs = escalations::claim(&mut tx, BATCH).await?;
     let found = rungs.len();
-    if found == 0 {
-        return Ok(0);
-    }
     let (climbed, failed) = climb(rungs, cx, calendar);
-    escalations::take(&mut tx, &climbed).await?;
+    if !climbed.is_empty() {
+        escalations::take(&mut tx, &climbed).await?;
+    }
     if !failed.is_empty() {
         escalations::put_off(&mut tx, &failed).await?;
     }
+    escalations::beat(&mut tx, escalations::SWEEP).await?;
     tx.commit().await?;
     Ok(found)
 }
@@ -123,6 +124,8 @@ async fn recounted(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
         let mut tx = parts.store.begin(&cx()).await?;
         let calendar = calendars::in_force(tx.conn()).await?;
         let done = match recount::batch(&mut tx, &calendar, BATCH).await {
+            // Nothing is written, so nothing is to be made durable.
+            Ok(done) if done.counted == 0 => return Ok(()),
             Ok(done) => done,
             Err(error) => {
                 // The ladder must not wait for it: what is late by the old count is late.
