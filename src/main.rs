@@ -110,6 +110,8 @@ enum DemoPart {
     },
     /// Plays the direct line of an enterprise: scan, bind, ask, answer, hand over, close, rate
     Liaison,
+    /// Plays the closed loop of a complaint: file, assign, answer, dissatisfied, again, close, figures
+    Complaint,
     /// Prints the demo city's accounts as JSON
     Accounts,
 }
@@ -136,6 +138,7 @@ async fn main() -> anyhow::Result<()> {
         Role::Health { address, wait } => health(&address, wait).await,
         Role::Demo { part: None, tour } => tour::run(tour).await,
         Role::Demo { part: Some(DemoPart::Liaison), tour } => tour::run_liaison(tour).await,
+        Role::Demo { part: Some(DemoPart::Complaint), tour } => tour::run_complaint(tour).await,
         Role::Demo { part: Some(DemoPart::City { kept, called }), .. } => {
             let mut parts = Parts::new(&kept, &called)?;
             parts.store = parts.store.before_serving();

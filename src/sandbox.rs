@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 
 pub mod city;
+mod past;
 pub mod sms;
 pub mod tour;
 pub mod wechat;

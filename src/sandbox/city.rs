@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use totp_rs::{Algorithm, Secret, TOTP};
 use zeroize::Zeroizing;
 
+use super::past;
 use crate::{
     actor::{Role, Roles},
     context::Cx,
@@ -87,6 +88,14 @@ accounts! {
     LIAISON_2 = "liaison2", "100012", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXL", "沈专员", BRIGADE, LiaisonOfficer;
     /// Inspectorate.
     INSPECTOR = "inspector", "100013", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXM", "韩督察", BUREAU, Inspector;
+    /// Takes complaints in and assigns them.
+    ASSIGNER = "assigner", "100014", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXN", "杨交办", BUREAU, Assigner;
+    /// Handles complaints for the brigade.
+    HANDLER = "handler", "100015", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXO", "朱承办", BRIGADE, Handler;
+    /// A colleague, for the second handling.
+    HANDLER_2 = "handler2", "100016", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "秦承办", BRIGADE, Handler;
+    /// A leader of the bureau: supervision and figures.
+    DIRECTOR = "director", "100017", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXQ", "尤局长", BUREAU, UnitLeader;
 }
 
 const BRIGADE: &str = "321302170000";
@@ -177,6 +186,7 @@ pub async fn load(parts: &Parts) -> anyhow::Result<bool> {
     };
     checkpoints::insert(&mut tx, checkpoint).await?;
     tx.commit().await?;
+    past::load(parts).await?;
     Ok(true)
 }
 

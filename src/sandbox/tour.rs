@@ -1,6 +1,7 @@
 //! The guided tour: the whole story of a truck pass, told in Chinese against a running server. It
 //! uses only what any client has: the API, and the stand-in for WeChat.
 
+mod complaint;
 mod line;
 mod people;
 mod story;
@@ -50,6 +51,14 @@ pub async fn run(settings: TourSettings) -> anyhow::Result<()> {
 /// When the server cannot be reached, or a scene ends otherwise than it should.
 pub async fn run_liaison(settings: TourSettings) -> anyhow::Result<()> {
     line::tell(&stage(settings).await?).await
+}
+
+/// Plays the closed loop of a complaint.
+///
+/// # Errors
+/// When the server cannot be reached, or a scene ends otherwise than it should.
+pub async fn run_complaint(settings: TourSettings) -> anyhow::Result<()> {
+    complaint::tell(&stage(settings).await?).await
 }
 
 async fn stage(settings: TourSettings) -> anyhow::Result<Stage> {

@@ -20,7 +20,6 @@ pub struct Service {
     pub city: City,
     /// 交办, of the detachment: in charge of the enterprises of every brigade.
     pub assigner: User,
-    pub second_assigner: User,
     /// 承办, two officers of the brigade that leads.
     pub one: User,
     pub two: User,
@@ -48,7 +47,6 @@ impl App {
         self.member(rival_enterprise, rival, "LEGAL_REPRESENTATIVE", &[]).await;
         Service {
             assigner: self.officer("300001", &detachment, &["ASSIGNER"]).await,
-            second_assigner: self.officer("300002", &detachment, &["ASSIGNER", "HANDLER"]).await,
             one: self.officer("300003", &brigade, &["HANDLER"]).await,
             two: self.officer("300004", &brigade, &["HANDLER", "ASSIGNER"]).await,
             three: self.officer("300005", &brigade, &["HANDLER"]).await,
@@ -845,4 +843,29 @@ async fn the_figures_of_the_desk_hide_numbers_under_three(pool: PgPool) {
     let wrong = client.get_service_figures(wrong).await.unwrap_err();
     let all = ["from_time REQUIRED", "grouping REQUIRED", "until_time REQUIRED"];
     assert_eq!(fields(&wrong), all);
+}
+
+// CO-21: the service desk as the bureau reads it, from the demo city: late, second handlings, silence.
+#[sqlx::test]
+async fn the_demo_city_has_figures_of_three_months(pool: PgPool) {
+    let app = App::start(pool).await;
+    jingqi::sandbox::city::load(&app.parts).await.unwrap();
+    let director: uuid::Uuid =
+        sqlx::query_scalar("select id from officer where police_number = '100017'")
+            .fetch_one(app.parts.store.pool())
+            .await
+            .unwrap();
+    let director = app.user(Id::<kind::Officer>::of(director)).await;
+    app.run_workers().await;
+    let request = pb::GetServiceFiguresRequest {
+        from_time: time("2026-08-01T00:00:00+08:00"),
+        until_time: time("2026-12-01T00:00:00+08:00"),
+        grouping: Grouping::Category.into(),
+    };
+    let export = director.evaluations().export_service_figures(request).await.unwrap();
+    insta::assert_snapshot!(
+        export.into_inner().csv.trim_start_matches('\u{feff}').replace('\r', "")
+    );
+    // Loading it again changes nothing.
+    assert!(!jingqi::sandbox::city::load(&app.parts).await.unwrap());
 }

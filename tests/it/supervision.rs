@@ -89,6 +89,7 @@ async fn figures_hold_no_content(pool: PgPool) {
         name: name.clone(),
         level: pb::SatisfactionLevel::Dissatisfied.into(),
         solved: false,
+        comment: "没有回答问题".to_owned(),
         request_id: request_id(),
         ..Default::default()
     };

@@ -13,8 +13,10 @@ use crate::{
     crypto::{SigningKey, Suite},
     sandbox::city::{self, Account},
     service::pb::{
-        self, conversation_service_client::ConversationServiceClient,
+        self, complaint_service_client::ComplaintServiceClient,
+        conversation_service_client::ConversationServiceClient,
         enterprise_service_client::EnterpriseServiceClient,
+        evaluation_service_client::EvaluationServiceClient,
         identity_service_client::IdentityServiceClient,
         liaison_service_client::LiaisonServiceClient,
         organisation_service_client::OrganisationServiceClient,
@@ -80,6 +82,14 @@ impl Person {
 
     pub fn conversations(&self) -> ConversationServiceClient<Wire> {
         ConversationServiceClient::new(self.wire())
+    }
+
+    pub fn complaints(&self) -> ComplaintServiceClient<Wire> {
+        ComplaintServiceClient::new(self.wire())
+    }
+
+    pub fn evaluations(&self) -> EvaluationServiceClient<Wire> {
+        EvaluationServiceClient::new(self.wire())
     }
 
     pub fn checks(&self) -> PassCheckServiceClient<Wire> {

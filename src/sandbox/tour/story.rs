@@ -88,7 +88,7 @@ pub(super) async fn garage(stage: &Stage, boss: &Person) -> anyhow::Result<Truck
 }
 
 /// The demo enterprise: registered, verified and classed by the first tour.
-async fn enterprise(stage: &Stage, boss: &Person) -> anyhow::Result<pb::Enterprise> {
+pub(super) async fn enterprise(stage: &Stage, boss: &Person) -> anyhow::Result<pb::Enterprise> {
     let mut client = boss.enterprises();
     let listed = client.list_enterprises(pb::ListEnterprisesRequest::default()).await?;
     if let Some(known) = listed.into_inner().enterprises.into_iter().next() {

@@ -4,7 +4,10 @@
 use super::Evaluations;
 use crate::{
     context::Cx,
-    domain::evaluation::{Figure, Figures},
+    domain::{
+        complaint::Category,
+        evaluation::{Figure, Figures},
+    },
     error::{Error, Faults, Flaw, Reason, Result},
     service::{pb, wire},
     store::evaluations::{self, Grouping},
@@ -86,7 +89,10 @@ fn line(figures: &Figures) -> String {
         Some(value) => value.to_string(),
         None => "<3".to_owned(),
     });
-    format!("{},{}", cell(&figures.group), numbers.join(","))
+    // A category is told by its name; units and months are names already.
+    let category = Category::from_wire(&figures.group);
+    let group = category.map_or(figures.group.as_str(), |category| category.zh());
+    format!("{},{}", cell(group), numbers.join(","))
 }
 
 /// A cell that a spreadsheet reads as text, whatever it begins with.
