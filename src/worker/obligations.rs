@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     server::Parts,
     store::{
-        calendars,
+        Tx, calendars,
         escalations::{self, Rung},
         obligations::recount,
     },
@@ -52,17 +52,31 @@ pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result
 /// Takes a batch in one unit of work, and beats with it.
 async fn sweep(parts: &Parts, cx: &Cx, calendar: &Calendar) -> Result<usize> {
     let mut tx = parts.store.begin(cx).await?;
-    let rungs = escalations::claim(&mut tx, BATCH).await?;
+    match taken(&mut tx, cx, calendar).await {
+        Ok(found) => {
+            tx.commit().await?;
+            Ok(found)
+        }
+        Err(error) => {
+            // Now and not a little later: whoever takes the rows one by one must not pass them by
+            // because they are still held.
+            tx.rollback().await?;
+            Err(error)
+        }
+    }
+}
+
+async fn taken(tx: &mut Tx, cx: &Cx, calendar: &Calendar) -> Result<usize> {
+    let rungs = escalations::claim(tx, BATCH).await?;
     let found = rungs.len();
     let (climbed, failed) = climb(rungs, cx, calendar);
     if !climbed.is_empty() {
-        escalations::take(&mut tx, &climbed).await?;
+        escalations::take(tx, &climbed).await?;
     }
     if !failed.is_empty() {
-        escalations::put_off(&mut tx, &failed).await?;
+        escalations::put_off(tx, &failed).await?;
     }
-    escalations::beat(&mut tx, escalations::SWEEP).await?;
-    tx.commit().await?;
+    escalations::beat(tx, escalations::SWEEP).await?;
     Ok(found)
 }
 
@@ -91,7 +105,7 @@ async fn one_by_one(
     let ids: Vec<_> =
         escalations::claim(&mut tx, BATCH).await?.into_iter().map(|rung| rung.id).collect();
     // They are let go: each is held again by itself.
-    drop(tx);
+    tx.rollback().await?;
     for &id in &ids {
         if let Err(error) = one(parts, &cx(), calendar, id).await {
             tracing::error!(%id, %error, "an obligation could not be escalated");
@@ -107,8 +121,13 @@ async fn one(parts: &Parts, cx: &Cx, calendar: &Calendar, id: Uuid) -> Result<()
     let mut tx = parts.store.begin(cx).await?;
     let Some(rung) = escalations::claim_one(&mut tx, id).await? else { return Ok(()) };
     let climb = rung.ladder.climb(cx.now, calendar)?;
-    escalations::take(&mut tx, &[(rung, climb)]).await?;
-    tx.commit().await
+    match escalations::take(&mut tx, &[(rung, climb)]).await {
+        Ok(()) => tx.commit().await,
+        Err(error) => {
+            tx.rollback().await?;
+            Err(error)
+        }
+    }
 }
 
 async fn beat(parts: &Parts, cx: &Cx) -> Result<()> {

@@ -1,7 +1,7 @@
 //! The rows of the simulated years: written in bulk, read by the checks, exported for the oracle. No due
 //! time is counted here.
 
-use std::{collections::HashMap, io::Write as _, path::Path};
+use std::{collections::HashMap, fmt::Write as _, io::Write as _, path::Path};
 
 use anyhow::Result;
 use futures::TryStreamExt as _;
@@ -31,6 +31,7 @@ pub async fn open(url: &str) -> Result<(PgConnection, Place)> {
     // A simulation may lose what a crash takes: it is begun anew.
     run(&mut connection, "alter database jingqi set synchronous_commit = off").await?;
     let mut connection = PgConnection::connect(url).await?;
+    run(&mut connection, "set work_mem = '128MB'").await?;
     MIGRATIONS.run(&mut connection).await?;
     let [unit, person, officer, enterprise] =
         [1_u128, 2, 3, 4].map(|at| Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0000 + at));
@@ -125,8 +126,10 @@ impl Page {
     pub fn open(&mut self, row: &Row<'_>) {
         let limit = |which| row.limits.get(which).map(limit_text).unwrap_or_default();
         let late = row.met.filter(|&met| row.times.due <= met).map(|_| row.times.due);
-        self.obligations.push_str(&format!(
-            "{}\tcomplaints\t{}\t{}\t{UNIT}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n",
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            self.obligations,
+            "{}\tcomplaints\t{}\t{}\t{UNIT}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
             row.id,
             row.subject,
             row.kind.wire(),
@@ -145,13 +148,15 @@ impl Page {
             field(row.paused_since),
             field(row.met),
             field(late),
-        ));
+        );
     }
 
     /// The complaint whose handling is owed.
     pub fn complain(&mut self, row: &Row<'_>, place: &Place, category: &str, number: u64) {
-        self.complaints.push_str(&format!(
-            "{}\tY{number:09}\t{}\t{UNIT}\t{category}\tMINI_PROGRAM\t诉求\t诉求\tx\tIN_PROGRESS\t{}\t{}\t{}\t{}\t{}\t1\n",
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            self.complaints,
+            "{}\tY{number:09}\t{}\t{UNIT}\t{category}\tMINI_PROGRAM\t诉求\t诉求\tx\tIN_PROGRESS\t{}\t{}\t{}\t{}\t{}\t1",
             row.subject,
             place.enterprise,
             row.opened,
@@ -159,20 +164,22 @@ impl Page {
             row.times.provisional,
             row.opened,
             row.opened,
-        ));
+        );
     }
 
     /// A pause; its end where it has one.
     pub fn pause(&mut self, obligation: Uuid, from: Timestamp, until: Option<Timestamp>) {
-        self.pauses.push_str(&format!("{obligation}\t{from}\t{}\n", field(until)));
+        let _ = writeln!(self.pauses, "{obligation}\t{from}\t{}", field(until));
     }
 
     /// An extension that was granted.
     pub fn extend(&mut self, id: Uuid, subject: Uuid, days: u32, at: Timestamp, place: &Place) {
-        self.extensions.push_str(&format!(
-            "{id}\t{subject}\t{days}\t-\t-\tAPPROVED\t{}\t{at}\t{at}\n",
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            self.extensions,
+            "{id}\t{subject}\t{days}\t-\t-\tAPPROVED\t{}\t{at}\t{at}",
             place.officer
-        ));
+        );
     }
 
     /// Writes everything at once.

@@ -447,7 +447,7 @@ impl Years {
 }
 
 /// The notices of the years that have none yet: drawn, and when each appears. That for the last year is
-/// late, so that promises hang in the air.
+/// late, so that promises hang in the air; that for 2029 is corrected while the year runs.
 fn notices(seed: u64) -> Result<BTreeMap<i64, CalendarYear>> {
     let mut lives = Lives::new(seed ^ 0xca1e);
     let mut notices = BTreeMap::new();
@@ -481,6 +481,15 @@ fn notices(seed: u64) -> Result<BTreeMap<i64, CalendarYear>> {
         } else {
             Date::new(year - 1, 11, i8::try_from(lives.between(4, 27))?)?
         };
+        if year == 2029 {
+            // Corrected in the middle of the year: days that were worked are not any more.
+            let mut more = holidays.clone();
+            more.push((day(4, 24)?, day(4, 26)?));
+            let days = makeup_days.iter().copied();
+            let days = days.filter(|day| day.month() != 4).collect();
+            let corrected = CalendarYear::new(year, 2, more, days, "模拟更正通知")?;
+            notices.insert(seconds(day(4, 20)?), corrected);
+        }
         let notice = CalendarYear::new(year, 1, holidays, makeup_days, "模拟通知")?;
         notices.insert(seconds(appears), notice);
     }

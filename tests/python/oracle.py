@@ -214,6 +214,8 @@ class Run:
             rows = [line.rstrip("\n").split("\t") for line in file]
         for when, year, first, last, work in sorted(rows, key=lambda row: int(row[0])):
             free = list(zip(map(iso, first.split(";")), map(iso, last.split(";"))))
+            # A corrected notice replaces the older one of its year.
+            notices = [notice for notice in notices if notice[1] != int(year)]
             notices.append((int(when), int(year), free, [iso(day) for day in work.split(";") if day]))
             self.calendars.append((int(when), Calendar(notices)))
         self.imports = [when for when, _ in self.calendars if when is not None]
