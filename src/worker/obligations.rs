@@ -109,12 +109,19 @@ async fn one_by_one(
     for &id in &ids {
         if let Err(error) = one(parts, &cx(), calendar, id).await {
             tracing::error!(%id, %error, "an obligation could not be escalated");
-            let mut tx = parts.store.begin(&cx()).await?;
-            escalations::put_off(&mut tx, &[id]).await?;
-            tx.commit().await?;
+            // Where even this fails the row stays due, and is seen as behind.
+            if let Err(error) = put_off(parts, &cx(), id).await {
+                tracing::error!(%id, %error, "an obligation could not be put off");
+            }
         }
     }
     Ok(ids.len())
+}
+
+async fn put_off(parts: &Parts, cx: &Cx, id: Uuid) -> Result<()> {
+    let mut tx = parts.store.begin(cx).await?;
+    escalations::put_off(&mut tx, &[id]).await?;
+    tx.commit().await
 }
 
 async fn one(parts: &Parts, cx: &Cx, calendar: &Calendar, id: Uuid) -> Result<()> {
