@@ -153,6 +153,8 @@ Reason {
     ExtensionSpent = "EXTENSION_SPENT", Precondition, "已申请过延期";
     /// The other complaint is closed, the same one, or another enterprise's.
     MergeImpossible = "MERGE_IMPOSSIBLE", Precondition, "只能并入同一企业的其他未办结诉求";
+    /// A joint meeting cannot end while it has undecided points.
+    PointsUndecided = "POINTS_UNDECIDED", Precondition, "会议还有未议定的事项,不能结束";
     /// The conversation was not closed, or was rated.
     NothingToRate = "NOTHING_TO_RATE", Precondition, "当前没有待评价的服务";
     /// The one-time code is wrong, used or out of time.
@@ -293,6 +295,8 @@ Flaw {
     PublicKeyMalformed = "PUBLIC_KEY_MALFORMED", "公钥格式不正确";
     /// A frame of the mini-program line that is no message.
     FrameMalformed = "FRAME_MALFORMED", "消息帧格式不正确";
+    /// Not an address that may be called.
+    UrlRefused = "URL_REFUSED", "地址应为https,且不能指向内部网络";
     /// A time window is malformed.
     TimeWindowInvalid = "TIME_WINDOW_INVALID", "时段格式不正确";
 }

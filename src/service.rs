@@ -12,6 +12,7 @@ pub mod evaluations;
 pub mod gate;
 pub mod identity;
 pub mod liaison;
+pub mod notices;
 pub mod organisation;
 pub mod passes;
 pub mod policy;

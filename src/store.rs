@@ -2,6 +2,7 @@
 //! domain and nothing of the transport.
 
 pub mod actors;
+pub mod answer_templates;
 pub mod applications;
 pub mod attachments;
 pub mod blacklist;
@@ -25,8 +26,12 @@ pub mod evaluations;
 pub mod history;
 pub mod liaison_posts;
 pub mod limits;
+pub mod meetings;
 pub mod members;
 pub mod messages;
+pub mod notice_deliveries;
+pub mod notice_preferences;
+pub mod notices;
 pub mod numbers;
 pub mod obligations;
 pub mod officers;
@@ -46,6 +51,7 @@ pub mod vault;
 pub mod vehicles;
 pub mod visits;
 pub mod wakeups;
+pub mod webhooks;
 pub mod world;
 
 use std::{collections::BTreeSet, str::FromStr as _, sync::Arc, time::Duration};

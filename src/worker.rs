@@ -3,16 +3,24 @@
 
 mod evaluations;
 mod lapses;
+mod news;
+mod notices;
 mod obligations;
 mod outbox;
 mod replies;
 mod retention;
+mod webhooks;
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{context::Cx, error::Result, server::Parts, store::escalations};
+use crate::{
+    context::Cx,
+    error::Result,
+    server::Parts,
+    store::{escalations, outbox::Lane},
+};
 
 /// How often each loop looks for work.
 const OUTBOX_INTERVAL: Duration = Duration::from_secs(1);
@@ -29,16 +37,25 @@ enum Job {
     Lapses,
     Replies,
     Evaluations,
+    News,
+    Releases,
+    Notices,
+    Webhooks,
     Retention,
 }
 
 impl Job {
-    const ALL: [Self; 6] = [
+    /// In this order a round does everything: what one tells, a later one delivers.
+    const ALL: [Self; 10] = [
         Self::Outbox,
         Self::Obligations,
         Self::Lapses,
         Self::Replies,
         Self::Evaluations,
+        Self::News,
+        Self::Releases,
+        Self::Notices,
+        Self::Webhooks,
         Self::Retention,
     ];
 
@@ -49,17 +66,20 @@ impl Job {
             Self::Lapses => "lapses",
             Self::Replies => "replies",
             Self::Evaluations => "evaluations",
+            Self::News => "news",
+            Self::Releases => "releases",
+            Self::Notices => "notices",
+            Self::Webhooks => "webhooks",
             Self::Retention => "retention",
         }
     }
 
     const fn interval(self) -> Duration {
         match self {
-            Self::Outbox => OUTBOX_INTERVAL,
+            Self::Outbox | Self::Notices | Self::Webhooks => OUTBOX_INTERVAL,
             Self::Obligations => OBLIGATIONS_INTERVAL,
-            Self::Lapses => LAPSES_INTERVAL,
-            Self::Replies => REPLIES_INTERVAL,
-            Self::Evaluations => LAPSES_INTERVAL,
+            Self::Lapses | Self::Evaluations | Self::Releases => LAPSES_INTERVAL,
+            Self::Replies | Self::News => REPLIES_INTERVAL,
             Self::Retention => RETENTION_INTERVAL,
         }
     }
@@ -125,11 +145,15 @@ impl Worker {
 
     async fn round(&self, job: Job) -> Result<()> {
         match job {
-            Job::Outbox => outbox::round(&self.parts, &|| self.cx(job)).await,
+            Job::Outbox => outbox::round(&self.parts, Lane::Prompt, &|| self.cx(job)).await,
             Job::Obligations => obligations::round(&self.parts, &|| self.cx(job)).await,
             Job::Lapses => lapses::round(&self.parts, &|| self.cx(job)).await,
             Job::Replies => replies::round(&self.parts, &|| self.cx(job)).await,
             Job::Evaluations => evaluations::round(&self.parts, &|| self.cx(job)).await,
+            Job::News => news::round(&self.parts, &|| self.cx(job)).await,
+            Job::Releases => notices::release(&self.parts, &|| self.cx(job)).await,
+            Job::Notices => outbox::round(&self.parts, Lane::Notices, &|| self.cx(job)).await,
+            Job::Webhooks => outbox::round(&self.parts, Lane::Webhooks, &|| self.cx(job)).await,
             Job::Retention => retention::round(&self.parts, &|| self.cx(job)).await,
         }
     }

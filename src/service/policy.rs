@@ -54,7 +54,31 @@ const COMPLAINT_READERS: &[Role] = &[
     UnitLeader,
     Inspector,
 ];
+/// Who may be named by the rules of a category; the service asks again.
+const DECIDERS: &[Role] = &[Assigner, UnitLeader];
+const MEETING_READERS: &[Role] = &[
+    LegalRepresentative,
+    EnterpriseHandler,
+    LiaisonOfficer,
+    Assigner,
+    Handler,
+    UnitLeader,
+    Inspector,
+];
 const COMPLAINT_POLICE: &[Role] = &[Assigner, Handler, UnitLeader, Inspector];
+/// Whoever has an inbox: every person, and every officer who does business.
+const INBOX: &[Role] = &[
+    Person,
+    WindowClerk,
+    FirstReviewer,
+    FinalReviewer,
+    CheckpointOfficer,
+    LiaisonOfficer,
+    Assigner,
+    Handler,
+    UnitLeader,
+    Inspector,
+];
 const CLOCK_READERS: &[Role] = &[SystemAdministrator, Auditor, Inspector, UnitLeader];
 const ROADSIDE: &[Role] = &[Device, CheckpointOfficer, Auxiliary];
 
@@ -233,6 +257,15 @@ pub const POLICY: &[(&str, Access)] = &[
     ),
     ("CentreService/CompleteCentreBooking", roles(CARERS)),
     ("CentreService/ListCentreBookings", roles(CARED)),
+    // Joint meetings: a leader calls and decides, the unit that owes settles.
+    ("CentreService/CreateJointMeeting", roles(&[UnitLeader])),
+    ("CentreService/GetJointMeeting", roles(MEETING_READERS)),
+    ("CentreService/ListJointMeetings", roles(MEETING_READERS)),
+    ("CentreService/CloseJointMeeting", roles(&[UnitLeader])),
+    ("CentreService/AddMeetingPoint", roles(&[LiaisonOfficer, Assigner, UnitLeader])),
+    ("CentreService/DecideMeetingPoint", roles(&[UnitLeader])),
+    ("CentreService/SettleMeetingPoint", roles(&[LiaisonOfficer, Handler, UnitLeader])),
+    ("CentreService/ListMeetingPoints", roles(MEETING_READERS)),
     // Conversations: those who take part; supervisors see figures, and content with a reason.
     ("ConversationService/CreateConversation", roles(ENTERPRISE)),
     ("ConversationService/GetConversation", roles(TALKERS)),
@@ -270,22 +303,22 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ComplaintService/ListComplaints", roles(COMPLAINT_READERS)),
     ("ComplaintService/ListComplaintChanges", roles(COMPLAINT_READERS)),
     ("ComplaintService/ListComplaintTranscript", roles(COMPLAINT_READERS)),
-    ("ComplaintService/ListSimilarComplaints", roles(&[Assigner])),
+    ("ComplaintService/ListSimilarComplaints", roles(DECIDERS)),
     ("ComplaintService/ListStuckTransfers", roles(&[Assigner, UnitLeader])),
-    ("ComplaintService/AcceptComplaint", roles(&[Assigner])),
-    ("ComplaintService/DeclineComplaint", roles(&[Assigner])),
+    ("ComplaintService/AcceptComplaint", roles(DECIDERS)),
+    ("ComplaintService/DeclineComplaint", roles(DECIDERS)),
     ("ComplaintService/ObjectToDecline", roles(ENTERPRISE)),
-    ("ComplaintService/TransferComplaint", roles(&[Assigner])),
-    ("ComplaintService/RecordTransferNumber", roles(&[Assigner])),
-    ("ComplaintService/MergeComplaint", roles(&[Assigner])),
+    ("ComplaintService/TransferComplaint", roles(DECIDERS)),
+    ("ComplaintService/RecordTransferNumber", roles(DECIDERS)),
+    ("ComplaintService/MergeComplaint", roles(DECIDERS)),
     ("ComplaintService/WithdrawComplaint", roles(ENTERPRISE)),
-    ("ComplaintService/AssignComplaint", roles(&[Assigner])),
+    ("ComplaintService/AssignComplaint", roles(DECIDERS)),
     ("ComplaintService/SignComplaint", roles(&[Handler])),
     ("ComplaintService/ReturnComplaint", roles(&[Handler])),
     ("ComplaintService/SubmitComplaintFeedback", roles(&[Handler])),
-    ("ComplaintService/ReviewComplaintFeedback", roles(&[Assigner])),
+    ("ComplaintService/ReviewComplaintFeedback", roles(DECIDERS)),
     ("ComplaintService/RequestComplaintExtension", roles(&[Handler])),
-    ("ComplaintService/DecideComplaintExtension", roles(&[Assigner])),
+    ("ComplaintService/DecideComplaintExtension", roles(DECIDERS)),
     (
         "ComplaintService/UrgeComplaint",
         roles(&[LegalRepresentative, EnterpriseHandler, Assigner, UnitLeader, Inspector]),
@@ -293,9 +326,28 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ComplaintService/SuperviseComplaint", roles(SUPERVISORS)),
     ("ComplaintService/ConcludeComplaint", roles(SUPERVISORS)),
     ("ComplaintService/NoteComplaint", roles(COMPLAINT_POLICE)),
+    ("ComplaintService/RedactComplaint", roles(&[Assigner, Inspector])),
+    ("ComplaintService/ReadRedactedComplaint", roles(&[Inspector])),
+    ("ComplaintService/CreateAnswerTemplate", roles(&[Assigner])),
+    ("ComplaintService/ListAnswerTemplates", roles(&[Assigner, Handler])),
+    ("ComplaintService/RetireAnswerTemplate", roles(&[Assigner])),
     ("ComplaintService/ListEscalations", roles(COMPLAINT_POLICE)),
     ("ComplaintService/PublishComplaintPolicy", roles(&[UnitLeader])),
     ("ComplaintService/ListComplaintPolicies", SignedIn),
+    // Notices: who does business has an inbox; what was not delivered, and which other systems are
+    // told, is the system's administration.
+    ("NoticeService/ListNotices", roles(INBOX)),
+    ("NoticeService/MarkNoticesRead", roles(INBOX)),
+    ("NoticeService/GetNoticeCounts", roles(INBOX)),
+    ("NoticeService/RecordSubscriptionConsent", roles(&[Person])),
+    ("NoticeService/GetNoticePreferences", roles(INBOX)),
+    ("NoticeService/UpdateNoticePreferences", roles(INBOX)),
+    ("NoticeService/ListDeadLetters", roles(&[SystemAdministrator])),
+    ("NoticeService/ResendDeadLetter", roles(&[SystemAdministrator])),
+    ("NoticeService/CreateWebhook", roles(&[SystemAdministrator])),
+    ("NoticeService/ListWebhooks", roles(&[SystemAdministrator])),
+    ("NoticeService/DisableWebhook", roles(&[SystemAdministrator])),
+    ("NoticeService/ListWebhookDeliveries", roles(&[SystemAdministrator])),
     // The working-day calendar: entered once, read by everybody.
     ("CalendarService/ImportCalendarYear", roles(&[SystemAdministrator])),
     ("CalendarService/ListCalendarYears", roles(CLOCK_READERS)),

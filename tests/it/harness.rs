@@ -12,9 +12,9 @@ use std::{
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use jingqi::{
     clock::{Clock, Ids, ManualClock},
-    domain::{policy::PolicyValues, zone::Zone},
+    domain::{notice::fields::Templates, policy::PolicyValues, zone::Zone},
     id::{Collection, Id, kind},
-    remote::{Limits, Secret, sms::Sms, wechat::Wechat, wecom::Wecom},
+    remote::{Limits, Secret, sms::Sms, webhook::Webhooks, wechat::Wechat, wecom::Wecom},
     sandbox,
     server::{self, Doors, Doorway, Parts},
     service::pb::{
@@ -25,7 +25,7 @@ use jingqi::{
         enterprise_service_client::EnterpriseServiceClient,
         evaluation_service_client::EvaluationServiceClient,
         identity_service_client::IdentityServiceClient,
-        liaison_service_client::LiaisonServiceClient,
+        liaison_service_client::LiaisonServiceClient, notice_service_client::NoticeServiceClient,
         organisation_service_client::OrganisationServiceClient,
         pass_application_service_client::PassApplicationServiceClient,
         pass_check_service_client::PassCheckServiceClient,
@@ -50,6 +50,9 @@ use uuid::Uuid;
 
 /// The instant at which every test begins: a Tuesday, 10:30 in Suqian, outside the peaks.
 pub const START: &str = "2026-11-24T10:30:00+08:00";
+/// The templates that are filed at WeChat.
+const TEMPLATES: &str = "pass-application=T-application;pass=T-pass;complaint=T-complaint;\
+    message=T-message;evaluation=T-evaluation;digest=T-digest";
 const MASTER_KEY: [u8; 32] = [42; 32];
 static SEED: AtomicU64 = AtomicU64::new(1);
 
@@ -258,6 +261,7 @@ fn parts(
     let wechat = Wechat::new(&base, sandbox::wechat::APPID, secret, Limits::default()).unwrap();
     let secret = Secret::new(sandbox::wecom::SECRET);
     let wecom = Wecom::new(&base, sandbox::wecom::CORPID, secret, Limits::default()).unwrap();
+    let wecom = wecom.with_agent(sandbox::wecom::AGENT);
     let key = Secret::new(sandbox::sms::KEY);
     let sms =
         Sms::new(&format!("{base}/sms/send"), key, "one-time-code", Limits::default()).unwrap();
@@ -271,6 +275,8 @@ fn parts(
         wechat: Arc::new(wechat),
         sms: Some(Arc::new(sms)),
         wecom: Some(Arc::new(wecom)),
+        templates: Arc::new(Templates::parse(TEMPLATES).unwrap()),
+        webhooks: Arc::new(Webhooks::new(Limits::default(), true)),
         files: Arc::new(LocalFileSystem::new_with_prefix(files).unwrap()),
     }
 }
@@ -386,6 +392,10 @@ impl User {
 
     pub fn conversations(&self) -> ConversationServiceClient<Wire> {
         ConversationServiceClient::new(self.wire())
+    }
+
+    pub fn notices(&self) -> NoticeServiceClient<Wire> {
+        NoticeServiceClient::new(self.wire())
     }
 
     pub fn complaints(&self) -> ComplaintServiceClient<Wire> {
