@@ -354,7 +354,7 @@ async fn reported(
 ) -> std::net::SocketAddr {
     let aside = twins.with.another().await;
     let mut request = super::named(accused);
-    request.content = CANARY.to_owned();
+    CANARY.clone_into(&mut request.content);
     reporter.at(aside).conduct().file_conduct_report(request).await.unwrap();
     aside
 }
@@ -427,7 +427,7 @@ async fn the_world_of_an_accused_inspectorate_is_the_same(pool: PgPool) {
     let aside = reported(&twins, &house.desk.boss, vec![officer(&house.sleuth)]).await;
     let report = listed(&house.discipline.at(aside)).await.remove(0);
     for user in [&house.sleuth, &house.intake] {
-        twins.equal(user, &["INSPECTOR"], &[report.name.clone()]).await;
+        twins.equal(user, &["INSPECTOR"], std::slice::from_ref(&report.name)).await;
     }
     twins.end().await;
 }
