@@ -102,11 +102,34 @@ pub struct RemoteSettings {
     )]
     pub wecom_secret: Secret,
 
+    /// The agent id of that application, in whose name officers are sent messages; 0: none are sent
+    #[arg(long, env = "JINGQI_WECOM_AGENT_ID", default_value_t = 0)]
+    pub wecom_agent_id: i64,
+
+    /// The subscription templates filed at WeChat: `pass=ID;complaint=ID`. Codes: pass-application,
+    /// pass, complaint, message, evaluation, digest. One that is not named is not sent by WeChat.
+    /// Fields are expected as pass-application `character_string1,phrase2,thing3,time4`; pass
+    /// `car_number1,phrase2,thing3,time4`; complaint `character_string1,phrase2,time3`; message and
+    /// evaluation `thing1,time2`; digest `number1,thing2,time3`; where the filed template numbers
+    /// them otherwise, they follow the id: `pass=ID:car_number3,phrase1,thing5,time2`
+    #[arg(long, env = "JINGQI_WECHAT_TEMPLATES", default_value = "")]
+    pub wechat_templates: String,
+
+    /// The page of the mini-program that a subscription message opens; empty: none
+    #[arg(long, env = "JINGQI_WECHAT_NOTICE_PAGE", default_value = "")]
+    pub wechat_notice_page: String,
+
+    /// Permits webhooks to addresses of our own network, and to this machine without TLS: for other
+    /// systems of the bureau, and for tests
+    #[arg(long, env = "JINGQI_WEBHOOK_PRIVATE", default_value_t = false, action = clap::ArgAction::Set)]
+    pub webhook_private: bool,
+
     /// The address of the SMS gateway; empty: no SMS is sent, and codes cannot be proved by SMS
     #[arg(long, env = "JINGQI_SMS_URL", default_value = "")]
     pub sms_url: String,
 
-    /// The template of the one-time code at the SMS gateway
+    /// The template of the one-time code at the SMS gateway. Notices have templates there by the
+    /// codes above: notice-pass, notice-complaint, …, and notice-pass-en, … in English
     #[arg(long, env = "JINGQI_SMS_TEMPLATE", default_value = "one-time-code")]
     pub sms_template: String,
 

@@ -117,12 +117,20 @@ pub mod kind {
         AnswerTemplate = "answerTemplates";
         /// What a field of a complaint said before a redaction.
         ComplaintRedaction = "complaintRedactions";
+        /// A report on a police unit or officer (12389).
+        ConductReport = "conductReports";
         /// What an enterprise says of a finished thing (评价).
         Evaluation = "evaluations";
         /// A step that was taken because something is late.
         Escalation = "escalations";
         /// Content that a supervisor read.
         ContentAccess = "contentAccesses";
+        /// What somebody is told.
+        Notice = "notices";
+        /// Another system that is told of events.
+        Webhook = "webhooks";
+        /// An event that a webhook is told.
+        WebhookDelivery = "webhookDeliveries";
         /// A recorded step of a lifecycle.
         Change = "changes";
         /// An event in the outbox.

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::error::{Error, Reason, Result};
 
 pub mod sms;
+pub mod webhook;
 pub mod wechat;
 pub mod wecom;
 
@@ -70,6 +71,17 @@ struct Remote {
     base: Url,
     limits: Limits,
     http: Client,
+}
+
+/// How the other side took a push that was rightly asked of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It delivers it.
+    Sent,
+    /// The recipient does not want it, or not any more.
+    Refused,
+    /// It does not know the recipient.
+    Unknown,
 }
 
 /// A whole answer, read within the limits.

@@ -12,6 +12,7 @@ pub mod city;
 mod past;
 pub mod sms;
 pub mod tour;
+pub mod webhook;
 pub mod wechat;
 pub mod wecom;
 
@@ -33,6 +34,7 @@ pub fn router(clock: Now) -> Router {
         .route("/livez", get(async || "ok"))
         .merge(wechat::router(Arc::clone(&clock)))
         .merge(wecom::router(Arc::clone(&clock)))
+        .merge(webhook::router(Arc::clone(&clock)))
         .merge(sms::router(clock))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }

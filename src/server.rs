@@ -16,7 +16,8 @@ use tower::Layer as _;
 use crate::{
     clock::{Clock, Ids},
     config::{RemoteSettings, StoreSettings},
-    remote::{self, sms::Sms, wechat::Wechat, wecom::Wecom},
+    domain::notice::fields::Templates,
+    remote::{self, sms::Sms, webhook::Webhooks, wechat::Wechat, wecom::Wecom},
     service::{
         self,
         gate::Gate,
@@ -24,11 +25,13 @@ use crate::{
             self, calendar_service_server::CalendarServiceServer,
             centre_service_server::CentreServiceServer,
             complaint_service_server::ComplaintServiceServer,
+            conduct_report_service_server::ConductReportServiceServer,
             conversation_service_server::ConversationServiceServer,
             enterprise_service_server::EnterpriseServiceServer,
             evaluation_service_server::EvaluationServiceServer,
             identity_service_server::IdentityServiceServer,
             liaison_service_server::LiaisonServiceServer,
+            notice_service_server::NoticeServiceServer,
             organisation_service_server::OrganisationServiceServer,
             pass_application_service_server::PassApplicationServiceServer,
             pass_check_service_server::PassCheckServiceServer,
@@ -69,6 +72,10 @@ pub struct Parts {
     pub sms: Option<Arc<Sms>>,
     /// WeCom; posts have no contact way there without it.
     pub wecom: Option<Arc<Wecom>>,
+    /// The templates that are filed at WeChat, and the page that they open.
+    pub templates: Arc<Templates>,
+    /// Calls other systems.
+    pub webhooks: Arc<Webhooks>,
     /// The folder of attachments.
     pub files: Arc<LocalFileSystem>,
 }
@@ -101,9 +108,19 @@ impl Parts {
                 let limits = remote::Limits::default();
                 Wecom::new(&called.wecom_base_url, &called.wecom_corpid, secret, limits)
             })
-            .transpose()?;
+            .transpose()?
+            .map(|wecom| match called.wecom_agent_id {
+                0 => wecom,
+                agent => wecom.with_agent(agent),
+            });
+        let templates = Templates::parse(&called.wechat_templates)
+            .map_err(|wrong| anyhow::anyhow!("JINGQI_WECHAT_TEMPLATES: {wrong}"))?
+            .with_page(&called.wechat_notice_page);
+        let webhooks = Webhooks::new(remote::Limits::default(), called.webhook_private);
         Ok(Self {
             wecom: wecom.map(Arc::new),
+            templates: Arc::new(templates),
+            webhooks: Arc::new(webhooks),
             store: Store::new(pool, cache, vault).with_limits_factor(kept.limits_factor),
             world: World::default(),
             clock: Clock::System,
@@ -240,7 +257,12 @@ fn add_services(routes: Routes, parts: &Parts) -> Routes {
             ConversationServiceServer,
             service::conversations::Conversations::new(parts)
         ))
+        .add_service(limited!(NoticeServiceServer, service::notices::Notices::new(parts)))
         .add_service(limited!(ComplaintServiceServer, service::complaints::Complaints::new(parts)))
+        .add_service(limited!(
+            ConductReportServiceServer,
+            service::conduct_reports::ConductReports::new(parts)
+        ))
         .add_service(limited!(
             EvaluationServiceServer,
             service::evaluations::Evaluations::new(parts)

@@ -1,24 +1,35 @@
 //! The loops beside the services: claim, run one, record; they stop on a signal. No call of a client
 //! is answered here.
 
+mod conduct_reports;
 mod evaluations;
 mod lapses;
+mod news;
+mod notices;
 mod obligations;
 mod outbox;
 mod replies;
 mod retention;
+mod webhooks;
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{context::Cx, error::Result, server::Parts, store::escalations};
+use crate::{
+    context::Cx,
+    error::Result,
+    server::Parts,
+    store::{escalations, outbox::Lane},
+};
 
 /// How often each loop looks for work.
 const OUTBOX_INTERVAL: Duration = Duration::from_secs(1);
 const OBLIGATIONS_INTERVAL: Duration = Duration::from_secs(1);
 const LAPSES_INTERVAL: Duration = Duration::from_secs(10);
 const REPLIES_INTERVAL: Duration = Duration::from_secs(5);
+/// Limits of days are not missed by a minute.
+const CONDUCT_INTERVAL: Duration = Duration::from_mins(2);
 const RETENTION_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What has work to do.
@@ -29,16 +40,27 @@ enum Job {
     Lapses,
     Replies,
     Evaluations,
+    News,
+    Releases,
+    Notices,
+    Webhooks,
+    ConductReports,
     Retention,
 }
 
 impl Job {
-    const ALL: [Self; 6] = [
+    /// In this order a round does everything: what one tells, a later one delivers.
+    const ALL: [Self; 11] = [
         Self::Outbox,
         Self::Obligations,
         Self::Lapses,
         Self::Replies,
         Self::Evaluations,
+        Self::News,
+        Self::Releases,
+        Self::Notices,
+        Self::Webhooks,
+        Self::ConductReports,
         Self::Retention,
     ];
 
@@ -49,17 +71,22 @@ impl Job {
             Self::Lapses => "lapses",
             Self::Replies => "replies",
             Self::Evaluations => "evaluations",
+            Self::News => "news",
+            Self::Releases => "releases",
+            Self::Notices => "notices",
+            Self::Webhooks => "webhooks",
+            Self::ConductReports => "conduct-reports",
             Self::Retention => "retention",
         }
     }
 
     const fn interval(self) -> Duration {
         match self {
-            Self::Outbox => OUTBOX_INTERVAL,
+            Self::Outbox | Self::Notices | Self::Webhooks => OUTBOX_INTERVAL,
             Self::Obligations => OBLIGATIONS_INTERVAL,
-            Self::Lapses => LAPSES_INTERVAL,
-            Self::Replies => REPLIES_INTERVAL,
-            Self::Evaluations => LAPSES_INTERVAL,
+            Self::Lapses | Self::Evaluations | Self::Releases => LAPSES_INTERVAL,
+            Self::Replies | Self::News => REPLIES_INTERVAL,
+            Self::ConductReports => CONDUCT_INTERVAL,
             Self::Retention => RETENTION_INTERVAL,
         }
     }
@@ -125,11 +152,16 @@ impl Worker {
 
     async fn round(&self, job: Job) -> Result<()> {
         match job {
-            Job::Outbox => outbox::round(&self.parts, &|| self.cx(job)).await,
+            Job::Outbox => outbox::round(&self.parts, Lane::Prompt, &|| self.cx(job)).await,
             Job::Obligations => obligations::round(&self.parts, &|| self.cx(job)).await,
             Job::Lapses => lapses::round(&self.parts, &|| self.cx(job)).await,
             Job::Replies => replies::round(&self.parts, &|| self.cx(job)).await,
             Job::Evaluations => evaluations::round(&self.parts, &|| self.cx(job)).await,
+            Job::News => news::round(&self.parts, &|| self.cx(job)).await,
+            Job::Releases => notices::release(&self.parts, &|| self.cx(job)).await,
+            Job::Notices => outbox::round(&self.parts, Lane::Notices, &|| self.cx(job)).await,
+            Job::Webhooks => outbox::round(&self.parts, Lane::Webhooks, &|| self.cx(job)).await,
+            Job::ConductReports => conduct_reports::round(&self.parts, &|| self.cx(job)).await,
             Job::Retention => retention::round(&self.parts, &|| self.cx(job)).await,
         }
     }

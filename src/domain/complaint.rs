@@ -211,6 +211,8 @@ pub struct Complaint {
     pub title: String,
     /// In full.
     pub content: String,
+    /// Where it happened; empty where that says nothing.
+    pub place: String,
     /// Who filed it: a resource name.
     pub filer: String,
     /// What it grew out of: collection and id.

@@ -6,6 +6,7 @@
 //! ```text
 //! POST <gateway URL>                      Authorization: Bearer <key>
 //! {"phone":"13812345678","template":"login-code","parameters":{"code":"482913"}}
+//! {"phone":"13812345678","template":"notice-pass","parameters":{"number":"…","state":"已暂停"}}
 //! ```
 //!
 //! | answer | means |
@@ -16,7 +17,7 @@
 //! | 5xx | away, repeat later |
 //! | anything else | the key, the template or the address is wrong: our fault |
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use reqwest::StatusCode;
 use serde::Serialize;
@@ -24,7 +25,7 @@ use serde::Serialize;
 use super::{Limits, RETRY_DEFAULT, Remote, Secret};
 use crate::error::{Error, Flaw, Reason, Result};
 
-/// Sends one-time codes through the gateway.
+/// Sends one-time codes and notices through the gateway.
 pub struct Sms {
     remote: Remote,
     key: Secret,
@@ -35,13 +36,7 @@ pub struct Sms {
 struct Message<'a> {
     phone: &'a str,
     template: &'a str,
-    parameters: Parameters<'a>,
-}
-
-#[derive(Serialize)]
-struct Parameters<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'a str>,
+    parameters: &'a BTreeMap<&'a str, &'a str>,
 }
 
 /// The filed text that tells somebody of an invitation; it names nobody.
@@ -58,16 +53,32 @@ impl Sms {
     /// Fails with `PHONE_MALFORMED` on the field `phone`, `RATE_LIMITED` or `REMOTE_UNAVAILABLE`.
     /// It is not repeated here: after a timeout the message may still arrive.
     pub async fn send_code(&self, phone: &str, code: &str) -> Result<()> {
-        self.send(phone, &self.template, Parameters { code: Some(code) }).await
+        self.send(phone, &self.template, &BTreeMap::from([("code", code)])).await
     }
 
     /// Tells a mobile number that an enterprise invited it; who, stands in the mini-program.
     /// Fails as [`Sms::send_code`] does.
     pub async fn send_invitation(&self, phone: &str) -> Result<()> {
-        self.send(phone, INVITATION, Parameters { code: None }).await
+        self.send(phone, INVITATION, &BTreeMap::new()).await
     }
 
-    async fn send(&self, phone: &str, template: &str, parameters: Parameters<'_>) -> Result<()> {
+    /// Hands a notice over by its filed text, with the parameters that the text names.
+    /// Fails as [`Sms::send_code`] does.
+    pub async fn send_notice(
+        &self,
+        phone: &str,
+        template: &str,
+        parameters: &BTreeMap<&str, &str>,
+    ) -> Result<()> {
+        self.send(phone, template, parameters).await
+    }
+
+    async fn send(
+        &self,
+        phone: &str,
+        template: &str,
+        parameters: &BTreeMap<&str, &str>,
+    ) -> Result<()> {
         let message = Message { phone, template, parameters };
         let request =
             self.remote.http.post(self.remote.at("")).bearer_auth(self.key.expose()).json(&message);

@@ -1,6 +1,7 @@
 //! The clients against a server that answers as each test says, well or badly. The journeys against
 //! the sandbox, which remembers, are in `sandbox/tests.rs`.
 
+mod pushes;
 mod wecom;
 
 use std::{

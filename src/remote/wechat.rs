@@ -1,13 +1,13 @@
 //! The client of WeChat's server interface for mini-programs. No session of ours and no accounts:
 //! it says who WeChat says is there, and never keeps or prints a key of WeChat's.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{sync::Mutex, time::Instant};
 use zeroize::Zeroizing;
 
-use super::{Limits, RETRY_DEFAULT, Remote, Secret};
+use super::{Limits, RETRY_DEFAULT, Remote, Secret, Taken};
 use crate::error::{Error, Reason, Result};
 
 /// Tencent's own address; egress proxies, private deployments and the sandbox have others.
@@ -90,6 +90,36 @@ struct PhoneQuestion<'a> {
     code: &'a str,
 }
 
+/// A subscription message.
+#[derive(Debug)]
+pub struct Subscribed<'a> {
+    /// To whom.
+    pub openid: &'a str,
+    /// The template's id.
+    pub template_id: &'a str,
+    /// The page that a tap opens; none without.
+    pub page: &'a str,
+    /// The fields, each fitting its type.
+    pub data: &'a BTreeMap<String, String>,
+    /// `zh_CN` or `en_US`.
+    pub language: &'a str,
+}
+
+#[derive(Serialize)]
+struct SendQuestion<'a> {
+    touser: &'a str,
+    template_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    page: &'a str,
+    data: BTreeMap<&'a str, Entry<'a>>,
+    lang: &'a str,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    value: &'a str,
+}
+
 #[derive(Deserialize)]
 struct PhoneAnswer {
     phone_info: PhoneInfo,
@@ -152,6 +182,34 @@ impl Wechat {
         };
         let number = phone_info.pure_phone_number;
         Ok(if country == "86" { number } else { format!("+{country}{number}") })
+    }
+
+    /// Sends a subscription message (subscribeMessage.send). It is not repeated here: after a timeout
+    /// it may still arrive.
+    ///
+    /// # Errors
+    /// `REMOTE_UNAVAILABLE` (busy, at its limit, away), `INTERNAL` when WeChat does not accept our
+    /// account, template, page or fields.
+    pub async fn send_subscribed(&self, message: &Subscribed<'_>) -> Result<Taken> {
+        let entries = message.data.iter();
+        let question = SendQuestion {
+            touser: message.openid,
+            template_id: message.template_id,
+            page: message.page,
+            data: entries.map(|(name, value)| (name.as_str(), Entry { value })).collect(),
+            lang: message.language,
+        };
+        let work = self.ask_with_token("/cgi-bin/message/subscribe/send", &question);
+        let body = self.remote.bounded(work).await?;
+        let verdict: Verdict = self.remote.json(&body)?;
+        match verdict.errcode {
+            0 => Ok(Taken::Sent),
+            43101 => Ok(Taken::Refused),
+            40003 => Ok(Taken::Unknown),
+            // Bad template, bad page, a field against its type.
+            40037 | 41030 | 47003 => Err(Error::new(Reason::Internal).because(told(&verdict))),
+            _ => self.granted::<Verdict>(&body, Reason::Internal).map(|_| Taken::Sent),
+        }
     }
 
     /// Posts with the access token; when WeChat no longer accepts it, renews it and repeats once.

@@ -1,5 +1,5 @@
 //! The client of WeCom's server interface (企业微信): the contact way (联系我) by which an enterprise
-//! adds the officers of a post. No accounts of ours: who binds is asked in the mini-program.
+//! adds the officers of a post, and messages to officers. No accounts of ours: who binds is asked in the mini-program.
 
 use std::{fmt, time::Duration};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{sync::Mutex, time::Instant};
 use zeroize::Zeroizing;
 
-use super::{Limits, RETRY_DEFAULT, Remote, Secret};
+use super::{Limits, RETRY_DEFAULT, Remote, Secret, Taken};
 use crate::error::{Error, Reason, Result};
 
 /// Asked within its life, WeCom gives the same token again: this long before the end we ask each
@@ -25,6 +25,7 @@ pub struct Wecom {
     remote: Remote,
     corpid: String,
     secret: Secret,
+    agent: Option<i64>,
     // Held while a token is fetched: the others wait for that one (single flight).
     held: Mutex<Held>,
 }
@@ -73,6 +74,25 @@ struct WayQuestion<'a> {
     user: &'a [String],
 }
 
+#[derive(Serialize)]
+struct MessageQuestion<'a> {
+    touser: &'a str,
+    msgtype: &'static str,
+    agentid: i64,
+    text: Content<'a>,
+    enable_duplicate_check: u8,
+}
+
+#[derive(Serialize)]
+struct Content<'a> {
+    content: &'a str,
+}
+
+#[derive(Deserialize)]
+struct MessageAnswer {
+    invaliduser: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct WayAnswer {
     config_id: String,
@@ -83,7 +103,42 @@ impl Wecom {
     /// A client at the address; fails when the address is not usable.
     pub fn new(base_url: &str, corpid: &str, secret: Secret, limits: Limits) -> Result<Self> {
         let remote = Remote::new("wecom", base_url, limits)?;
-        Ok(Self { remote, corpid: corpid.to_owned(), secret, held: Mutex::default() })
+        let (corpid, agent) = (corpid.to_owned(), None);
+        Ok(Self { remote, corpid, secret, agent, held: Mutex::default() })
+    }
+
+    /// The same, which also sends messages in the name of the application with this agent id.
+    #[must_use]
+    pub const fn with_agent(mut self, agent: i64) -> Self {
+        self.agent = Some(agent);
+        self
+    }
+
+    /// Sends a text to one member (`message/send`); `None` when there is no agent to send it. WeCom
+    /// itself drops the same text to the same member within half an hour.
+    ///
+    /// # Errors
+    /// `REMOTE_UNAVAILABLE` (busy, at its limit, slow, away), `INTERNAL` when WeCom does not accept
+    /// our account or agent.
+    pub async fn send_text(&self, member: &str, content: &str) -> Result<Option<Taken>> {
+        let Some(agentid) = self.agent else { return Ok(None) };
+        let question = MessageQuestion {
+            touser: member,
+            msgtype: "text",
+            agentid,
+            text: Content { content },
+            enable_duplicate_check: 1,
+        };
+        let body = self.ask_with_token("/cgi-bin/message/send", &question);
+        let body = self.remote.bounded(body).await?;
+        let verdict: Verdict = self.remote.json(&body)?;
+        // All of the recipients are invalid.
+        if verdict.errcode == 81013 {
+            return Ok(Some(Taken::Unknown));
+        }
+        let answer: MessageAnswer = self.granted(&body)?;
+        let known = answer.invaliduser.is_none_or(|invalid| invalid.is_empty());
+        Ok(Some(if known { Taken::Sent } else { Taken::Unknown }))
     }
 
     /// Makes a contact way to these members (`add_contact_way`); `state`, of at most 30 characters,
@@ -107,7 +162,8 @@ impl Wecom {
             state,
             user: members,
         };
-        let body = self.remote.bounded(self.ask_with_token(&question)).await?;
+        let path = "/cgi-bin/externalcontact/add_contact_way";
+        let body = self.remote.bounded(self.ask_with_token(path, &question)).await?;
         let answer: WayAnswer = self.granted(&body)?;
         let WayAnswer { config_id, qr_code } = answer;
         // It goes to phones as it is, so it must be an address and nothing that would run.
@@ -119,9 +175,13 @@ impl Wecom {
     }
 
     /// Posts with the access token; when WeCom no longer accepts it, takes another and repeats once.
-    async fn ask_with_token(&self, question: &WayQuestion<'_>) -> Result<Zeroizing<Vec<u8>>> {
+    async fn ask_with_token(
+        &self,
+        path: &str,
+        question: &impl Serialize,
+    ) -> Result<Zeroizing<Vec<u8>>> {
         let post = |token: &Secret| {
-            let path = self.remote.at("/cgi-bin/externalcontact/add_contact_way");
+            let path = self.remote.at(path);
             let query = [("access_token", token.expose())];
             self.ask(self.remote.http.post(path).query(&query).json(question))
         };
@@ -186,11 +246,11 @@ impl Wecom {
             0 => return self.remote.json(body),
             // Limits by the minute, by concurrency.
             45009 | 45011 | 45033 => self.remote.away(MINUTE_WAIT),
-            // Bad account, bad secret, no permission, address not permitted; type or scene of the
+            // Bad account, bad secret, bad agent, no permission, address not permitted; type or scene of the
             // way, a part too long; a member that WeCom does not know, who is not activated, has no
             // customer contact, or is out of the application's reach.
-            40001 | 40013 | 48002 | 60020 | 41037 | 41040 | 40058 | 40003 | 40031 | 40098
-            | 41054 | 50002 | 60011 | 60111 | 84074 => Error::new(Reason::Internal),
+            40001 | 40013 | 40056 | 48002 | 60020 | 41037 | 41040 | 40058 | 40003 | 40031
+            | 40098 | 41054 | 50002 | 60011 | 60111 | 84074 => Error::new(Reason::Internal),
             _ => self.remote.away(RETRY_DEFAULT),
         };
         Err(error.because(format!("WeCom errcode {}", verdict.errcode)))

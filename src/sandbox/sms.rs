@@ -1,7 +1,8 @@
 //! The stand-in for the SMS gateway (protocol: `remote/sms.rs`): it keeps what it was given.
 //! It sends nothing to anybody.
 //!
-//! `POST /sms/send` is the gateway; `GET /sandbox/sms?phone=` tells the last message to a number.
+//! `POST /sms/send` is the gateway, of codes and of notices; `GET /sandbox/sms?phone=` tells the last
+//! message to a number.
 //! Faults on demand: see [`AWAY`] and [`CROWDED`].
 
 use std::{

@@ -44,7 +44,7 @@ pub const SECRET: &str = "sandbox-appsecret-worth-nothing";
 /// The user whom WeChat holds for a risk (40226).
 pub const BLOCKED: &str = "blocked";
 
-/// The code for which WeChat is busy (-1).
+/// The code, and the template, for which WeChat is busy (-1).
 pub const BUSY: &str = "busy";
 
 #[derive(Clone)]

@@ -15,10 +15,10 @@ use super::{
     wire::{self, Page, Write},
 };
 use crate::{
-    actor::Actor,
+    actor::{Actor, Roles},
     context::Cx,
     domain::{
-        complaint::{Category, Complaint, ComplaintState, without},
+        complaint::{Category, Complaint, ComplaintState, Rules, without},
         escalation::Level,
     },
     error::{Error, Faults, Flaw, Reason, Result},
@@ -28,6 +28,7 @@ use crate::{
         self, Connection, Store, Tx, World, complaint_attachments,
         complaints::{self, Extension, Filter},
         escalations,
+        obligations::{self, Shown},
     },
 };
 
@@ -283,6 +284,19 @@ fn in_charge(cx: &Cx, complaint: &Complaint) -> Result<()> {
     }
 }
 
+/// The rules in force, for a decision on a complaint by somebody who is in charge and has a role that
+/// the rules of its category name (CO-01).
+async fn deciding(
+    tx: &mut Tx,
+    cx: &Cx,
+    complaint: &Complaint,
+    who: impl FnOnce(&Rules) -> Roles,
+) -> Result<Rules> {
+    in_charge(cx, complaint)?;
+    let rules = complaints::owing::rules(tx, complaint).await?;
+    if cx.actor.roles().meets(who(&rules)) { Ok(rules) } else { Err(Error::new(Reason::Denied)) }
+}
+
 fn listed(
     cx: &Cx,
     page: &Page,
@@ -304,8 +318,14 @@ async fn whole(
     let attachments = complaint_attachments::list(connection, complaint.id).await?;
     let attachments = attachments.into_iter().map(|file| file.to_string()).collect();
     let officer = is_officer(cx);
+    let owed = if officer {
+        obligations::list(connection, complaint.id.subject(), cx.now).await?
+    } else {
+        Vec::new()
+    };
+    let obligations = owed.into_iter().map(obligation_reply).collect();
     let extensions = extensions.into_iter().map(|it| extension_reply(it, officer)).collect();
-    Ok(pb::Complaint { extensions, attachments, ..reply(cx, complaint) })
+    Ok(pb::Complaint { extensions, attachments, obligations, ..reply(cx, complaint) })
 }
 
 /// What the reader may know: an enterprise reads the answer once it was approved, and not who of the
@@ -330,6 +350,7 @@ fn reply(cx: &Cx, complaint: Complaint) -> pb::Complaint {
         channel: channel.unwrap_or_default().into(),
         title: complaint.title,
         content: complaint.content,
+        place: complaint.place,
         state: named.unwrap_or_default().into(),
         origin: origin.unwrap_or_default(),
         lead_unit: shown(lead),
@@ -348,6 +369,7 @@ fn reply(cx: &Cx, complaint: Complaint) -> pb::Complaint {
         supervision_level: shown(complaint.supervision_level.unwrap_or_default()),
         extensions: Vec::new(),
         attachments: Vec::new(),
+        obligations: Vec::new(),
         etag: wire::etag(complaint.version),
     }
 }
@@ -362,5 +384,24 @@ fn extension_reply(extension: Extension, officer: bool) -> pb::ComplaintExtensio
         state: extension.state,
         note: shown(extension.note),
         create_time: Some(wire::time(extension.create_time)),
+    }
+}
+
+fn obligation_reply(owed: Shown) -> pb::ComplaintObligation {
+    let moves = owed.moves.into_iter().map(|moved| pb::ComplaintDueTimeMove {
+        from_time: Some(wire::time(moved.from)),
+        to_time: Some(wire::time(moved.to)),
+        cause: moved.cause,
+        create_time: Some(wire::time(moved.create_time)),
+    });
+    pb::ComplaintObligation {
+        kind: owed.kind,
+        open_time: Some(wire::time(owed.open_time)),
+        due_time: Some(wire::time(owed.due_time)),
+        legal_due_time: wire::time_of(owed.legal_due_time),
+        internal_due_time: wire::time_of(owed.internal_due_time),
+        standing: owed.standing.to_owned(),
+        moves: moves.collect(),
+        provisional: owed.provisional,
     }
 }

@@ -12,9 +12,14 @@ pub enum Access {
     SignedIn,
     /// These roles.
     Roles(Roles),
+    /// Anybody, so often an hour, and the gate keeps nothing of the call: no token is read, no
+    /// address, no span, no line of the log, no figure.
+    Unseen(u32),
+    /// These roles, so often an hour, and the gate keeps nothing of the call.
+    UnseenRoles(Roles, u32),
 }
 
-use Access::{Public, SignedIn};
+use Access::{Public, SignedIn, Unseen};
 use Role::{
     Assigner, Auditor, Auxiliary, CheckpointOfficer, Device, Driver, EnterpriseHandler,
     FinalReviewer, FirstReviewer, Handler, Inspector, LegalRepresentative, LiaisonOfficer, Person,
@@ -54,6 +59,8 @@ const COMPLAINT_READERS: &[Role] = &[
     UnitLeader,
     Inspector,
 ];
+/// Who may be named by the rules of a category; the service asks again.
+const DECIDERS: &[Role] = &[Assigner, UnitLeader];
 const MEETING_READERS: &[Role] = &[
     LegalRepresentative,
     EnterpriseHandler,
@@ -64,6 +71,19 @@ const MEETING_READERS: &[Role] = &[
     Inspector,
 ];
 const COMPLAINT_POLICE: &[Role] = &[Assigner, Handler, UnitLeader, Inspector];
+/// Whoever has an inbox: every person, and every officer who does business.
+const INBOX: &[Role] = &[
+    Person,
+    WindowClerk,
+    FirstReviewer,
+    FinalReviewer,
+    CheckpointOfficer,
+    LiaisonOfficer,
+    Assigner,
+    Handler,
+    UnitLeader,
+    Inspector,
+];
 const CLOCK_READERS: &[Role] = &[SystemAdministrator, Auditor, Inspector, UnitLeader];
 const ROADSIDE: &[Role] = &[Device, CheckpointOfficer, Auxiliary];
 
@@ -288,22 +308,22 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ComplaintService/ListComplaints", roles(COMPLAINT_READERS)),
     ("ComplaintService/ListComplaintChanges", roles(COMPLAINT_READERS)),
     ("ComplaintService/ListComplaintTranscript", roles(COMPLAINT_READERS)),
-    ("ComplaintService/ListSimilarComplaints", roles(&[Assigner])),
+    ("ComplaintService/ListSimilarComplaints", roles(DECIDERS)),
     ("ComplaintService/ListStuckTransfers", roles(&[Assigner, UnitLeader])),
-    ("ComplaintService/AcceptComplaint", roles(&[Assigner])),
-    ("ComplaintService/DeclineComplaint", roles(&[Assigner])),
+    ("ComplaintService/AcceptComplaint", roles(DECIDERS)),
+    ("ComplaintService/DeclineComplaint", roles(DECIDERS)),
     ("ComplaintService/ObjectToDecline", roles(ENTERPRISE)),
-    ("ComplaintService/TransferComplaint", roles(&[Assigner])),
-    ("ComplaintService/RecordTransferNumber", roles(&[Assigner])),
-    ("ComplaintService/MergeComplaint", roles(&[Assigner])),
+    ("ComplaintService/TransferComplaint", roles(DECIDERS)),
+    ("ComplaintService/RecordTransferNumber", roles(DECIDERS)),
+    ("ComplaintService/MergeComplaint", roles(DECIDERS)),
     ("ComplaintService/WithdrawComplaint", roles(ENTERPRISE)),
-    ("ComplaintService/AssignComplaint", roles(&[Assigner])),
+    ("ComplaintService/AssignComplaint", roles(DECIDERS)),
     ("ComplaintService/SignComplaint", roles(&[Handler])),
     ("ComplaintService/ReturnComplaint", roles(&[Handler])),
     ("ComplaintService/SubmitComplaintFeedback", roles(&[Handler])),
-    ("ComplaintService/ReviewComplaintFeedback", roles(&[Assigner])),
+    ("ComplaintService/ReviewComplaintFeedback", roles(DECIDERS)),
     ("ComplaintService/RequestComplaintExtension", roles(&[Handler])),
-    ("ComplaintService/DecideComplaintExtension", roles(&[Assigner])),
+    ("ComplaintService/DecideComplaintExtension", roles(DECIDERS)),
     (
         "ComplaintService/UrgeComplaint",
         roles(&[LegalRepresentative, EnterpriseHandler, Assigner, UnitLeader, Inspector]),
@@ -319,11 +339,48 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ComplaintService/ListEscalations", roles(COMPLAINT_POLICE)),
     ("ComplaintService/PublishComplaintPolicy", roles(&[UnitLeader])),
     ("ComplaintService/ListComplaintPolicies", SignedIn),
+    // Notices: who does business has an inbox; what was not delivered, and which other systems are
+    // told, is the system's administration.
+    ("NoticeService/ListNotices", roles(INBOX)),
+    ("NoticeService/MarkNoticesRead", roles(INBOX)),
+    ("NoticeService/GetNoticeCounts", roles(INBOX)),
+    ("NoticeService/RecordSubscriptionConsent", roles(&[Person])),
+    ("NoticeService/GetNoticePreferences", roles(INBOX)),
+    ("NoticeService/UpdateNoticePreferences", roles(INBOX)),
+    ("NoticeService/ListDeadLetters", roles(&[SystemAdministrator])),
+    ("NoticeService/ResendDeadLetter", roles(&[SystemAdministrator])),
+    ("NoticeService/CreateWebhook", roles(&[SystemAdministrator])),
+    ("NoticeService/ListWebhooks", roles(&[SystemAdministrator])),
+    ("NoticeService/DisableWebhook", roles(&[SystemAdministrator])),
+    ("NoticeService/ListWebhookDeliveries", roles(&[SystemAdministrator])),
     // The working-day calendar: entered once, read by everybody.
     ("CalendarService/ImportCalendarYear", roles(&[SystemAdministrator])),
     ("CalendarService/ListCalendarYears", roles(CLOCK_READERS)),
     ("CalendarService/GetCalendarYear", SignedIn),
     ("CalendarService/GetSweepStatus", roles(CLOCK_READERS)),
+    // Conduct reports: a reporter leaves no trace; the inspectorate alone reads what is reported.
+    ("ConductReportService/FileAnonymousConductReport", Unseen(30)),
+    ("ConductReportService/ReadConductReport", Unseen(240)),
+    ("ConductReportService/WriteToInspectorate", Unseen(60)),
+    ("ConductReportService/FileConductReport", Access::UnseenRoles(Roles::of(&[Person]), 10)),
+    ("ConductReportService/GetConductReport", roles(&[Inspector])),
+    ("ConductReportService/ListConductReports", roles(&[Inspector])),
+    ("ConductReportService/ListConductReportChanges", roles(&[Inspector])),
+    ("ConductReportService/NameAccused", roles(&[Inspector])),
+    ("ConductReportService/AcceptConductReport", roles(&[Inspector])),
+    ("ConductReportService/DeclineConductReport", roles(&[Inspector])),
+    ("ConductReportService/TransferConductReport", roles(&[Inspector])),
+    ("ConductReportService/TransferConductReportUpward", roles(&[Inspector])),
+    ("ConductReportService/AssignConductReport", roles(&[Inspector])),
+    ("ConductReportService/SignConductReport", roles(&[Inspector])),
+    ("ConductReportService/ReleaseConductReport", roles(&[Inspector])),
+    ("ConductReportService/DeclareConductReportInterest", roles(&[Inspector])),
+    ("ConductReportService/RequestConductReportExtension", roles(&[Inspector])),
+    ("ConductReportService/DecideConductReportExtension", roles(&[Inspector])),
+    ("ConductReportService/ConcludeConductReport", roles(&[Inspector])),
+    ("ConductReportService/AnswerReporter", roles(&[Inspector])),
+    ("ConductReportService/OpenReporterIdentity", roles(&[Inspector])),
+    ("ConductReportService/ListIdentityOpenings", roles(&[Auditor])),
     // Evaluations: the enterprise alone says how it was.
     ("EvaluationService/ListEvaluations", roles(ENTERPRISE)),
     ("EvaluationService/SubmitEvaluation", roles(ENTERPRISE)),
@@ -337,12 +394,23 @@ pub fn access(method: &str) -> Option<(&'static str, Access)> {
     POLICY.iter().find(|(name, _)| *name == method).copied()
 }
 
+impl Access {
+    /// How often an hour, where the gate keeps nothing of the call; `None` elsewhere.
+    #[must_use]
+    pub const fn unseen(self) -> Option<u32> {
+        match self {
+            Unseen(an_hour) | Access::UnseenRoles(_, an_hour) => Some(an_hour),
+            Public | SignedIn | Access::Roles(_) => None,
+        }
+    }
+}
+
 /// Whether the actor's roles permit the call.
 #[must_use]
 pub fn permits(access: Access, actor: &Actor) -> bool {
     match access {
-        Public => true,
+        Public | Unseen(_) => true,
         SignedIn => *actor != Actor::Anonymous,
-        Access::Roles(roles) => actor.roles().meets(roles),
+        Access::Roles(roles) | Access::UnseenRoles(roles, _) => actor.roles().meets(roles),
     }
 }

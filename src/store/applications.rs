@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::{OnConstraint as _, Tx, evaluations, history};
+use super::{OnConstraint as _, Tx, evaluations, history, notices::causes};
 use crate::{
     actor::Scope,
     domain::{
@@ -328,6 +328,7 @@ pub async fn save(tx: &mut Tx, moved: Moved<Application>) -> Result<Application>
     application.version = application.version.saturating_add(1);
     attach(tx, &application).await?;
     history::write(tx, application.id.subject(), &change).await?;
+    causes::of_application(tx, &application, &change).await?;
     let decided =
         matches!(application.state(), ApplicationState::Approved | ApplicationState::Rejected);
     if decided {

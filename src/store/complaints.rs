@@ -12,7 +12,7 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{OnConstraint as _, Tx, history};
+use super::{OnConstraint as _, Tx, history, notices::causes};
 use crate::{
     actor::Scope,
     domain::{
@@ -33,6 +33,7 @@ struct Row {
     channel: String,
     title: String,
     content: String,
+    place: String,
     filer: String,
     collection: Option<String>,
     subject_id: Option<Uuid>,
@@ -78,6 +79,7 @@ fn entity(row: Row) -> Result<Complaint> {
         channel: Channel::from_wire(&row.channel).ok_or_else(stored("a stored channel"))?,
         title: row.title,
         content: row.content,
+        place: row.place,
         filer: row.filer,
         origin: row.collection.zip(row.subject_id),
         linked_sequences: row.linked_sequences,
@@ -113,7 +115,7 @@ macro_rules! select {
         sqlx::query_as!(
             Row,
             r#"select complaint.id, number, enterprise_id, unit_path, complaint.category, channel, title,
-                content, filer, collection, subject_id, linked_sequences, complaint.state, lead_unit_id, lead_path,
+                content, place, filer, collection, subject_id, linked_sequences, complaint.state, lead_unit_id, lead_path,
                 helper_paths, assigner_id, handler_id, reviewer_id, past_handlers, round, returns,
                 objected, extension_days, urges, supervision_level, feedback, conclusion,
                 outside_target, outside_number, merged_into_id,
@@ -178,8 +180,8 @@ pub async fn insert(tx: &mut Tx, moved: Moved<Complaint>) -> Result<bool> {
     let inserted = sqlx::query!(
         "insert into complaint (id, number, enterprise_id, unit_path, category, channel, title,
             content, filer, collection, subject_id, state, past_handlers, outside_number,
-            linked_sequences, create_time, update_time, version)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, 1)
+            linked_sequences, place, create_time, update_time, version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17, 1)
          on conflict (id) do nothing",
         complaint.id.uuid(),
         complaint.number.as_str(),
@@ -196,6 +198,7 @@ pub async fn insert(tx: &mut Tx, moved: Moved<Complaint>) -> Result<bool> {
         &past,
         complaint.outside_number,
         &complaint.linked_sequences,
+        complaint.place,
         now.to_sqlx() as _
     )
     .execute(tx.conn())
@@ -261,6 +264,7 @@ pub async fn save(tx: &mut Tx, moved: Moved<Complaint>) -> Result<Complaint> {
     complaint.version = complaint.version.saturating_add(1);
     see(tx, &complaint).await?;
     history::write(tx, complaint.id.subject(), &change).await?;
+    causes::of_complaint(tx, &complaint, &change).await?;
     Ok(complaint)
 }
 

@@ -6,7 +6,7 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Tx;
+use super::{Tx, notices::causes};
 use crate::{
     actor::Scope,
     domain::escalation::{Climb, Ladder, Level},
@@ -99,12 +99,13 @@ pub async fn take(tx: &mut Tx, climbed: &[(Rung, Climb)]) -> Result<()> {
     let units: Vec<String> = steps.iter().map(|(rung, ..)| rung.unit_path.clone()).collect();
     let dues: Vec<jiff_sqlx::Timestamp> = steps.iter().map(|(.., due)| due.to_sqlx()).collect();
     let now = tx.now();
-    sqlx::query!(
+    let taken = sqlx::query!(
         "insert into escalation (id, obligation_id, level, unit_path, due_time, create_time)
          select id, obligation_id, level, unit_path, due_time, $6
          from unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[], $5::timestamptz[])
             as new (id, obligation_id, level, unit_path, due_time)
-         on conflict (obligation_id, level) do nothing",
+         on conflict (obligation_id, level) do nothing
+         returning obligation_id, level",
         &ids,
         &obligations,
         &levels,
@@ -112,8 +113,11 @@ pub async fn take(tx: &mut Tx, climbed: &[(Rung, Climb)]) -> Result<()> {
         dues as _,
         now.to_sqlx() as _
     )
-    .execute(tx.conn())
+    .map(|row| (row.obligation_id, row.level))
+    .fetch_all(tx.conn())
     .await?;
+    let told = taken.into_iter().filter_map(|(id, rank)| Some((id, Level::ranked(rank)?)));
+    causes::escalated(tx, &told.collect::<Vec<_>>()).await?;
     note(tx, climbed).await
 }
 

@@ -6,7 +6,7 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Tx;
+use super::{Tx, notices::causes};
 use crate::{
     actor::Scope,
     domain::evaluation::{
@@ -268,6 +268,27 @@ pub async fn unasked(
     rows.into_iter().map(entity).collect()
 }
 
+/// Evaluations of everything but conversations that nobody answered since before the instant, and
+/// that were not asked for again: a conversation says so itself.
+pub async fn unasked_elsewhere(
+    connection: &mut PgConnection,
+    before: Timestamp,
+    limit: i64,
+) -> Result<Vec<Id<kind::Evaluation>>> {
+    let ids = sqlx::query_scalar!(
+        "select id from evaluation
+         where state = 'INVITED' and remind_time is null and create_time < $1
+            and collection <> 'conversations'
+         order by create_time
+         limit $2",
+        before.to_sqlx() as _,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(ids.into_iter().map(Id::of).collect())
+}
+
 /// Notes that it was asked for again. False when somebody else did.
 pub async fn reminded(tx: &mut Tx, id: Id<kind::Evaluation>) -> Result<bool> {
     let now = tx.now();
@@ -279,7 +300,11 @@ pub async fn reminded(tx: &mut Tx, id: Id<kind::Evaluation>) -> Result<bool> {
     )
     .execute(tx.conn())
     .await?;
-    Ok(reminded.rows_affected() == 1)
+    if reminded.rows_affected() == 0 {
+        return Ok(false);
+    }
+    causes::of_reminder(tx, id).await?;
+    Ok(true)
 }
 
 /// By what figures are grouped.

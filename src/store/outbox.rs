@@ -20,6 +20,14 @@ pub enum Topic {
     Invitation,
     /// A conversation was handed to the complaint service, with its linked messages.
     RequestFromConversation,
+    /// A step of the ladder was taken: who owes it, or leads, must be told.
+    Escalation,
+    /// Somebody must be pushed a notice.
+    Notice,
+    /// Somebody must be pushed everything that was held back.
+    NoticeDigest,
+    /// Another system must be told.
+    Webhook,
 }
 
 impl Topic {
@@ -30,15 +38,56 @@ impl Topic {
             Self::PhoneCode => "phone-code",
             Self::Invitation => "invitation",
             Self::RequestFromConversation => "request-from-conversation",
+            Self::Escalation => "escalation",
+            Self::Notice => "notice",
+            Self::NoticeDigest => "notice-digest",
+            Self::Webhook => "webhook",
         }
     }
 
     /// Reads the name.
     #[must_use]
     pub fn from_wire(text: &str) -> Option<Self> {
-        [Self::PhoneCode, Self::Invitation, Self::RequestFromConversation]
-            .into_iter()
-            .find(|topic| topic.wire() == text)
+        [
+            Self::PhoneCode,
+            Self::Invitation,
+            Self::RequestFromConversation,
+            Self::Escalation,
+            Self::Notice,
+            Self::NoticeDigest,
+            Self::Webhook,
+        ]
+        .into_iter()
+        .find(|topic| topic.wire() == text)
+    }
+}
+
+/// After so many attempts an event is a dead letter: it stays visible, and is tried once a day.
+pub const ATTEMPTS_MAX: i32 = 12;
+
+/// Events that are delivered one after the other: a slow receiver holds up its own kind alone, and
+/// never a one-time code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Pushes.
+    Notices,
+    /// Other systems.
+    Webhooks,
+    /// Everything else.
+    Prompt,
+}
+
+impl Lane {
+    /// The topics, and whether those or all others are meant.
+    fn topics(self) -> (Vec<String>, bool) {
+        let notices = [Topic::Escalation, Topic::Notice, Topic::NoticeDigest];
+        let webhooks = [Topic::Webhook];
+        let names = |topics: &[Topic]| topics.iter().map(|it| it.wire().to_owned()).collect();
+        match self {
+            Self::Notices => (names(&notices), true),
+            Self::Webhooks => (names(&webhooks), true),
+            Self::Prompt => (names(&[notices.as_slice(), &webhooks].concat()), false),
+        }
     }
 }
 
@@ -82,21 +131,25 @@ pub struct Event {
 
 /// Takes the next event that is due, for a while: another worker does not get it meanwhile, and
 /// gets it after that should this one die. The row is not locked during the delivery (OP-08).
-pub async fn claim(tx: &mut Tx, hold: SignedDuration) -> Result<Option<Event>> {
+pub async fn claim(tx: &mut Tx, lane: Lane, hold: SignedDuration) -> Result<Option<Event>> {
     let now = tx.now();
+    let (topics, those) = lane.topics();
     let row = sqlx::query!(
         "update event
          set attempts = attempts + 1, next_attempt_time = $2
          where id = (
              select id from event
              where deliver_time is null and next_attempt_time <= $1
+                and (topic = any($3)) = $4
              order by next_attempt_time, id
              limit 1
              for update skip locked
          )
          returning id, topic, subject, payload, attempts - 1 as \"attempts!\"",
         now.to_sqlx() as _,
-        now.saturating_add(hold).unwrap_or(now).to_sqlx() as _
+        now.saturating_add(hold).unwrap_or(now).to_sqlx() as _,
+        &topics,
+        those
     )
     .fetch_optional(tx.conn())
     .await?;
@@ -133,6 +186,75 @@ pub async fn failed(tx: &mut Tx, event: Uuid, again: Timestamp, failure: &str) -
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// Lets an event be delivered again, now and from the first attempt.
+pub async fn again(tx: &mut Tx, event: Uuid) -> Result<()> {
+    let now = tx.now();
+    sqlx::query!(
+        "update event set deliver_time = null, attempts = 0, next_attempt_time = $2 where id = $1",
+        event,
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// A delivery that was given up for the day; nothing of its content.
+#[derive(Debug, Clone)]
+pub struct DeadLetter {
+    /// Its id.
+    pub id: Id<kind::Event>,
+    /// What kind of delivery.
+    pub topic: String,
+    /// To what it belongs: a resource name.
+    pub subject: String,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// The reason of the last failure.
+    pub failure: String,
+    /// When it came about.
+    pub create_time: Timestamp,
+    /// When it is tried next.
+    pub next_attempt_time: Timestamp,
+}
+
+macro_rules! dead {
+    ($filter:literal $(, $argument:expr)*) => {
+        sqlx::query!(
+            r#"select id, topic, subject, attempts, coalesce(failure, '') as "failure!",
+                create_time as "create_time: jiff_sqlx::Timestamp",
+                next_attempt_time as "next_attempt_time: jiff_sqlx::Timestamp"
+             from event where deliver_time is null and attempts >= 12 "# + $filter
+            $(, $argument)*
+        )
+        .map(|row| DeadLetter {
+            id: Id::of(row.id),
+            topic: row.topic,
+            subject: row.subject,
+            attempts: row.attempts,
+            failure: row.failure,
+            create_time: row.create_time.to_jiff(),
+            next_attempt_time: row.next_attempt_time.to_jiff(),
+        })
+    };
+}
+
+/// What was given up for the day, newest first. The outbox is the deployment's: no scope narrows it.
+pub async fn dead(
+    connection: &mut sqlx::PgConnection,
+    after: Option<Uuid>,
+    rows: i64,
+) -> Result<Vec<DeadLetter>> {
+    // The 12 is `ATTEMPTS_MAX`, written out so that the partial index answers.
+    let before = super::before(after);
+    Ok(dead!("and id < $1 order by id desc limit $2", before, rows).fetch_all(connection).await?)
+}
+
+/// One of them, held until the unit of work ends; `None` when it is none, or no more.
+pub async fn lock_dead(tx: &mut Tx, id: Id<kind::Event>) -> Result<Option<DeadLetter>> {
+    Ok(dead!("and id = $1 for update", id.uuid()).fetch_optional(tx.conn()).await?)
 }
 
 /// How many events wait: what the harness and the health page ask.

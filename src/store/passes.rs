@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::{OnConstraint as _, Tx, history, policies};
+use super::{OnConstraint as _, Tx, history, notices::causes, policies};
 use crate::{
     actor::Scope,
     domain::{
@@ -300,8 +300,31 @@ pub async fn save(tx: &mut Tx, moved: Moved<Pass>) -> Result<Pass> {
         policies::release(tx, pass.id).await?;
     }
     history::write(tx, pass.id.subject(), &change).await?;
+    causes::of_pass(tx, &pass, &change).await?;
     touch(tx, &pass.plate_number);
     Ok(pass)
+}
+
+/// Passes in force whose end lies in the time, to say so before it comes.
+pub async fn ending(
+    connection: &mut PgConnection,
+    (from, until): (Timestamp, Timestamp),
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Pass>> {
+    let rows = select!(
+        "where state = 'ACTIVE' and valid_until > $1 and valid_until <= $2
+            and ($3::uuid is null or id > $3)
+         order by id
+         limit $4",
+        from.to_sqlx() as _,
+        until.to_sqlx() as _,
+        after,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(entity).collect()
 }
 
 /// Cancels what a vehicle that leaves its garage still holds.

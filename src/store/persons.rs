@@ -26,14 +26,18 @@ pub struct Person {
 pub async fn sign_in(tx: &mut Tx, openid: &str) -> Result<Id<kind::Person>> {
     let (id, now): (Id<kind::Person>, _) = (tx.cx().id(), tx.now());
     let index = tx.vault().index("openid", openid);
-    // The empty update holds and returns the row that is there already.
+    // Only to the openid itself can WeChat deliver a message.
+    let sealed = tx.vault().seal("openid", openid.as_bytes(), tx.cx().ids().bytes())?;
+    // The update holds and returns the row that is there already.
     let id = sqlx::query_scalar!(
-        "insert into person (id, openid_index, create_time)
-         values ($1, $2, $3)
-         on conflict (openid_index) do update set openid_index = excluded.openid_index
+        "insert into person (id, openid_index, openid_sealed, create_time)
+         values ($1, $2, $3, $4)
+         on conflict (openid_index) do update set
+            openid_sealed = coalesce(person.openid_sealed, excluded.openid_sealed)
          returning id",
         id.uuid(),
         index,
+        sealed,
         now.to_sqlx() as _
     )
     .fetch_one(tx.conn())

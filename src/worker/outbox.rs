@@ -2,13 +2,14 @@
 
 use jiff::SignedDuration;
 
+use super::{news, notices, webhooks};
 use crate::{
     context::Cx,
     error::{Error, Reason, Result},
     server::Parts,
     store::{
         complaints::filing::from_conversation,
-        outbox::{self, Event, Topic},
+        outbox::{self, ATTEMPTS_MAX, Event, Lane, Topic},
     },
 };
 
@@ -16,15 +17,14 @@ use crate::{
 const HOLD: SignedDuration = SignedDuration::from_secs(60);
 /// The longest wait between two attempts.
 const BACKOFF_SECONDS_MAX: i64 = 3_600;
-/// After so many attempts an event is a dead letter: it stays visible, and is tried once a day.
-const ATTEMPTS_MAX: i32 = 12;
+/// A dead letter is tried once a day.
 const DEAD_LETTER_WAIT: SignedDuration = SignedDuration::from_hours(24);
 
-/// Delivers everything that is due.
-pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
+/// Delivers everything of a lane that is due.
+pub(super) async fn round(parts: &Parts, lane: Lane, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
     loop {
         let mut tx = parts.store.begin(&cx()).await?;
-        let Some(event) = outbox::claim(&mut tx, HOLD).await? else { return Ok(()) };
+        let Some(event) = outbox::claim(&mut tx, lane, HOLD).await? else { return Ok(()) };
         tx.commit().await?;
         let delivered = deliver(parts, &cx(), &event).await;
         let mut tx = parts.store.begin(&cx()).await?;
@@ -56,11 +56,15 @@ async fn deliver(parts: &Parts, cx: &Cx, event: &Event) -> Result<()> {
         Some(Topic::PhoneCode) => phone_code(parts, event).await,
         Some(Topic::Invitation) => invitation(parts, event).await,
         Some(Topic::RequestFromConversation) => request(parts, cx, event).await,
+        Some(Topic::Escalation) => news::escalated(parts, cx, event).await,
+        Some(Topic::Notice) => notices::deliver(parts, cx, event).await,
+        Some(Topic::NoticeDigest) => notices::deliver_digest(parts, cx, event).await,
+        Some(Topic::Webhook) => webhooks::deliver(parts, cx, event).await,
         None => Err(Error::internal("an event of an unknown topic")),
     }
 }
 
-fn subject(event: &Event, key: &str) -> Result<uuid::Uuid> {
+pub(super) fn subject(event: &Event, key: &str) -> Result<uuid::Uuid> {
     let id = event.payload.get(key).and_then(serde_json::Value::as_str);
     let id = id.and_then(|id| uuid::Uuid::try_parse(id).ok());
     id.ok_or_else(|| Error::internal("an event without its subject"))

@@ -14,7 +14,7 @@ use jingqi::{
         zone::Zone,
     },
     id::{Id, kind},
-    remote::{Limits, Secret, wechat::Wechat},
+    remote::{Limits, Secret, webhook::Webhooks, wechat::Wechat},
     server::Parts,
     store::{self, Cache, Store, Vault, World, policies, signing_keys, world},
     token::Access,
@@ -59,6 +59,8 @@ impl City {
             wechat: Arc::new(remote),
             sms: None,
             wecom: None,
+            templates: Arc::default(),
+            webhooks: Arc::new(Webhooks::new(Limits::default(), false)),
             files: Arc::new(LocalFileSystem::new_with_prefix(std::env::temp_dir())?),
         };
         rules(&parts).await?;

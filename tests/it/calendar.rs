@@ -67,7 +67,7 @@ async fn list(by: &User) -> pb::ListCalendarYearsResponse {
 }
 
 impl App {
-    async fn administrator(&self) -> User {
+    pub async fn administrator(&self) -> User {
         let unit = self.unit("321399990000", None, &[]).await;
         self.officer("900001", &unit, &["SYSTEM_ADMINISTRATOR"]).await
     }

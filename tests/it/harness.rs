@@ -12,20 +12,21 @@ use std::{
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use jingqi::{
     clock::{Clock, Ids, ManualClock},
-    domain::{policy::PolicyValues, zone::Zone},
+    domain::{notice::fields::Templates, policy::PolicyValues, zone::Zone},
     id::{Collection, Id, kind},
-    remote::{Limits, Secret, sms::Sms, wechat::Wechat, wecom::Wecom},
+    remote::{Limits, Secret, sms::Sms, webhook::Webhooks, wechat::Wechat, wecom::Wecom},
     sandbox,
     server::{self, Doors, Doorway, Parts},
     service::pb::{
         self, calendar_service_client::CalendarServiceClient,
         centre_service_client::CentreServiceClient,
         complaint_service_client::ComplaintServiceClient,
+        conduct_report_service_client::ConductReportServiceClient,
         conversation_service_client::ConversationServiceClient,
         enterprise_service_client::EnterpriseServiceClient,
         evaluation_service_client::EvaluationServiceClient,
         identity_service_client::IdentityServiceClient,
-        liaison_service_client::LiaisonServiceClient,
+        liaison_service_client::LiaisonServiceClient, notice_service_client::NoticeServiceClient,
         organisation_service_client::OrganisationServiceClient,
         pass_application_service_client::PassApplicationServiceClient,
         pass_check_service_client::PassCheckServiceClient,
@@ -50,6 +51,9 @@ use uuid::Uuid;
 
 /// The instant at which every test begins: a Tuesday, 10:30 in Suqian, outside the peaks.
 pub const START: &str = "2026-11-24T10:30:00+08:00";
+/// The templates that are filed at WeChat.
+const TEMPLATES: &str = "pass-application=T-application;pass=T-pass;complaint=T-complaint;\
+    message=T-message;evaluation=T-evaluation;digest=T-digest";
 const MASTER_KEY: [u8; 32] = [42; 32];
 static SEED: AtomicU64 = AtomicU64::new(1);
 
@@ -90,6 +94,8 @@ pub struct Wish {
     pub doorway: Option<Doorway>,
     /// What one line may take; the default of the product.
     pub line: Option<LineLimits>,
+    /// The database holds a world already; ids are made from this seed.
+    pub twin: Option<u64>,
 }
 
 impl App {
@@ -119,7 +125,9 @@ impl App {
         .execute(parts.store.pool())
         .await
         .unwrap();
-        base_policy(&parts).await;
+        if wish.twin.is_none() {
+            base_policy(&parts).await;
+        }
         let (address, web) = serve(parts.clone(), wish, stop.clone()).await;
         Self { clock, parts, address, web, sandbox, prefix, stop, files }
     }
@@ -144,6 +152,14 @@ impl App {
         let other = parts(pool, &self.clock, self.sandbox, &self.prefix, &self.files.0, wish);
         let other = Parts { clock, ..other };
         (serve(other.clone(), wish, self.stop.clone()).await.0, other)
+    }
+
+    /// Does everything that the workers have to do now, with ids of their own.
+    pub async fn run_workers_aside(&self) {
+        let wish = Wish::default();
+        let pool = self.parts.store.pool().clone();
+        let parts = parts(pool, &self.clock, self.sandbox, &self.prefix, &self.files.0, wish);
+        jingqi::worker::Worker::new(parts).run_once().await.unwrap();
     }
 
     /// Tells every server to stop.
@@ -258,6 +274,7 @@ fn parts(
     let wechat = Wechat::new(&base, sandbox::wechat::APPID, secret, Limits::default()).unwrap();
     let secret = Secret::new(sandbox::wecom::SECRET);
     let wecom = Wecom::new(&base, sandbox::wecom::CORPID, secret, Limits::default()).unwrap();
+    let wecom = wecom.with_agent(sandbox::wecom::AGENT);
     let key = Secret::new(sandbox::sms::KEY);
     let sms =
         Sms::new(&format!("{base}/sms/send"), key, "one-time-code", Limits::default()).unwrap();
@@ -265,12 +282,14 @@ fn parts(
         store: Store::new(pool, cache, Vault::new(&MASTER_KEY).unwrap()),
         world: World::default(),
         clock: Clock::Manual(clock.clone()),
-        ids: Ids::seeded(
-            SEED.fetch_add(1, Ordering::Relaxed) << 16 | u64::from(std::process::id()),
-        ),
+        ids: Ids::seeded(wish.twin.unwrap_or_else(|| {
+            SEED.fetch_add(1, Ordering::Relaxed) << 16 | u64::from(std::process::id())
+        })),
         wechat: Arc::new(wechat),
         sms: Some(Arc::new(sms)),
         wecom: Some(Arc::new(wecom)),
+        templates: Arc::new(Templates::parse(TEMPLATES).unwrap()),
+        webhooks: Arc::new(Webhooks::new(Limits::default(), true)),
         files: Arc::new(LocalFileSystem::new_with_prefix(files).unwrap()),
     }
 }
@@ -380,12 +399,20 @@ impl User {
         CentreServiceClient::new(self.wire())
     }
 
+    pub fn conduct(&self) -> ConductReportServiceClient<Wire> {
+        ConductReportServiceClient::new(self.wire())
+    }
+
     pub fn liaison(&self) -> LiaisonServiceClient<Wire> {
         LiaisonServiceClient::new(self.wire())
     }
 
     pub fn conversations(&self) -> ConversationServiceClient<Wire> {
         ConversationServiceClient::new(self.wire())
+    }
+
+    pub fn notices(&self) -> NoticeServiceClient<Wire> {
+        NoticeServiceClient::new(self.wire())
     }
 
     pub fn complaints(&self) -> ComplaintServiceClient<Wire> {

@@ -84,7 +84,27 @@ fn is_form(form: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::fits;
+    use crate::domain::notice::fields::fit;
+
+    // NO-05: whatever the text, what we make of it is never refused (47003).
+    proptest! {
+        #[test]
+        fn what_is_made_to_fit_fits(text in any::<String>()) {
+            for name in ["thing1", "phrase2", "character_string3", "car_number4", "number5"] {
+                prop_assert!(fits(name, &fit(name, &text)), "{name} {:?}", fit(name, &text));
+            }
+        }
+
+        #[test]
+        fn plates_and_words_fit_too(text in "[苏粤A-Z0-9港挂·a-z \n]{0,40}") {
+            for name in ["thing1", "phrase2", "character_string3", "car_number4", "number5"] {
+                prop_assert!(fits(name, &fit(name, &text)), "{name} {:?}", fit(name, &text));
+            }
+        }
+    }
 
     // NO-05
     #[test]

@@ -263,8 +263,10 @@ impl Platform {
         let Some(user) = self.users.get(&touser).cloned() else {
             return refuse(40003, "invalid openid");
         };
-        if template_id.is_empty() {
-            return refuse(40037, "invalid template_id");
+        match template_id.as_str() {
+            "" => return refuse(40037, "invalid template_id"),
+            BUSY => return refuse(-1, "system error"),
+            _ => {}
         }
         let wrong = data.iter().find(|(name, entry)| !fields::fits(name, &entry.value));
         if let Some((name, _)) = wrong {

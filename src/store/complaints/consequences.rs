@@ -77,6 +77,7 @@ async fn file(
         channel: Channel::Evaluation,
         title: format!("服务评价{}", verdict.level.zh()),
         content: verdict.comment.clone(),
+        place: String::new(),
         origin: Some((asked.collection.clone(), asked.subject)),
         linked_sequences: Vec::new(),
         past_handlers: asked.officer.into_iter().collect(),

@@ -1,0 +1,535 @@
+//! What people are told: the events, to whom, by which way and when. The words are in `texts`, WeChat's
+//! field rules in `fields`. Never the content of a matter: numbers and states alone (I20).
+
+pub mod fields;
+mod texts;
+
+use jiff::{SignedDuration, Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    complaint::ComplaintAction, escalation::Level, evaluation::EvaluationState, month,
+    policy::named,
+};
+use crate::{
+    actor::{Actor, Role},
+    error::{Error, Reason, Result},
+    id::{Id, kind},
+};
+
+pub use texts::{Text, text};
+
+/// The item kinds of an authorisation; the legal representative has all of them.
+pub const ITEMS: [&str; 3] = ["PASS", "COMPLAINT", "LIAISON"];
+/// How many days before its end a pass is spoken of, each once.
+pub const EXPIRY_DAYS: [i64; 3] = [30, 7, 1];
+/// A message that nobody's device has received for so long is told by a push (CH-08).
+pub const UNSEEN_AFTER: SignedDuration = SignedDuration::from_secs(15);
+
+named! {
+/// What happened.
+NoticeEvent {
+    /// To a pass application.
+    PassAccepted = "PASS_ACCEPTED", "已受理";
+    /// It must be corrected.
+    PassReturned = "PASS_RETURNED", "需补正";
+    /// It is not a matter of this service.
+    PassNotAccepted = "PASS_NOT_ACCEPTED", "不予受理";
+    /// A pass was issued.
+    PassApproved = "PASS_APPROVED", "已批准";
+    /// It was refused.
+    PassRejected = "PASS_REJECTED", "不予许可";
+    /// Nobody answered the correction.
+    PassLapsed = "PASS_LAPSED", "逾期终止";
+    /// To a pass.
+    PassSuspended = "PASS_SUSPENDED", "已暂停";
+    /// It may be used again.
+    PassResumed = "PASS_RESUMED", "已恢复";
+    /// 撤回: law or facts changed.
+    PassWithdrawn = "PASS_WITHDRAWN", "已撤回";
+    /// 注销: the holder asked, or is gone.
+    PassCancelled = "PASS_CANCELLED", "已注销";
+    /// 撤销: wrongly granted.
+    PassAnnulled = "PASS_ANNULLED", "已撤销";
+    /// 吊销: a penalty.
+    PassPenalised = "PASS_PENALISED", "已吊销";
+    /// It ends soon.
+    PassExpiring = "PASS_EXPIRING", "即将到期";
+    /// Somebody wrote, and the reader is away.
+    MessageReceived = "MESSAGE_RECEIVED", "新消息";
+    /// To a complaint, told to the enterprise.
+    ComplaintAccepted = "COMPLAINT_ACCEPTED", "已受理";
+    /// It was not taken in.
+    ComplaintNotAccepted = "COMPLAINT_NOT_ACCEPTED", "不予受理";
+    /// Another system has it.
+    ComplaintTransferred = "COMPLAINT_TRANSFERRED", "已转办";
+    /// The answer is there, and waits to be rated.
+    ComplaintAnswered = "COMPLAINT_ANSWERED", "待评价";
+    /// It is handled a second time.
+    ComplaintReopened = "COMPLAINT_REOPENED", "重新办理";
+    /// It is supervised.
+    ComplaintEscalated = "COMPLAINT_ESCALATED", "提级督办";
+    /// It is over.
+    ComplaintClosed = "COMPLAINT_CLOSED", "已办结";
+    /// Nobody has said yet how it was.
+    EvaluationReminder = "EVALUATION_REMINDER", "待评价";
+    /// To a complaint, told to the unit that leads.
+    TaskAssigned = "TASK_ASSIGNED", "待签收";
+    /// The unit sent it back; told to who assigns.
+    TaskReturned = "TASK_RETURNED", "已退回";
+    /// An answer is to be judged.
+    TaskToReview = "TASK_TO_REVIEW", "待审核";
+    /// The enterprise or a leader urges.
+    TaskUrged = "TASK_URGED", "被催办";
+    /// It is under supervision.
+    TaskSupervised = "TASK_SUPERVISED", "被督办";
+    /// A limit ends soon: the holder is reminded.
+    LimitNear = "LIMIT_NEAR", "临期";
+    /// It has ended: the leader is told, from here on.
+    LimitPassed = "LIMIT_PASSED", "已超期";
+    /// A working day ago.
+    LimitUrged = "LIMIT_URGED", "书面催办";
+    /// Five working days ago.
+    LimitCriticised = "LIMIT_CRITICISED", "通报批评";
+    /// The limit of the law has ended.
+    LimitUnlawful = "LIMIT_UNLAWFUL", "超法定时限";
+}
+}
+
+impl NoticeEvent {
+    /// The template of its pushes.
+    #[must_use]
+    pub const fn template(self) -> Template {
+        match self {
+            Self::PassAccepted
+            | Self::PassReturned
+            | Self::PassNotAccepted
+            | Self::PassApproved
+            | Self::PassRejected
+            | Self::PassLapsed => Template::PassApplication,
+            Self::PassSuspended
+            | Self::PassResumed
+            | Self::PassWithdrawn
+            | Self::PassCancelled
+            | Self::PassAnnulled
+            | Self::PassPenalised
+            | Self::PassExpiring => Template::Pass,
+            Self::MessageReceived => Template::Message,
+            Self::ComplaintAccepted
+            | Self::ComplaintNotAccepted
+            | Self::ComplaintTransferred
+            | Self::ComplaintAnswered
+            | Self::ComplaintReopened
+            | Self::ComplaintEscalated
+            | Self::ComplaintClosed => Template::Complaint,
+            Self::EvaluationReminder => Template::Evaluation,
+            Self::TaskAssigned
+            | Self::TaskReturned
+            | Self::TaskToReview
+            | Self::TaskUrged
+            | Self::TaskSupervised
+            | Self::LimitNear
+            | Self::LimitPassed
+            | Self::LimitUrged
+            | Self::LimitCriticised
+            | Self::LimitUnlawful => Template::Task,
+        }
+    }
+
+    /// Whether it is pushed in quiet hours too, and never waits for a digest: somebody drives on a
+    /// pass that counts no more, or a limit has ended.
+    #[must_use]
+    pub const fn urgent(self) -> bool {
+        matches!(
+            self,
+            Self::PassSuspended
+                | Self::PassWithdrawn
+                | Self::PassCancelled
+                | Self::PassAnnulled
+                | Self::PassPenalised
+                | Self::TaskUrged
+                | Self::TaskSupervised
+                | Self::LimitPassed
+                | Self::LimitUrged
+                | Self::LimitCriticised
+                | Self::LimitUnlawful
+        )
+    }
+
+    /// Whether other systems may be told of it: what an enterprise is told of its own matters. What
+    /// officers owe, and that people talk, stays in the house.
+    #[must_use]
+    pub const fn leaves(self) -> bool {
+        matches!(self.template(), Template::PassApplication | Template::Pass | Template::Complaint)
+    }
+
+    /// What an enterprise is told of a step of its application.
+    #[must_use]
+    pub fn of_application(action: &str) -> Option<Self> {
+        Some(match action {
+            "ACCEPT" => Self::PassAccepted,
+            "REQUEST_CORRECTION" => Self::PassReturned,
+            "DECLINE" => Self::PassNotAccepted,
+            "APPROVE" | "APPROVE_BY_POLICY" => Self::PassApproved,
+            "REJECT" => Self::PassRejected,
+            "LAPSE" => Self::PassLapsed,
+            _ => return None,
+        })
+    }
+
+    /// What an enterprise and its drivers are told of a step of a pass. A revision that takes the
+    /// place of another is told by its approval.
+    #[must_use]
+    pub fn of_pass(action: &str) -> Option<Self> {
+        Some(match action {
+            "SUSPEND" => Self::PassSuspended,
+            "RESUME" => Self::PassResumed,
+            "WITHDRAW" => Self::PassWithdrawn,
+            "CANCEL" => Self::PassCancelled,
+            "ANNUL" => Self::PassAnnulled,
+            "PENALISE" => Self::PassPenalised,
+            _ => return None,
+        })
+    }
+
+    /// What the enterprise is told of a step of its complaint.
+    #[must_use]
+    pub fn of_complaint(action: &str) -> Option<Self> {
+        Some(match ComplaintAction::from_wire(action)? {
+            ComplaintAction::Accept => Self::ComplaintAccepted,
+            ComplaintAction::Decline => Self::ComplaintNotAccepted,
+            ComplaintAction::TransferOut => Self::ComplaintTransferred,
+            ComplaintAction::ApproveFeedback => Self::ComplaintAnswered,
+            ComplaintAction::Reopen => Self::ComplaintReopened,
+            ComplaintAction::Escalate => Self::ComplaintEscalated,
+            ComplaintAction::Close | ComplaintAction::Conclude | ComplaintAction::Merge => {
+                Self::ComplaintClosed
+            }
+            _ => return None,
+        })
+    }
+
+    /// What officers are told of the same step.
+    #[must_use]
+    pub fn of_task(action: &str) -> Option<Self> {
+        Some(match action {
+            "ASSIGN" => Self::TaskAssigned,
+            "RETURN" => Self::TaskReturned,
+            "SUBMIT_FEEDBACK" => Self::TaskToReview,
+            "URGE" => Self::TaskUrged,
+            "SUPERVISE" | "ESCALATE" => Self::TaskSupervised,
+            _ => return None,
+        })
+    }
+
+    /// What is told with a step of the ladder.
+    #[must_use]
+    pub const fn of_level(level: Level) -> Self {
+        match level {
+            Level::Amber => Self::LimitNear,
+            Level::Red => Self::LimitPassed,
+            Level::Urged => Self::LimitUrged,
+            Level::Criticised => Self::LimitCriticised,
+            Level::Unlawful => Self::LimitUnlawful,
+        }
+    }
+
+    /// What is told with a step of an evaluation's life: only that it still waits.
+    #[must_use]
+    pub const fn of_evaluation(state: EvaluationState) -> Option<Self> {
+        match state {
+            EvaluationState::Invited => Some(Self::EvaluationReminder),
+            EvaluationState::Rated | EvaluationState::Unrated => None,
+        }
+    }
+}
+
+named! {
+/// A template of pushes: at WeChat and at the SMS gateway, where it is filed.
+Template {
+    /// Steps of an application.
+    PassApplication = "pass-application", "通行证申请进度";
+    /// Steps and the end of a pass.
+    Pass = "pass", "通行证状态";
+    /// Steps of a complaint.
+    Complaint = "complaint", "诉求办理进度";
+    /// News in a conversation.
+    Message = "message", "新消息";
+    /// How was it?
+    Evaluation = "evaluation", "服务评价";
+    /// Everything that was held back.
+    Digest = "digest", "通知汇总";
+    /// What an officer owes: never at WeChat.
+    Task = "task", "办理任务";
+}
+}
+
+impl Template {
+    /// Those that a person can permit at WeChat.
+    pub const AT_WECHAT: [Self; 6] = [
+        Self::PassApplication,
+        Self::Pass,
+        Self::Complaint,
+        Self::Message,
+        Self::Evaluation,
+        Self::Digest,
+    ];
+}
+
+named! {
+/// A way of pushing.
+Channel {
+    /// A subscription message, where the person permitted one.
+    Wechat = "WECHAT", "微信";
+    /// A short message, when WeChat cannot.
+    Sms = "SMS", "短信";
+    /// A message of the bureau's WeCom, to officers.
+    Wecom = "WECOM", "企业微信";
+}
+}
+
+named! {
+/// A language of texts.
+Language {
+    /// 简体中文.
+    Chinese = "zh-CN", "中文";
+    /// English.
+    English = "en", "英文";
+}
+}
+
+/// Who finds a notice in the inbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// The people of an enterprise who act for it in matters of the item.
+    Enterprise(Id<kind::Enterprise>, &'static str),
+    /// One person.
+    Person(Id<kind::Person>),
+    /// One officer.
+    Officer(Id<kind::Officer>),
+    /// The officers of a unit who have the role.
+    Unit(Id<kind::Unit>, Role),
+}
+
+impl Audience {
+    /// Its text in the table.
+    #[must_use]
+    pub fn key(self) -> String {
+        match self {
+            Self::Enterprise(enterprise, item) => format!("{enterprise}#{item}"),
+            Self::Person(person) => person.to_string(),
+            Self::Officer(officer) => officer.to_string(),
+            Self::Unit(unit, role) => format!("{unit}#{}", role.wire()),
+        }
+    }
+}
+
+/// Whose inbox is read: what every read of notices asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reader {
+    /// persons/... or officers/...
+    pub name: String,
+    /// The audiences that the reader belongs to.
+    pub keys: Vec<String>,
+}
+
+impl Reader {
+    /// The inbox of whoever asks. A device has none.
+    pub fn of(actor: &Actor) -> Result<Self> {
+        let keys = match actor {
+            Actor::Person { person, memberships, .. } => {
+                let items = memberships.iter().flat_map(|member| {
+                    let whole = member.role == Role::LegalRepresentative;
+                    let may =
+                        move |item: &&str| whole || member.scope.iter().any(|had| had == item);
+                    let key = |item| Audience::Enterprise(member.enterprise, item).key();
+                    ITEMS.into_iter().filter(may).map(key)
+                });
+                items.chain([Audience::Person(*person).key()]).collect()
+            }
+            Actor::Officer { officer, unit, roles, .. } => {
+                let posts = roles.iter().map(|role| Audience::Unit(*unit, role).key());
+                posts.chain([Audience::Officer(*officer).key()]).collect()
+            }
+            _ => return Err(Error::new(Reason::Denied)),
+        };
+        Ok(Self { name: actor.name(), keys })
+    }
+}
+
+/// What a text may speak of. Nothing else of a matter is kept with a notice.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The number that people read aloud.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub number: String,
+    /// The plate of the recipient's own vehicle.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub plate: String,
+    /// The last day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<Date>,
+    /// How many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<i32>,
+}
+
+/// How somebody wants to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preferences {
+    /// The language of texts.
+    pub language: Language,
+    /// The ways that may be used.
+    pub channels: Vec<Channel>,
+    /// From and until which minute of the local day nothing is pushed; equal: never.
+    pub quiet: (u16, u16),
+    /// At which minute the one push of the day comes; absent: each at once.
+    pub digest: Option<u16>,
+    /// Rises with each change; 0 for the defaults.
+    pub version: i64,
+}
+
+/// The night, in which a person is not woken for what can wait.
+const NIGHT: (u16, u16) = (22 * 60, 7 * 60);
+
+impl Preferences {
+    /// The defaults: a person sleeps at night, an officer's duty has no hours.
+    #[must_use]
+    pub fn default_of(owner: &str) -> Self {
+        let officer = owner.starts_with("officers/");
+        Self {
+            language: Language::Chinese,
+            channels: Channel::ALL.to_vec(),
+            quiet: if officer { (0, 0) } else { NIGHT },
+            digest: None,
+            version: 0,
+        }
+    }
+
+    /// Until when an event is held back; `None` pushes it now (NO-06, NO-07).
+    #[must_use]
+    pub fn held_until(&self, event: NoticeEvent, now: Timestamp) -> Option<Timestamp> {
+        if event.urgent() {
+            return None;
+        }
+        let quiet = self.quiet_until(now);
+        match self.digest {
+            // A digest that falls into quiet hours waits for their end.
+            Some(minute) => {
+                let digest = next(now, minute);
+                Some(self.quiet_until(digest).unwrap_or(digest))
+            }
+            None => quiet,
+        }
+    }
+
+    /// The end of the quiet hours, when it is quiet.
+    fn quiet_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let (from, until) = self.quiet;
+        let minute = minute_of(now);
+        let quiet = if from <= until {
+            (from..until).contains(&minute)
+        } else {
+            minute >= from || minute < until
+        };
+        quiet.then(|| next(now, until))
+    }
+}
+
+/// The minute of the local day.
+fn minute_of(now: Timestamp) -> u16 {
+    let time = month::local_time(now);
+    let (hour, minute) = (time.hour().unsigned_abs(), time.minute().unsigned_abs());
+    u16::from(hour).saturating_mul(60).saturating_add(u16::from(minute))
+}
+
+/// The next instant, after now, at which the local clock shows the minute.
+#[must_use]
+pub fn next(now: Timestamp, minute: u16) -> Timestamp {
+    let day = month::local_date(now);
+    let at = |day: Date| {
+        let since = SignedDuration::from_mins(i64::from(minute));
+        month::start_of_day(day).saturating_add(since).unwrap_or(now)
+    };
+    let today = at(day);
+    if today > now { today } else { at(day.tomorrow().unwrap_or(day)) }
+}
+
+/// The ways in which a recipient is pushed to, the first one that works ends it (NO-09). A message of
+/// the direct line is not worth a short message: it is read in the mini-program or not at all.
+#[must_use]
+pub fn ladder(template: Template, recipient: &str, wanted: &[Channel]) -> Vec<Channel> {
+    let ways: &[Channel] = if recipient.starts_with("officers/") {
+        &[Channel::Wecom]
+    } else if matches!(template, Template::Message) {
+        &[Channel::Wechat]
+    } else {
+        &[Channel::Wechat, Channel::Sms]
+    };
+    ways.iter().copied().filter(|way| wanted.contains(way)).collect()
+}
+
+/// The day count before its end at which a pass is spoken of, if it crossed one in the time.
+#[must_use]
+pub fn crossed(
+    valid_until: Timestamp,
+    issued: Timestamp,
+    (from, until): (Timestamp, Timestamp),
+) -> Option<i64> {
+    // The nearest one alone, should the worker have rested.
+    EXPIRY_DAYS.into_iter().rev().find(|days| {
+        let at = valid_until - SignedDuration::from_hours(24 * days);
+        from < at && at <= until && issued < at && until < valid_until
+    })
+}
+
+/// What a push tells, whatever its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Push {
+    /// The template.
+    pub template: Template,
+    /// The state as one short word; Chinese, as WeChat wants it.
+    pub phrase: &'static str,
+    /// The words.
+    pub text: Text,
+    /// What they speak of.
+    pub facts: Facts,
+    /// When it happened.
+    pub time: Timestamp,
+}
+
+impl Push {
+    /// The push of an event.
+    #[must_use]
+    pub fn of(event: NoticeEvent, facts: Facts, time: Timestamp, language: Language) -> Self {
+        Self {
+            template: event.template(),
+            phrase: event.zh(),
+            text: text(event, &facts, language),
+            facts,
+            time,
+        }
+    }
+
+    /// The push of everything that was held back.
+    #[must_use]
+    pub fn digest(count: i32, time: Timestamp, language: Language) -> Self {
+        Self {
+            template: Template::Digest,
+            phrase: "待查看",
+            text: texts::digest(count, language),
+            facts: Facts { count: Some(count), ..Facts::default() },
+            time,
+        }
+    }
+}
+
+/// Reads an audience's or a recipient's id after its collection.
+#[must_use]
+pub fn uuid_of(name: &str) -> Option<Uuid> {
+    Uuid::try_parse(name.split_once('/')?.1).ok()
+}
+
+#[cfg(test)]
+mod tests;
