@@ -372,6 +372,12 @@ impl Tx {
         Ok(())
     }
 
+    /// Takes everything back, and returns when it is: what was held is free then. Merely dropping it
+    /// frees what it held a little later.
+    pub async fn rollback(self) -> Result<()> {
+        Ok(self.inner.rollback().await?)
+    }
+
     async fn settle(mut self) -> Result<()> {
         let mut voided = Vec::with_capacity(self.touched.len());
         // In the order of the keys, so that two units of work never wait for each other in a ring.
