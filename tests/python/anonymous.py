@@ -93,8 +93,8 @@ def hits(canaries):
                 try:
                     with open(os.path.join(folder, name), "rb") as file:
                         count(file.read())
-                except FileNotFoundError:
-                    pass  # PostgreSQL removes files of its own while we read.
+                except OSError:
+                    pass  # A socket, or a file that PostgreSQL removed while we read.
     count(redis_dump())
     return found
 
@@ -110,7 +110,7 @@ def main():
     account = identity.GetAccount(idn.GetAccountRequest(), metadata=bearer(token)).name
     person = account.split("/")[1]
     canaries = {
-        "address": [ADDRESS.encode(), socket.inet_aton(ADDRESS)],
+        "address": [ADDRESS.encode()],
         "trace": [TRACE.encode(), bytes.fromhex(TRACE)],
         "agent": [AGENT.encode()],
         "phone": [PHONE.encode()],
