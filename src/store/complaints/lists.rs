@@ -42,22 +42,7 @@ async fn list_seen(
 ) -> Result<Vec<Complaint>> {
     let rows = match (filter.state, filter.category) {
         (Some(state), Some(category)) => {
-            select!(
-                "from (
-                    select complaint_id from complaint_sight
-                    where reach = $1 and complaint_sight.state = $2
-                        and complaint_sight.category = $3 and complaint_id < $4
-                    order by complaint_id desc limit $5
-                 ) as seen join complaint on complaint.id = complaint_id
-                 order by complaint_id desc",
-                reach,
-                state,
-                category,
-                before,
-                rows
-            )
-            .fetch_all(connection)
-            .await?
+            return list_seen_by_both(connection, (state, category), reach, before, rows).await;
         }
         (Some(state), None) => {
             select!(
@@ -108,6 +93,32 @@ async fn list_seen(
             .await?
         }
     };
+    rows.into_iter().map(entity).collect()
+}
+
+async fn list_seen_by_both(
+    connection: &mut PgConnection,
+    (state, category): (&str, &str),
+    reach: &str,
+    before: Uuid,
+    rows: i64,
+) -> Result<Vec<Complaint>> {
+    let rows = select!(
+        "from (
+            select complaint_id from complaint_sight
+            where reach = $1 and complaint_sight.state = $2
+                and complaint_sight.category = $3 and complaint_id < $4
+            order by complaint_id desc limit $5
+         ) as seen join complaint on complaint.id = complaint_id
+         order by complaint_id desc",
+        reach,
+        state,
+        category,
+        before,
+        rows
+    )
+    .fetch_all(connection)
+    .await?;
     rows.into_iter().map(entity).collect()
 }
 
