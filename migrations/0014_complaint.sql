@@ -14,12 +14,20 @@ create table complaint_policy (
     redo_limit text not null,
     extension_days_max integer not null,
     answer_characters_min integer not null,
+    -- What must be given beside title and content.
+    needed text[] not null,
+    -- Who may take it in and assign it, and who may judge the answer: beside what POLICY permits.
+    intake_roles text[] not null,
+    reviewer_roles text[] not null,
     source text not null,
     officer_id uuid not null,
     create_time timestamptz not null,
     constraint complaint_policy_pkey primary key (id),
     constraint complaint_policy_category_known check
         (category in ('URGENT', 'CONSULTATION', 'HELP', 'COMPLAINT', 'SUGGESTION')),
+    constraint complaint_policy_needed_known check (needed <@ array['ATTACHMENT', 'PLACE']),
+    constraint complaint_policy_roles check
+        (array_length(intake_roles, 1) > 0 and array_length(reviewer_roles, 1) > 0),
     constraint complaint_policy_extension check (extension_days_max between 0 and 20),
     constraint complaint_policy_officer_fkey foreign key (officer_id) references officer (id)
 );
@@ -35,6 +43,8 @@ create table complaint (
     channel text not null,
     title text not null,
     content text not null,
+    -- Where it happened, in the words of whoever files; empty where that says nothing.
+    place text not null default '',
     filer text not null,
     -- What it grew out of: a conversation, a decision that was rated badly.
     collection text,

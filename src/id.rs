@@ -103,12 +103,22 @@ pub mod kind {
         CentreSlot = "centreSlots";
         /// A booked place at the centre.
         CentreBooking = "centreBookings";
+        /// A joint meeting of police and enterprises (警企联席会议).
+        JointMeeting = "jointMeetings";
+        /// A point of a joint meeting, or one that waits for it.
+        MeetingPoint = "meetingPoints";
         /// A request or complaint of an enterprise (诉求、投诉).
         Complaint = "complaints";
         /// An extension of the limit of a complaint (延期).
         ComplaintExtension = "complaintExtensions";
         /// A dated version of how complaints of a category are handled.
         ComplaintPolicy = "complaintPolicies";
+        /// An answer that is written once and used often, per category.
+        AnswerTemplate = "answerTemplates";
+        /// What a field of a complaint said before a redaction.
+        ComplaintRedaction = "complaintRedactions";
+        /// A report on a police unit or officer (12389).
+        ConductReport = "conductReports";
         /// What an enterprise says of a finished thing (评价).
         Evaluation = "evaluations";
         /// A step that was taken because something is late.

@@ -2,6 +2,7 @@
 //! domain and nothing of the transport.
 
 pub mod actors;
+pub mod answer_templates;
 pub mod applications;
 pub mod attachments;
 pub mod blacklist;
@@ -14,6 +15,7 @@ pub mod checks;
 pub mod complaint_attachments;
 pub mod complaint_policies;
 pub mod complaints;
+pub mod conduct_reports;
 pub mod content_accesses;
 pub mod conversation_notes;
 pub mod conversations;
@@ -25,6 +27,7 @@ pub mod evaluations;
 pub mod history;
 pub mod liaison_posts;
 pub mod limits;
+pub mod meetings;
 pub mod members;
 pub mod messages;
 pub mod notice_deliveries;
@@ -45,6 +48,7 @@ pub mod retention;
 pub mod sessions;
 pub mod signing_keys;
 pub mod units;
+pub mod unseen_limits;
 pub mod vault;
 pub mod vehicles;
 pub mod visits;
@@ -366,6 +370,12 @@ impl Tx {
             wakeups.tell(conversation);
         }
         Ok(())
+    }
+
+    /// Takes everything back, and returns when it is: what was held is free then. Merely dropping it
+    /// frees what it held a little later.
+    pub async fn rollback(self) -> Result<()> {
+        Ok(self.inner.rollback().await?)
     }
 
     async fn settle(mut self) -> Result<()> {

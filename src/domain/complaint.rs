@@ -3,6 +3,7 @@
 //!
 //! Whoever handles a complaint neither takes it in, nor judges the feedback, nor closes it (I19).
 
+mod redaction;
 pub mod rules;
 mod steps;
 
@@ -21,6 +22,7 @@ use crate::{
     id::{Id, kind},
 };
 
+pub use redaction::{Field, Original, Passage, without};
 pub use rules::{Category, Rules};
 pub use steps::{Assignment, Draft};
 
@@ -209,6 +211,8 @@ pub struct Complaint {
     pub title: String,
     /// In full.
     pub content: String,
+    /// Where it happened; empty where that says nothing.
+    pub place: String,
     /// Who filed it: a resource name.
     pub filer: String,
     /// What it grew out of: collection and id.

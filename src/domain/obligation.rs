@@ -60,6 +60,8 @@ pub enum ObligationKind {
     ReviewFeedback,
     /// The end of a supervised one (督办).
     SuperviseComplaint,
+    /// What a joint meeting decided, by the day that it named.
+    SettleMeetingPoint,
 }
 
 impl ObligationKind {
@@ -79,6 +81,7 @@ impl ObligationKind {
         Self::HandleComplaint,
         Self::ReviewFeedback,
         Self::SuperviseComplaint,
+        Self::SettleMeetingPoint,
     ];
 
     /// The name on the wire and in the database.
@@ -99,6 +102,7 @@ impl ObligationKind {
             Self::HandleComplaint => "HANDLE_COMPLAINT",
             Self::ReviewFeedback => "REVIEW_FEEDBACK",
             Self::SuperviseComplaint => "SUPERVISE_COMPLAINT",
+            Self::SettleMeetingPoint => "SETTLE_MEETING_POINT",
         }
     }
 

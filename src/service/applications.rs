@@ -155,7 +155,7 @@ impl Applications {
         let next_page_token = page.cut(&key, &mut found, |application| application.id.uuid());
         let pass_applications = found
             .iter()
-            .map(|application| self.reply(cx, application, &world, None))
+            .map(|application| Self::reply(cx, application, &world, None))
             .collect::<Result<_>>()?;
         Ok(pb::ListPassApplicationsResponse { pass_applications, next_page_token })
     }
@@ -233,7 +233,7 @@ impl Applications {
         files_for(cx, &application)?;
         let moved = application.withdraw(note, cx)?;
         let application = store::applications::save(&mut tx, moved).await?;
-        let reply = self.reply(cx, &application, &world, None)?;
+        let reply = Self::reply(cx, &application, &world, None)?;
         wire::finish(tx, reply).await
     }
 

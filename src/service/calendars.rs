@@ -55,7 +55,7 @@ impl Calendars {
         request: pb::ImportCalendarYearRequest,
     ) -> Result<pb::ImportCalendarYearResponse> {
         let officer = cx.actor.officer()?;
-        let form = Form::read(request.calendar_year.clone().unwrap_or_default())?;
+        let form = Form::read(&request.calendar_year.clone().unwrap_or_default())?;
         let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
@@ -138,7 +138,7 @@ struct Form {
 
 impl Form {
     /// Reads a notice, or tells everything that is wrong with it at once.
-    fn read(form: pb::CalendarYear) -> Result<Self> {
+    fn read(form: &pb::CalendarYear) -> Result<Self> {
         let mut faults = Faults::new();
         let path = |at: &str| format!("calendar_year.{at}");
         let mut holidays = Vec::with_capacity(form.holidays.len());

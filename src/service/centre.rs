@@ -1,7 +1,10 @@
 //! Around the direct line (measures 17 and 18): visits and the times of the service centre. Problems
-//! stand in `problems`, booked places in `bookings`.
+//! stand in `problems`, booked places in `bookings`, joint meetings (measure 19) in `meetings` and
+//! `points`.
 
 mod bookings;
+mod meetings;
+mod points;
 mod problems;
 
 use uuid::Uuid;
@@ -53,6 +56,14 @@ rpc! { CentreService, Centre {
     cancel_centre_booking(pb::MoveCentreBookingRequest) -> pb::CentreBooking;
     complete_centre_booking(pb::MoveCentreBookingRequest) -> pb::CentreBooking;
     list_centre_bookings(pb::ListCentreBookingsRequest) -> pb::ListCentreBookingsResponse;
+    create_joint_meeting(pb::CreateJointMeetingRequest) -> pb::JointMeeting;
+    get_joint_meeting(pb::GetJointMeetingRequest) -> pb::JointMeeting;
+    list_joint_meetings(pb::ListJointMeetingsRequest) -> pb::ListJointMeetingsResponse;
+    close_joint_meeting(pb::CloseJointMeetingRequest) -> pb::JointMeeting;
+    add_meeting_point(pb::AddMeetingPointRequest) -> pb::MeetingPoint;
+    decide_meeting_point(pb::DecideMeetingPointRequest) -> pb::MeetingPoint;
+    settle_meeting_point(pb::SettleMeetingPointRequest) -> pb::MeetingPoint;
+    list_meeting_points(pb::ListMeetingPointsRequest) -> pb::ListMeetingPointsResponse;
 } }
 
 impl Centre {

@@ -1,10 +1,12 @@
 //! Requests and complaints (诉求、投诉; measure 19): reading, and what every step shares. How they
 //! come in and leave stands in `intake`, how they are handled in `handling`, the dated rules in
-//! `policies`. What follows from an evaluation, and who owes what until when, is kept by the store.
+//! `policies`, redaction in `redactions`, prepared answers in `templates`. What follows from an evaluation, and who owes what until when, is kept by the store.
 
 mod handling;
 mod intake;
 mod policies;
+mod redactions;
+mod templates;
 
 use super::{
     conversations::message_reply,
@@ -13,10 +15,10 @@ use super::{
     wire::{self, Page, Write},
 };
 use crate::{
-    actor::Actor,
+    actor::{Actor, Roles},
     context::Cx,
     domain::{
-        complaint::{Category, Complaint, ComplaintState},
+        complaint::{Category, Complaint, ComplaintState, Rules, without},
         escalation::Level,
     },
     error::{Error, Faults, Flaw, Reason, Result},
@@ -26,6 +28,7 @@ use crate::{
         self, Connection, Store, Tx, World, complaint_attachments,
         complaints::{self, Extension, Filter},
         escalations,
+        obligations::{self, Shown},
     },
 };
 
@@ -66,6 +69,11 @@ rpc! { ComplaintService, Complaints {
     supervise_complaint(pb::SuperviseComplaintRequest) -> pb::Complaint;
     conclude_complaint(pb::MoveComplaintRequest) -> pb::Complaint;
     note_complaint(pb::MoveComplaintRequest) -> pb::Complaint;
+    redact_complaint(pb::RedactComplaintRequest) -> pb::Complaint;
+    read_redacted_complaint(pb::ReadRedactedComplaintRequest) -> pb::ReadRedactedComplaintResponse;
+    create_answer_template(pb::CreateAnswerTemplateRequest) -> pb::AnswerTemplate;
+    list_answer_templates(pb::ListAnswerTemplatesRequest) -> pb::ListAnswerTemplatesResponse;
+    retire_answer_template(pb::RetireAnswerTemplateRequest) -> pb::AnswerTemplate;
     list_escalations(pb::ListEscalationsRequest) -> pb::ListEscalationsResponse;
     publish_complaint_policy(pb::PublishComplaintPolicyRequest) -> pb::ComplaintPolicy;
     list_complaint_policies(pb::ListComplaintPoliciesRequest) -> pb::ListComplaintPoliciesResponse;
@@ -97,7 +105,7 @@ impl Complaints {
         let begun = wire::begin(&self.store, cx, target.request_id, request).await?;
         let mut tx = match begun {
             Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
+            Write::Replay(reply) => return self.repeated(cx, reply).await,
         };
         let complaint = complaints::lock(&mut tx, target.id, &cx.scope()).await?;
         wire::fresh(target.version, complaint.version)?;
@@ -174,7 +182,15 @@ impl Complaints {
         let mut connection = self.store.read().await?;
         let complaint = complaints::get(&mut connection, id, &cx.scope()).await?;
         let found = store::messages::handed_over(&mut connection, &complaint).await?;
-        let messages = found.into_iter().map(message_reply).collect();
+        // What was taken out of the complaint does not come back by what it grew out of.
+        let vault = self.store.vault();
+        let redacted = complaints::redactions::open(&mut connection, vault, id).await?;
+        let passages: Vec<_> = redacted.into_iter().flat_map(|it| it.passages).collect();
+        let shown = found.into_iter().map(|message| store::messages::Message {
+            body: without(&message.body, &passages),
+            ..message
+        });
+        let messages = shown.map(message_reply).collect();
         Ok(pb::ListComplaintTranscriptResponse { messages })
     }
 
@@ -268,6 +284,19 @@ fn in_charge(cx: &Cx, complaint: &Complaint) -> Result<()> {
     }
 }
 
+/// The rules in force, for a decision on a complaint by somebody who is in charge and has a role that
+/// the rules of its category name (CO-01).
+async fn deciding(
+    tx: &mut Tx,
+    cx: &Cx,
+    complaint: &Complaint,
+    who: impl FnOnce(&Rules) -> Roles,
+) -> Result<Rules> {
+    in_charge(cx, complaint)?;
+    let rules = complaints::owing::rules(tx, complaint).await?;
+    if cx.actor.roles().meets(who(&rules)) { Ok(rules) } else { Err(Error::new(Reason::Denied)) }
+}
+
 fn listed(
     cx: &Cx,
     page: &Page,
@@ -289,8 +318,14 @@ async fn whole(
     let attachments = complaint_attachments::list(connection, complaint.id).await?;
     let attachments = attachments.into_iter().map(|file| file.to_string()).collect();
     let officer = is_officer(cx);
+    let owed = if officer {
+        obligations::list(connection, complaint.id.subject(), cx.now).await?
+    } else {
+        Vec::new()
+    };
+    let obligations = owed.into_iter().map(obligation_reply).collect();
     let extensions = extensions.into_iter().map(|it| extension_reply(it, officer)).collect();
-    Ok(pb::Complaint { extensions, attachments, ..reply(cx, complaint) })
+    Ok(pb::Complaint { extensions, attachments, obligations, ..reply(cx, complaint) })
 }
 
 /// What the reader may know: an enterprise reads the answer once it was approved, and not who of the
@@ -315,6 +350,7 @@ fn reply(cx: &Cx, complaint: Complaint) -> pb::Complaint {
         channel: channel.unwrap_or_default().into(),
         title: complaint.title,
         content: complaint.content,
+        place: complaint.place,
         state: named.unwrap_or_default().into(),
         origin: origin.unwrap_or_default(),
         lead_unit: shown(lead),
@@ -333,6 +369,7 @@ fn reply(cx: &Cx, complaint: Complaint) -> pb::Complaint {
         supervision_level: shown(complaint.supervision_level.unwrap_or_default()),
         extensions: Vec::new(),
         attachments: Vec::new(),
+        obligations: Vec::new(),
         etag: wire::etag(complaint.version),
     }
 }
@@ -347,5 +384,24 @@ fn extension_reply(extension: Extension, officer: bool) -> pb::ComplaintExtensio
         state: extension.state,
         note: shown(extension.note),
         create_time: Some(wire::time(extension.create_time)),
+    }
+}
+
+fn obligation_reply(owed: Shown) -> pb::ComplaintObligation {
+    let moves = owed.moves.into_iter().map(|moved| pb::ComplaintDueTimeMove {
+        from_time: Some(wire::time(moved.from)),
+        to_time: Some(wire::time(moved.to)),
+        cause: moved.cause,
+        create_time: Some(wire::time(moved.create_time)),
+    });
+    pb::ComplaintObligation {
+        kind: owed.kind,
+        open_time: Some(wire::time(owed.open_time)),
+        due_time: Some(wire::time(owed.due_time)),
+        legal_due_time: wire::time_of(owed.legal_due_time),
+        internal_due_time: wire::time_of(owed.internal_due_time),
+        standing: owed.standing.to_owned(),
+        moves: moves.collect(),
+        provisional: owed.provisional,
     }
 }

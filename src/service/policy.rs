@@ -12,9 +12,14 @@ pub enum Access {
     SignedIn,
     /// These roles.
     Roles(Roles),
+    /// Anybody, so often an hour, and the gate keeps nothing of the call: no token is read, no
+    /// address, no span, no line of the log, no figure.
+    Unseen(u32),
+    /// These roles, so often an hour, and the gate keeps nothing of the call.
+    UnseenRoles(Roles, u32),
 }
 
-use Access::{Public, SignedIn};
+use Access::{Public, SignedIn, Unseen};
 use Role::{
     Assigner, Auditor, Auxiliary, CheckpointOfficer, Device, Driver, EnterpriseHandler,
     FinalReviewer, FirstReviewer, Handler, Inspector, LegalRepresentative, LiaisonOfficer, Person,
@@ -49,6 +54,17 @@ const COMPLAINT_READERS: &[Role] = &[
     LegalRepresentative,
     EnterpriseHandler,
     WindowClerk,
+    Assigner,
+    Handler,
+    UnitLeader,
+    Inspector,
+];
+/// Who may be named by the rules of a category; the service asks again.
+const DECIDERS: &[Role] = &[Assigner, UnitLeader];
+const MEETING_READERS: &[Role] = &[
+    LegalRepresentative,
+    EnterpriseHandler,
+    LiaisonOfficer,
     Assigner,
     Handler,
     UnitLeader,
@@ -246,6 +262,15 @@ pub const POLICY: &[(&str, Access)] = &[
     ),
     ("CentreService/CompleteCentreBooking", roles(CARERS)),
     ("CentreService/ListCentreBookings", roles(CARED)),
+    // Joint meetings: a leader calls and decides, the unit that owes settles.
+    ("CentreService/CreateJointMeeting", roles(&[UnitLeader])),
+    ("CentreService/GetJointMeeting", roles(MEETING_READERS)),
+    ("CentreService/ListJointMeetings", roles(MEETING_READERS)),
+    ("CentreService/CloseJointMeeting", roles(&[UnitLeader])),
+    ("CentreService/AddMeetingPoint", roles(&[LiaisonOfficer, Assigner, UnitLeader])),
+    ("CentreService/DecideMeetingPoint", roles(&[UnitLeader])),
+    ("CentreService/SettleMeetingPoint", roles(&[LiaisonOfficer, Handler, UnitLeader])),
+    ("CentreService/ListMeetingPoints", roles(MEETING_READERS)),
     // Conversations: those who take part; supervisors see figures, and content with a reason.
     ("ConversationService/CreateConversation", roles(ENTERPRISE)),
     ("ConversationService/GetConversation", roles(TALKERS)),
@@ -283,22 +308,22 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ComplaintService/ListComplaints", roles(COMPLAINT_READERS)),
     ("ComplaintService/ListComplaintChanges", roles(COMPLAINT_READERS)),
     ("ComplaintService/ListComplaintTranscript", roles(COMPLAINT_READERS)),
-    ("ComplaintService/ListSimilarComplaints", roles(&[Assigner])),
+    ("ComplaintService/ListSimilarComplaints", roles(DECIDERS)),
     ("ComplaintService/ListStuckTransfers", roles(&[Assigner, UnitLeader])),
-    ("ComplaintService/AcceptComplaint", roles(&[Assigner])),
-    ("ComplaintService/DeclineComplaint", roles(&[Assigner])),
+    ("ComplaintService/AcceptComplaint", roles(DECIDERS)),
+    ("ComplaintService/DeclineComplaint", roles(DECIDERS)),
     ("ComplaintService/ObjectToDecline", roles(ENTERPRISE)),
-    ("ComplaintService/TransferComplaint", roles(&[Assigner])),
-    ("ComplaintService/RecordTransferNumber", roles(&[Assigner])),
-    ("ComplaintService/MergeComplaint", roles(&[Assigner])),
+    ("ComplaintService/TransferComplaint", roles(DECIDERS)),
+    ("ComplaintService/RecordTransferNumber", roles(DECIDERS)),
+    ("ComplaintService/MergeComplaint", roles(DECIDERS)),
     ("ComplaintService/WithdrawComplaint", roles(ENTERPRISE)),
-    ("ComplaintService/AssignComplaint", roles(&[Assigner])),
+    ("ComplaintService/AssignComplaint", roles(DECIDERS)),
     ("ComplaintService/SignComplaint", roles(&[Handler])),
     ("ComplaintService/ReturnComplaint", roles(&[Handler])),
     ("ComplaintService/SubmitComplaintFeedback", roles(&[Handler])),
-    ("ComplaintService/ReviewComplaintFeedback", roles(&[Assigner])),
+    ("ComplaintService/ReviewComplaintFeedback", roles(DECIDERS)),
     ("ComplaintService/RequestComplaintExtension", roles(&[Handler])),
-    ("ComplaintService/DecideComplaintExtension", roles(&[Assigner])),
+    ("ComplaintService/DecideComplaintExtension", roles(DECIDERS)),
     (
         "ComplaintService/UrgeComplaint",
         roles(&[LegalRepresentative, EnterpriseHandler, Assigner, UnitLeader, Inspector]),
@@ -306,6 +331,11 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ComplaintService/SuperviseComplaint", roles(SUPERVISORS)),
     ("ComplaintService/ConcludeComplaint", roles(SUPERVISORS)),
     ("ComplaintService/NoteComplaint", roles(COMPLAINT_POLICE)),
+    ("ComplaintService/RedactComplaint", roles(&[Assigner, Inspector])),
+    ("ComplaintService/ReadRedactedComplaint", roles(&[Inspector])),
+    ("ComplaintService/CreateAnswerTemplate", roles(&[Assigner])),
+    ("ComplaintService/ListAnswerTemplates", roles(&[Assigner, Handler])),
+    ("ComplaintService/RetireAnswerTemplate", roles(&[Assigner])),
     ("ComplaintService/ListEscalations", roles(COMPLAINT_POLICE)),
     ("ComplaintService/PublishComplaintPolicy", roles(&[UnitLeader])),
     ("ComplaintService/ListComplaintPolicies", SignedIn),
@@ -328,6 +358,29 @@ pub const POLICY: &[(&str, Access)] = &[
     ("CalendarService/ListCalendarYears", roles(CLOCK_READERS)),
     ("CalendarService/GetCalendarYear", SignedIn),
     ("CalendarService/GetSweepStatus", roles(CLOCK_READERS)),
+    // Conduct reports: a reporter leaves no trace; the inspectorate alone reads what is reported.
+    ("ConductReportService/FileAnonymousConductReport", Unseen(30)),
+    ("ConductReportService/ReadConductReport", Unseen(240)),
+    ("ConductReportService/WriteToInspectorate", Unseen(60)),
+    ("ConductReportService/FileConductReport", Access::UnseenRoles(Roles::of(&[Person]), 10)),
+    ("ConductReportService/GetConductReport", roles(&[Inspector])),
+    ("ConductReportService/ListConductReports", roles(&[Inspector])),
+    ("ConductReportService/ListConductReportChanges", roles(&[Inspector])),
+    ("ConductReportService/NameAccused", roles(&[Inspector])),
+    ("ConductReportService/AcceptConductReport", roles(&[Inspector])),
+    ("ConductReportService/DeclineConductReport", roles(&[Inspector])),
+    ("ConductReportService/TransferConductReport", roles(&[Inspector])),
+    ("ConductReportService/TransferConductReportUpward", roles(&[Inspector])),
+    ("ConductReportService/AssignConductReport", roles(&[Inspector])),
+    ("ConductReportService/SignConductReport", roles(&[Inspector])),
+    ("ConductReportService/ReleaseConductReport", roles(&[Inspector])),
+    ("ConductReportService/DeclareConductReportInterest", roles(&[Inspector])),
+    ("ConductReportService/RequestConductReportExtension", roles(&[Inspector])),
+    ("ConductReportService/DecideConductReportExtension", roles(&[Inspector])),
+    ("ConductReportService/ConcludeConductReport", roles(&[Inspector])),
+    ("ConductReportService/AnswerReporter", roles(&[Inspector])),
+    ("ConductReportService/OpenReporterIdentity", roles(&[Inspector])),
+    ("ConductReportService/ListIdentityOpenings", roles(&[Auditor])),
     // Evaluations: the enterprise alone says how it was.
     ("EvaluationService/ListEvaluations", roles(ENTERPRISE)),
     ("EvaluationService/SubmitEvaluation", roles(ENTERPRISE)),
@@ -341,12 +394,23 @@ pub fn access(method: &str) -> Option<(&'static str, Access)> {
     POLICY.iter().find(|(name, _)| *name == method).copied()
 }
 
+impl Access {
+    /// How often an hour, where the gate keeps nothing of the call; `None` elsewhere.
+    #[must_use]
+    pub const fn unseen(self) -> Option<u32> {
+        match self {
+            Unseen(an_hour) | Access::UnseenRoles(_, an_hour) => Some(an_hour),
+            Public | SignedIn | Access::Roles(_) => None,
+        }
+    }
+}
+
 /// Whether the actor's roles permit the call.
 #[must_use]
 pub fn permits(access: Access, actor: &Actor) -> bool {
     match access {
-        Public => true,
+        Public | Unseen(_) => true,
         SignedIn => *actor != Actor::Anonymous,
-        Access::Roles(roles) => actor.roles().meets(roles),
+        Access::Roles(roles) | Access::UnseenRoles(roles, _) => actor.roles().meets(roles),
     }
 }

@@ -7,9 +7,10 @@ use sqlx::PgConnection;
 
 use super::{OnConstraint as _, Tx};
 use crate::{
+    actor::{Role, Roles},
     domain::complaint::{
         Category, Rules,
-        rules::{limit, limit_text},
+        rules::{Needed, limit, limit_text},
     },
     error::{Error, Reason, Result},
     id::{Id, kind},
@@ -51,7 +52,8 @@ pub async fn list(
     let rows = sqlx::query!(
         "select id, category, valid_from as \"valid_from: jiff_sqlx::Timestamp\", accept_limit,
             assign_limit, sign_limit, handle_limit, handle_legal_limit, handle_internal_limit,
-            review_limit, redo_limit, extension_days_max, answer_characters_min, source
+            review_limit, redo_limit, extension_days_max, answer_characters_min, needed,
+            intake_roles, reviewer_roles, source
          from complaint_policy
          where ($1::text is null or category = $1) and ($2::timestamptz is null or valid_from <= $2)
          order by valid_from desc, category
@@ -82,11 +84,22 @@ pub async fn list(
                 extension_days_max: row.extension_days_max,
                 answer_characters_min: usize::try_from(row.answer_characters_min)
                     .unwrap_or_default(),
+                needed: row.needed.iter().filter_map(|needed| Needed::from_wire(needed)).collect(),
+                intake: roles(&row.intake_roles),
+                reviewers: roles(&row.reviewer_roles),
             },
             source: row.source,
         })
     });
     rows.collect()
+}
+
+fn roles(stored: &[String]) -> Roles {
+    stored.iter().filter_map(|role| Role::from_wire(role)).collect()
+}
+
+fn names(roles: Roles) -> Vec<String> {
+    roles.iter().map(|role| role.wire().to_owned()).collect()
 }
 
 /// Adds a version.
@@ -95,12 +108,15 @@ pub async fn list(
 /// `ALREADY_EXISTS` when the category has one from the same instant.
 pub async fn insert(tx: &mut Tx, policy: &Policy, officer: Id<kind::Officer>) -> Result<()> {
     let now = tx.now();
+    let needed: Vec<String> =
+        policy.rules.needed.iter().map(|needed| needed.wire().to_owned()).collect();
     sqlx::query!(
         "insert into complaint_policy (id, category, valid_from, accept_limit, assign_limit,
             sign_limit, handle_limit, review_limit, redo_limit, extension_days_max,
             answer_characters_min, source, officer_id, create_time, handle_legal_limit,
-            handle_internal_limit)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+            handle_internal_limit, needed, intake_roles, reviewer_roles)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+            $19)",
         policy.id.uuid(),
         policy.category.wire(),
         policy.valid_from.to_sqlx() as _,
@@ -116,7 +132,10 @@ pub async fn insert(tx: &mut Tx, policy: &Policy, officer: Id<kind::Officer>) ->
         officer.uuid(),
         now.to_sqlx() as _,
         policy.rules.handle_legal.map(limit_text).unwrap_or_default(),
-        policy.rules.handle_internal.map(limit_text).unwrap_or_default()
+        policy.rules.handle_internal.map(limit_text).unwrap_or_default(),
+        &needed,
+        &names(policy.rules.intake),
+        &names(policy.rules.reviewers)
     )
     .execute(tx.conn())
     .await

@@ -1,10 +1,11 @@
 //! Requests and complaints: rows, who of the police sees them, and their scope. No rule of what may
 //! be done, and nothing is ever deleted (I17). How one begins is `filing`, what is owed on it `owing`,
-//! what an evaluation leads to `consequences`: services and workers use them alike.
+//! what an evaluation leads to `consequences`: services and workers use them alike. Lists are in `lists`.
 
 pub mod consequences;
 pub mod filing;
 pub mod owing;
+pub mod redactions;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
@@ -32,6 +33,7 @@ struct Row {
     channel: String,
     title: String,
     content: String,
+    place: String,
     filer: String,
     collection: Option<String>,
     subject_id: Option<Uuid>,
@@ -77,6 +79,7 @@ fn entity(row: Row) -> Result<Complaint> {
         channel: Channel::from_wire(&row.channel).ok_or_else(stored("a stored channel"))?,
         title: row.title,
         content: row.content,
+        place: row.place,
         filer: row.filer,
         origin: row.collection.zip(row.subject_id),
         linked_sequences: row.linked_sequences,
@@ -112,7 +115,7 @@ macro_rules! select {
         sqlx::query_as!(
             Row,
             r#"select complaint.id, number, enterprise_id, unit_path, complaint.category, channel, title,
-                content, filer, collection, subject_id, linked_sequences, complaint.state, lead_unit_id, lead_path,
+                content, place, filer, collection, subject_id, linked_sequences, complaint.state, lead_unit_id, lead_path,
                 helper_paths, assigner_id, handler_id, reviewer_id, past_handlers, round, returns,
                 objected, extension_days, urges, supervision_level, feedback, conclusion,
                 outside_target, outside_number, merged_into_id,
@@ -124,6 +127,11 @@ macro_rules! select {
         )
     };
 }
+
+// Below the macro, which it uses.
+mod lists;
+
+pub use lists::{Filter, list, similar, stuck};
 
 /// A complaint within the scope.
 pub async fn get(
@@ -162,128 +170,6 @@ pub async fn lock(tx: &mut Tx, id: Id<kind::Complaint>, scope: &Scope) -> Result
     entity(row.ok_or_else(|| scope.missing(id.subject()))?)
 }
 
-/// What a list is narrowed to.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Filter<'a> {
-    /// Only in this state.
-    pub state: Option<&'a str>,
-    /// Only of this category.
-    pub category: Option<&'a str>,
-}
-
-/// Complaints within the scope, newest first: one walk along an index, for the police along the
-/// sights of the unit.
-pub async fn list(
-    connection: &mut PgConnection,
-    filter: Filter<'_>,
-    scope: &Scope,
-    after: Option<Uuid>,
-    rows: i64,
-) -> Result<Vec<Complaint>> {
-    let before = super::before(after);
-    let rows = if let Some(reach) = &scope.unit_path {
-        match (filter.state, filter.category) {
-            (Some(state), category) => {
-                select!(
-                    "from complaint_sight sight join complaint on complaint.id = complaint_id
-                     where reach = $1 and sight.state = $2 and complaint_id < $3
-                        and ($4::text is null or sight.category = $4)
-                     order by complaint_id desc limit $5",
-                    reach,
-                    state,
-                    before,
-                    category,
-                    rows
-                )
-                .fetch_all(connection)
-                .await?
-            }
-            (None, Some(category)) => {
-                select!(
-                    "from complaint_sight sight join complaint on complaint.id = complaint_id
-                     where reach = $1 and sight.category = $2 and complaint_id < $3
-                     order by complaint_id desc limit $4",
-                    reach,
-                    category,
-                    before,
-                    rows
-                )
-                .fetch_all(connection)
-                .await?
-            }
-            (None, None) => {
-                select!(
-                    "from complaint_sight sight join complaint on complaint.id = complaint_id
-                     where reach = $1 and complaint_id < $2
-                     order by complaint_id desc limit $3",
-                    reach,
-                    before,
-                    rows
-                )
-                .fetch_all(connection)
-                .await?
-            }
-        }
-    } else {
-        select!(
-            "from complaint
-             where enterprise_id = any($1) and id < $2
-                and ($3::text is null or complaint.state = $3)
-                and ($4::text is null or complaint.category = $4)
-             order by id desc limit $5",
-            &scope.enterprises,
-            before,
-            filter.state,
-            filter.category,
-            rows
-        )
-        .fetch_all(connection)
-        .await?
-    };
-    rows.into_iter().map(entity).collect()
-}
-
-/// Open complaints of the same enterprise with nearly the same title: what may be a duplicate (CO-14).
-pub async fn similar(connection: &mut PgConnection, to: &Complaint) -> Result<Vec<Complaint>> {
-    let rows = select!(
-        "from complaint
-         where enterprise_id = $1 and id <> $2
-            and complaint.state in ('SUBMITTED', 'ACCEPTED', 'ASSIGNED', 'RETURNED', 'IN_PROGRESS')
-            and (title = $3 or content = $4 or (category = $5 and create_time > $6))
-         order by id desc limit 5",
-        to.enterprise.uuid(),
-        to.id.uuid(),
-        to.title,
-        to.content,
-        to.category.wire(),
-        (to.create_time - jiff::SignedDuration::from_hours(24 * 7)).to_sqlx() as _
-    )
-    .fetch_all(connection)
-    .await?;
-    rows.into_iter().map(entity).collect()
-}
-
-/// Transferred ones that have no number of the other system: the list of the stuck (CO-20).
-pub async fn stuck(
-    connection: &mut PgConnection,
-    scope: &Scope,
-    after: Option<Uuid>,
-    rows: i64,
-) -> Result<Vec<Complaint>> {
-    let rows = select!(
-        "from complaint
-         where complaint.state = 'TRANSFERRED_OUT' and outside_number = '' and id < $1
-            and $2::text is not null and starts_with(unit_path, $2)
-         order by id desc limit $3",
-        super::before(after),
-        scope.unit_path,
-        rows
-    )
-    .fetch_all(connection)
-    .await?;
-    rows.into_iter().map(entity).collect()
-}
-
 /// Stores a new complaint. False when one of this id was stored before: it is made from an event that
 /// may be delivered twice.
 pub async fn insert(tx: &mut Tx, moved: Moved<Complaint>) -> Result<bool> {
@@ -294,8 +180,8 @@ pub async fn insert(tx: &mut Tx, moved: Moved<Complaint>) -> Result<bool> {
     let inserted = sqlx::query!(
         "insert into complaint (id, number, enterprise_id, unit_path, category, channel, title,
             content, filer, collection, subject_id, state, past_handlers, outside_number,
-            linked_sequences, create_time, update_time, version)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, 1)
+            linked_sequences, place, create_time, update_time, version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17, 1)
          on conflict (id) do nothing",
         complaint.id.uuid(),
         complaint.number.as_str(),
@@ -312,6 +198,7 @@ pub async fn insert(tx: &mut Tx, moved: Moved<Complaint>) -> Result<bool> {
         &past,
         complaint.outside_number,
         &complaint.linked_sequences,
+        complaint.place,
         now.to_sqlx() as _
     )
     .execute(tx.conn())

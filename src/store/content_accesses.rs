@@ -24,7 +24,9 @@ pub struct ContentAccess {
     pub unit_path: String,
     /// What was read; absent for a search.
     pub conversation: Option<Id<kind::Conversation>>,
-    /// `INSPECT`, `SEARCH` or `EXPORT`.
+    /// Whose redacted text was read.
+    pub complaint: Option<Id<kind::Complaint>>,
+    /// `INSPECT`, `SEARCH`, `EXPORT` or `READ_REDACTED`.
     pub action: String,
     /// Why.
     pub reason: String,
@@ -38,8 +40,8 @@ pub struct ContentAccess {
 pub async fn insert(tx: &mut Tx, access: &ContentAccess) -> Result<()> {
     sqlx::query!(
         "insert into content_access (id, officer_id, unit_path, conversation_id, action, reason,
-            query, create_time)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+            query, create_time, complaint_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         access.id.uuid(),
         access.officer.uuid(),
         access.unit_path,
@@ -47,7 +49,8 @@ pub async fn insert(tx: &mut Tx, access: &ContentAccess) -> Result<()> {
         access.action,
         access.reason,
         access.query,
-        access.create_time.to_sqlx() as _
+        access.create_time.to_sqlx() as _,
+        access.complaint.map(Id::uuid)
     )
     .execute(tx.conn())
     .await?;
@@ -62,7 +65,7 @@ pub async fn list(
     rows: i64,
 ) -> Result<Vec<ContentAccess>> {
     let rows = sqlx::query!(
-        "select id, officer_id, unit_path, conversation_id, action, reason, query,
+        "select id, officer_id, unit_path, conversation_id, complaint_id, action, reason, query,
             create_time as \"create_time: jiff_sqlx::Timestamp\"
          from content_access
          where id < $1 and ($2::text is not null and starts_with(unit_path, $2))
@@ -79,6 +82,7 @@ pub async fn list(
         officer: Id::of(row.officer_id),
         unit_path: row.unit_path,
         conversation: row.conversation_id.map(Id::of),
+        complaint: row.complaint_id.map(Id::of),
         action: row.action,
         reason: row.reason,
         query: row.query,

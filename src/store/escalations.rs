@@ -233,7 +233,7 @@ pub struct Escalation {
     pub settled: bool,
 }
 
-/// Steps within the scope, newest first.
+/// Steps within the scope, newest first: a walk along an index for each level.
 pub async fn list(
     connection: &mut PgConnection,
     level_min: i32,
@@ -242,6 +242,39 @@ pub async fn list(
     after: Option<Uuid>,
     rows: i64,
 ) -> Result<Vec<Escalation>> {
+    let levels: Vec<i32> =
+        Level::ALL.iter().map(|level| level.rank()).filter(|rank| *rank >= level_min).collect();
+    let shown = if unsettled {
+        sqlx::query_scalar!(
+            "select escalation_id from unnest($1::integer[]) as wanted (rung) cross join lateral (
+                select escalation_id from escalation_sight
+                where reach = $2 and escalation_sight.level = rung and escalation_id < $3 and open
+                order by escalation_id desc limit $4
+             ) as step
+             order by escalation_id desc limit $4",
+            &levels,
+            scope.unit_path,
+            super::before(after),
+            rows
+        )
+        .fetch_all(&mut *connection)
+        .await?
+    } else {
+        sqlx::query_scalar!(
+            "select escalation_id from unnest($1::integer[]) as wanted (rung) cross join lateral (
+                select escalation_id from escalation_sight
+                where reach = $2 and escalation_sight.level = rung and escalation_id < $3
+                order by escalation_id desc limit $4
+             ) as step
+             order by escalation_id desc limit $4",
+            &levels,
+            scope.unit_path,
+            super::before(after),
+            rows
+        )
+        .fetch_all(&mut *connection)
+        .await?
+    };
     let rows = sqlx::query!(
         "select escalation.id, collection, subject_id, kind, escalation.level, escalation.unit_path,
             obligation.due_time as \"owed: jiff_sqlx::Timestamp\",
@@ -249,17 +282,9 @@ pub async fn list(
             create_time as \"create_time: jiff_sqlx::Timestamp\",
             (meet_time is not null or void_time is not null) as \"settled!\"
          from escalation join obligation on obligation.id = obligation_id
-         where escalation.id < $1
-            and $2::text is not null and starts_with(escalation.unit_path, $2)
-            and escalation.level >= $3
-            and (not $4 or (meet_time is null and void_time is null))
-         order by escalation.id desc
-         limit $5",
-        super::before(after),
-        scope.unit_path,
-        level_min,
-        unsettled,
-        rows
+         where escalation.id = any($1)
+         order by escalation.id desc",
+        &shown
     )
     .fetch_all(connection)
     .await?;

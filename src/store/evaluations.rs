@@ -75,8 +75,7 @@ macro_rules! select {
             r#"select id, collection, subject_id, round, enterprise_id, unit_path, officer_id, state,
                 level, solved, comment, create_time as "create_time: jiff_sqlx::Timestamp",
                 due_time as "due_time: jiff_sqlx::Timestamp",
-                rate_time as "rate_time: jiff_sqlx::Timestamp"
-             from evaluation "# + $filter
+                rate_time as "rate_time: jiff_sqlx::Timestamp" "# + $filter
             $(, $argument)*
         )
     };
@@ -128,7 +127,7 @@ pub async fn invite_after(
 /// An evaluation of the enterprises or units in reach, held until the unit of work ends.
 pub async fn lock(tx: &mut Tx, id: Id<kind::Evaluation>, scope: &Scope) -> Result<Evaluation> {
     let row = select!(
-        "where id = $1 and ($2 or enterprise_id = any($3)) for update",
+        "from evaluation where id = $1 and ($2 or enterprise_id = any($3)) for update",
         id.uuid(),
         scope.all,
         &scope.enterprises
@@ -145,7 +144,7 @@ pub async fn of(
     round: i32,
 ) -> Result<Option<Evaluation>> {
     let row = select!(
-        "where collection = $1 and subject_id = $2 and round = $3",
+        "from evaluation where collection = $1 and subject_id = $2 and round = $3",
         subject.collection,
         subject.uuid,
         round
@@ -163,17 +162,45 @@ pub async fn list(
     after: Option<Uuid>,
     rows: i64,
 ) -> Result<Vec<Evaluation>> {
-    let rows = select!(
-        "where enterprise_id = any($1) and id < $2 and ($3::text is null or state = $3)
-         order by id desc
-         limit $4",
-        &scope.enterprises,
-        super::before(after),
-        state,
-        rows
-    )
-    .fetch_all(connection)
-    .await?;
+    let before = super::before(after);
+    // One walk along an index for each enterprise, by its state where one is asked for.
+    let rows = match state {
+        Some(state) => {
+            select!(
+                "from unnest($1::uuid[]) as own (enterprise) cross join lateral (
+                    select * from evaluation
+                    where enterprise_id = enterprise and evaluation.state = $2 and id < $3
+                    order by id desc
+                    limit $4
+                 ) as evaluation
+                 order by id desc
+                 limit $4",
+                &scope.enterprises,
+                state,
+                before,
+                rows
+            )
+            .fetch_all(connection)
+            .await?
+        }
+        None => {
+            select!(
+                "from unnest($1::uuid[]) as own (enterprise) cross join lateral (
+                    select * from evaluation
+                    where enterprise_id = enterprise and id < $2
+                    order by id desc
+                    limit $3
+                 ) as evaluation
+                 order by id desc
+                 limit $3",
+                &scope.enterprises,
+                before,
+                rows
+            )
+            .fetch_all(connection)
+            .await?
+        }
+    };
     rows.into_iter().map(entity).collect()
 }
 
@@ -213,7 +240,7 @@ pub async fn silent(
     limit: i64,
 ) -> Result<Vec<Evaluation>> {
     let rows = select!(
-        "where state = 'INVITED' and due_time <= $1 order by due_time limit $2",
+        "from evaluation where state = 'INVITED' and due_time <= $1 order by due_time limit $2",
         now.to_sqlx() as _,
         limit
     )
@@ -229,7 +256,7 @@ pub async fn unasked(
     limit: i64,
 ) -> Result<Vec<Evaluation>> {
     let rows = select!(
-        "where state = 'INVITED' and remind_time is null and create_time < $1
+        "from evaluation where state = 'INVITED' and remind_time is null and create_time < $1
             and collection = 'conversations'
          order by create_time
          limit $2",

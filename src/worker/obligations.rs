@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     server::Parts,
     store::{
-        calendars,
+        Tx, calendars,
         escalations::{self, Rung},
         obligations::recount,
     },
@@ -37,10 +37,11 @@ pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result
             Ok(swept) => swept,
             Err(error) => {
                 tracing::error!(%error, "a batch failed: its rows are taken one by one");
-                one_by_one(parts, cx, &calendar).await?
+                let swept = one_by_one(parts, cx, &calendar).await?;
+                beat(parts, &cx()).await?;
+                swept
             }
         };
-        beat(parts, &cx()).await?;
         if swept < usize::try_from(BATCH).unwrap_or_default() {
             break;
         }
@@ -48,20 +49,34 @@ pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result
     Ok(())
 }
 
-/// Takes a batch in one unit of work.
+/// Takes a batch in one unit of work, and beats with it.
 async fn sweep(parts: &Parts, cx: &Cx, calendar: &Calendar) -> Result<usize> {
     let mut tx = parts.store.begin(cx).await?;
-    let rungs = escalations::claim(&mut tx, BATCH).await?;
+    match taken(&mut tx, cx, calendar).await {
+        Ok(found) => {
+            tx.commit().await?;
+            Ok(found)
+        }
+        Err(error) => {
+            // Now and not a little later: whoever takes the rows one by one must not pass them by
+            // because they are still held.
+            tx.rollback().await?;
+            Err(error)
+        }
+    }
+}
+
+async fn taken(tx: &mut Tx, cx: &Cx, calendar: &Calendar) -> Result<usize> {
+    let rungs = escalations::claim(tx, BATCH).await?;
     let found = rungs.len();
-    if found == 0 {
-        return Ok(0);
-    }
     let (climbed, failed) = climb(rungs, cx, calendar);
-    escalations::take(&mut tx, &climbed).await?;
-    if !failed.is_empty() {
-        escalations::put_off(&mut tx, &failed).await?;
+    if !climbed.is_empty() {
+        escalations::take(tx, &climbed).await?;
     }
-    tx.commit().await?;
+    if !failed.is_empty() {
+        escalations::put_off(tx, &failed).await?;
+    }
+    escalations::beat(tx, escalations::SWEEP).await?;
     Ok(found)
 }
 
@@ -90,24 +105,36 @@ async fn one_by_one(
     let ids: Vec<_> =
         escalations::claim(&mut tx, BATCH).await?.into_iter().map(|rung| rung.id).collect();
     // They are let go: each is held again by itself.
-    drop(tx);
+    tx.rollback().await?;
     for &id in &ids {
         if let Err(error) = one(parts, &cx(), calendar, id).await {
             tracing::error!(%id, %error, "an obligation could not be escalated");
-            let mut tx = parts.store.begin(&cx()).await?;
-            escalations::put_off(&mut tx, &[id]).await?;
-            tx.commit().await?;
+            // Where even this fails the row stays due, and is seen as behind.
+            if let Err(error) = put_off(parts, &cx(), id).await {
+                tracing::error!(%id, %error, "an obligation could not be put off");
+            }
         }
     }
     Ok(ids.len())
+}
+
+async fn put_off(parts: &Parts, cx: &Cx, id: Uuid) -> Result<()> {
+    let mut tx = parts.store.begin(cx).await?;
+    escalations::put_off(&mut tx, &[id]).await?;
+    tx.commit().await
 }
 
 async fn one(parts: &Parts, cx: &Cx, calendar: &Calendar, id: Uuid) -> Result<()> {
     let mut tx = parts.store.begin(cx).await?;
     let Some(rung) = escalations::claim_one(&mut tx, id).await? else { return Ok(()) };
     let climb = rung.ladder.climb(cx.now, calendar)?;
-    escalations::take(&mut tx, &[(rung, climb)]).await?;
-    tx.commit().await
+    match escalations::take(&mut tx, &[(rung, climb)]).await {
+        Ok(()) => tx.commit().await,
+        Err(error) => {
+            tx.rollback().await?;
+            Err(error)
+        }
+    }
 }
 
 async fn beat(parts: &Parts, cx: &Cx) -> Result<()> {
@@ -123,6 +150,8 @@ async fn recounted(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
         let mut tx = parts.store.begin(&cx()).await?;
         let calendar = calendars::in_force(tx.conn()).await?;
         let done = match recount::batch(&mut tx, &calendar, BATCH).await {
+            // Nothing is written, so nothing is to be made durable.
+            Ok(done) if done.counted == 0 => return Ok(()),
             Ok(done) => done,
             Err(error) => {
                 // The ladder must not wait for it: what is late by the old count is late.

@@ -20,6 +20,7 @@ pub struct Service {
     pub city: City,
     /// 交办, of the detachment: in charge of the enterprises of every brigade.
     pub assigner: User,
+    pub second_assigner: User,
     /// 承办, two officers of the brigade that leads.
     pub one: User,
     pub two: User,
@@ -47,6 +48,7 @@ impl App {
         self.member(rival_enterprise, rival, "LEGAL_REPRESENTATIVE", &[]).await;
         Service {
             assigner: self.officer("300001", &detachment, &["ASSIGNER"]).await,
+            second_assigner: self.officer("300002", &detachment, &["ASSIGNER", "HANDLER"]).await,
             one: self.officer("300003", &brigade, &["HANDLER"]).await,
             two: self.officer("300004", &brigade, &["HANDLER", "ASSIGNER"]).await,
             three: self.officer("300005", &brigade, &["HANDLER"]).await,
@@ -61,7 +63,7 @@ impl App {
         }
     }
 
-    async fn unit_of(&self, code: &str) -> (uuid::Uuid, String) {
+    pub async fn unit_of(&self, code: &str) -> (uuid::Uuid, String) {
         sqlx::query_as("select id, path from unit where code = $1")
             .bind(code.to_owned())
             .fetch_one(self.parts.store.pool())
@@ -236,7 +238,7 @@ impl Service {
     }
 
     /// Handles a reopened one once more.
-    async fn again(&self, handler: &User, name: &str) {
+    pub async fn again(&self, handler: &User, name: &str) {
         self.assign(&self.assigner, name, &self.lead_unit).await.unwrap();
         self.sign(handler, name).await.unwrap();
         self.answer(handler, name).await.unwrap();
@@ -292,6 +294,22 @@ async fn a_request_goes_round_the_loop_and_is_closed_by_its_evaluation(pool: PgP
     let answered = desk.answer(&desk.one, &filed.name).await.unwrap();
     assert_eq!(answered.state(), State::FeedbackSubmitted);
     assert_eq!(owed(&app).await, [owes("REVIEW_FEEDBACK", "11-26 00:00")]);
+    // Officers read what is owed and what was, with the three limits of the handling.
+    let mut owed_now = desk.get(&desk.assigner, &filed.name).await.unwrap().obligations;
+    owed_now.sort_by(|a, b| a.kind.cmp(&b.kind));
+    let standings: Vec<_> =
+        owed_now.iter().map(|owed| (owed.kind.as_str(), owed.standing.as_str())).collect();
+    let all = [
+        ("ACCEPT_COMPLAINT", "MET"),
+        ("ASSIGN_COMPLAINT", "MET"),
+        ("HANDLE_COMPLAINT", "MET"),
+        ("REVIEW_FEEDBACK", "ON_TIME"),
+        ("SIGN_COMPLAINT", "MET"),
+    ];
+    assert_eq!(standings, all);
+    assert_eq!(owed_now[2].internal_due_time, time("2026-12-01T00:00:00+08:00"));
+    assert_eq!(owed_now[2].legal_due_time, time("2027-01-24T00:00:00+08:00"));
+    assert!(desk.get(&desk.boss, &filed.name).await.unwrap().obligations.is_empty());
     // The enterprise reads the answer when it was approved, and not who handles it.
     let early = desk.get(&desk.boss, &filed.name).await.unwrap();
     assert_eq!((early.feedback.as_str(), early.handler.as_str()), ("", ""));
@@ -727,6 +745,8 @@ async fn a_policy_of_a_category_counts_from_its_day(pool: PgPool) {
         valid_from: time("2026-11-25T00:00:00+08:00"),
         handle_limit: "WORKING_DAYS:3".to_owned(),
         answer_characters_min: 30,
+        needed: vec!["PLACE".to_owned()],
+        reviewer_roles: vec!["UNIT_LEADER".to_owned()],
         source: "宿公通〔2026〕12号".to_owned(),
         ..Default::default()
     };
@@ -740,6 +760,8 @@ async fn a_policy_of_a_category_counts_from_its_day(pool: PgPool) {
         handle_limit: "FORTNIGHTS:1".to_owned(),
         accept_limit: "WORKING_DAYS:0".to_owned(),
         extension_days_max: 40,
+        needed: vec!["MOOD".to_owned()],
+        intake_roles: vec!["HANDLER".to_owned()],
         ..Default::default()
     };
     let refused = client.publish_complaint_policy(publish(wrong)).await.unwrap_err();
@@ -748,6 +770,8 @@ async fn a_policy_of_a_category_counts_from_its_day(pool: PgPool) {
         "complaint_policy.category REQUIRED",
         "complaint_policy.extension_days_max OUT_OF_RANGE",
         "complaint_policy.handle_limit UNKNOWN_VALUE",
+        "complaint_policy.intake_roles[0] UNKNOWN_VALUE",
+        "complaint_policy.needed[0] UNKNOWN_VALUE",
         "complaint_policy.source REQUIRED",
         "complaint_policy.valid_from OUT_OF_RANGE",
     ];
@@ -759,13 +783,26 @@ async fn a_policy_of_a_category_counts_from_its_day(pool: PgPool) {
     let before = desk.accept(&desk.assigner, &name).await.unwrap();
     assert_eq!(before.handle_due_time, time("2026-12-02T00:00:00+08:00"));
     app.clock.set("2026-11-25T09:00:00+08:00".parse().unwrap());
-    let name = desk.file().await.name;
+    // From its day on the place is needed, and a leader judges the answer.
+    let bare = desk.filed(&desk.boss, desk.form()).await.unwrap_err();
+    assert_eq!(fields(&bare), ["complaint.place REQUIRED"]);
+    let placed = pb::Complaint { place: "厂区东门".to_owned(), ..desk.form() };
+    let name = desk.filed(&desk.boss, placed).await.unwrap().name;
     let after = desk.accept(&desk.assigner, &name).await.unwrap();
     assert_eq!(after.handle_due_time, time("2026-12-01T00:00:00+08:00"));
     desk.assign(&desk.assigner, &name, &desk.lead_unit).await.unwrap();
     desk.sign(&desk.one, &name).await.unwrap();
     let short = desk.answer(&desk.one, &name).await.unwrap_err();
     assert_eq!(fields(&short), ["feedback TOO_SHORT"]);
+    let feedback = pb::SubmitComplaintFeedbackRequest {
+        name: name.clone(),
+        feedback: "已为贵企业增加早间卸货时段,通行证同步更新,请按新时段装卸货物。".to_owned(),
+        ..Default::default()
+    };
+    desk.one.complaints().submit_complaint_feedback(feedback).await.unwrap();
+    let refused = desk.review(&desk.assigner, &name, true).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    desk.review(&desk.leader, &name, true).await.unwrap();
 }
 
 // Measure 19: every finished thing of any service is evaluated; a bad one becomes a complaint that

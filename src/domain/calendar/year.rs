@@ -40,7 +40,6 @@ impl CalendarYear {
     }
 
     /// Every fault that such a notice has; a day that could not be read is absent, and was told.
-    #[must_use]
     pub fn faults(
         year: i16,
         version: u32,

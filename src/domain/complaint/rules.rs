@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use crate::{
+    actor::{Role, Roles},
     domain::{
         calendar::{Calendar, Limit},
         obligation::Limits,
@@ -25,6 +26,16 @@ Category {
     Complaint = "COMPLAINT", "投诉";
     /// Something new.
     Suggestion = "SUGGESTION", "建议";
+}
+}
+
+named! {
+/// What must be given beside title and content, where the rules of a category ask for it.
+Needed {
+    /// At least one file.
+    Attachment = "ATTACHMENT", "附件";
+    /// Where it happened.
+    Place = "PLACE", "地点";
 }
 }
 
@@ -59,6 +70,12 @@ pub struct Rules {
     pub extension_days_max: i32,
     /// The shortest answer, in characters.
     pub answer_characters_min: usize,
+    /// What whoever files must give.
+    pub needed: Vec<Needed>,
+    /// Who may take it in, refuse, transfer, merge and assign it.
+    pub intake: Roles,
+    /// Who may judge an answer, and decide on an extension.
+    pub reviewers: Roles,
 }
 
 impl Rules {
@@ -85,6 +102,9 @@ impl Rules {
             redo: Limit::WorkingDays(5),
             extension_days_max: 5,
             answer_characters_min: 10,
+            needed: Vec::new(),
+            intake: Roles::of(&[Role::Assigner]),
+            reviewers: Roles::of(&[Role::Assigner]),
         }
     }
 

@@ -43,6 +43,8 @@ pub struct Draft {
     pub title: String,
     /// In full.
     pub content: String,
+    /// Where it happened; empty where that says nothing.
+    pub place: String,
     /// What it grew out of.
     pub origin: Option<(String, Uuid)>,
     /// The messages of the conversation that it grew out of.
@@ -66,6 +68,7 @@ impl Complaint {
             channel: draft.channel,
             title: draft.title,
             content: draft.content,
+            place: draft.place,
             filer: cx.actor.name(),
             origin: draft.origin,
             linked_sequences: draft.linked_sequences,

@@ -43,14 +43,13 @@ impl Applications {
             None
         };
         let pass = store::applications::pass_of(connection, application.id).await?;
-        let mut reply = self.reply(cx, &application, world, live.as_ref())?;
+        let mut reply = Self::reply(cx, &application, world, live.as_ref())?;
         reply.truck_pass = pass.map(|pass| pass.to_string()).unwrap_or_default();
         Ok(reply)
     }
 
     /// The application as it is stored.
     pub(super) fn reply(
-        &self,
         cx: &Cx,
         application: &Application,
         world: &Snapshot,

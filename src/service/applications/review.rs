@@ -53,7 +53,7 @@ impl Applications {
             items.push(pb::QueueItem {
                 waiting_seconds: waiting.unwrap_or_default().as_secs(),
                 standing: standing.to_owned(),
-                pass_application: Some(self.reply(cx, &application, &world, None)?),
+                pass_application: Some(Self::reply(cx, &application, &world, None)?),
             });
         }
         Ok(pb::ListReviewQueueResponse { items, next_page_token })
@@ -105,7 +105,7 @@ impl Applications {
         }
         let moved = application.reassign(to, note, cx)?;
         let application = store::applications::save(&mut tx, moved).await?;
-        let reply = self.reply(cx, &application, &world, None)?;
+        let reply = Self::reply(cx, &application, &world, None)?;
         wire::finish(tx, reply).await
     }
 
@@ -146,7 +146,7 @@ impl Applications {
         let application = store::applications::lock(&mut tx, id, &cx.scope()).await?;
         let moved = application.decline(note, cx)?;
         let application = store::applications::save(&mut tx, moved).await?;
-        let reply = self.reply(cx, &application, &world, None)?;
+        let reply = Self::reply(cx, &application, &world, None)?;
         wire::finish(tx, reply).await
     }
 
@@ -170,7 +170,7 @@ impl Applications {
         wire::fresh(version, application.version)?;
         let moved = application.request_correction(items, cx)?;
         let application = store::applications::save(&mut tx, moved).await?;
-        let reply = self.reply(cx, &application, &world, None)?;
+        let reply = Self::reply(cx, &application, &world, None)?;
         wire::finish(tx, reply).await
     }
 
@@ -243,7 +243,7 @@ impl Applications {
         application.evaluation = Some(issue::record(&evaluation));
         let moved = application.reject(reasons, note, cx)?;
         let application = store::applications::save(&mut tx, moved).await?;
-        let reply = self.reply(cx, &application, &world, None)?;
+        let reply = Self::reply(cx, &application, &world, None)?;
         wire::finish(tx, reply).await
     }
 }

@@ -1,7 +1,7 @@
 //! How a complaint is handled: assigned, signed, returned, answered, extended, urged, supervised.
 
 use super::{
-    Complaints, NOTE_CHARACTERS_MAX, Target, in_charge,
+    Complaints, NOTE_CHARACTERS_MAX, Target, deciding, in_charge,
     intake::{move_of, own},
     target,
 };
@@ -53,13 +53,12 @@ impl Complaints {
         };
         let goal = Target { id, version, request_id: &request.request_id };
         self.step(cx, goal, &request, async |tx, complaint| {
-            in_charge(cx, &complaint)?;
+            let rules = deciding(tx, cx, &complaint, |rules| rules.intake).await?;
             let to = assignment(tx, cx, lead, &helpers, assigner).await?;
             let moved = complaint.assign(to, note, cx)?;
             let assigned = moved.peek();
             owing::meet(tx, assigned, ObligationKind::AssignComplaint).await?;
             owing::hand_over(tx, assigned).await?;
-            let rules = owing::rules(tx, assigned).await?;
             let owed = ObligationKind::SignComplaint;
             owing::owe(tx, &self.world.calendar(), assigned, owed, rules.sign).await?;
             let due = owing::resume(tx, cx, &self.world.calendar(), assigned).await?;
@@ -156,7 +155,7 @@ impl Complaints {
         let form = move_of(&request.name, &request.note, &request.etag, &request.request_id);
         let (goal, note) = target(&form, !approved)?;
         self.step(cx, goal, &request, async |tx, complaint| {
-            in_charge(cx, &complaint)?;
+            deciding(tx, cx, &complaint, |rules| rules.reviewers).await?;
             let moved = complaint.review_feedback(officer, approved, note, cx)?;
             let complaint = complaints::save(tx, moved).await?;
             owing::meet(tx, &complaint, ObligationKind::ReviewFeedback).await?;
@@ -221,7 +220,7 @@ impl Complaints {
         let form = move_of(&request.name, &request.note, "", &request.request_id);
         let (goal, note) = target(&form, !approved)?;
         self.step(cx, goal, &request, async |tx, complaint| {
-            in_charge(cx, &complaint)?;
+            deciding(tx, cx, &complaint, |rules| rules.reviewers).await?;
             complaint.judged_by(officer)?;
             let asked = complaints::extensions(tx.conn(), complaint.id).await?;
             let asked = asked.into_iter().find(|extension| extension.state == "REQUESTED");

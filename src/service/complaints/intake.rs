@@ -1,10 +1,12 @@
 //! How complaints come in and leave: filed, taken in or refused, transferred, merged, withdrawn.
 
-use super::{Complaints, ITEM, NOTE_CHARACTERS_MAX, Target, in_charge, is_officer, target};
+use super::{
+    Complaints, ITEM, NOTE_CHARACTERS_MAX, Target, deciding, in_charge, is_officer, target,
+};
 use crate::{
     context::Cx,
     domain::{
-        complaint::{Category, Channel, Complaint, Draft},
+        complaint::{Category, Channel, Complaint, Draft, Rules, rules::Needed},
         obligation::ObligationKind,
     },
     error::{Error, Faults, Flaw, Reason, Result},
@@ -14,7 +16,7 @@ use crate::{
         wire::{self, Write},
     },
     store::{
-        complaint_attachments,
+        complaint_attachments, complaint_policies,
         complaints::{self, filing::file, owing},
         policy_inputs,
     },
@@ -24,6 +26,8 @@ use crate::{
 const TITLE_CHARACTERS_MAX: usize = 100;
 /// The longest content, in characters.
 const CONTENT_CHARACTERS_MAX: usize = 2_000;
+/// The longest place, in characters.
+const PLACE_CHARACTERS_MAX: usize = 100;
 /// The longest number of another system, in characters.
 const NUMBER_CHARACTERS_MAX: usize = 40;
 /// The most files of one complaint.
@@ -36,8 +40,24 @@ struct Filing {
     channel: Channel,
     title: String,
     content: String,
+    place: String,
     outside_number: String,
     attachments: Vec<Id<kind::Attachment>>,
+}
+
+impl Filing {
+    /// Refuses what lacks something that the rules of its category ask for.
+    fn complete(&self, rules: &Rules) -> Result<()> {
+        let mut faults = Faults::new();
+        for needed in &rules.needed {
+            let (field, given) = match needed {
+                Needed::Attachment => ("complaint.attachments", !self.attachments.is_empty()),
+                Needed::Place => ("complaint.place", !self.place.is_empty()),
+            };
+            faults.check(given, field, Flaw::Required);
+        }
+        faults.done()
+    }
 }
 
 impl Complaints {
@@ -55,6 +75,8 @@ impl Complaints {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
+        let rules = complaint_policies::in_force(tx.conn(), filing.category, cx.now).await?;
+        filing.complete(&rules)?;
         let (unit_path, _) = policy_inputs::site(tx.conn(), enterprise, &cx.scope()).await?;
         let draft = Draft {
             enterprise,
@@ -63,6 +85,7 @@ impl Complaints {
             channel: filing.channel,
             title: filing.title,
             content: filing.content,
+            place: filing.place,
             origin: None,
             linked_sequences: Vec::new(),
             past_handlers: Vec::new(),
@@ -85,7 +108,7 @@ impl Complaints {
         let form = move_of(&request.name, "", &request.etag, &request.request_id);
         let (goal, _) = target(&form, false)?;
         self.step(cx, goal, &request, async |tx, complaint| {
-            in_charge(cx, &complaint)?;
+            deciding(tx, cx, &complaint, |rules| rules.intake).await?;
             let category = category.unwrap_or(complaint.category);
             let moved = complaint.accept(category, cx)?;
             let accepted = moved.peek();
@@ -108,7 +131,7 @@ impl Complaints {
         cx.actor.sworn()?;
         let (goal, reason) = target(&request, true)?;
         self.step(cx, goal, &request, async |tx, complaint| {
-            in_charge(cx, &complaint)?;
+            deciding(tx, cx, &complaint, |rules| rules.intake).await?;
             let complaint = complaints::save(tx, complaint.decline(reason, cx)?).await?;
             owing::meet(tx, &complaint, ObligationKind::AcceptComplaint).await?;
             Ok(complaint)
@@ -141,7 +164,7 @@ impl Complaints {
         cx.actor.sworn()?;
         let (goal, note, target, number) = transfer(&request, true)?;
         self.step(cx, goal, &request, async |tx, complaint| {
-            in_charge(cx, &complaint)?;
+            deciding(tx, cx, &complaint, |rules| rules.intake).await?;
             let moved = complaint.transfer_out(target, number, note, cx)?;
             let complaint = complaints::save(tx, moved).await?;
             owing::meet(tx, &complaint, ObligationKind::AcceptComplaint).await?;
@@ -159,7 +182,7 @@ impl Complaints {
         cx.actor.sworn()?;
         let (goal, note, _, number) = transfer(&request, false)?;
         self.step(cx, goal, &request, async |tx, complaint| {
-            in_charge(cx, &complaint)?;
+            deciding(tx, cx, &complaint, |rules| rules.intake).await?;
             complaints::save(tx, complaint.numbered_outside(number, note, cx)?).await
         })
         .await
@@ -181,7 +204,7 @@ impl Complaints {
         };
         let goal = Target { id, version, request_id: &request.request_id };
         self.step(cx, goal, &request, async |tx, complaint| {
-            in_charge(cx, &complaint)?;
+            deciding(tx, cx, &complaint, |rules| rules.intake).await?;
             // Only one that the officer is in charge of; a foreign one looks like an absent one.
             let into = complaints::get(tx.conn(), into, &cx.scope()).await?;
             in_charge(cx, &into)?;
@@ -242,6 +265,7 @@ fn filing(cx: &Cx, form: pb::Complaint) -> Result<Filing> {
     let channel = faults.take(at("channel"), channel(cx, form.channel()));
     let title = faults.take(at("title"), wire::text(&form.title, TITLE_CHARACTERS_MAX));
     let content = faults.take(at("content"), wire::text(&form.content, CONTENT_CHARACTERS_MAX));
+    let place = faults.take(at("place"), wire::text_maybe(&form.place, PLACE_CHARACTERS_MAX));
     let number = wire::text_maybe(&form.outside_number, NUMBER_CHARACTERS_MAX);
     let number = faults.take(at("outside_number"), number).unwrap_or_default();
     // What came from another system is found again by its number there.
@@ -262,6 +286,7 @@ fn filing(cx: &Cx, form: pb::Complaint) -> Result<Filing> {
                 channel,
                 title,
                 content,
+                place: place.unwrap_or_default(),
                 outside_number: number,
                 attachments,
             })

@@ -2,12 +2,13 @@
 
 use super::Complaints;
 use crate::{
+    actor::{Role, Roles},
     context::Cx,
     domain::{
         calendar::Limit,
         complaint::{
             Category, Rules,
-            rules::{TOTAL_DAYS_MAX, a_day_before, limit, limit_text},
+            rules::{Needed, TOTAL_DAYS_MAX, a_day_before, limit, limit_text},
         },
     },
     error::{Error, Faults, Flaw, Reason, Result},
@@ -18,6 +19,8 @@ use crate::{
     store::complaint_policies::{self, Policy},
 };
 
+/// Who may be named to decide; POLICY lets no others pass.
+const DECIDERS: Roles = Roles::of(&[Role::Assigner, Role::UnitLeader]);
 /// The most versions that a list gives.
 const VERSIONS_MAX: i64 = 100;
 
@@ -87,6 +90,9 @@ fn read(cx: &Cx, form: pb::ComplaintPolicy) -> Result<Policy> {
         redo: read("redo_limit", &form.redo_limit, standard.redo),
         extension_days_max: form.extension_days_max,
         answer_characters_min: usize::try_from(form.answer_characters_min).unwrap_or_default(),
+        needed: read_needed(&form.needed, &mut faults),
+        intake: read_roles("intake_roles", &form.intake_roles, &mut faults),
+        reviewers: read_roles("reviewer_roles", &form.reviewer_roles, &mut faults),
     };
     // SD-03: what is promised never ends after what the law allows, nor before the unit's own.
     faults.take(at("handle_limit"), rules.handling());
@@ -106,6 +112,32 @@ fn read(cx: &Cx, form: pb::ComplaintPolicy) -> Result<Policy> {
     }
 }
 
+fn read_needed(names: &[String], faults: &mut Faults) -> Vec<Needed> {
+    let mut read = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        let needed = Needed::from_wire(name).ok_or(Flaw::UnknownValue);
+        read.extend(faults.take(format!("complaint_policy.needed[{at}]"), needed));
+    }
+    read
+}
+
+/// Reads who may; nobody named means the assigners.
+fn read_roles(field: &str, names: &[String], faults: &mut Faults) -> Roles {
+    let mut read = Roles::NONE;
+    for (at, name) in names.iter().enumerate() {
+        let role = Role::from_wire(name).filter(|role| DECIDERS.has(*role));
+        let role = role.ok_or(Flaw::UnknownValue);
+        if let Some(role) = faults.take(format!("complaint_policy.{field}[{at}]"), role) {
+            read = read.with(role);
+        }
+    }
+    if read == Roles::NONE { Roles::of(&[Role::Assigner]) } else { read }
+}
+
+fn names(roles: Roles) -> Vec<String> {
+    roles.iter().map(|role| role.wire().to_owned()).collect()
+}
+
 fn reply(policy: Policy) -> pb::ComplaintPolicy {
     let category = pb::complaint::Category::from_str_name(policy.category.wire());
     let rules = policy.rules;
@@ -123,6 +155,9 @@ fn reply(policy: Policy) -> pb::ComplaintPolicy {
         redo_limit: limit_text(rules.redo),
         extension_days_max: rules.extension_days_max,
         answer_characters_min: i32::try_from(rules.answer_characters_min).unwrap_or(i32::MAX),
+        needed: rules.needed.iter().map(|needed| needed.wire().to_owned()).collect(),
+        intake_roles: names(rules.intake),
+        reviewer_roles: names(rules.reviewers),
         source: policy.source,
     }
 }

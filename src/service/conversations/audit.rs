@@ -213,6 +213,7 @@ impl Conversations {
             officer: cx.actor.officer()?,
             unit_path: cx.scope().unit_path.unwrap_or_default(),
             conversation,
+            complaint: None,
             action: action.to_owned(),
             reason,
             query,
@@ -239,5 +240,6 @@ fn access_reply(access: ContentAccess) -> pb::ContentAccess {
         action: access.action,
         reason: access.reason,
         create_time: Some(wire::time(create_time)),
+        complaint: access.complaint.map(|id| id.to_string()).unwrap_or_default(),
     }
 }

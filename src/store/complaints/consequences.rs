@@ -12,7 +12,7 @@ use crate::{
     },
     error::Result,
     id::{Collection as _, Id, kind},
-    store::Tx,
+    store::{Tx, meetings::points},
 };
 
 /// Draws the consequences of an evaluation, or of its silence.
@@ -54,6 +54,7 @@ async fn of_complaint(
         ComplaintState::Escalated => {
             let owed = ObligationKind::SuperviseComplaint;
             owing::owe(tx, calendar, after, owed, rules.redo).await?;
+            points::wait(tx, cx, after).await?;
         }
         _ => owing::end(tx, after).await?,
     }
@@ -76,6 +77,7 @@ async fn file(
         channel: Channel::Evaluation,
         title: format!("服务评价{}", verdict.level.zh()),
         content: verdict.comment.clone(),
+        place: String::new(),
         origin: Some((asked.collection.clone(), asked.subject)),
         linked_sequences: Vec::new(),
         past_handlers: asked.officer.into_iter().collect(),

@@ -69,6 +69,7 @@ pub async fn from_conversation(
         channel: Channel::Chat,
         title,
         content: source.summary,
+        place: String::new(),
         origin: Some((conversation.subject().collection.to_owned(), conversation.uuid())),
         linked_sequences: source.sequences,
         past_handlers: Vec::new(),

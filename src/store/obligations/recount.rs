@@ -84,6 +84,9 @@ macro_rules! open {
 /// Counts a batch of what was counted by another calendar again.
 pub async fn batch(tx: &mut Tx, calendar: &Calendar, rows: i64) -> Result<Recounted> {
     let open = claim(tx, calendar.version(), rows).await?;
+    if open.is_empty() {
+        return Ok(Recounted::default());
+    }
     let pauses = pauses(tx.conn(), &open).await?;
     let (mut counted, mut failed) = (Vec::with_capacity(open.len()), Vec::new());
     for one in open {
@@ -95,7 +98,9 @@ pub async fn batch(tx: &mut Tx, calendar: &Calendar, rows: i64) -> Result<Recoun
             }
         }
     }
-    put_off(tx, &failed).await?;
+    if !failed.is_empty() {
+        put_off(tx, &failed).await?;
+    }
     store(tx, &counted, calendar.version()).await?;
     let moved: Vec<_> = counted.iter().filter(|(one, times)| one.due != times.due).collect();
     note(tx, &moved, calendar.version()).await?;
@@ -129,6 +134,9 @@ async fn claim(tx: &mut Tx, version: &str, rows: i64) -> Result<Vec<Open>> {
     )
     .fetch_all(tx.conn())
     .await?;
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
     let subjects: Vec<Uuid> = found.iter().map(|row| row.subject_id).collect();
     let held = sqlx::query_scalar!(
         "select id from complaint where id = any($1) order by id for update skip locked",
