@@ -653,6 +653,7 @@ async fn the_other_ways_of_a_complaint_are_told_too(pool: PgPool) {
     desk.assign(&desk.assigner, &name, &desk.lead_unit).await.unwrap();
     desk.give_back(&desk.one, &name).await.unwrap();
     assert_eq!(events(&desk.assigner).await, ["TASK_RETURNED"]);
+    assert_eq!(events(&desk.second_assigner).await, Vec::<String>::new());
     // When who assigned it serves no more, a colleague of the nearest unit that can is told.
     let again = desk.in_progress(&desk.three).await;
     app.sql("update officer set disable_time = now() where police_number = '300001'").await;

@@ -73,7 +73,7 @@ async fn deliveries(by: &User, webhook: &str) -> Vec<pb::WebhookDelivery> {
 async fn a_dead_letter_is_seen_and_sent_again(pool: PgPool) {
     let app = App::start(pool).await;
     let city = app.city().await;
-    let administrator = app.operator().await;
+    let administrator = app.administrator().await;
     app.reachable(&city.driver, "driver-zhao", sandbox::sms::AWAY).await;
     app.reachable(&city.boss, "boss-wang", PHONE).await;
     app.tells(&city.driver, NoticeEvent::PassSuspended, "1").await;
@@ -105,7 +105,7 @@ async fn a_dead_letter_is_seen_and_sent_again(pool: PgPool) {
 async fn only_the_system_administrator_sees_dead_letters_and_webhooks(pool: PgPool) {
     let app = App::start(pool).await;
     let city = app.city().await;
-    let administrator = app.operator().await;
+    let administrator = app.administrator().await;
     let made = webhook(&app, &administrator, "one", &[]).await.unwrap();
     for user in [&city.boss, &city.chief, &city.device] {
         let list = pb::ListDeadLettersRequest::default();
@@ -130,7 +130,7 @@ async fn only_the_system_administrator_sees_dead_letters_and_webhooks(pool: PgPo
 async fn a_webhook_is_told_and_can_verify_it(pool: PgPool) {
     let app = App::start(pool).await;
     let city = app.city().await;
-    let administrator = app.operator().await;
+    let administrator = app.administrator().await;
     let made = webhook(&app, &administrator, "hotline", &["PASS_APPROVED"]).await.unwrap();
     let secret = STANDARD.decode(made.secret.strip_prefix("whsec_").unwrap()).unwrap();
     let listed = administrator.notices().list_webhooks(pb::ListWebhooksRequest::default()).await;
@@ -165,7 +165,7 @@ async fn a_webhook_is_told_and_can_verify_it(pool: PgPool) {
 async fn a_webhook_that_fails_is_tried_again_and_logged(pool: PgPool) {
     let app = App::start(pool).await;
     let city = app.city().await;
-    let administrator = app.operator().await;
+    let administrator = app.administrator().await;
     let away =
         webhook(&app, &administrator, sandbox::webhook::AWAY, &["PASS_APPROVED"]).await.unwrap();
     let moved =
@@ -215,7 +215,7 @@ async fn a_webhook_is_checked_before_it_is_made(pool: PgPool) {
     let app = App::start(pool).await;
     let administrator = {
         app.city().await;
-        app.operator().await
+        app.administrator().await
     };
     let request = pb::CreateWebhookRequest {
         webhook: Some(pb::Webhook {
