@@ -8,6 +8,7 @@ pub mod calendar;
 pub mod check;
 pub mod codes;
 pub mod complaint;
+pub mod conduct_report;
 pub mod conversation;
 pub mod enterprise;
 pub mod escalation;

@@ -155,6 +155,12 @@ Reason {
     MergeImpossible = "MERGE_IMPOSSIBLE", Precondition, "只能并入同一企业的其他未办结诉求";
     /// A joint meeting cannot end while it has undecided points.
     PointsUndecided = "POINTS_UNDECIDED", Precondition, "会议还有未议定的事项,不能结束";
+    /// The query code or the secret of a conduct report: never told which.
+    QueryCodeInvalid = "QUERY_CODE_INVALID", Denied, "查询码或密码不正确";
+    /// Who is accused must be found out before anybody investigates.
+    AccusedUnknown = "ACCUSED_UNKNOWN", Precondition, "请先核实被举报的民警或单位";
+    /// The officer may not investigate this report; why is not told.
+    ConflictOfInterest = "CONFLICT_OF_INTEREST", Precondition, "该民警应当回避,请另行指定";
     /// The conversation was not closed, or was rated.
     NothingToRate = "NOTHING_TO_RATE", Precondition, "当前没有待评价的服务";
     /// The one-time code is wrong, used or out of time.

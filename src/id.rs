@@ -117,6 +117,8 @@ pub mod kind {
         AnswerTemplate = "answerTemplates";
         /// What a field of a complaint said before a redaction.
         ComplaintRedaction = "complaintRedactions";
+        /// A report on a police unit or officer (12389).
+        ConductReport = "conductReports";
         /// What an enterprise says of a finished thing (评价).
         Evaluation = "evaluations";
         /// A step that was taken because something is late.

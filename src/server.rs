@@ -25,6 +25,7 @@ use crate::{
             self, calendar_service_server::CalendarServiceServer,
             centre_service_server::CentreServiceServer,
             complaint_service_server::ComplaintServiceServer,
+            conduct_report_service_server::ConductReportServiceServer,
             conversation_service_server::ConversationServiceServer,
             enterprise_service_server::EnterpriseServiceServer,
             evaluation_service_server::EvaluationServiceServer,
@@ -258,6 +259,10 @@ fn add_services(routes: Routes, parts: &Parts) -> Routes {
         ))
         .add_service(limited!(NoticeServiceServer, service::notices::Notices::new(parts)))
         .add_service(limited!(ComplaintServiceServer, service::complaints::Complaints::new(parts)))
+        .add_service(limited!(
+            ConductReportServiceServer,
+            service::conduct_reports::ConductReports::new(parts)
+        ))
         .add_service(limited!(
             EvaluationServiceServer,
             service::evaluations::Evaluations::new(parts)

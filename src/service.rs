@@ -6,6 +6,7 @@ pub mod calendars;
 pub mod centre;
 pub mod checks;
 pub mod complaints;
+pub mod conduct_reports;
 pub mod conversations;
 pub mod enterprises;
 pub mod evaluations;

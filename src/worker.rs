@@ -1,6 +1,7 @@
 //! The loops beside the services: claim, run one, record; they stop on a signal. No call of a client
 //! is answered here.
 
+mod conduct_reports;
 mod evaluations;
 mod lapses;
 mod news;
@@ -27,6 +28,8 @@ const OUTBOX_INTERVAL: Duration = Duration::from_secs(1);
 const OBLIGATIONS_INTERVAL: Duration = Duration::from_secs(1);
 const LAPSES_INTERVAL: Duration = Duration::from_secs(10);
 const REPLIES_INTERVAL: Duration = Duration::from_secs(5);
+/// Limits of days are not missed by a minute.
+const CONDUCT_INTERVAL: Duration = Duration::from_mins(2);
 const RETENTION_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What has work to do.
@@ -41,12 +44,13 @@ enum Job {
     Releases,
     Notices,
     Webhooks,
+    ConductReports,
     Retention,
 }
 
 impl Job {
     /// In this order a round does everything: what one tells, a later one delivers.
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Outbox,
         Self::Obligations,
         Self::Lapses,
@@ -56,6 +60,7 @@ impl Job {
         Self::Releases,
         Self::Notices,
         Self::Webhooks,
+        Self::ConductReports,
         Self::Retention,
     ];
 
@@ -70,6 +75,7 @@ impl Job {
             Self::Releases => "releases",
             Self::Notices => "notices",
             Self::Webhooks => "webhooks",
+            Self::ConductReports => "conduct-reports",
             Self::Retention => "retention",
         }
     }
@@ -80,6 +86,7 @@ impl Job {
             Self::Obligations => OBLIGATIONS_INTERVAL,
             Self::Lapses | Self::Evaluations | Self::Releases => LAPSES_INTERVAL,
             Self::Replies | Self::News => REPLIES_INTERVAL,
+            Self::ConductReports => CONDUCT_INTERVAL,
             Self::Retention => RETENTION_INTERVAL,
         }
     }
@@ -154,6 +161,7 @@ impl Worker {
             Job::Releases => notices::release(&self.parts, &|| self.cx(job)).await,
             Job::Notices => outbox::round(&self.parts, Lane::Notices, &|| self.cx(job)).await,
             Job::Webhooks => outbox::round(&self.parts, Lane::Webhooks, &|| self.cx(job)).await,
+            Job::ConductReports => conduct_reports::round(&self.parts, &|| self.cx(job)).await,
             Job::Retention => retention::round(&self.parts, &|| self.cx(job)).await,
         }
     }

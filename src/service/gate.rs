@@ -22,6 +22,7 @@ use tokio::{sync::Semaphore, time::Instant};
 use tonic::{Status, body::Body, transport::server::TcpConnectInfo};
 use tower::{Layer, Service};
 use tracing::{Instrument as _, Span, field};
+use uuid::Uuid;
 
 use super::policy;
 use crate::{
@@ -122,6 +123,14 @@ where
             return Box::pin(async move { ready.call(request).await });
         };
         let shared = self.gate.shared.clone();
+        let unseen = policy::access(&method).is_some_and(|(_, access)| access.unseen().is_some());
+        if unseen {
+            // No span, no figure, no line: when somebody filed a report is a trace, too.
+            return Box::pin(async move {
+                let answer = shared.serve(&method, without_traces(request), ready).await;
+                Ok(answer.unwrap_or_else(|error| Status::from(error).into_http()))
+            });
+        }
         let span = tracing::info_span!(
             "call",
             otel.name = %method,
@@ -159,13 +168,21 @@ impl Shared {
             return Err(Error::new(Reason::Denied));
         };
         let deadline = deadline(&request);
-        let token = bearer(&request)?;
+        // Where anybody may call unseen, it does not matter who it was.
+        let unread = matches!(access, policy::Access::Unseen(_));
+        let token = if unread { None } else { bearer(&request)? };
         let address = address(&request);
+        if access.unseen().is_some() {
+            request.extensions_mut().clear();
+            request.headers_mut().remove(http::header::AUTHORIZATION);
+        }
         let cx = tokio::time::timeout(deadline, self.admit(method, access, token, address)).await;
         let cx = cx.map_err(|_| Error::new(Reason::DeadlineExceeded))??;
         let span = Span::current();
-        span.record("actor.id", cx.actor.name());
-        span.record("call.id", field::display(cx.call));
+        if access.unseen().is_none() {
+            span.record("actor.id", cx.actor.name());
+            span.record("call.id", field::display(cx.call));
+        }
         request.extensions_mut().insert(cx);
         // In a task of its own: a write goes on to its commit when the client goes away, and its
         // repetition finds the stored answer.
@@ -204,7 +221,17 @@ impl Shared {
             return Err(Error::new(reason));
         }
         let mut cx = Cx::new(actor, now, method, self.ids.clone());
-        cx.address = address;
+        let Some(an_hour) = access.unseen() else {
+            cx.address = address;
+            return Ok(cx);
+        };
+        let who = match cx.actor {
+            Actor::Anonymous => address.unwrap_or_default(),
+            _ => cx.actor.name(),
+        };
+        let who = format!("{method} {who}");
+        self.store.limits().unseen().count(&who, an_hour, now, self.ids.bytes())?;
+        cx.call = Uuid::nil();
         Ok(cx)
     }
 
@@ -237,6 +264,26 @@ fn bearer(request: &Request<Body>) -> Result<Option<String>> {
     let text = header.to_str().ok();
     let token = text.and_then(|text| text.strip_prefix("Bearer "));
     token.map(|token| Some(token.to_owned())).ok_or_else(|| Error::new(Reason::TokenInvalid))
+}
+
+/// The same request without anything that says who sent it, but the token, which the gate itself reads
+/// and takes away.
+fn without_traces(mut request: Request<Body>) -> Request<Body> {
+    const KEPT: [&str; 6] = [
+        "content-type",
+        "te",
+        "grpc-encoding",
+        "grpc-accept-encoding",
+        "grpc-timeout",
+        "authorization",
+    ];
+    let sent = std::mem::take(request.headers_mut());
+    for name in KEPT {
+        if let Some(value) = sent.get(name) {
+            request.headers_mut().insert(name, value.clone());
+        }
+    }
+    request
 }
 
 fn address(request: &Request<Body>) -> Option<String> {

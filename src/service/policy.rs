@@ -12,9 +12,14 @@ pub enum Access {
     SignedIn,
     /// These roles.
     Roles(Roles),
+    /// Anybody, so often an hour, and the gate keeps nothing of the call: no token is read, no
+    /// address, no span, no line of the log, no figure.
+    Unseen(u32),
+    /// These roles, so often an hour, and the gate keeps nothing of the call.
+    UnseenRoles(Roles, u32),
 }
 
-use Access::{Public, SignedIn};
+use Access::{Public, SignedIn, Unseen};
 use Role::{
     Assigner, Auditor, Auxiliary, CheckpointOfficer, Device, Driver, EnterpriseHandler,
     FinalReviewer, FirstReviewer, Handler, Inspector, LegalRepresentative, LiaisonOfficer, Person,
@@ -353,6 +358,29 @@ pub const POLICY: &[(&str, Access)] = &[
     ("CalendarService/ListCalendarYears", roles(CLOCK_READERS)),
     ("CalendarService/GetCalendarYear", SignedIn),
     ("CalendarService/GetSweepStatus", roles(CLOCK_READERS)),
+    // Conduct reports: a reporter leaves no trace; the inspectorate alone reads what is reported.
+    ("ConductReportService/FileAnonymousConductReport", Unseen(30)),
+    ("ConductReportService/ReadConductReport", Unseen(240)),
+    ("ConductReportService/WriteToInspectorate", Unseen(60)),
+    ("ConductReportService/FileConductReport", Access::UnseenRoles(Roles::of(&[Person]), 10)),
+    ("ConductReportService/GetConductReport", roles(&[Inspector])),
+    ("ConductReportService/ListConductReports", roles(&[Inspector])),
+    ("ConductReportService/ListConductReportChanges", roles(&[Inspector])),
+    ("ConductReportService/NameAccused", roles(&[Inspector])),
+    ("ConductReportService/AcceptConductReport", roles(&[Inspector])),
+    ("ConductReportService/DeclineConductReport", roles(&[Inspector])),
+    ("ConductReportService/TransferConductReport", roles(&[Inspector])),
+    ("ConductReportService/TransferConductReportUpward", roles(&[Inspector])),
+    ("ConductReportService/AssignConductReport", roles(&[Inspector])),
+    ("ConductReportService/SignConductReport", roles(&[Inspector])),
+    ("ConductReportService/ReleaseConductReport", roles(&[Inspector])),
+    ("ConductReportService/DeclareConductReportInterest", roles(&[Inspector])),
+    ("ConductReportService/RequestConductReportExtension", roles(&[Inspector])),
+    ("ConductReportService/DecideConductReportExtension", roles(&[Inspector])),
+    ("ConductReportService/ConcludeConductReport", roles(&[Inspector])),
+    ("ConductReportService/AnswerReporter", roles(&[Inspector])),
+    ("ConductReportService/OpenReporterIdentity", roles(&[Inspector])),
+    ("ConductReportService/ListIdentityOpenings", roles(&[Auditor])),
     // Evaluations: the enterprise alone says how it was.
     ("EvaluationService/ListEvaluations", roles(ENTERPRISE)),
     ("EvaluationService/SubmitEvaluation", roles(ENTERPRISE)),
@@ -366,12 +394,23 @@ pub fn access(method: &str) -> Option<(&'static str, Access)> {
     POLICY.iter().find(|(name, _)| *name == method).copied()
 }
 
+impl Access {
+    /// How often an hour, where the gate keeps nothing of the call; `None` elsewhere.
+    #[must_use]
+    pub const fn unseen(self) -> Option<u32> {
+        match self {
+            Unseen(an_hour) | Access::UnseenRoles(_, an_hour) => Some(an_hour),
+            Public | SignedIn | Access::Roles(_) => None,
+        }
+    }
+}
+
 /// Whether the actor's roles permit the call.
 #[must_use]
 pub fn permits(access: Access, actor: &Actor) -> bool {
     match access {
-        Public => true,
+        Public | Unseen(_) => true,
         SignedIn => *actor != Actor::Anonymous,
-        Access::Roles(roles) => actor.roles().meets(roles),
+        Access::Roles(roles) | Access::UnseenRoles(roles, _) => actor.roles().meets(roles),
     }
 }

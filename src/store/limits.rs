@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
-use super::Cache;
+use super::{Cache, unseen_limits::UnseenLimits};
 use crate::error::{Error, Reason, Result};
 
 macro_rules! limits {
@@ -47,6 +47,8 @@ limits! {
     Conversation = "conversation", 600 per 60 s;
     /// Files that one account announces.
     Attachment = "attachment", 60 per 60 s;
+    /// Records of reporters that one inspector opens.
+    IdentityOpening = "identity-opening", 10 per 3600 s;
 }
 
 type Local = DefaultKeyedRateLimiter<String>;
@@ -57,6 +59,7 @@ pub struct Limits {
     cache: Cache,
     factor: u32,
     local: Arc<Vec<(Limit, Local)>>,
+    unseen: Arc<UnseenLimits>,
 }
 
 impl Limits {
@@ -71,7 +74,14 @@ impl Limits {
                 .allow_burst(count);
             (*limit, RateLimiter::keyed(quota))
         });
-        Self { cache, factor, local: Arc::new(local.collect()) }
+        let unseen = Arc::new(UnseenLimits::new(factor));
+        Self { cache, factor, local: Arc::new(local.collect()), unseen }
+    }
+
+    /// Counts of which nothing is kept.
+    #[must_use]
+    pub fn unseen(&self) -> &UnseenLimits {
+        &self.unseen
     }
 
     /// Counts one more, or refuses with the wait.

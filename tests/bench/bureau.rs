@@ -9,7 +9,7 @@ use jingqi::{
     clock::{Clock, Ids},
     domain::{month::local_date, number::ComplaintNumber},
     id::{Collection, Id, kind},
-    remote::{Limits, Secret, wechat::Wechat},
+    remote::{Limits, Secret, webhook::Webhooks, wechat::Wechat},
     server::Parts,
     store::{self, Cache, Store, Vault, World, signing_keys, world},
     token::Access,
@@ -87,6 +87,8 @@ impl Bureau {
             wechat: Arc::new(remote),
             sms: None,
             wecom: None,
+            templates: Arc::default(),
+            webhooks: Arc::new(Webhooks::new(Limits::default(), false)),
             files: Arc::new(LocalFileSystem::new_with_prefix(std::env::temp_dir())?),
         };
         let quiet = parts.store.clone().before_serving();

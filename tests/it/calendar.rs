@@ -67,7 +67,7 @@ async fn list(by: &User) -> pb::ListCalendarYearsResponse {
 }
 
 impl App {
-    async fn calendar_keeper(&self) -> User {
+    pub async fn administrator(&self) -> User {
         let unit = self.unit("321399990000", None, &[]).await;
         self.officer("900001", &unit, &["SYSTEM_ADMINISTRATOR"]).await
     }
@@ -94,7 +94,7 @@ async fn moves(app: &App) -> Vec<(String, String, String)> {
 #[sqlx::test]
 async fn a_notice_is_entered_and_what_was_provisional_is_counted_again(pool: PgPool) {
     let app = App::start(pool).await;
-    let admin = app.calendar_keeper().await;
+    let admin = app.administrator().await;
     let desk = app.service().await;
     let other = app.another().await;
     app.clock.set(at("2026-12-30T09:00:00"));
@@ -147,7 +147,7 @@ async fn a_notice_is_entered_and_what_was_provisional_is_counted_again(pool: PgP
 #[sqlx::test]
 async fn a_corrected_notice_is_a_newer_version(pool: PgPool) {
     let app = App::start(pool).await;
-    let admin = app.calendar_keeper().await;
+    let admin = app.administrator().await;
     let desk = app.service().await;
     import(&admin, notice(), false).await.unwrap();
     app.clock.set(at("2027-02-04T09:00:00"));
@@ -190,7 +190,7 @@ async fn a_corrected_notice_is_a_newer_version(pool: PgPool) {
 #[sqlx::test]
 async fn what_was_paused_and_extended_is_counted_from_its_opening(pool: PgPool) {
     let app = App::start(pool).await;
-    let admin = app.calendar_keeper().await;
+    let admin = app.administrator().await;
     let desk = app.service().await;
     app.clock.set(at("2026-12-28T09:00:00"));
     let name = accepted(&desk).await.name;
@@ -237,7 +237,7 @@ async fn many(app: &App, count: i32) {
 #[sqlx::test]
 async fn a_recomputation_goes_on_where_it_was_interrupted(pool: PgPool) {
     let app = App::start(pool).await;
-    let admin = app.calendar_keeper().await;
+    let admin = app.administrator().await;
     many(&app, 1_200).await;
     app.sql("update obligation set limit_text = 'WEEKS:1' where id = (select min(id::text)::uuid from obligation)")
         .await;
@@ -274,7 +274,7 @@ async fn a_recomputation_goes_on_where_it_was_interrupted(pool: PgPool) {
 #[sqlx::test]
 async fn what_stands_still_is_counted_without_the_pause_that_lasts(pool: PgPool) {
     let app = App::start(pool).await;
-    let admin = app.calendar_keeper().await;
+    let admin = app.administrator().await;
     let desk = app.service().await;
     app.clock.set(at("2026-12-30T09:00:00"));
     let name = accepted(&desk).await.name;
@@ -293,7 +293,7 @@ async fn what_stands_still_is_counted_without_the_pause_that_lasts(pool: PgPool)
 #[sqlx::test]
 async fn a_notice_with_faults_is_refused_with_all_of_them(pool: PgPool) {
     let app = App::start(pool).await;
-    let admin = app.calendar_keeper().await;
+    let admin = app.administrator().await;
     let wrong = pb::CalendarYear {
         year: 2027,
         holidays: vec![
@@ -353,7 +353,7 @@ async fn a_notice_with_faults_is_refused_with_all_of_them(pool: PgPool) {
 #[sqlx::test]
 async fn only_the_system_administrator_enters_a_notice_and_once(pool: PgPool) {
     let app = App::start(pool).await;
-    let admin = app.calendar_keeper().await;
+    let admin = app.administrator().await;
     let desk = app.service().await;
     for stranger in [&desk.boss, &desk.leader, &desk.assigner, &desk.one, &desk.city.device] {
         let refused = import(stranger, notice(), false).await.unwrap_err();

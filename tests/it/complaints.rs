@@ -20,6 +20,7 @@ pub struct Service {
     pub city: City,
     /// 交办, of the detachment: in charge of the enterprises of every brigade.
     pub assigner: User,
+    pub second_assigner: User,
     /// 承办, two officers of the brigade that leads.
     pub one: User,
     pub two: User,
@@ -47,6 +48,7 @@ impl App {
         self.member(rival_enterprise, rival, "LEGAL_REPRESENTATIVE", &[]).await;
         Service {
             assigner: self.officer("300001", &detachment, &["ASSIGNER"]).await,
+            second_assigner: self.officer("300002", &detachment, &["ASSIGNER", "HANDLER"]).await,
             one: self.officer("300003", &brigade, &["HANDLER"]).await,
             two: self.officer("300004", &brigade, &["HANDLER", "ASSIGNER"]).await,
             three: self.officer("300005", &brigade, &["HANDLER"]).await,

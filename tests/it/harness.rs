@@ -21,6 +21,7 @@ use jingqi::{
         self, calendar_service_client::CalendarServiceClient,
         centre_service_client::CentreServiceClient,
         complaint_service_client::ComplaintServiceClient,
+        conduct_report_service_client::ConductReportServiceClient,
         conversation_service_client::ConversationServiceClient,
         enterprise_service_client::EnterpriseServiceClient,
         evaluation_service_client::EvaluationServiceClient,
@@ -93,6 +94,8 @@ pub struct Wish {
     pub doorway: Option<Doorway>,
     /// What one line may take; the default of the product.
     pub line: Option<LineLimits>,
+    /// The database holds a world already; ids are made from this seed.
+    pub twin: Option<u64>,
 }
 
 impl App {
@@ -122,7 +125,9 @@ impl App {
         .execute(parts.store.pool())
         .await
         .unwrap();
-        base_policy(&parts).await;
+        if wish.twin.is_none() {
+            base_policy(&parts).await;
+        }
         let (address, web) = serve(parts.clone(), wish, stop.clone()).await;
         Self { clock, parts, address, web, sandbox, prefix, stop, files }
     }
@@ -147,6 +152,14 @@ impl App {
         let other = parts(pool, &self.clock, self.sandbox, &self.prefix, &self.files.0, wish);
         let other = Parts { clock, ..other };
         (serve(other.clone(), wish, self.stop.clone()).await.0, other)
+    }
+
+    /// Does everything that the workers have to do now, with ids of their own.
+    pub async fn run_workers_aside(&self) {
+        let wish = Wish::default();
+        let pool = self.parts.store.pool().clone();
+        let parts = parts(pool, &self.clock, self.sandbox, &self.prefix, &self.files.0, wish);
+        jingqi::worker::Worker::new(parts).run_once().await.unwrap();
     }
 
     /// Tells every server to stop.
@@ -269,9 +282,9 @@ fn parts(
         store: Store::new(pool, cache, Vault::new(&MASTER_KEY).unwrap()),
         world: World::default(),
         clock: Clock::Manual(clock.clone()),
-        ids: Ids::seeded(
-            SEED.fetch_add(1, Ordering::Relaxed) << 16 | u64::from(std::process::id()),
-        ),
+        ids: Ids::seeded(wish.twin.unwrap_or_else(|| {
+            SEED.fetch_add(1, Ordering::Relaxed) << 16 | u64::from(std::process::id())
+        })),
         wechat: Arc::new(wechat),
         sms: Some(Arc::new(sms)),
         wecom: Some(Arc::new(wecom)),
@@ -384,6 +397,10 @@ impl User {
 
     pub fn centre(&self) -> CentreServiceClient<Wire> {
         CentreServiceClient::new(self.wire())
+    }
+
+    pub fn conduct(&self) -> ConductReportServiceClient<Wire> {
+        ConductReportServiceClient::new(self.wire())
     }
 
     pub fn liaison(&self) -> LiaisonServiceClient<Wire> {

@@ -14,7 +14,7 @@ use tonic::Code;
 use crate::harness::{App, User, fields, reason, request_id};
 
 /// Asks the stand-in for WeChat.
-async fn sandbox(app: &App, path: &str, body: Value) -> String {
+pub async fn sandbox(app: &App, path: &str, body: Value) -> String {
     let url = format!("http://{}{path}", app.sandbox);
     let reply: Value =
         reqwest::Client::new().post(url).json(&body).send().await.unwrap().json().await.unwrap();

@@ -8,6 +8,7 @@ mod centre;
 mod chaos_checker;
 mod checks;
 mod complaints;
+mod conduct_reports;
 mod conversations;
 mod enterprises;
 mod errors;

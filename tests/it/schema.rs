@@ -4,6 +4,7 @@
 use jingqi::domain::{
     application::{ApplicationState, Purpose},
     booking::BookingState,
+    conduct_report::{DutyKind, Finding, ReportState},
     conversation::ConversationState,
     liaison::{BindingSource, PostMode},
     lifecycle::State,
@@ -48,6 +49,12 @@ async fn every_state_stands_in_its_check_constraint(pool: PgPool) {
     agrees(&pool, "joint_meeting_state_known", &states).await;
     let states: Vec<_> = PointState::ALL.iter().map(|it| it.wire()).collect();
     agrees(&pool, "meeting_point_state_known", &states).await;
+    let states: Vec<_> = <ReportState as State>::ALL.iter().map(|it| it.wire()).collect();
+    agrees(&pool, "report_state_known", &states).await;
+    let findings: Vec<_> = Finding::ALL.iter().map(|it| it.wire()).collect();
+    agrees(&pool, "report_finding_known", &findings).await;
+    let duties: Vec<_> = DutyKind::ALL.iter().map(|it| it.wire()).collect();
+    agrees(&pool, "duty_kind_known", &duties).await;
     let modes: Vec<_> = PostMode::ALL.iter().map(|it| it.wire()).collect();
     agrees(&pool, "liaison_post_mode_known", &modes).await;
     let sources: Vec<_> = BindingSource::ALL.iter().map(|it| it.wire()).collect();

@@ -15,14 +15,6 @@ use crate::{
 };
 
 impl App {
-    async fn administrator(&self) -> User {
-        let root = sqlx::query_as("select id, path from unit where code = '321300000000'")
-            .fetch_one(self.parts.store.pool())
-            .await
-            .unwrap();
-        self.officer("400001", &root, &["SYSTEM_ADMINISTRATOR"]).await
-    }
-
     /// Lets every attempt come about that the waits permit within the time.
     async fn persist(&self, rounds: usize) {
         for _ in 0..rounds {

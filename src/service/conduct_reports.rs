@@ -1,0 +1,267 @@
+//! Conduct reports (12389): reading by the inspectorate, and what every step shares. What a reporter
+//! does stands in `reporter`, the intake in `intake`, the investigation in `investigation`, and who the
+//! reporter is in `identity`. Nothing here sends a notice, opens an obligation or touches a cache.
+
+mod identity;
+mod intake;
+mod investigation;
+mod reporter;
+
+use super::{
+    pb::{self, conduct_report_service_server::ConductReportService},
+    rpc,
+    wire::{self, Page, Write},
+};
+use crate::{
+    context::Cx,
+    domain::{
+        conduct_report::{ConductReport, Duty, ReportState},
+        escalation::Level,
+    },
+    error::{Error, Faults, Reason, Result},
+    id::{Id, kind},
+    server::Parts,
+    store::{
+        Connection, Store, Tx, Vault, World,
+        conduct_reports::{
+            self,
+            accused::{self, Accused},
+            duties, extensions,
+            messages::{self, ThreadMessage},
+        },
+    },
+};
+
+/// The longest note, in characters.
+const NOTE_CHARACTERS_MAX: usize = 500;
+
+/// The service.
+pub struct ConductReports {
+    store: Store,
+    world: World,
+}
+
+rpc! { ConductReportService, ConductReports {
+    file_anonymous_conduct_report(pb::FileAnonymousConductReportRequest) -> pb::FiledConductReport;
+    read_conduct_report(pb::ReadConductReportRequest) -> pb::ConductReportStatus;
+    write_to_inspectorate(pb::WriteToInspectorateRequest) -> pb::ConductReportStatus;
+    file_conduct_report(pb::FileConductReportRequest) -> pb::FiledConductReport;
+    get_conduct_report(pb::GetConductReportRequest) -> pb::ConductReport;
+    list_conduct_reports(pb::ListConductReportsRequest) -> pb::ListConductReportsResponse;
+    list_conduct_report_changes(pb::GetConductReportRequest) -> pb::ListConductReportChangesResponse;
+    name_accused(pb::NameAccusedRequest) -> pb::ConductReport;
+    accept_conduct_report(pb::MoveConductReportRequest) -> pb::ConductReport;
+    decline_conduct_report(pb::MoveConductReportRequest) -> pb::ConductReport;
+    transfer_conduct_report(pb::MoveConductReportRequest) -> pb::ConductReport;
+    transfer_conduct_report_upward(pb::MoveConductReportRequest) -> pb::ConductReport;
+    assign_conduct_report(pb::AssignConductReportRequest) -> pb::ConductReport;
+    sign_conduct_report(pb::MoveConductReportRequest) -> pb::ConductReport;
+    release_conduct_report(pb::MoveConductReportRequest) -> pb::ConductReport;
+    declare_conduct_report_interest(pb::MoveConductReportRequest) -> pb::DeclaredInterest;
+    request_conduct_report_extension(pb::RequestConductReportExtensionRequest) -> pb::ConductReport;
+    decide_conduct_report_extension(pb::DecideConductReportExtensionRequest) -> pb::ConductReport;
+    conclude_conduct_report(pb::ConcludeConductReportRequest) -> pb::ConductReport;
+    answer_reporter(pb::AnswerReporterRequest) -> pb::ConductReport;
+    open_reporter_identity(pb::OpenReporterIdentityRequest) -> pb::ReporterIdentity;
+    list_identity_openings(pb::ListIdentityOpeningsRequest) -> pb::ListIdentityOpeningsResponse;
+} }
+
+/// On what a step is taken: parsed from its request.
+struct Target<'a> {
+    id: Id<kind::ConductReport>,
+    version: Option<i64>,
+    request_id: &'a str,
+}
+
+impl ConductReports {
+    /// The service of these parts.
+    #[must_use]
+    pub fn new(parts: &Parts) -> Self {
+        Self { store: parts.store.clone(), world: parts.world.clone() }
+    }
+
+    /// Takes a step on a report that the inspector sees: once for its request, on the version that the
+    /// caller has seen.
+    async fn step<Q: prost::Message>(
+        &self,
+        cx: &Cx,
+        target: Target<'_>,
+        request: &Q,
+        act: impl AsyncFnOnce(&mut Tx, ConductReport) -> Result<ConductReport>,
+    ) -> Result<pb::ConductReport> {
+        cx.actor.sworn()?;
+        let begun = wire::begin(&self.store, cx, target.request_id, request).await?;
+        let mut tx = match begun {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let report = conduct_reports::lock(&mut tx, target.id, &cx.scope()).await?;
+        wire::fresh(target.version, report.version)?;
+        let report = act(&mut tx, report).await?;
+        // A step may end what its own taker may see.
+        let reply = if conduct_reports::sees(&mut tx, report.id, &cx.scope()).await? {
+            whole(tx.conn(), self.store.vault(), cx, report).await?
+        } else {
+            pb::ConductReport { name: report.id.to_string(), ..pb::ConductReport::default() }
+        };
+        wire::finish(tx, reply).await
+    }
+
+    async fn get_conduct_report(
+        &self,
+        cx: &Cx,
+        request: pb::GetConductReportRequest,
+    ) -> Result<pb::ConductReport> {
+        let id = named(&request.name)?;
+        let (vault, mut connection) = (self.store.vault(), self.store.read().await?);
+        let report = conduct_reports::get(&mut connection, vault, id, &cx.scope()).await?;
+        whole(&mut connection, vault, cx, report).await
+    }
+
+    async fn list_conduct_reports(
+        &self,
+        cx: &Cx,
+        request: pb::ListConductReportsRequest,
+    ) -> Result<pb::ListConductReportsResponse> {
+        let state = ReportState::from_wire(request.state().as_str_name()).map(ReportState::wire);
+        let (vault, scope) = (self.store.vault(), cx.scope());
+        let key = vault.key("page-token");
+        let arguments = [cx.method, state.unwrap_or_default()];
+        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let (after, rows, mut connection) = (page.after, page.rows(), self.store.read().await?);
+        let mut found =
+            conduct_reports::list(&mut connection, vault, state, &scope, after, rows).await?;
+        let next_page_token = page.cut(&key, &mut found, |report| report.id.uuid());
+        let mut listed = Vec::with_capacity(found.len());
+        for report in found {
+            let owed = duties::list(&mut connection, report.id).await?;
+            listed.push(reply(cx, report, owed));
+        }
+        Ok(pb::ListConductReportsResponse { conduct_reports: listed, next_page_token })
+    }
+
+    async fn list_conduct_report_changes(
+        &self,
+        cx: &Cx,
+        request: pb::GetConductReportRequest,
+    ) -> Result<pb::ListConductReportChangesResponse> {
+        let id = named(&request.name)?;
+        let (vault, mut connection) = (self.store.vault(), self.store.read().await?);
+        conduct_reports::get(&mut connection, vault, id, &cx.scope()).await?;
+        let written = conduct_reports::changes(&mut connection, vault, id).await?;
+        let changes = written.into_iter().map(|step| pb::ConductReportChange {
+            from_state: step.from_state,
+            to_state: step.to_state,
+            action: step.action,
+            actor: step.actor,
+            note: step.note,
+            create_time: Some(wire::time(step.time)),
+        });
+        Ok(pb::ListConductReportChangesResponse { changes: changes.collect() })
+    }
+}
+
+fn named(name: &str) -> Result<Id<kind::ConductReport>> {
+    Id::parse(name).map_err(|flaw| Error::field("name", flaw))
+}
+
+/// Reads the target of a step, and the note that goes with it.
+fn target(request: &pb::MoveConductReportRequest, required: bool) -> Result<(Target<'_>, String)> {
+    let mut faults = Faults::new();
+    let id = faults.take("name", Id::parse(&request.name));
+    let note = if required {
+        wire::text(&request.note, NOTE_CHARACTERS_MAX)
+    } else {
+        wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX)
+    };
+    let note = faults.take("note", note);
+    let version = faults.take("etag", wire::version(&request.etag)).flatten();
+    faults.done()?;
+    let (Some(id), Some(note)) = (id, note) else {
+        return Err(Error::new(Reason::RequestInvalid));
+    };
+    Ok((Target { id, version, request_id: &request.request_id }, note))
+}
+
+/// A report with its side records.
+async fn whole(
+    connection: &mut Connection,
+    vault: &Vault,
+    cx: &Cx,
+    report: ConductReport,
+) -> Result<pb::ConductReport> {
+    let id = report.id;
+    let accused = accused::list(connection, vault, id).await?;
+    let thread = messages::list(connection, vault, id).await?;
+    let owed = duties::list(connection, id).await?;
+    let asked = extensions::find_asked(connection, vault, id).await?;
+    Ok(pb::ConductReport {
+        accused: accused.into_iter().map(accused_reply).collect(),
+        messages: thread.into_iter().map(message_reply).collect(),
+        extension_days_requested: asked.as_ref().map_or(0, |asked| asked.days),
+        extension_reason: asked.map(|asked| asked.reason).unwrap_or_default(),
+        ..reply(cx, report, owed)
+    })
+}
+
+fn reply(cx: &Cx, report: ConductReport, owed: Vec<Duty>) -> pb::ConductReport {
+    let finding = report.finding.and_then(|it| finding_of(it.wire()));
+    let matter = report.matter.as_ref().map(|(collection, id)| format!("{collection}/{id}"));
+    pb::ConductReport {
+        name: report.id.to_string(),
+        real_name: report.real_name,
+        matter: matter.unwrap_or_default(),
+        state: state_of(&report).into(),
+        assigner: report.assigner.map(|officer| officer.to_string()).unwrap_or_default(),
+        investigator: report.investigator.map(|officer| officer.to_string()).unwrap_or_default(),
+        finding: finding.unwrap_or_default().into(),
+        duties: owed.into_iter().map(|duty| duty_reply(cx, &duty)).collect(),
+        extension_days: report.extension_days,
+        create_time: Some(wire::time(report.create_time)),
+        end_time: wire::time_of(report.end_time),
+        etag: wire::etag(report.version),
+        content: report.content,
+        result: report.result,
+        ..pb::ConductReport::default()
+    }
+}
+
+fn state_of(report: &ConductReport) -> pb::conduct_report::State {
+    pb::conduct_report::State::from_str_name(report.state().wire()).unwrap_or_default()
+}
+
+fn finding_of(wire: &str) -> Option<pb::conduct_report::Finding> {
+    pb::conduct_report::Finding::from_str_name(wire)
+}
+
+fn duty_reply(cx: &Cx, duty: &Duty) -> pb::ConductReportDuty {
+    let kind = pb::conduct_report_duty::Kind::from_str_name(duty.kind.wire());
+    let standing = duty.standing(cx.now).wire();
+    let standing = pb::conduct_report_duty::Standing::from_str_name(standing);
+    let level = Level::after(duty.rank.saturating_sub(1)).filter(|_| duty.rank > 0);
+    pb::ConductReportDuty {
+        kind: kind.unwrap_or_default().into(),
+        due_time: Some(wire::time(duty.due_time)),
+        standing: standing.unwrap_or_default().into(),
+        level: level.map(Level::wire).unwrap_or_default().to_owned(),
+        provisional: duty.provisional,
+    }
+}
+
+fn accused_reply(accused: Accused) -> pb::Accused {
+    pb::Accused {
+        id: accused.id.to_string(),
+        text: accused.text,
+        officer: accused.officer.map(|officer| officer.to_string()).unwrap_or_default(),
+        unit: accused.unit.map(|unit| unit.to_string()).unwrap_or_default(),
+        police_number: String::new(),
+    }
+}
+
+fn message_reply(message: ThreadMessage) -> pb::ConductReportMessage {
+    pb::ConductReportMessage {
+        from_reporter: message.from_reporter,
+        text: message.text,
+        create_time: Some(wire::time(message.create_time)),
+    }
+}

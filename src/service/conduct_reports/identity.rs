@@ -1,0 +1,75 @@
+//! Who a reporter is: an act of its own, with a reason, counted and shown to the security auditor.
+
+use super::ConductReports;
+use crate::{
+    context::Cx,
+    error::{Error, Faults, Flaw, Reason, Result},
+    id::Id,
+    service::{
+        pb,
+        wire::{self, Page},
+    },
+    store::{
+        Limit,
+        conduct_reports::{self, identities},
+    },
+};
+
+/// The shortest reason, in characters: a stroke of the pen is none.
+const REASON_CHARACTERS_MIN: usize = 5;
+
+impl ConductReports {
+    pub(super) async fn open_reporter_identity(
+        &self,
+        cx: &Cx,
+        request: pb::OpenReporterIdentityRequest,
+    ) -> Result<pb::ReporterIdentity> {
+        let officer = cx.actor.sworn()?.officer;
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        let reason = faults.take("reason", wire::text(&request.reason, 200));
+        let long = |reason: &String| reason.chars().count() >= REASON_CHARACTERS_MIN;
+        faults.check(reason.as_ref().is_none_or(long), "reason", Flaw::TooShort);
+        faults.done()?;
+        let (Some(id), Some(reason)) = (id, reason) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        self.store.limits().count(Limit::IdentityOpening, &cx.actor.name()).await?;
+        // Never stored as the answer to a request id: each look is one of its own.
+        let mut tx = self.store.begin(cx).await?;
+        let report = conduct_reports::lock(&mut tx, id, &cx.scope()).await?;
+        let identity = identities::open(&mut tx, id, officer, &reason).await?;
+        let moved = report.remark("OPEN_IDENTITY", reason, cx);
+        conduct_reports::save(&mut tx, moved).await?;
+        // Durable before it is given.
+        tx.commit().await?;
+        Ok(pb::ReporterIdentity {
+            person: identity.person,
+            full_name: identity.full_name,
+            phone: identity.phone,
+        })
+    }
+
+    pub(super) async fn list_identity_openings(
+        &self,
+        cx: &Cx,
+        request: pb::ListIdentityOpeningsRequest,
+    ) -> Result<pb::ListIdentityOpeningsResponse> {
+        let key = self.store.vault().key("page-token");
+        let page = Page::parse(&key, request.page_size, &request.page_token, &[cx.method])?;
+        let (scope, mut connection) = (cx.scope(), self.store.read().await?);
+        let (after, rows) = (page.after, page.rows());
+        let mut found = identities::openings(&mut connection, &scope, after, rows).await?;
+        let next_page_token = page.cut(&key, &mut found, |opening| opening.id);
+        let openings = found.into_iter().map(|opening| pb::IdentityOpening {
+            id: opening.id.to_string(),
+            officer: opening.officer.to_string(),
+            reason: opening.reason,
+            create_time: Some(wire::time(opening.create_time)),
+        });
+        Ok(pb::ListIdentityOpeningsResponse {
+            identity_openings: openings.collect(),
+            next_page_token,
+        })
+    }
+}

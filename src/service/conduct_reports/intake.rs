@@ -1,0 +1,218 @@
+//! How a report is taken in: who is meant, whether it is accepted, where it goes, who investigates.
+
+use super::{ConductReports, Target, named, reporter, target};
+use crate::{
+    context::Cx,
+    domain::{
+        conduct_report::{ConductReport, DutyKind, ReportAction},
+        lifecycle::State as _,
+    },
+    error::{Error, Faults, Flaw, Reason, Result},
+    id::{Id, kind},
+    service::{pb, wire},
+    store::{
+        Tx,
+        conduct_reports::{self, accused, duties, extensions, ties},
+    },
+};
+
+impl ConductReports {
+    pub(super) async fn name_accused(
+        &self,
+        cx: &Cx,
+        request: pb::NameAccusedRequest,
+    ) -> Result<pb::ConductReport> {
+        let form = request.accused.clone().unwrap_or_default();
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        let meant = reporter::meant(&mut faults, "accused", &form);
+        let entry = if form.id.is_empty() {
+            Some(None)
+        } else {
+            let entry = uuid::Uuid::try_parse(&form.id).map_err(|_| Flaw::UnknownValue);
+            faults.take("accused.id", entry).map(Some)
+        };
+        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        faults.done()?;
+        let (Some(id), Some((text, meant)), Some(entry)) = (id, meant, entry) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let goal = Target { id, version, request_id: &request.request_id };
+        self.step(cx, goal, &request, async |tx, report| {
+            if report.state().is_final() {
+                return Err(
+                    Error::new(Reason::TransitionIllegal).fact("state", report.state().wire())
+                );
+            }
+            accused::name(tx, id, entry, &text, &meant).await?;
+            let moved = report.remark("NAME_ACCUSED", String::new(), cx);
+            let report = conduct_reports::save(tx, moved).await?;
+            upward_if_due(tx, report, cx).await
+        })
+        .await
+    }
+
+    pub(super) async fn accept_conduct_report(
+        &self,
+        cx: &Cx,
+        request: pb::MoveConductReportRequest,
+    ) -> Result<pb::ConductReport> {
+        let (goal, note) = target(&request, false)?;
+        self.step(cx, goal, &request, async |tx, report| {
+            let report =
+                conduct_reports::save(tx, report.step(ReportAction::Accept, note, cx)?).await?;
+            duties::meet(tx, report.id, DutyKind::Accept).await?;
+            // The law counts the handling from here (信访工作条例).
+            duties::open(tx, report.id, DutyKind::Handle, &self.world.calendar()).await?;
+            duties::open(tx, report.id, DutyKind::Assign, &self.world.calendar()).await?;
+            Ok(report)
+        })
+        .await
+    }
+
+    pub(super) async fn decline_conduct_report(
+        &self,
+        cx: &Cx,
+        request: pb::MoveConductReportRequest,
+    ) -> Result<pb::ConductReport> {
+        self.turn_away(cx, request, ReportAction::Decline).await
+    }
+
+    pub(super) async fn transfer_conduct_report(
+        &self,
+        cx: &Cx,
+        request: pb::MoveConductReportRequest,
+    ) -> Result<pb::ConductReport> {
+        self.turn_away(cx, request, ReportAction::TransferOut).await
+    }
+
+    async fn turn_away(
+        &self,
+        cx: &Cx,
+        request: pb::MoveConductReportRequest,
+        action: ReportAction,
+    ) -> Result<pb::ConductReport> {
+        let (goal, why) = target(&request, true)?;
+        self.step(cx, goal, &request, async |tx, report| {
+            let report = conduct_reports::save(tx, report.turn_away(action, why, cx)?).await?;
+            duties::meet(tx, report.id, DutyKind::Accept).await?;
+            duties::void(tx, report.id, None).await?;
+            Ok(report)
+        })
+        .await
+    }
+
+    pub(super) async fn transfer_conduct_report_upward(
+        &self,
+        cx: &Cx,
+        request: pb::MoveConductReportRequest,
+    ) -> Result<pb::ConductReport> {
+        let (goal, note) = target(&request, true)?;
+        self.step(cx, goal, &request, async |tx, report| go_up(tx, report, note, cx).await).await
+    }
+
+    pub(super) async fn assign_conduct_report(
+        &self,
+        cx: &Cx,
+        request: pb::AssignConductReportRequest,
+    ) -> Result<pb::ConductReport> {
+        let by = cx.actor.sworn()?.officer;
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        let to = faults.take("investigator", Id::<kind::Officer>::parse(&request.investigator));
+        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        faults.done()?;
+        let (Some(id), Some(to)) = (id, to) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let goal = Target { id, version, request_id: &request.request_id };
+        self.step(cx, goal, &request, async |tx, report| {
+            let accused = accused::list(tx.conn(), self.store.vault(), id).await?;
+            // Nobody can be free of conflict with somebody unknown.
+            if accused.iter().any(|it| it.officer.is_none() && it.unit.is_none()) {
+                return Err(Error::new(Reason::AccusedUnknown));
+            }
+            let found = ties::find(tx, &report, to).await?;
+            let report = conduct_reports::save(tx, report.assign(to, by, &found, cx)?).await?;
+            duties::meet(tx, id, DutyKind::Assign).await?;
+            duties::open(tx, id, DutyKind::Sign, &self.world.calendar()).await?;
+            Ok(report)
+        })
+        .await
+    }
+
+    pub(super) async fn release_conduct_report(
+        &self,
+        cx: &Cx,
+        request: pb::MoveConductReportRequest,
+    ) -> Result<pb::ConductReport> {
+        let officer = cx.actor.sworn()?.officer;
+        let (goal, note) = target(&request, true)?;
+        self.step(cx, goal, &request, async |tx, report| {
+            // The investigator declares an interest instead.
+            report.judged_by(officer)?;
+            self.give_back(tx, report, note, cx).await
+        })
+        .await
+    }
+
+    pub(super) async fn declare_conduct_report_interest(
+        &self,
+        cx: &Cx,
+        request: pb::MoveConductReportRequest,
+    ) -> Result<pb::DeclaredInterest> {
+        let officer = cx.actor.sworn()?.officer;
+        let id = named(&request.name)?;
+        let begun = wire::begin(&self.store, cx, &request.request_id, &request).await?;
+        let mut tx = match begun {
+            wire::Write::Fresh(tx) => tx,
+            wire::Write::Replay(reply) => return Ok(reply),
+        };
+        let report = conduct_reports::lock(&mut tx, id, &cx.scope()).await?;
+        if report.investigator == Some(officer) && !report.state().is_final() {
+            self.give_back(&mut tx, report, "回避".to_owned(), cx).await?;
+        } else {
+            let moved = report.remark("DECLARE_INTEREST", String::new(), cx);
+            conduct_reports::save(&mut tx, moved).await?;
+        }
+        ties::declare(&mut tx, id, officer).await?;
+        wire::finish(tx, pb::DeclaredInterest { create_time: Some(wire::time(cx.now)) }).await
+    }
+
+    /// Back to the intake: the time of the handling goes on, whoever has it.
+    async fn give_back(
+        &self,
+        tx: &mut Tx,
+        report: ConductReport,
+        note: String,
+        cx: &Cx,
+    ) -> Result<ConductReport> {
+        let report = conduct_reports::save(tx, report.release(note, cx)?).await?;
+        extensions::drop_asked(tx, report.id).await?;
+        duties::void(tx, report.id, Some(DutyKind::Sign)).await?;
+        duties::open(tx, report.id, DutyKind::Assign, &self.world.calendar()).await?;
+        Ok(report)
+    }
+}
+
+/// Sends a report upward by itself where the inspectorate, or the head of the tree, is accused: nobody
+/// there decides about it, not even that it leaves.
+pub(super) async fn upward_if_due(
+    tx: &mut Tx,
+    report: ConductReport,
+    cx: &Cx,
+) -> Result<ConductReport> {
+    let can = report.state().after(ReportAction::TransferUp).is_some();
+    if can && conduct_reports::must_go_up(tx, report.id).await? {
+        return go_up(tx, report, "被举报人属督察部门,自动报上级".to_owned(), cx).await;
+    }
+    Ok(report)
+}
+
+async fn go_up(tx: &mut Tx, report: ConductReport, note: String, cx: &Cx) -> Result<ConductReport> {
+    let moved = report.step(ReportAction::TransferUp, note, cx)?;
+    let report = conduct_reports::save(tx, moved).await?;
+    extensions::drop_asked(tx, report.id).await?;
+    duties::void(tx, report.id, None).await?;
+    Ok(report)
+}

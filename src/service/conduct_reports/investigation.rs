@@ -1,0 +1,137 @@
+//! How a report is investigated: signed for, extended, answered, concluded.
+
+use super::{ConductReports, NOTE_CHARACTERS_MAX, Target, target};
+use crate::{
+    context::Cx,
+    domain::conduct_report::{CONTENT_CHARACTERS_MAX, DutyKind, Finding},
+    error::{Error, Faults, Flaw, Reason, Result},
+    id::Id,
+    service::{pb, wire},
+    store::conduct_reports::{self, duties, extensions, messages},
+};
+
+impl ConductReports {
+    pub(super) async fn sign_conduct_report(
+        &self,
+        cx: &Cx,
+        request: pb::MoveConductReportRequest,
+    ) -> Result<pb::ConductReport> {
+        let officer = cx.actor.sworn()?.officer;
+        let (goal, _) = target(&request, false)?;
+        self.step(cx, goal, &request, async |tx, report| {
+            let report = conduct_reports::save(tx, report.sign(officer, cx)?).await?;
+            duties::meet(tx, report.id, DutyKind::Sign).await?;
+            Ok(report)
+        })
+        .await
+    }
+
+    pub(super) async fn request_conduct_report_extension(
+        &self,
+        cx: &Cx,
+        request: pb::RequestConductReportExtensionRequest,
+    ) -> Result<pb::ConductReport> {
+        let officer = cx.actor.sworn()?.officer;
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        let reason = faults.take("reason", wire::text(&request.reason, NOTE_CHARACTERS_MAX));
+        faults.done()?;
+        let (Some(id), Some(reason)) = (id, reason) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let goal = Target { id, version: None, request_id: &request.request_id };
+        self.step(cx, goal, &request, async |tx, report| {
+            let duty = duties::find_open(tx, id, DutyKind::Handle).await?;
+            let due = duty.map_or(cx.now, |duty| duty.due_time);
+            report.may_extend(officer, request.days, due, cx.now)?;
+            extensions::ask(tx, id, officer, request.days, &reason).await?;
+            let moved = report.remark("REQUEST_EXTENSION", request.days.to_string(), cx);
+            conduct_reports::save(tx, moved).await
+        })
+        .await
+    }
+
+    pub(super) async fn decide_conduct_report_extension(
+        &self,
+        cx: &Cx,
+        request: pb::DecideConductReportExtensionRequest,
+    ) -> Result<pb::ConductReport> {
+        let officer = cx.actor.sworn()?.officer;
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        let note = faults.take("note", wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX));
+        faults.done()?;
+        let (Some(id), Some(note)) = (id, note) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let goal = Target { id, version: None, request_id: &request.request_id };
+        self.step(cx, goal, &request, async |tx, report| {
+            report.judged_by(officer)?;
+            let vault = self.store.vault();
+            let asked = extensions::find_asked(tx.conn(), vault, id).await?;
+            let asked = asked.ok_or_else(|| Error::new(Reason::TransitionIllegal))?;
+            extensions::decide(tx, &asked, officer, request.approved).await?;
+            if !request.approved {
+                let moved = report.remark("REFUSE_EXTENSION", note, cx);
+                return conduct_reports::save(tx, moved).await;
+            }
+            if let Some(duty) = duties::find_open(tx, id, DutyKind::Handle).await? {
+                duties::extend(tx, &duty.extended(asked.days, &self.world.calendar())?).await?;
+            }
+            conduct_reports::save(tx, report.extended(asked.days, cx)).await
+        })
+        .await
+    }
+
+    pub(super) async fn conclude_conduct_report(
+        &self,
+        cx: &Cx,
+        request: pb::ConcludeConductReportRequest,
+    ) -> Result<pb::ConductReport> {
+        let officer = cx.actor.sworn()?.officer;
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        let finding = Finding::from_wire(request.finding().as_str_name());
+        let finding = faults.take("finding", finding.ok_or(Flaw::Required));
+        let result = faults.take("result", wire::text(&request.result, CONTENT_CHARACTERS_MAX));
+        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        faults.done()?;
+        let (Some(id), Some(finding), Some(result)) = (id, finding, result) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let goal = Target { id, version, request_id: &request.request_id };
+        self.step(cx, goal, &request, async |tx, report| {
+            let moved = report.conclude(officer, finding, result, cx)?;
+            let report = conduct_reports::save(tx, moved).await?;
+            duties::meet(tx, id, DutyKind::Handle).await?;
+            duties::void(tx, id, None).await?;
+            Ok(report)
+        })
+        .await
+    }
+
+    pub(super) async fn answer_reporter(
+        &self,
+        cx: &Cx,
+        request: pb::AnswerReporterRequest,
+    ) -> Result<pb::ConductReport> {
+        let officer = cx.actor.sworn()?.officer;
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        let text = faults.take("text", wire::text(&request.text, CONTENT_CHARACTERS_MAX));
+        faults.done()?;
+        let (Some(id), Some(text)) = (id, text) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let goal = Target { id, version: None, request_id: &request.request_id };
+        self.step(cx, goal, &request, async |tx, report| {
+            // The investigator alone, as soon as there is one.
+            if report.investigator.is_some() {
+                report.held_by(officer)?;
+            }
+            messages::insert(tx, id, Some(officer), &text, None).await?;
+            Ok(report)
+        })
+        .await
+    }
+}

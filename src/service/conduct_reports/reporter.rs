@@ -1,0 +1,276 @@
+//! What a reporter does: files, with a name or without, reads how it stands, writes. Whatever is stored
+//! here is stored as by nobody: the context that reaches the store has no actor, no address, no call.
+
+use super::{ConductReports, finding_of, message_reply, state_of};
+use crate::{
+    actor::Actor,
+    context::Cx,
+    domain::{
+        codes::Phone,
+        conduct_report::{
+            CONTENT_CHARACTERS_MAX, ConductReport, DutyKind, Held, ReportState, Slip,
+        },
+    },
+    error::{Error, Faults, Flaw, Reason, Result},
+    id::{Collection as _, Id, kind},
+    service::{pb, wire},
+    store::{
+        Once, Tx, Vault,
+        conduct_reports::{
+            self,
+            accused::{self, Meant},
+            duties,
+            filings::{self, Began},
+            identities::{self, Identity},
+            messages,
+        },
+    },
+};
+
+/// How many may be accused at once.
+const ACCUSED_MAX: usize = 10;
+/// The longest description of somebody accused, in characters.
+const ACCUSED_CHARACTERS_MAX: usize = 200;
+/// How often an hour somebody may try a code.
+const TRIES_AN_HOUR: u32 = 60;
+
+/// A report as it comes in.
+struct Filing {
+    accused: Vec<(String, Meant)>,
+    content: String,
+    matter: Option<(String, uuid::Uuid)>,
+    identity: Option<Identity>,
+}
+
+impl ConductReports {
+    pub(super) async fn file_anonymous_conduct_report(
+        &self,
+        cx: &Cx,
+        request: pb::FileAnonymousConductReportRequest,
+    ) -> Result<pb::FiledConductReport> {
+        let mut faults = Faults::new();
+        let filing = filing(&mut faults, &request.accused, &request.content, &request.matter);
+        let once = wire::once(&request.request_id, &request);
+        let once = faults.take("request_id", once.map_err(|_| Flaw::RequestIdMalformed)).flatten();
+        faults.done()?;
+        let filing = filing.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        self.file(cx, filing, once).await
+    }
+
+    pub(super) async fn file_conduct_report(
+        &self,
+        cx: &Cx,
+        request: pb::FileConductReportRequest,
+    ) -> Result<pb::FiledConductReport> {
+        let Actor::Person { person, memberships, .. } = &cx.actor else {
+            return Err(Error::new(Reason::Denied));
+        };
+        let mut faults = Faults::new();
+        let filing = filing(&mut faults, &request.accused, &request.content, &request.matter);
+        let full_name = faults.take("full_name", wire::text(&request.full_name, 50));
+        let phone = faults.take("phone", Phone::parse(&request.phone));
+        let once = wire::once(&request.request_id, &request);
+        let once = faults.take("request_id", once.map_err(|_| Flaw::RequestIdMalformed)).flatten();
+        faults.done()?;
+        let (Some(filing), Some(full_name), Some(phone)) = (filing, full_name, phone) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let identity = Identity {
+            person: person.to_string(),
+            full_name,
+            phone: phone.as_str().to_owned(),
+            enterprises: memberships.iter().map(|member| member.enterprise.uuid()).collect(),
+        };
+        self.file(cx, Filing { identity: Some(identity), ..filing }, once).await
+    }
+
+    async fn file(
+        &self,
+        cx: &Cx,
+        filing: Filing,
+        once: Option<Once>,
+    ) -> Result<pb::FiledConductReport> {
+        let cx = nobody(cx);
+        let mut tx = self.store.begin(&cx).await?;
+        if let Some(once) = &once
+            && let Began::Replay(answer) = filings::begin(&mut tx, once).await?
+        {
+            return prost::Message::decode(answer.as_slice()).map_err(Error::internal);
+        }
+        let (code, secret) = (Slip::of(cx.ids().bytes()), Slip::of(cx.ids().bytes()));
+        let report = ConductReport {
+            id: Id::of(cx.ids().random()),
+            real_name: filing.identity.is_some(),
+            content: filing.content,
+            matter: filing.matter,
+            assigner: None,
+            investigator: None,
+            past_investigators: Vec::new(),
+            finding: None,
+            result: String::new(),
+            extension_days: 0,
+            create_time: cx.now,
+            end_time: None,
+            version: 1,
+            held: Held::row(ReportState::Submitted),
+        };
+        let moved = report.file(&cx);
+        let report = conduct_reports::insert(&mut tx, moved, &code, &secret).await?;
+        for (text, meant) in &filing.accused {
+            accused::insert(&mut tx, report.id, text, meant).await?;
+        }
+        if let Some(identity) = &filing.identity {
+            identities::insert(&mut tx, report.id, identity).await?;
+        }
+        let duty =
+            duties::open(&mut tx, report.id, DutyKind::Accept, &self.world.calendar()).await?;
+        super::intake::upward_if_due(&mut tx, report, &cx).await?;
+        let reply = pb::FiledConductReport {
+            query_code: code.to_string(),
+            secret: secret.to_string(),
+            accept_due_time: Some(wire::time(duty.due_time)),
+        };
+        if let Some(once) = &once {
+            filings::answer(&mut tx, once, &prost::Message::encode_to_vec(&reply)).await?;
+        }
+        tx.commit().await?;
+        Ok(reply)
+    }
+
+    pub(super) async fn read_conduct_report(
+        &self,
+        cx: &Cx,
+        request: pb::ReadConductReportRequest,
+    ) -> Result<pb::ConductReportStatus> {
+        let (mut tx, report) = self.by_slip(cx, &request.query_code, &request.secret).await?;
+        status(&mut tx, self.store.vault(), report).await
+    }
+
+    pub(super) async fn write_to_inspectorate(
+        &self,
+        cx: &Cx,
+        request: pb::WriteToInspectorateRequest,
+    ) -> Result<pb::ConductReportStatus> {
+        let mut faults = Faults::new();
+        let text = faults.take("text", wire::text(&request.text, CONTENT_CHARACTERS_MAX));
+        let once = wire::once(&request.request_id, &request);
+        let once = faults.take("request_id", once.map_err(|_| Flaw::RequestIdMalformed)).flatten();
+        faults.done()?;
+        let text = text.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        let (mut tx, report) = self.by_slip(cx, &request.query_code, &request.secret).await?;
+        if report.state().is_final() {
+            return Err(Error::new(Reason::TransitionIllegal).fact("state", report.state().wire()));
+        }
+        let request_id = once.map(|once| once.request_id);
+        messages::insert(&mut tx, report.id, None, &text, request_id).await?;
+        let reply = status(&mut tx, self.store.vault(), report).await?;
+        tx.commit().await?;
+        Ok(reply)
+    }
+
+    /// The report of a code and its secret. What cannot be one is answered like a wrong one.
+    async fn by_slip(&self, cx: &Cx, code: &str, secret: &str) -> Result<(Tx, ConductReport)> {
+        let cx = nobody(cx);
+        let wrong = || Error::new(Reason::QueryCodeInvalid);
+        let code = Slip::read(code).ok_or_else(wrong)?;
+        let secret = Slip::read(secret).ok_or_else(wrong)?;
+        let who = format!("code {}", code.letters());
+        let fresh_key = cx.ids().bytes();
+        self.store.limits().unseen().count(&who, TRIES_AN_HOUR, cx.now, fresh_key)?;
+        let mut tx = self.store.begin(&cx).await?;
+        let report = conduct_reports::lock_by_slip(&mut tx, &code, &secret).await?;
+        Ok((tx, report))
+    }
+}
+
+/// The same call, as if nobody had made it.
+fn nobody(cx: &Cx) -> Cx {
+    let mut nobody = cx.clone();
+    nobody.actor = Actor::Anonymous;
+    nobody.address = None;
+    nobody.call = uuid::Uuid::nil();
+    nobody
+}
+
+fn filing(
+    faults: &mut Faults,
+    accused: &[pb::Accused],
+    content: &str,
+    matter: &str,
+) -> Option<Filing> {
+    faults.check(!accused.is_empty(), "accused", Flaw::Required);
+    faults.check(accused.len() <= ACCUSED_MAX, "accused", Flaw::TooMany);
+    let mut named = Vec::new();
+    for (at, form) in accused.iter().take(ACCUSED_MAX).enumerate() {
+        named.extend(meant(faults, &format!("accused[{at}]"), form));
+    }
+    let content = faults.take("content", wire::text(content, CONTENT_CHARACTERS_MAX));
+    let matter = if matter.is_empty() {
+        Some(None)
+    } else {
+        faults.take("matter", matter_of(matter)).map(Some)
+    };
+    let (content, matter) = (content?, matter?);
+    Some(Filing { accused: named, content, matter, identity: None })
+}
+
+/// Reads who is meant: at least in words.
+pub(super) fn meant(
+    faults: &mut Faults,
+    path: &str,
+    form: &pb::Accused,
+) -> Option<(String, Meant)> {
+    let text = wire::text_maybe(&form.text, ACCUSED_CHARACTERS_MAX);
+    let mut text = faults.take(format!("{path}.text"), text)?;
+    let mut meant = Meant::default();
+    if !form.officer.is_empty() {
+        meant.officer = faults.take(format!("{path}.officer"), Id::parse(&form.officer));
+    }
+    if !form.unit.is_empty() {
+        meant.unit = faults.take(format!("{path}.unit"), Id::parse(&form.unit));
+    }
+    if !form.police_number.is_empty() {
+        // Not judged: a number that nobody has is kept in the reporter's words.
+        let number = wire::text(&form.police_number, 20);
+        meant.police_number = faults.take(format!("{path}.police_number"), number);
+        if text.is_empty() {
+            text = format!("警号{}", meant.police_number.as_deref().unwrap_or_default());
+        }
+    }
+    let said = !text.is_empty() || meant.officer.is_some() || meant.unit.is_some();
+    faults.check(said, path, Flaw::Required);
+    said.then_some((text, meant))
+}
+
+fn matter_of(name: &str) -> Result<(String, uuid::Uuid), Flaw> {
+    let (collection, _) = name.split_once('/').ok_or(Flaw::NameMalformed)?;
+    let id = match collection {
+        kind::Complaint::NAME => Id::<kind::Complaint>::parse(name)?.uuid(),
+        kind::Conversation::NAME => Id::<kind::Conversation>::parse(name)?.uuid(),
+        kind::PassApplication::NAME => Id::<kind::PassApplication>::parse(name)?.uuid(),
+        _ => return Err(Flaw::NameMalformed),
+    };
+    Ok((collection.to_owned(), id))
+}
+
+/// What a reporter may know. The finding is owed to who gave a name, and to nobody else (facts.md, 4.5).
+async fn status(
+    tx: &mut Tx,
+    vault: &Vault,
+    report: ConductReport,
+) -> Result<pb::ConductReportStatus> {
+    let thread = messages::list(tx.conn(), vault, report.id).await?;
+    let owed = duties::list(tx.conn(), report.id).await?;
+    let open = owed.iter().rev().find(|duty| duty.meet_time.is_none());
+    let due_time = open.map(|duty| wire::time(duty.due_time));
+    let told = report.real_name || report.state() != ReportState::Concluded;
+    let finding = report.finding.filter(|_| told).and_then(|it| finding_of(it.wire()));
+    Ok(pb::ConductReportStatus {
+        state: state_of(&report).into(),
+        create_time: Some(wire::time(report.create_time)),
+        due_time,
+        result: if told { report.result } else { String::new() },
+        finding: finding.unwrap_or_default().into(),
+        messages: thread.into_iter().map(message_reply).collect(),
+    })
+}

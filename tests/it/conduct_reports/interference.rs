@@ -1,0 +1,415 @@
+//! Who is accused learns nothing: the whole readable world of an accused officer, byte by byte, with the
+//! report and without it. Two databases are made from one, one of them gets the report, and every read
+//! of the descriptor set is asked in both; a read that is added is covered by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::{Buf as _, BufMut as _};
+use jiff::SignedDuration;
+use jingqi::{
+    id::kind::COLLECTIONS,
+    service::{pb, policy},
+};
+use prost::Message as _;
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MethodDescriptor, Value,
+};
+use sqlx::{PgPool, postgres::PgPoolOptions};
+use tonic::{
+    Status,
+    client::Grpc,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    service::interceptor::InterceptedService,
+    transport::Channel,
+};
+
+use super::{House, accept, assign, conclude, identity, listed, officer};
+use crate::harness::{App, Bearer, User, Wish, request_id};
+
+/// The word that must not come out.
+const CANARY: &str = "金丝雀举报内容";
+/// What reads are called.
+const READS: [&str; 7] = ["Get", "List", "Search", "Inspect", "Export", "Read", "Find"];
+/// How many names of a collection are asked for.
+const NAMES_MAX: usize = 2;
+
+/// Bytes as they are.
+#[derive(Clone, Copy, Default)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Vec<u8>;
+    type Decode = Vec<u8>;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn encode(&mut self, item: Vec<u8>, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        into.put_slice(&item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
+        let bytes = from.chunk().to_vec();
+        from.advance(bytes.len());
+        Ok(Some([bytes, from.copy_to_bytes(from.remaining()).to_vec()].concat()))
+    }
+}
+
+/// A client that keeps its connection.
+type Client = Grpc<InterceptedService<Channel, Bearer>>;
+
+/// What a call answered: bytes, or everything that a refusal says.
+async fn ask(client: &mut Client, method: &str, message: Vec<u8>) -> Vec<u8> {
+    client.ready().await.unwrap();
+    let path = format!("/jingqi.v1.{method}").parse().unwrap();
+    match client.unary(tonic::Request::new(message), path, Raw).await {
+        Ok(answer) => answer.into_inner(),
+        Err(status) => {
+            let mut said = format!("{:?} {} ", status.code(), status.message()).into_bytes();
+            said.extend_from_slice(status.details());
+            said
+        }
+    }
+}
+
+fn reads() -> Vec<MethodDescriptor> {
+    let pool = DescriptorPool::decode(pb::DESCRIPTORS).unwrap();
+    let methods = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
+    let reads = methods.filter(|method| {
+        let read = READS.iter().any(|prefix| method.name().starts_with(prefix));
+        read && !method.is_server_streaming() && !method.is_client_streaming()
+    });
+    reads.collect()
+}
+
+fn path(method: &MethodDescriptor) -> String {
+    format!("{}/{}", method.parent_service().name(), method.name())
+}
+
+/// A request that asks for as much as possible: a wide time, a word that many texts hold.
+fn filled(method: &MethodDescriptor) -> DynamicMessage {
+    let mut message = DynamicMessage::new(method.input());
+    for field in method.input().fields() {
+        if field.is_list() {
+            continue;
+        }
+        match (field.kind(), field.name()) {
+            (Kind::String, "reason" | "note") => {
+                message.set_field(&field, Value::String("核查有关情况".to_owned()));
+            }
+            (Kind::String, "query" | "text") => {
+                message.set_field(&field, Value::String("货车".to_owned()));
+            }
+            (Kind::Message(inner), name) if inner.full_name() == "google.protobuf.Timestamp" => {
+                let end = ["end", "until", "to"].iter().any(|word| name.contains(word));
+                let mut at = DynamicMessage::new(inner);
+                let seconds = if end { 1_798_732_800 } else { 1_790_000_000 };
+                at.set_field_by_name("seconds", Value::I64(seconds));
+                message.set_field(&field, Value::Message(at));
+            }
+            _ => {}
+        }
+    }
+    message
+}
+
+/// Whether a resource name may stand in the field.
+fn refers(field: &FieldDescriptor) -> bool {
+    let other = ["reason", "note", "query", "text", "page_token", "request_id", "etag"];
+    field.kind() == Kind::String && !field.is_list() && !other.contains(&field.name())
+}
+
+/// The resource names that stand in an answer.
+fn names(answer: &[u8]) -> BTreeSet<String> {
+    let text = String::from_utf8_lossy(answer);
+    let mut found = BTreeSet::new();
+    for collection in COLLECTIONS {
+        for (at, _) in text.match_indices(&format!("{collection}/")) {
+            let end = at + collection.len() + 37;
+            if let Some(name) = text.get(at..end)
+                && uuid::Uuid::try_parse(&name[collection.len() + 1..]).is_ok()
+            {
+                found.insert(name.to_owned());
+            }
+        }
+    }
+    found
+}
+
+type World = BTreeMap<(String, Vec<u8>), Vec<u8>>;
+
+/// Everything that the officer can read: each read with nothing, then with each name that was read.
+async fn world(user: &User, roles: &[&str], also: &[String]) -> World {
+    let roles = roles.iter().filter_map(|role| jingqi::actor::Role::from_wire(role));
+    let roles: jingqi::actor::Roles = roles.collect();
+    let mut client = Grpc::new(user.wire());
+    let mut world = World::new();
+    let mut known: BTreeSet<String> = also.iter().cloned().collect();
+    let mut unfit = BTreeSet::new();
+    for _ in 0..3 {
+        let mut read = BTreeSet::new();
+        for method in reads() {
+            for (place, request) in requests(&method, roles, &known) {
+                let key = (path(&method), request.encode_to_vec());
+                if world.contains_key(&key) || unfit.contains(&place) {
+                    continue;
+                }
+                let answer = ask(&mut client, &key.0, key.1.clone()).await;
+                read.extend(names(&answer));
+                // One name of a collection that does not belong there is enough.
+                if String::from_utf8_lossy(&answer).contains("NAME_MALFORMED") {
+                    unfit.insert(place);
+                }
+                world.insert(key, answer);
+            }
+        }
+        known.extend(read);
+    }
+    world
+}
+
+/// The requests of a method: with nothing, and with some of the known names in each field that may
+/// hold one. What is refused at the gate is refused whatever is asked.
+fn requests(
+    method: &MethodDescriptor,
+    roles: jingqi::actor::Roles,
+    known: &BTreeSet<String>,
+) -> Vec<(String, DynamicMessage)> {
+    let permitted = match policy::access(&path(method)).unwrap().1 {
+        policy::Access::Roles(permitted) => roles.meets(permitted),
+        policy::Access::UnseenRoles(..) => false,
+        _ => true,
+    };
+    let mut requests = vec![(path(method), filled(method))];
+    for field in method.input().fields().filter(|field| permitted && refers(field)) {
+        for collection in COLLECTIONS {
+            let start = format!("{collection}/");
+            let some = known.iter().filter(|name| name.starts_with(&start));
+            for name in some.take(NAMES_MAX) {
+                let mut request = filled(method);
+                request.set_field(&field, Value::String(name.clone()));
+                requests.push((format!("{} {} {collection}", path(method), field.name()), request));
+            }
+        }
+    }
+    requests
+}
+
+/// Two servers on two databases that are equal to the byte.
+struct Twins {
+    without: App,
+    with: App,
+    pools: [PgPool; 2],
+    copy: String,
+}
+
+impl Twins {
+    /// Copies the database of a world; the server that made it is stopped.
+    async fn of(made: App) -> Self {
+        let pool = made.parts.store.pool().clone();
+        made.stop();
+        drop(made);
+        pool.close().await;
+        let options = (*pool.connect_options()).clone();
+        let original = options.get_database().unwrap().to_owned();
+        // A name of its own: a longer one than 63 characters would be cut, to the original's.
+        let copy = format!("_jingqi_twin_{}", jingqi::clock::Ids::system().random().simple());
+        let keeper = PgPoolOptions::new().max_connections(1);
+        let keeper = keeper.connect_with(options.clone().database("postgres")).await.unwrap();
+        let end =
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1";
+        sqlx::query(end).bind(&original).execute(&keeper).await.unwrap();
+        for text in [
+            format!("drop database if exists \"{copy}\" with (force)"),
+            format!("create database \"{copy}\" template \"{original}\""),
+        ] {
+            sqlx::query(sqlx::AssertSqlSafe(text)).execute(&keeper).await.unwrap();
+        }
+        keeper.close().await;
+        let open = |name: &str| {
+            let options = options.clone().database(name);
+            PgPoolOptions::new().max_connections(8).connect_lazy_with(options)
+        };
+        let pools = [open(&original), open(&copy)];
+        let wish = Wish { twin: Some(77), ..Wish::default() };
+        let without = App::wished(pools[0].clone(), wish).await;
+        let with = App::wished(pools[1].clone(), wish).await;
+        Self { without, with, pools, copy }
+    }
+
+    /// The readable worlds of an officer are the same, and hold nothing of the report.
+    async fn equal(&self, user: &User, roles: &[&str], secret: &[String]) {
+        let without = world(&user.at(self.without.address), roles, secret).await;
+        let with = world(&user.at(self.with.address), roles, secret).await;
+        assert!(
+            without.values().filter(|answer| !answer.starts_with(b"PermissionDenied")).count() > 5
+        );
+        for (asked, answer) in &with {
+            let text = String::from_utf8_lossy(answer);
+            assert_eq!(without.get(asked), Some(answer), "{} by {roles:?}: {text}", asked.0);
+            assert!(!text.contains(CANARY), "{} by {roles:?}", asked.0);
+        }
+        assert_eq!(without.len(), with.len());
+    }
+
+    async fn end(self) {
+        self.without.stop();
+        self.with.stop();
+        let options = (*self.pools[0].connect_options()).clone();
+        for pool in &self.pools {
+            pool.close().await;
+        }
+        let keeper = PgPoolOptions::new().max_connections(1);
+        let keeper = keeper.connect_with(options.database("postgres")).await.unwrap();
+        let text = format!("drop database if exists \"{}\" with (force)", self.copy);
+        sqlx::query(sqlx::AssertSqlSafe(text)).execute(&keeper).await.unwrap();
+    }
+}
+
+/// A world in which there is something to read: a pass, a complaint, a conversation, a check.
+async fn lived_in(app: &App) -> (House, BTreeMap<&'static str, User>) {
+    let house = app.house().await;
+    let (desk, city) = (&house.desk, &house.desk.city);
+    city.pass(app).await;
+    let conversation = crate::conversations::open(desk).await;
+    crate::conversations::claim(&desk.ann, &conversation.name).await.unwrap();
+    crate::conversations::say(&desk.ann, &conversation.name, "货车通行证已办好").await.unwrap();
+    let file = pb::FileComplaintRequest {
+        complaint: Some(pb::Complaint {
+            enterprise: city.enterprise.to_string(),
+            category: pb::complaint::Category::Complaint.into(),
+            title: "卡口货车排队".to_owned(),
+            content: "早上排队时间过长".to_owned(),
+            ..Default::default()
+        }),
+        request_id: request_id(),
+    };
+    let mut complaints =
+        pb::complaint_service_client::ComplaintServiceClient::new(city.boss.wire());
+    complaints.file_complaint(file).await.unwrap();
+    app.run_workers().await;
+    let technical: super::Unit = super::unit(app, "321300220000").await;
+    let mut users = BTreeMap::new();
+    for (number, role) in [
+        ("500001", "SYSTEM_ADMINISTRATOR"),
+        ("500002", "SECURITY_ADMINISTRATOR"),
+        ("500003", "AUDITOR"),
+    ] {
+        users.insert(role, app.officer(number, &technical, &[role]).await);
+    }
+    for (number, role) in [("500004", "ASSIGNER"), ("500005", "HANDLER")] {
+        users.insert(role, app.officer(number, &house.brigade, &[role]).await);
+    }
+    users.insert("LIAISON_OFFICER", desk.ann.clone());
+    users.insert("UNIT_LEADER", desk.leader.clone());
+    users.insert("INSPECTOR", desk.inspector.clone());
+    users.insert("FIRST_REVIEWER", city.first.clone());
+    users.insert("WINDOW_CLERK", city.clerk.clone());
+    users.insert("CHECKPOINT_OFFICER", city.patrol.clone());
+    (house, users)
+}
+
+/// Files at another server, whose ids are its own: with random ids nothing shifts.
+async fn reported(
+    twins: &Twins,
+    reporter: &User,
+    accused: Vec<pb::Accused>,
+) -> std::net::SocketAddr {
+    let aside = twins.with.another().await;
+    let mut request = super::named(accused);
+    request.content = CANARY.to_owned();
+    reporter.at(aside).conduct().file_conduct_report(request).await.unwrap();
+    aside
+}
+
+// CO-15, I20: whoever is accused, in whatever office, reads the same bytes, before and after the reports
+// were investigated, and when they are late.
+#[sqlx::test]
+async fn the_world_of_the_accused_is_the_same_with_the_report_and_without(pool: PgPool) {
+    let app = App::start(pool).await;
+    let (house, users) = lived_in(&app).await;
+    let twins = Twins::of(app).await;
+    let accused = |roles: &[&str]| roles.iter().map(|role| officer(&users[role])).collect();
+    // The brigade: its inspector would see the report within reach, were the unit not accused.
+    let mut brigade: Vec<_> = accused(&["LIAISON_OFFICER", "UNIT_LEADER", "ASSIGNER", "HANDLER"]);
+    brigade.push(super::whole(&house.brigade));
+    let aside = reported(&twins, &house.desk.boss, brigade).await;
+    // The administrators: the auditor would read who opened the reporter's name.
+    let technical = accused(&["AUDITOR", "SYSTEM_ADMINISTRATOR", "SECURITY_ADMINISTRATOR"]);
+    reported(&twins, &house.desk.boss, technical).await;
+    let (intake, sleuth) = (house.intake.at(aside), house.sleuth.at(aside));
+    let reports = listed(&intake).await;
+    let secret: Vec<_> = reports.iter().map(|report| report.name.clone()).collect();
+    assert_eq!(secret.len(), 2);
+    for (role, user) in &users {
+        twins.equal(user, &[role], &secret).await;
+    }
+    // The control: an inspector who is not accused does read them.
+    let without = world(&house.intake.at(twins.without.address), &["INSPECTOR"], &secret).await;
+    let with = world(&house.intake.at(twins.with.address), &["INSPECTOR"], &secret).await;
+    assert_ne!(without, with);
+    // Through their whole life, and past every limit.
+    for report in &reports {
+        accept(&intake, report).await;
+        assign(&intake, report, &sleuth).await.unwrap();
+        sleuth.conduct().sign_conduct_report(super::step(report, "")).await.unwrap();
+        let answer = pb::AnswerReporterRequest {
+            name: report.name.clone(),
+            text: CANARY.to_owned(),
+            request_id: request_id(),
+        };
+        sleuth.conduct().answer_reporter(answer).await.unwrap();
+        let details = pb::GetConductReportRequest { name: report.name.clone() };
+        let details = sleuth.conduct().get_conduct_report(details).await.unwrap().into_inner();
+        if details.accused.iter().any(|it| it.officer == users["AUDITOR"].name) {
+            identity(&sleuth, &report.name, "需当面核实线索").await.unwrap();
+        }
+    }
+    let request = pb::ListIdentityOpeningsRequest::default();
+    let openings = house.auditor.at(aside).conduct().list_identity_openings(request).await.unwrap();
+    assert_eq!(openings.into_inner().identity_openings.len(), 0, "of the accused unit, too");
+    for app in [&twins.without, &twins.with] {
+        app.advance(SignedDuration::from_hours(24 * 90));
+    }
+    twins.with.run_workers_aside().await;
+    assert!(twins.with.count("select count(*) from conduct.escalation").await > 0);
+    for report in &reports {
+        conclude(&sleuth, report).await.unwrap();
+    }
+    for role in ["INSPECTOR", "AUDITOR"] {
+        twins.equal(&users[role], &[role], &secret).await;
+    }
+    twins.end().await;
+}
+
+// CO-15, I20: and if the inspectorate itself is accused.
+#[sqlx::test]
+async fn the_world_of_an_accused_inspectorate_is_the_same(pool: PgPool) {
+    let app = App::start(pool).await;
+    let (house, _) = lived_in(&app).await;
+    let twins = Twins::of(app).await;
+    let aside = reported(&twins, &house.desk.boss, vec![officer(&house.sleuth)]).await;
+    let report = listed(&house.discipline.at(aside)).await.remove(0);
+    for user in [&house.sleuth, &house.intake, &house.desk.inspector] {
+        twins.equal(user, &["INSPECTOR"], &[report.name.clone()]).await;
+    }
+    twins.end().await;
+}
