@@ -40,7 +40,7 @@ use jingqi::{
         obligation::{Limits, ObligationKind, Pause, PauseReason, Times},
     },
     id::{Id, kind},
-    remote::{Limits as RemoteLimits, Secret, wechat::Wechat},
+    remote::{Limits as RemoteLimits, Secret, webhook::Webhooks, wechat::Wechat},
     server::Parts,
     store::{self, Cache, Store, Vault, World, calendars},
     worker::Worker,
@@ -218,6 +218,8 @@ impl Years {
             wechat: Arc::new(remote),
             sms: None,
             wecom: None,
+            templates: Arc::default(),
+            webhooks: Arc::new(Webhooks::new(RemoteLimits::default(), false)),
             files: Arc::new(LocalFileSystem::new_with_prefix(std::env::temp_dir())?),
         };
         Ok(Self {

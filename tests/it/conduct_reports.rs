@@ -235,6 +235,10 @@ async fn an_anonymous_report_is_followed_by_its_code_alone(pool: PgPool) {
     let known = name_accused(&house.intake, &report, &entry, meant).await.unwrap();
     assert_eq!(known.accused[0].officer, house.desk.city.patrol.name);
     assert_eq!(known.accused[0].text, "南大街卡口一名高个民警");
+    // Who is named is not named away again.
+    let another = officer(&house.desk.city.first);
+    let again = name_accused(&house.intake, &report, &entry, another).await.unwrap_err();
+    assert_eq!(fields(&again), ["accused.id UNKNOWN_VALUE"]);
     assign(&house.intake, &report, &house.sleuth).await.unwrap();
     sign(&house.sleuth, &report).await;
     // The thread, both ways; a repetition is written once.

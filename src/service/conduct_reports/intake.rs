@@ -45,7 +45,8 @@ impl ConductReports {
                 );
             }
             accused::name(tx, id, entry, &text, &meant).await?;
-            let moved = report.remark("NAME_ACCUSED", String::new(), cx);
+            let said = [form.id, form.officer, form.unit, form.police_number].join(" ");
+            let moved = report.remark("NAME_ACCUSED", said.trim().to_owned(), cx);
             let report = conduct_reports::save(tx, moved).await?;
             upward_if_due(tx, report, cx).await
         })

@@ -79,10 +79,11 @@ pub async fn insert(
     Ok(())
 }
 
-/// Says who is meant by an entry, or adds one.
+/// Says who is meant by an entry, or adds one. An entry that was found out stays as it is: whoever is
+/// kept away by it is not let in again by another name.
 ///
 /// # Errors
-/// `UNKNOWN_VALUE` when nobody is found: here an inspector asks.
+/// `UNKNOWN_VALUE` when nobody is found, or no open entry: here an inspector asks.
 pub async fn name(
     tx: &mut Tx,
     report: Id<kind::ConductReport>,
@@ -97,7 +98,7 @@ pub async fn name(
     let Some(entry) = entry else { return insert(tx, report, text, meant).await };
     let named = sqlx::query!(
         "update conduct.accused set officer_id = $3, unit_id = $4
-         where report_id = $1 and id = $2",
+         where report_id = $1 and id = $2 and officer_id is null and unit_id is null",
         report.uuid(),
         entry,
         officer,

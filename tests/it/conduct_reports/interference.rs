@@ -2,7 +2,10 @@
 //! report and without it. Two databases are made from one, one of them gets the report, and every read
 //! of the descriptor set is asked in both; a read that is added is covered by itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+};
 
 use bytes::{Buf as _, BufMut as _};
 use jiff::SignedDuration;
@@ -157,13 +160,18 @@ fn names(answer: &[u8]) -> BTreeSet<String> {
 type World = BTreeMap<(String, Vec<u8>), Vec<u8>>;
 
 /// Everything that the officer can read: each read with nothing, then with each name that was read.
-async fn world(user: &User, roles: &[&str], also: &[String]) -> World {
+/// `unfit` holds the places where names of a collection are known to be malformed.
+async fn world(
+    user: &User,
+    roles: &[&str],
+    also: &[String],
+    unfit: &mut BTreeSet<String>,
+) -> World {
     let roles = roles.iter().filter_map(|role| jingqi::actor::Role::from_wire(role));
     let roles: jingqi::actor::Roles = roles.collect();
     let mut client = Grpc::new(user.wire());
     let mut world = World::new();
     let mut known: BTreeSet<String> = also.iter().cloned().collect();
-    let mut unfit = BTreeSet::new();
     for _ in 0..3 {
         let mut read = BTreeSet::new();
         for method in reads() {
@@ -219,6 +227,8 @@ struct Twins {
     with: App,
     pools: [PgPool; 2],
     copy: String,
+    /// Learned from one officer, so that the next is not asked for the same nonsense.
+    unfit: Mutex<BTreeSet<String>>,
 }
 
 impl Twins {
@@ -252,13 +262,22 @@ impl Twins {
         let wish = Wish { twin: Some(77), ..Wish::default() };
         let without = App::wished(pools[0].clone(), wish).await;
         let with = App::wished(pools[1].clone(), wish).await;
-        Self { without, with, pools, copy }
+        Self { without, with, pools, copy, unfit: Mutex::default() }
+    }
+
+    /// The readable worlds of an officer, without the report and with it.
+    async fn worlds(&self, user: &User, roles: &[&str], secret: &[String]) -> (World, World) {
+        let mut known = self.unfit.lock().unwrap().clone();
+        let mut same = known.clone();
+        let without = world(&user.at(self.without.address), roles, secret, &mut same).await;
+        let with = world(&user.at(self.with.address), roles, secret, &mut known).await;
+        self.unfit.lock().unwrap().extend(known);
+        (without, with)
     }
 
     /// The readable worlds of an officer are the same, and hold nothing of the report.
     async fn equal(&self, user: &User, roles: &[&str], secret: &[String]) {
-        let without = world(&user.at(self.without.address), roles, secret).await;
-        let with = world(&user.at(self.with.address), roles, secret).await;
+        let (without, with) = self.worlds(user, roles, secret).await;
         assert!(
             without.values().filter(|answer| !answer.starts_with(b"PermissionDenied")).count() > 5
         );
@@ -335,7 +354,7 @@ async fn reported(
 ) -> std::net::SocketAddr {
     let aside = twins.with.another().await;
     let mut request = super::named(accused);
-    request.content = CANARY.to_owned();
+    CANARY.clone_into(&mut request.content);
     reporter.at(aside).conduct().file_conduct_report(request).await.unwrap();
     aside
 }
@@ -363,8 +382,7 @@ async fn the_world_of_the_accused_is_the_same_with_the_report_and_without(pool: 
         twins.equal(user, &[role], &secret).await;
     }
     // The control: an inspector who is not accused does read them.
-    let without = world(&house.intake.at(twins.without.address), &["INSPECTOR"], &secret).await;
-    let with = world(&house.intake.at(twins.with.address), &["INSPECTOR"], &secret).await;
+    let (without, with) = twins.worlds(&house.intake, &["INSPECTOR"], &secret).await;
     assert_ne!(without, with);
     // Through their whole life, and past every limit.
     for report in &reports {
@@ -408,8 +426,8 @@ async fn the_world_of_an_accused_inspectorate_is_the_same(pool: PgPool) {
     let twins = Twins::of(app).await;
     let aside = reported(&twins, &house.desk.boss, vec![officer(&house.sleuth)]).await;
     let report = listed(&house.discipline.at(aside)).await.remove(0);
-    for user in [&house.sleuth, &house.intake, &house.desk.inspector] {
-        twins.equal(user, &["INSPECTOR"], &[report.name.clone()]).await;
+    for user in [&house.sleuth, &house.intake] {
+        twins.equal(user, &["INSPECTOR"], std::slice::from_ref(&report.name)).await;
     }
     twins.end().await;
 }

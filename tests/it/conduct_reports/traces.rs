@@ -95,12 +95,11 @@ async fn redis_text(app: &App) -> String {
     for key in keys {
         let mut get = redis::cmd("GET");
         let value: redis::RedisResult<Vec<u8>> = get.arg(&key).query_async(&mut connection).await;
-        let value = match value {
-            Ok(value) => value,
-            Err(_) => {
-                let mut dump = redis::cmd("DUMP");
-                dump.arg(&key).query_async(&mut connection).await.unwrap()
-            }
+        let value = if let Ok(value) = value {
+            value
+        } else {
+            let mut dump = redis::cmd("DUMP");
+            dump.arg(&key).query_async(&mut connection).await.unwrap()
         };
         text.push_str(&key);
         text.push_str(&String::from_utf8_lossy(&value));
@@ -201,7 +200,7 @@ fn fresh(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) ->
     for (table, text) in after {
         let known: std::collections::HashSet<_> = before[table].lines().collect();
         for line in text.lines().filter(|line| !known.contains(line)) {
-            fresh.push_str(&format!("{table} {line}\n"));
+            fresh.extend([table.as_str(), " ", line, "\n"]);
         }
     }
     fresh
