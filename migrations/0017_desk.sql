@@ -101,6 +101,8 @@ create index answer_template_unit on answer_template (unit_path, category) where
 -- What a field said before a passage of it was taken out of everybody's sight. Never rewritten.
 create table complaint_redaction (
     id uuid not null,
+    -- The order within one call, whose rows share an instant.
+    position bigint not null generated always as identity,
     complaint_id uuid not null,
     field text not null,
     original_sealed bytea not null,
@@ -112,7 +114,7 @@ create table complaint_redaction (
     constraint complaint_redaction_complaint_fkey foreign key (complaint_id) references complaint (id),
     constraint complaint_redaction_officer_fkey foreign key (officer_id) references officer (id)
 );
-create index complaint_redaction_complaint on complaint_redaction (complaint_id, id);
+create index complaint_redaction_complaint on complaint_redaction (complaint_id, position);
 create trigger complaint_redaction_is_kept before update or delete on complaint_redaction
     for each row execute function refuse_rewrite();
 

@@ -187,6 +187,22 @@ async fn a_decision_that_is_not_kept_is_a_row(pool: PgPool) {
     assert_eq!(app.count(MISSED).await, 1);
 }
 
+// Measure 19, 全事项回访: what was settled asks the enterprise how it was; what is about something else
+// leaves that to it.
+#[sqlx::test]
+async fn a_settled_point_asks_the_enterprise_how_it_was(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.service().await;
+    let meeting = called(&app, &desk).await;
+    let own = desk.city.enterprise.to_string();
+    let point = add(&desk.leader, &meeting.name, text(&own)).await.unwrap();
+    decide(&desk.leader, &point.name, &desk.lead_unit, "2026-11-25").await.unwrap();
+    assert_eq!(desk.asked(&desk.boss).await.len(), 0);
+    settle(&desk.one, &point.name).await.unwrap();
+    let asked = desk.asked(&desk.boss).await;
+    assert_eq!((asked.len(), &asked[0].subject), (1, &point.name));
+}
+
 // CO-14: open points stand first; a unit's list holds what it and those below it are concerned with.
 #[sqlx::test]
 async fn open_points_stand_first_and_each_reads_its_own(pool: PgPool) {

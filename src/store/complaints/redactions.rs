@@ -108,7 +108,7 @@ pub async fn open(
     let rows = sqlx::query!(
         "select id, field, original_sealed, reason, officer_id,
             create_time as \"create_time: jiff_sqlx::Timestamp\"
-         from complaint_redaction where complaint_id = $1 order by id",
+         from complaint_redaction where complaint_id = $1 order by position",
         of.uuid()
     )
     .fetch_all(connection)

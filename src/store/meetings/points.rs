@@ -16,7 +16,7 @@ use crate::{
     },
     error::{Error, Reason, Result},
     id::{Id, Subject, kind},
-    store::{self, Tx, history},
+    store::{self, Tx, evaluations, history},
 };
 
 struct Row {
@@ -281,6 +281,12 @@ pub async fn save(tx: &mut Tx, moved: Moved<MeetingPoint>) -> Result<MeetingPoin
     point.version = point.version.saturating_add(1);
     see(tx, &point).await?;
     history::write(tx, point.id.subject(), &change).await?;
+    // What a point is about asks by itself, or is beyond asking; a free text has nothing else.
+    if let (PointState::Settled, None, Some(enterprise), Some(owing)) =
+        (point.state(), &point.subject, point.enterprise, &point.owing)
+    {
+        evaluations::invite_after(tx, point.id.subject(), enterprise, &owing.path).await?;
+    }
     Ok(point)
 }
 
