@@ -116,11 +116,12 @@ impl State for ComplaintState {
             (Self::Submitted | Self::Accepted, Do::TransferOut) => Self::TransferredOut,
             (Self::NotAccepted, Do::Object) => Self::Submitted,
             (Self::Accepted | Self::Returned | Self::Reopened, Do::Assign) => Self::Assigned,
-            (Self::Assigned, Do::Sign) => Self::InProgress,
             (Self::Assigned, Do::Return) => Self::Returned,
             (Self::InProgress, Do::SubmitFeedback) => Self::FeedbackSubmitted,
             (Self::FeedbackSubmitted, Do::ApproveFeedback) => Self::CallBack,
-            (Self::FeedbackSubmitted, Do::RejectFeedback) => Self::InProgress,
+            (Self::Assigned, Do::Sign) | (Self::FeedbackSubmitted, Do::RejectFeedback) => {
+                Self::InProgress
+            }
             (Self::CallBack, Do::Close) | (Self::Escalated, Do::Conclude) => Self::Closed,
             (Self::CallBack, Do::Reopen) => Self::Reopened,
             (Self::CallBack, Do::Escalate) => Self::Escalated,

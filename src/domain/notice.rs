@@ -22,7 +22,7 @@ pub use hours::{Preferences, crossed, next};
 pub use texts::{Text, text};
 
 /// The item kinds of an authorisation; the legal representative has all of them.
-pub const ITEMS: [&str; 3] = ["PASS", "COMPLAINT", "LIAISON"];
+pub const ITEMS: [&str; 3] = ["PASS", "REQUEST", "LIAISON"];
 /// How many days before its end a pass is spoken of, each once.
 pub const EXPIRY_DAYS: [i64; 3] = [30, 7, 1];
 /// A message that nobody's device has received for so long is told by a push (CH-08).

@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// The item kind that a handler needs in the authorisation.
-pub(crate) const ITEM: &str = "COMPLAINT";
+pub(crate) const ITEM: &str = "REQUEST";
 /// The longest note, in characters.
 const NOTE_CHARACTERS_MAX: usize = 500;
 
@@ -252,10 +252,7 @@ fn is_officer(cx: &Cx) -> bool {
 }
 
 /// Reads the target of a step, and a text that goes with it; a required one is told when it is absent.
-fn target<'a>(
-    request: &'a pb::MoveComplaintRequest,
-    required: bool,
-) -> Result<(Target<'a>, String)> {
+fn target(request: &pb::MoveComplaintRequest, required: bool) -> Result<(Target<'_>, String)> {
     let mut faults = Faults::new();
     let id = faults.take("name", Id::parse(&request.name));
     let note = if required {

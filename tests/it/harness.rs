@@ -154,9 +154,10 @@ impl App {
         (serve(other.clone(), wish, self.stop.clone()).await.0, other)
     }
 
-    /// Does everything that the workers have to do now, with ids of their own.
+    /// Does everything that the workers have to do now, with ids of their own: the same in a twin,
+    /// whatever else has drawn from the twin's.
     pub async fn run_workers_aside(&self) {
-        let wish = Wish::default();
+        let wish = Wish { twin: Some(78), ..Wish::default() };
         let pool = self.parts.store.pool().clone();
         let parts = parts(pool, &self.clock, self.sandbox, &self.prefix, &self.files.0, wish);
         jingqi::worker::Worker::new(parts).run_once().await.unwrap();

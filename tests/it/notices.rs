@@ -194,7 +194,7 @@ async fn a_decision_is_in_the_inbox_at_once_and_then_on_the_phone(pool: PgPool) 
     let sms = app.by_sms(PHONE).await;
     assert_eq!(sms["template"], "notice-pass-application");
     let mut states = [&pushed[0].1["phrase2"], sms["parameters"]["state"].as_str().unwrap()];
-    states.sort();
+    states.sort_unstable();
     assert_eq!(states, ["已受理", "已批准"]);
     let found = inbox(&city.boss).await;
     let first = found.iter().find(|notice| notice.event == "PASS_APPROVED").unwrap();

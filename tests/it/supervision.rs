@@ -91,7 +91,6 @@ async fn figures_hold_no_content(pool: PgPool) {
         solved: false,
         comment: "没有回答问题".to_owned(),
         request_id: request_id(),
-        ..Default::default()
     };
     desk.talker.conversations().rate_conversation(rate).await.unwrap();
     let (from_time, until_time) = span(&app);

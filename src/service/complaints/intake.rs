@@ -66,7 +66,7 @@ impl Complaints {
         cx: &Cx,
         request: pb::FileComplaintRequest,
     ) -> Result<pb::Complaint> {
-        let filing = filing(cx, request.complaint.clone().unwrap_or_default())?;
+        let filing = filing(cx, &request.complaint.clone().unwrap_or_default())?;
         let enterprise = filing.enterprise;
         if !is_officer(cx) && !cx.actor.acts_for(enterprise, ITEM) {
             return Err(cx.scope().missing(enterprise.subject()));
@@ -256,7 +256,7 @@ pub(super) fn own(cx: &Cx, complaint: &Complaint) -> Result<()> {
     }
 }
 
-fn filing(cx: &Cx, form: pb::Complaint) -> Result<Filing> {
+fn filing(cx: &Cx, form: &pb::Complaint) -> Result<Filing> {
     let mut faults = Faults::new();
     let at = |field: &str| format!("complaint.{field}");
     let enterprise = faults.take(at("enterprise"), Id::parse(&form.enterprise));

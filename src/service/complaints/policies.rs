@@ -31,7 +31,7 @@ impl Complaints {
         request: pb::PublishComplaintPolicyRequest,
     ) -> Result<pb::ComplaintPolicy> {
         let officer = cx.actor.sworn()?.officer;
-        let policy = read(cx, request.complaint_policy.clone().unwrap_or_default())?;
+        let policy = read(cx, &request.complaint_policy.clone().unwrap_or_default())?;
         let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
@@ -54,7 +54,7 @@ impl Complaints {
 }
 
 /// Reads a version; what it does not say stays at the standard value.
-fn read(cx: &Cx, form: pb::ComplaintPolicy) -> Result<Policy> {
+fn read(cx: &Cx, form: &pb::ComplaintPolicy) -> Result<Policy> {
     let mut faults = Faults::new();
     let at = |field: &str| format!("complaint_policy.{field}");
     let category = Category::from_wire(form.category().as_str_name()).ok_or(Flaw::Required);

@@ -64,22 +64,22 @@ impl Evaluations {
     }
 }
 
-fn count(figure: Figure) -> Option<pb::service_figures::Count> {
-    Some(pb::service_figures::Count {
+fn count(figure: Figure) -> pb::service_figures::Count {
+    pb::service_figures::Count {
         value: figure.shown().unwrap_or_default(),
         hidden: figure.shown().is_none(),
-    })
+    }
 }
 
 fn row(figures: Figures) -> pb::service_figures::Row {
     pb::service_figures::Row {
-        filed: count(figures.filed),
-        answered: count(figures.answered),
-        on_time: count(figures.on_time),
-        first_time: count(figures.first_time),
-        rated: count(figures.rated),
-        satisfied: count(figures.satisfied),
-        solved: count(figures.solved),
+        filed: Some(count(figures.filed)),
+        answered: Some(count(figures.answered)),
+        on_time: Some(count(figures.on_time)),
+        first_time: Some(count(figures.first_time)),
+        rated: Some(count(figures.rated)),
+        satisfied: Some(count(figures.satisfied)),
+        solved: Some(count(figures.solved)),
         group: figures.group,
     }
 }

@@ -25,7 +25,7 @@ use crate::{
 };
 
 const PASS: &str = "PASS";
-const COMPLAINT: &str = "COMPLAINT";
+const REQUEST: &str = "REQUEST";
 const LIAISON: &str = "LIAISON";
 
 /// After a step of an application.
@@ -102,7 +102,7 @@ async fn tell_of_pass(
 pub async fn of_complaint(tx: &mut Tx, after: &Complaint, change: &Change) -> Result<()> {
     let mut telling = Telling {
         event: NoticeEvent::ComplaintClosed,
-        audience: Audience::Enterprise(after.enterprise, COMPLAINT),
+        audience: Audience::Enterprise(after.enterprise, REQUEST),
         subject: after.id.to_string(),
         cause: format!("{}/{}", after.id, after.version),
         facts: Facts { number: after.number.to_string(), ..Facts::default() },
@@ -249,7 +249,7 @@ pub async fn of_reminder(tx: &mut Tx, evaluation: Id<kind::Evaluation>) -> Resul
     let Some(event) = state.and_then(NoticeEvent::of_evaluation) else { return Ok(()) };
     let item = match asked.collection.as_str() {
         kind::Conversation::NAME => LIAISON,
-        kind::Complaint::NAME => COMPLAINT,
+        kind::Complaint::NAME => REQUEST,
         _ => PASS,
     };
     let telling = Telling {
