@@ -70,6 +70,29 @@ fn told(complaint: &pb::Complaint) {
     say(&format!("  {}  状态:{state}", complaint.number));
 }
 
+/// What is owed now, with its limits.
+fn owed(complaint: &pb::Complaint) {
+    for owed in &complaint.obligations {
+        let what = match owed.kind.as_str() {
+            "ACCEPT_COMPLAINT" => "受理",
+            "ASSIGN_COMPLAINT" => "交办",
+            "SIGN_COMPLAINT" => "签收",
+            "HANDLE_COMPLAINT" => "办理",
+            "REVIEW_FEEDBACK" => "审核反馈",
+            _ => "督办",
+        };
+        if owed.standing.starts_with("MET") || owed.standing == "VOID" {
+            continue;
+        }
+        let mut line = format!("  时限:{what},{}", until(owed.due_time));
+        if owed.internal_due_time.is_some() {
+            line.push_str(&format!("(内部 {}", until(owed.internal_due_time)));
+            line.push_str(&format!(",法定 {})", until(owed.legal_due_time)));
+        }
+        say(&line);
+    }
+}
+
 fn step(name: &str, note: &str) -> pb::MoveComplaintRequest {
     pb::MoveComplaintRequest { name: name.to_owned(), note: note.to_owned(), ..Default::default() }
 }
@@ -105,9 +128,10 @@ async fn take_in(cast: &Cast, filed: &pb::Complaint) -> anyhow::Result<pb::Compl
     let accept = pb::AcceptComplaintRequest { name: filed.name.clone(), ..Default::default() };
     let accepted = cast.assigner.complaints().accept_complaint(accept).await?.into_inner();
     told(&accepted);
-    say(&format!("  办理时限:{} 前答复企业", until(accepted.handle_due_time)));
+    owed(&accepted);
     let assigned = assign(cast, &filed.name).await?;
     told(&assigned);
+    owed(&assigned);
     Ok(assigned)
 }
 
@@ -187,7 +211,8 @@ async fn dissatisfied(cast: &Cast, name: &str) -> anyhow::Result<()> {
     let again = cast.assigner.complaints().get_complaint(get).await?.into_inner();
     ensure!(again.state() == State::Reopened, "不满意没有重新办理");
     told(&again);
-    say(&format!("  第 {} 次重办,时限:{}", again.round, until(again.handle_due_time)));
+    say(&format!("  第 {} 次重办,须由另一名民警办理", again.round));
+    owed(&again);
     Ok(())
 }
 
