@@ -84,12 +84,11 @@ fn owed(complaint: &pb::Complaint) {
         if owed.standing.starts_with("MET") || owed.standing == "VOID" {
             continue;
         }
-        let mut line = format!("  时限:{what},{}", until(owed.due_time));
-        if owed.internal_due_time.is_some() {
-            line.push_str(&format!("(内部 {}", until(owed.internal_due_time)));
-            line.push_str(&format!(",法定 {})", until(owed.legal_due_time)));
-        }
-        say(&line);
+        let limits = match owed.internal_due_time {
+            None => String::new(),
+            internal => format!("(内部 {},法定 {})", until(internal), until(owed.legal_due_time)),
+        };
+        say(&format!("  时限:{what},{}{limits}", until(owed.due_time)));
     }
 }
 
