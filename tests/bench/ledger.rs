@@ -1,7 +1,12 @@
 //! The rows of the simulated years: written in bulk, read by the checks, exported for the oracle. No due
 //! time is counted here.
 
-use std::{collections::HashMap, fmt::Write as _, io::Write as _, path::Path};
+use std::{
+    collections::HashMap,
+    fmt::Write as _,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
 use futures::TryStreamExt as _;
@@ -13,7 +18,7 @@ use jingqi::{
     },
     store::MIGRATIONS,
 };
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, postgres::PgConnectOptions};
 use uuid::Uuid;
 
 /// Who and what the rows point at.
@@ -25,12 +30,26 @@ pub struct Place {
 /// The path of the one unit.
 const UNIT: &str = "321300000000/";
 
+/// Where PostgreSQL's own socket lies. Through TCP the end of each copy would wait 40 ms: two small
+/// writes, of which Nagle's algorithm holds back the second until the first is acknowledged, and sqlx
+/// does not switch that off.
+fn socket() -> Option<PathBuf> {
+    let memory = Path::new(env!("CARGO_MANIFEST_DIR")).join(".local/years/services");
+    let memory = std::fs::read_to_string(memory).ok()?;
+    let folder = memory.lines().find_map(|line| line.strip_prefix("socket="))?;
+    Some(PathBuf::from(folder)).filter(|folder| folder.is_dir())
+}
+
 /// A connection without the time limits of a serving pool.
 pub async fn open(url: &str) -> Result<(PgConnection, Place)> {
     let mut connection = PgConnection::connect(url).await?;
     // A simulation may lose what a crash takes: it is begun anew.
     run(&mut connection, "alter database jingqi set synchronous_commit = off").await?;
-    let mut connection = PgConnection::connect(url).await?;
+    let mut options: PgConnectOptions = url.parse()?;
+    if let Some(folder) = socket() {
+        options = options.socket(folder);
+    }
+    let mut connection = PgConnection::connect_with(&options).await?;
     run(&mut connection, "set work_mem = '128MB'").await?;
     MIGRATIONS.run(&mut connection).await?;
     let [unit, person, officer, enterprise] =

@@ -84,7 +84,7 @@ impl Conversations {
 
 /// What the client reads: the items, then why there are no more.
 struct Watched {
-    items: mpsc::Receiver<Result<pb::WatchMessagesResponse, Status>>,
+    items: mpsc::Receiver<Box<pb::WatchMessagesResponse>>,
     end: Arc<OnceLock<Status>>,
     over: bool,
 }
@@ -98,7 +98,7 @@ impl Stream for Watched {
                 self.over = true;
                 Poll::Ready(self.end.get().cloned().map(Err))
             }
-            polled => polled,
+            polled => polled.map(|item| item.map(|item| Ok(*item))),
         }
     }
 }
@@ -112,7 +112,8 @@ struct Line {
     after: i64,
     marks: Vec<(String, Mark)>,
     looking: Arc<Semaphore>,
-    send: mpsc::Sender<Result<pb::WatchMessagesResponse, Status>>,
+    /// Boxed: a channel keeps room for 32 items, and most streams have none waiting.
+    send: mpsc::Sender<Box<pb::WatchMessagesResponse>>,
 }
 
 impl Line {
@@ -193,7 +194,7 @@ impl Line {
 
     /// Hands an event over; false when the client has left.
     async fn give(&self, event: pb::watch_messages_response::Event) -> Result<bool> {
-        let item = Ok(pb::WatchMessagesResponse { event: Some(event) });
+        let item = Box::new(pb::WatchMessagesResponse { event: Some(event) });
         match tokio::time::timeout(SLOW_AFTER, self.send.send(item)).await {
             Ok(given) => Ok(given.is_ok()),
             Err(_) => Err(Error::new(Reason::ReaderTooSlow)),
