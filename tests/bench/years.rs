@@ -55,6 +55,7 @@ use crate::{
     services::Services,
 };
 
+const SECONDS_OF_RECOUNT: usize = 300;
 const FIRST_YEAR: i16 = 2022;
 const LAST_YEAR: i16 = 2031;
 
@@ -263,6 +264,11 @@ impl Years {
             self.clock.set(Timestamp::from_second(now)?);
             if let Some(notice) = self.imports.remove(&now) {
                 self.import(notice).await?;
+                // A round counts a bounded number again, and the next comes a second later: long before
+                // the next one of the simulation.
+                for _ in 0..SECONDS_OF_RECOUNT {
+                    self.worker.sweep_once().await?;
+                }
             }
             self.worker.sweep_once().await?;
             // Statistics of an empty table make every later plan a bad one.
