@@ -1,6 +1,7 @@
 //! Requests and complaints (诉求、投诉; measure 19): reading, and what every step shares. How they
 //! come in and leave stands in `intake`, how they are handled in `handling`, the dated rules in
-//! `policies`, redaction in `redactions`, prepared answers in `templates`. What follows from an evaluation, and who owes what until when, is kept by the store.
+//! `policies`, redaction in `redactions`, prepared answers in `templates`. What follows from an
+//! evaluation, and who owes what until when, is kept by the store.
 
 mod handling;
 mod intake;
