@@ -267,6 +267,15 @@ impl Actor {
         }
     }
 
+    /// What part of the world the actor may see in matters of a kind: of the enterprises only those for
+    /// which the actor may act in them.
+    #[must_use]
+    pub fn scope_of(&self, item: &str) -> Scope {
+        let mut scope = self.scope();
+        scope.enterprises.retain(|enterprise| self.acts_for(Id::of(*enterprise), item));
+        scope
+    }
+
     /// What part of the world the actor may see.
     #[must_use]
     pub fn scope(&self) -> Scope {

@@ -111,6 +111,8 @@ pub mod kind {
         Complaint = "complaints";
         /// An extension of the limit of a complaint (延期).
         ComplaintExtension = "complaintExtensions";
+        /// An answer that was written to a complaint.
+        ComplaintFeedback = "complaintFeedbacks";
         /// A dated version of how complaints of a category are handled.
         ComplaintPolicy = "complaintPolicies";
         /// An answer that is written once and used often, per category.

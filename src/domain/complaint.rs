@@ -78,6 +78,8 @@ ComplaintAction {
     TransferOut = "TRANSFER_OUT", "转出";
     /// By an assigner, to a lead unit.
     Assign = "ASSIGN", "交办";
+    /// By an assigner, away from whoever has it, with a reason; no clock starts again but the signing.
+    Reassign = "REASSIGN", "改派";
     /// By a handler of the unit.
     Sign = "SIGN", "签收";
     /// By a handler of the unit, with reason and basis.
@@ -116,6 +118,7 @@ impl State for ComplaintState {
             (Self::Submitted | Self::Accepted, Do::TransferOut) => Self::TransferredOut,
             (Self::NotAccepted, Do::Object) => Self::Submitted,
             (Self::Accepted | Self::Returned | Self::Reopened, Do::Assign) => Self::Assigned,
+            (Self::Assigned | Self::InProgress, Do::Reassign) => Self::Assigned,
             (Self::Assigned, Do::Return) => Self::Returned,
             (Self::InProgress, Do::SubmitFeedback) => Self::FeedbackSubmitted,
             (Self::FeedbackSubmitted, Do::ApproveFeedback) => Self::CallBack,
@@ -224,6 +227,8 @@ pub struct Complaint {
     pub lead: Option<Lead>,
     /// The paths of the units that help.
     pub helper_paths: Vec<String>,
+    /// Who took it in.
+    pub accepter: Option<Id<kind::Officer>>,
     /// Who assigned it.
     pub assigner: Option<Id<kind::Officer>>,
     /// Who handles it.
@@ -244,8 +249,10 @@ pub struct Complaint {
     pub urges: i32,
     /// The level of the supervision (督办); absent without one.
     pub supervision_level: Option<String>,
-    /// The answer to the enterprise.
+    /// The newest answer; the enterprise reads it once it was approved.
     pub feedback: String,
+    /// The answer that the enterprise was given last.
+    pub given_feedback: String,
     /// The written end of an escalated one, or of a refusal.
     pub conclusion: String,
     /// To whom it was transferred.
@@ -298,6 +305,26 @@ impl Complaint {
     /// Refuses whoever handles it, or did: nobody judges an own case (I19).
     pub fn judged_by(&self, officer: Id<kind::Officer>) -> Result<()> {
         if self.handled_by(officer) { Err(Error::new(Reason::SamePerson)) } else { Ok(()) }
+    }
+
+    /// Refuses whoever took it in or assigned it, and whoever handled it before: they do not handle it
+    /// (CO-13, I19).
+    pub fn may_handle(&self, officer: Id<kind::Officer>) -> Result<()> {
+        let decided = [self.accepter, self.assigner].contains(&Some(officer));
+        if decided || self.past_handlers.contains(&officer) {
+            return Err(Error::new(Reason::SamePerson));
+        }
+        Ok(())
+    }
+
+    /// Refuses an extension where nobody handles it, and once its time is over: what is late stays late.
+    pub fn may_extend(&self, now: Timestamp) -> Result<()> {
+        if self.state() != ComplaintState::InProgress {
+            let error = Error::new(Reason::TransitionIllegal);
+            return Err(error.fact("state", self.state().wire()));
+        }
+        let late = self.handle_due_time.is_some_and(|due| due <= now);
+        if late { Err(Error::new(Reason::ExtensionTooLate)) } else { Ok(()) }
     }
 
     /// The same, with the instant until which the handling is owed.

@@ -27,7 +27,7 @@ mod times;
 #[cfg(test)]
 mod tests;
 
-pub use times::Times;
+pub use times::{Dues, Times};
 
 /// What is owed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -122,6 +122,18 @@ pub enum Which {
     Promised,
     /// What the office sets itself; citizens are not told.
     Internal,
+}
+
+impl Which {
+    /// The name on the wire and in the database.
+    #[must_use]
+    pub const fn wire(self) -> &'static str {
+        match self {
+            Self::Legal => "LEGAL",
+            Self::Promised => "PROMISED",
+            Self::Internal => "INTERNAL",
+        }
+    }
 }
 
 /// How long there is: at least one of three limits, the promise within the law.

@@ -248,10 +248,12 @@ impl Desk {
             feedback: "已与企业联系,问题已现场处理并回复。".to_owned(),
             ..Default::default()
         };
-        self.rooms.complaints.submit_complaint_feedback(self.by(handler, at, request)).await?;
+        let answer = self.by(handler, at, request);
+        let answered = self.rooms.complaints.submit_complaint_feedback(answer).await?.into_inner();
         let request = pb::ReviewComplaintFeedbackRequest {
             name: name.to_owned(),
             approved: true,
+            etag: answered.etag,
             ..Default::default()
         };
         let at = at + SignedDuration::from_hours(1);

@@ -16,7 +16,7 @@ use super::{
     wire::{self, Page, Write},
 };
 use crate::{
-    actor::{Actor, Roles},
+    actor::{Actor, Roles, Scope},
     context::Cx,
     domain::{
         complaint::{Category, Complaint, ComplaintState, Rules, without},
@@ -27,14 +27,23 @@ use crate::{
     server::Parts,
     store::{
         self, Connection, Store, Tx, World, complaint_attachments,
-        complaints::{self, Extension, Filter},
-        escalations,
+        complaints::{
+            self, Filter,
+            extensions::{self, Extension},
+            feedbacks::{self, Feedback},
+        },
+        enterprises, escalations,
+        history::Written,
         obligations::{self, Shown},
+        units,
     },
 };
 
 /// The item kind that a handler needs in the authorisation.
 pub(crate) const ITEM: &str = "REQUEST";
+/// Steps of which the enterprise does not read: they stand in no answer to it either.
+const INTERNAL: [&str; 6] =
+    ["NOTE", "SUPERVISE", "REASSIGN", "REQUEST_EXTENSION", "REFUSE_EXTENSION", "REJECT_FEEDBACK"];
 /// The longest note, in characters.
 const NOTE_CHARACTERS_MAX: usize = 500;
 
@@ -108,7 +117,7 @@ impl Complaints {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return self.repeated(cx, reply).await,
         };
-        let complaint = complaints::lock(&mut tx, target.id, &cx.scope()).await?;
+        let complaint = complaints::lock(&mut tx, target.id, &scope(cx)).await?;
         wire::fresh(target.version, complaint.version)?;
         let complaint = act(&mut tx, complaint).await?;
         let reply = whole(tx.conn(), cx, complaint).await?;
@@ -122,7 +131,7 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let id = named(&request.name)?;
         let mut connection = self.store.read().await?;
-        let complaint = complaints::get(&mut connection, id, &cx.scope()).await?;
+        let complaint = complaints::get(&mut connection, id, &scope(cx)).await?;
         whole(&mut connection, cx, complaint).await
     }
 
@@ -141,7 +150,7 @@ impl Complaints {
         let arguments =
             [cx.method, filter.state.unwrap_or_default(), filter.category.unwrap_or_default()];
         let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
-        let (scope, mut connection) = (cx.scope(), self.store.read().await?);
+        let (scope, mut connection) = (scope(cx), self.store.read().await?);
         let (after, rows) = (page.after, page.rows());
         let found = complaints::list(&mut connection, filter, &scope, after, rows).await?;
         Ok(listed(cx, &page, &key, found))
@@ -154,7 +163,7 @@ impl Complaints {
     ) -> Result<pb::ListComplaintsResponse> {
         let key = self.store.vault().key("page-token");
         let page = Page::parse(&key, request.page_size, &request.page_token, &[cx.method])?;
-        let (scope, mut connection) = (cx.scope(), self.store.read().await?);
+        let (scope, mut connection) = (scope(cx), self.store.read().await?);
         let found = complaints::stuck(&mut connection, &scope, page.after, page.rows()).await?;
         Ok(listed(cx, &page, &key, found))
     }
@@ -166,8 +175,8 @@ impl Complaints {
     ) -> Result<pb::ListComplaintsResponse> {
         let id = named(&request.name)?;
         let mut connection = self.store.read().await?;
-        let complaint = complaints::get(&mut connection, id, &cx.scope()).await?;
-        let found = complaints::similar(&mut connection, &complaint).await?;
+        let complaint = complaints::get(&mut connection, id, &scope(cx)).await?;
+        let found = complaints::similar(&mut connection, &complaint, &scope(cx)).await?;
         let complaints = found.into_iter().map(|it| reply(cx, it)).collect();
         Ok(pb::ListComplaintsResponse { complaints, next_page_token: String::new() })
     }
@@ -181,7 +190,7 @@ impl Complaints {
     ) -> Result<pb::ListComplaintTranscriptResponse> {
         let id = named(&request.name)?;
         let mut connection = self.store.read().await?;
-        let complaint = complaints::get(&mut connection, id, &cx.scope()).await?;
+        let complaint = complaints::get(&mut connection, id, &scope(cx)).await?;
         let found = store::messages::handed_over(&mut connection, &complaint).await?;
         // What was taken out of the complaint does not come back by what it grew out of.
         let vault = self.store.vault();
@@ -202,9 +211,13 @@ impl Complaints {
     ) -> Result<pb::ListComplaintChangesResponse> {
         let id = named::<kind::Complaint>(&request.name)?;
         let mut connection = self.store.read().await?;
-        complaints::get(&mut connection, id, &cx.scope()).await?;
+        complaints::get(&mut connection, id, &scope(cx)).await?;
         let written = store::history::list(&mut connection, id.subject()).await?;
-        let changes = wire::changes(written, is_officer(cx));
+        let officer = is_officer(cx);
+        // What the police settle among themselves is no step that the enterprise reads of.
+        let seen = |step: &Written| officer || !INTERNAL.contains(&step.action.as_str());
+        let written = written.into_iter().filter(seen).collect();
+        let changes = wire::changes(written, officer);
         Ok(pb::ListComplaintChangesResponse { changes })
     }
 
@@ -224,7 +237,7 @@ impl Complaints {
         let unsettled = if request.unsettled { "unsettled" } else { "" };
         let arguments = [cx.method, &request.level, unsettled];
         let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
-        let (scope, mut connection) = (cx.scope(), self.store.read().await?);
+        let (scope, mut connection) = (scope(cx), self.store.read().await?);
         let (after, rows) = (page.after, page.rows());
         let mut found =
             escalations::list(&mut connection, level_min, request.unsettled, &scope, after, rows)
@@ -254,15 +267,34 @@ fn is_officer(cx: &Cx) -> bool {
 
 /// Reads the target of a step, and a text that goes with it; a required one is told when it is absent.
 fn target(request: &pb::MoveComplaintRequest, required: bool) -> Result<(Target<'_>, String)> {
+    aimed(request, required, false)
+}
+
+/// The same for a decision, which names the version that was judged, and says why.
+fn decision(request: &pb::MoveComplaintRequest) -> Result<(Target<'_>, String)> {
+    aimed(request, true, true)
+}
+
+/// The same for a verdict, which says why where it is not in favour.
+fn verdict(request: &pb::MoveComplaintRequest, approved: bool) -> Result<(Target<'_>, String)> {
+    aimed(request, !approved, true)
+}
+
+fn aimed(
+    request: &pb::MoveComplaintRequest,
+    noted: bool,
+    versioned: bool,
+) -> Result<(Target<'_>, String)> {
     let mut faults = Faults::new();
     let id = faults.take("name", Id::parse(&request.name));
-    let note = if required {
+    let note = if noted {
         wire::text(&request.note, NOTE_CHARACTERS_MAX)
     } else {
         wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX)
     };
     let note = faults.take("note", note);
     let version = faults.take("etag", wire::version(&request.etag)).flatten();
+    faults.check(!versioned || !request.etag.is_empty(), "etag", Flaw::Required);
     faults.done()?;
     let (Some(id), Some(note)) = (id, note) else {
         return Err(Error::new(Reason::RequestInvalid));
@@ -270,10 +302,16 @@ fn target(request: &pb::MoveComplaintRequest, required: bool) -> Result<(Target<
     Ok((Target { id, version, request_id: &request.request_id }, note))
 }
 
+/// What of the world the caller sees here: of the enterprises only those that let the caller act in
+/// such matters.
+fn scope(cx: &Cx) -> Scope {
+    cx.actor.scope_of(ITEM)
+}
+
 /// Refuses an officer whose unit is not in charge of the enterprise's place: who merely handles a
 /// complaint sees it, and decides nothing about it.
 fn in_charge(cx: &Cx, complaint: &Complaint) -> Result<()> {
-    let scope = cx.scope();
+    let scope = scope(cx);
     let reach = scope.unit_path.as_deref();
     if reach.is_some_and(|reach| complaint.unit_path.starts_with(reach)) {
         Ok(())
@@ -312,7 +350,8 @@ async fn whole(
     cx: &Cx,
     complaint: Complaint,
 ) -> Result<pb::Complaint> {
-    let extensions = complaints::extensions(connection, complaint.id).await?;
+    let extensions = extensions::list(connection, complaint.id).await?;
+    let feedbacks = feedbacks::list(connection, complaint.id).await?;
     let attachments = complaint_attachments::list(connection, complaint.id).await?;
     let attachments = attachments.into_iter().map(|file| file.to_string()).collect();
     let officer = is_officer(cx);
@@ -323,16 +362,28 @@ async fn whole(
     };
     let obligations = owed.into_iter().map(obligation_reply).collect();
     let extensions = extensions.into_iter().map(|it| extension_reply(it, officer)).collect();
-    Ok(pb::Complaint { extensions, attachments, obligations, ..reply(cx, complaint) })
+    let feedbacks = feedbacks.into_iter().filter(|it| officer || it.approved == Some(true));
+    let feedbacks = feedbacks.map(|it| feedback_reply(it, officer)).collect();
+    let enterprise_name = enterprises::display_name(connection, complaint.enterprise).await?;
+    let helpers = if officer { &complaint.helper_paths[..] } else { &[] };
+    let helper_units = units::at(connection, helpers).await?;
+    let helper_units = helper_units.into_iter().map(|unit| unit.to_string()).collect();
+    Ok(pb::Complaint {
+        extensions,
+        attachments,
+        obligations,
+        feedbacks,
+        enterprise_name,
+        helper_units,
+        ..reply(cx, complaint)
+    })
 }
 
 /// What the reader may know: an enterprise reads the answer once it was approved, and not who of the
 /// police works on it.
 fn reply(cx: &Cx, complaint: Complaint) -> pb::Complaint {
-    use ComplaintState as In;
     let officer = is_officer(cx);
     let state = complaint.state();
-    let given = matches!(state, In::CallBack | In::Reopened | In::Escalated | In::Closed);
     let category = pb::complaint::Category::from_str_name(complaint.category.wire());
     let channel = pb::complaint::Channel::from_str_name(complaint.channel.wire());
     let named = pb::complaint::State::from_str_name(state.wire());
@@ -353,7 +404,7 @@ fn reply(cx: &Cx, complaint: Complaint) -> pb::Complaint {
         origin: origin.unwrap_or_default(),
         lead_unit: shown(lead),
         handler: shown(handler),
-        feedback: if officer || given { complaint.feedback } else { String::new() },
+        feedback: if officer { complaint.feedback } else { complaint.given_feedback },
         conclusion: complaint.conclusion,
         outside_number: complaint.outside_number,
         outside_target: complaint.outside_target,
@@ -365,9 +416,12 @@ fn reply(cx: &Cx, complaint: Complaint) -> pb::Complaint {
         create_time: Some(wire::time(complaint.create_time)),
         close_time: wire::time_of(complaint.close_time),
         supervision_level: shown(complaint.supervision_level.unwrap_or_default()),
+        helper_units: Vec::new(),
+        enterprise_name: String::new(),
         extensions: Vec::new(),
         attachments: Vec::new(),
         obligations: Vec::new(),
+        feedbacks: Vec::new(),
         etag: wire::etag(complaint.version),
     }
 }
@@ -385,12 +439,30 @@ fn extension_reply(extension: Extension, officer: bool) -> pb::ComplaintExtensio
     }
 }
 
+fn feedback_reply(feedback: Feedback, officer: bool) -> pb::ComplaintFeedback {
+    let state = match feedback.approved {
+        Some(true) => "APPROVED",
+        Some(false) => "REJECTED",
+        None => "SUBMITTED",
+    };
+    let by = if officer { feedback.officer.to_string() } else { String::new() };
+    pb::ComplaintFeedback {
+        round: feedback.round,
+        officer: by,
+        feedback: feedback.text,
+        state: state.to_owned(),
+        note: if officer { feedback.note } else { String::new() },
+        create_time: Some(wire::time(feedback.create_time)),
+    }
+}
+
 fn obligation_reply(owed: Shown) -> pb::ComplaintObligation {
     let moves = owed.moves.into_iter().map(|moved| pb::ComplaintDueTimeMove {
         from_time: Some(wire::time(moved.from)),
         to_time: Some(wire::time(moved.to)),
         cause: moved.cause,
         create_time: Some(wire::time(moved.create_time)),
+        limit: moved.limit,
     });
     pb::ComplaintObligation {
         kind: owed.kind,

@@ -42,6 +42,19 @@ const READERS: &[Role] = &[
     LiaisonOfficer,
     Inspector,
 ];
+/// Who opens files: readers, and whoever works on a complaint that they came with.
+const OPENERS: &[Role] = &[
+    Person,
+    WindowClerk,
+    FirstReviewer,
+    FinalReviewer,
+    CheckpointOfficer,
+    LiaisonOfficer,
+    Assigner,
+    Handler,
+    UnitLeader,
+    Inspector,
+];
 const FILERS: &[Role] = &[LegalRepresentative, EnterpriseHandler, WindowClerk];
 const TALKERS: &[Role] = &[LegalRepresentative, EnterpriseHandler, LiaisonOfficer];
 const SUPERVISORS: &[Role] = &[UnitLeader, Inspector];
@@ -185,7 +198,7 @@ pub const POLICY: &[(&str, Access)] = &[
     ("PassApplicationService/CreateAttachment", roles(BRINGERS)),
     ("PassApplicationService/UploadAttachmentChunk", roles(BRINGERS)),
     ("PassApplicationService/CompleteAttachment", roles(BRINGERS)),
-    ("PassApplicationService/ReadAttachmentChunk", roles(READERS)),
+    ("PassApplicationService/ReadAttachmentChunk", roles(OPENERS)),
     // Passes: decisions need a sworn officer; the domain asks again.
     ("TruckPassService/GetTruckPass", roles(READERS)),
     ("TruckPassService/ListTruckPasses", roles(READERS)),

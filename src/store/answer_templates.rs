@@ -4,10 +4,13 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Tx;
+use super::{Tx, history};
 use crate::{
     actor::Scope,
-    domain::complaint::Category,
+    domain::{
+        complaint::Category,
+        lifecycle::{Change, Note},
+    },
     error::{Error, Result},
     id::{Id, kind},
 };
@@ -75,7 +78,8 @@ pub async fn insert(
     )
     .execute(tx.conn())
     .await?;
-    Ok(())
+    let change = Change::stateless("CREATE", Note::none(), tx.cx());
+    history::write(tx, template.id.subject(), &change).await
 }
 
 /// The templates of a unit, and of those above it, by title.
@@ -120,5 +124,8 @@ pub async fn retire(
     )
     .fetch_optional(tx.conn())
     .await?;
-    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+    let template = entity(row.ok_or_else(|| scope.missing(id.subject()))?)?;
+    let change = Change::stateless("RETIRE", Note::none(), tx.cx());
+    history::write(tx, id.subject(), &change).await?;
+    Ok(template)
 }

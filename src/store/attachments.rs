@@ -98,6 +98,9 @@ macro_rules! select {
                 then enterprise_id = any($3)
                     or ($4::text is not null and exists (select from enterprise
                         where enterprise.id = enterprise_id and starts_with(unit_path, $4)))
+                    or exists (select from complaint_attachment
+                        join complaint_sight using (complaint_id)
+                        where attachment_id = attachment.id and reach = $4)
                 else exists (select from conversation
                     where conversation.id = conversation_id
                         and takes_part(conversation.id, conversation.enterprise_id,

@@ -5,12 +5,15 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 
-use super::{OnConstraint as _, Tx};
+use super::{OnConstraint as _, Tx, history};
 use crate::{
     actor::{Role, Roles},
-    domain::complaint::{
-        Category, Rules,
-        rules::{Needed, limit, limit_text},
+    domain::{
+        complaint::{
+            Category, Rules,
+            rules::{Needed, limit, limit_text},
+        },
+        lifecycle::{Change, Note},
     },
     error::{Error, Reason, Result},
     id::{Id, kind},
@@ -140,5 +143,6 @@ pub async fn insert(tx: &mut Tx, policy: &Policy, officer: Id<kind::Officer>) ->
     .execute(tx.conn())
     .await
     .on_constraint("complaint_policy_dated", Reason::AlreadyExists)?;
-    Ok(())
+    let change = Change::stateless("PUBLISH", Note::internal(&policy.source), tx.cx());
+    history::write(tx, policy.id.subject(), &change).await
 }

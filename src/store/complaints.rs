@@ -1,8 +1,11 @@
 //! Requests and complaints: rows, who of the police sees them, and their scope. No rule of what may
 //! be done, and nothing is ever deleted (I17). How one begins is `filing`, what is owed on it `owing`,
-//! what an evaluation leads to `consequences`: services and workers use them alike. Lists are in `lists`.
+//! what an evaluation leads to `consequences`: services and workers use them alike. Lists are in `lists`,
+//! extensions in `extensions`, answers in `feedbacks`.
 
 pub mod consequences;
+pub mod extensions;
+pub mod feedbacks;
 pub mod filing;
 pub mod owing;
 pub mod redactions;
@@ -42,6 +45,7 @@ struct Row {
     lead_unit_id: Option<Uuid>,
     lead_path: Option<String>,
     helper_paths: Vec<String>,
+    accepter_id: Option<Uuid>,
     assigner_id: Option<Uuid>,
     handler_id: Option<Uuid>,
     reviewer_id: Option<Uuid>,
@@ -53,6 +57,7 @@ struct Row {
     urges: i32,
     supervision_level: Option<String>,
     feedback: String,
+    given_feedback: String,
     conclusion: String,
     outside_target: String,
     outside_number: String,
@@ -85,6 +90,7 @@ fn entity(row: Row) -> Result<Complaint> {
         linked_sequences: row.linked_sequences,
         lead: lead.map(|(unit, path)| Lead { unit: Id::of(unit), path }),
         helper_paths: row.helper_paths,
+        accepter: row.accepter_id.map(Id::of),
         assigner: row.assigner_id.map(Id::of),
         handler: row.handler_id.map(Id::of),
         reviewer: row.reviewer_id.map(Id::of),
@@ -96,6 +102,7 @@ fn entity(row: Row) -> Result<Complaint> {
         urges: row.urges,
         supervision_level: row.supervision_level,
         feedback: row.feedback,
+        given_feedback: row.given_feedback,
         conclusion: row.conclusion,
         outside_target: row.outside_target,
         outside_number: row.outside_number,
@@ -116,8 +123,8 @@ macro_rules! select {
             Row,
             r#"select complaint.id, number, enterprise_id, unit_path, complaint.category, channel, title,
                 content, place, filer, collection, subject_id, linked_sequences, complaint.state, lead_unit_id, lead_path,
-                helper_paths, assigner_id, handler_id, reviewer_id, past_handlers, round, returns,
-                objected, extension_days, urges, supervision_level, feedback, conclusion,
+                helper_paths, accepter_id, assigner_id, handler_id, reviewer_id, past_handlers, round, returns,
+                objected, extension_days, urges, supervision_level, feedback, given_feedback, conclusion,
                 outside_target, outside_number, merged_into_id,
                 handle_open_time as "handle_open_time: jiff_sqlx::Timestamp",
                 handle_due_time as "handle_due_time: jiff_sqlx::Timestamp", provisional,
@@ -226,7 +233,7 @@ pub async fn save(tx: &mut Tx, moved: Moved<Complaint>) -> Result<Complaint> {
             urges = $16, supervision_level = $17, feedback = $18, conclusion = $19,
             outside_target = $20, outside_number = $21, merged_into_id = $22,
             handle_open_time = $23, handle_due_time = $24, provisional = $25, close_time = $26,
-            update_time = $27, version = version + 1
+            update_time = $27, accepter_id = $28, given_feedback = $29, version = version + 1
          where id = $1 and version = $2",
         complaint.id.uuid(),
         complaint.version,
@@ -254,7 +261,9 @@ pub async fn save(tx: &mut Tx, moved: Moved<Complaint>) -> Result<Complaint> {
         sql(complaint.handle_due_time) as _,
         complaint.provisional,
         sql(complaint.close_time) as _,
-        now.to_sqlx() as _
+        now.to_sqlx() as _,
+        complaint.accepter.map(Id::uuid),
+        complaint.given_feedback
     )
     .execute(tx.conn())
     .await?;
@@ -351,104 +360,4 @@ async fn see(tx: &mut Tx, complaint: &Complaint) -> Result<()> {
 /// The paths of a unit and of every unit above it.
 fn reaches(path: &str) -> impl Iterator<Item = String> + '_ {
     path.match_indices('/').filter_map(|(at, _)| path.get(..=at).map(str::to_owned))
-}
-
-/// An extension that is asked for.
-#[derive(Debug, Clone)]
-pub struct Extension {
-    /// Its id.
-    pub id: Id<kind::ComplaintExtension>,
-    /// Of which complaint.
-    pub complaint: Id<kind::Complaint>,
-    /// How many working days.
-    pub days: i32,
-    /// Why.
-    pub reason: String,
-    /// By which rule.
-    pub basis: String,
-    /// REQUESTED, APPROVED, REFUSED.
-    pub state: String,
-    /// Who asked.
-    pub officer: Id<kind::Officer>,
-    /// Who decided.
-    pub decider: Option<Id<kind::Officer>>,
-    /// What was said about it.
-    pub note: String,
-    /// When it was asked for.
-    pub create_time: Timestamp,
-}
-
-/// Asks for an extension.
-///
-/// # Errors
-/// `EXTENSION_SPENT` when one is being decided or was granted.
-pub async fn ask_extension(tx: &mut Tx, extension: &Extension) -> Result<()> {
-    let now = tx.now();
-    sqlx::query!(
-        "insert into complaint_extension (id, complaint_id, days, reason, basis, state, officer_id,
-            create_time)
-         values ($1, $2, $3, $4, $5, 'REQUESTED', $6, $7)",
-        extension.id.uuid(),
-        extension.complaint.uuid(),
-        extension.days,
-        extension.reason,
-        extension.basis,
-        extension.officer.uuid(),
-        now.to_sqlx() as _
-    )
-    .execute(tx.conn())
-    .await
-    .on_constraint("complaint_extension_once", Reason::ExtensionSpent)?;
-    Ok(())
-}
-
-/// The extensions of a complaint that the caller has read within the scope, oldest first.
-pub async fn extensions(
-    connection: &mut PgConnection,
-    of: Id<kind::Complaint>,
-) -> Result<Vec<Extension>> {
-    let rows = sqlx::query!(
-        "select id, complaint_id, days, reason, basis, state, officer_id, decider_id, note,
-            create_time as \"create_time: jiff_sqlx::Timestamp\"
-         from complaint_extension where complaint_id = $1 order by id",
-        of.uuid()
-    )
-    .fetch_all(connection)
-    .await?;
-    let rows = rows.into_iter().map(|row| Extension {
-        id: Id::of(row.id),
-        complaint: Id::of(row.complaint_id),
-        days: row.days,
-        reason: row.reason,
-        basis: row.basis,
-        state: row.state,
-        officer: Id::of(row.officer_id),
-        decider: row.decider_id.map(Id::of),
-        note: row.note,
-        create_time: row.create_time.to_jiff(),
-    });
-    Ok(rows.collect())
-}
-
-/// Decides an extension, once. False when it was decided before.
-pub async fn decide_extension(
-    tx: &mut Tx,
-    id: Id<kind::ComplaintExtension>,
-    approved: bool,
-    officer: Id<kind::Officer>,
-    note: &str,
-) -> Result<bool> {
-    let now = tx.now();
-    let decided = sqlx::query!(
-        "update complaint_extension set state = $2, decider_id = $3, note = $4, decide_time = $5
-         where id = $1 and state = 'REQUESTED'",
-        id.uuid(),
-        if approved { "APPROVED" } else { "REFUSED" },
-        officer.uuid(),
-        note,
-        now.to_sqlx() as _
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(decided.rows_affected() == 1)
 }

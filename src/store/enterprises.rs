@@ -126,6 +126,15 @@ pub async fn list(
     rows.into_iter().map(|row| entity(row, vault)).collect()
 }
 
+/// What an enterprise is called, for what the caller has read within the scope.
+pub async fn display_name(
+    connection: &mut PgConnection,
+    id: Id<kind::Enterprise>,
+) -> Result<String> {
+    let name = sqlx::query_scalar!("select display_name from enterprise where id = $1", id.uuid());
+    Ok(name.fetch_one(connection).await?)
+}
+
 /// The unit that serves a division with truck passes.
 pub async fn serving_unit(
     connection: &mut PgConnection,

@@ -58,17 +58,21 @@ macro_rules! rungs {
 }
 
 /// Open obligations whose next step is due, the oldest first, held until the unit of work ends. What
-/// another server holds is left to it.
-pub async fn claim(tx: &mut Tx, rows: i64) -> Result<Vec<Rung>> {
+/// another server holds is left to it. With a version of the calendar only what it counted, or what it
+/// could not count: the others are counted again before anybody is called late.
+pub async fn claim(tx: &mut Tx, version: Option<&str>, rows: i64) -> Result<Vec<Rung>> {
     let now = tx.now();
     let due = rungs!(
         "where meet_time is null and void_time is null and pause_time is null
             and sweep_time <= $1
+            and ($3::text is null or calendar_version = $3 or limit_text = ''
+                or recount_time > $1)
          order by sweep_time
          limit $2
          for update skip locked",
         now.to_sqlx() as _,
-        rows
+        rows,
+        version
     );
     Ok(due.fetch_all(tx.conn()).await?)
 }

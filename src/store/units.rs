@@ -129,6 +129,15 @@ pub async fn get(connection: &mut PgConnection, id: Id<kind::Unit>, scope: &Scop
     row.map(entity).ok_or_else(|| scope.missing(id.subject()))
 }
 
+/// The units at these paths.
+pub async fn at(connection: &mut PgConnection, paths: &[String]) -> Result<Vec<Id<kind::Unit>>> {
+    if paths.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = sqlx::query_scalar!("select id from unit where path = any($1) order by path", paths);
+    Ok(ids.fetch_all(connection).await?.into_iter().map(Id::of).collect())
+}
+
 /// The whole tree, parents first. It is public: it stands on the bureau's door.
 pub async fn list(connection: &mut PgConnection) -> Result<Vec<Unit>> {
     let rows = sqlx::query_as!(

@@ -12,7 +12,7 @@ use crate::{
     store::{
         Tx, calendars,
         escalations::{self, Rung},
-        obligations::recount,
+        obligations::recount::{self, Recounted, Stale},
     },
 };
 
@@ -21,38 +21,54 @@ const BATCH: i64 = 500;
 /// How many batches one round takes, so that a round ends and the heart beats while there is much to
 /// catch up with.
 const BATCHES_MAX: usize = 100;
-
-/// How many batches one round counts again: the ladder waits for them.
+/// How many batches of what is not due one round counts again.
 const RECOUNTS_MAX: usize = 10;
 
 /// Sweeps, counts again, and beats. A beat says that no step that was due is left behind, but for those
 /// whose look failed and which are counted apart.
 pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
-    let calendar = parts.world.get(&parts.store).await?.calendar.clone();
+    parts.world.get(&parts.store).await?;
     // With a wrong clock nothing is late, or everything: no beat either, so that somebody notices.
     parts.world.agrees(&parts.clock)?;
-    recounted(parts, cx).await?;
+    let batch = usize::try_from(BATCH).unwrap_or_default();
     for _ in 0..BATCHES_MAX {
-        let swept = match sweep(parts, &cx(), &calendar).await {
+        let recounted = counted_again(parts, &cx(), Stale::Due).await;
+        // Where they cannot be counted, what is late by the old count is late: nothing waits for ever.
+        let judged_by = if recounted.is_some() { Judged::InForce } else { Judged::AsCounted };
+        let swept = match sweep(parts, &cx(), judged_by).await {
             Ok(swept) => swept,
             Err(error) => {
                 tracing::error!(%error, "a batch failed: its rows are taken one by one");
-                let swept = one_by_one(parts, cx, &calendar).await?;
+                let swept = one_by_one(parts, cx, judged_by).await?;
                 beat(parts, &cx()).await?;
                 swept
             }
         };
-        if swept < usize::try_from(BATCH).unwrap_or_default() {
+        if swept < batch && recounted.unwrap_or_default() < batch {
+            break;
+        }
+    }
+    for _ in 0..RECOUNTS_MAX {
+        if counted_again(parts, &cx(), Stale::Any).await.unwrap_or_default() < batch {
             break;
         }
     }
     Ok(())
 }
 
+/// By which count it is judged whether a step is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judged {
+    /// By that of the calendar in force alone.
+    InForce,
+    /// By whichever there is.
+    AsCounted,
+}
+
 /// Takes a batch in one unit of work, and beats with it.
-async fn sweep(parts: &Parts, cx: &Cx, calendar: &Calendar) -> Result<usize> {
+async fn sweep(parts: &Parts, cx: &Cx, judged: Judged) -> Result<usize> {
     let mut tx = parts.store.begin(cx).await?;
-    match taken(&mut tx, cx, calendar).await {
+    match taken(&mut tx, cx, judged).await {
         Ok(found) => {
             tx.commit().await?;
             Ok(found)
@@ -66,10 +82,10 @@ async fn sweep(parts: &Parts, cx: &Cx, calendar: &Calendar) -> Result<usize> {
     }
 }
 
-async fn taken(tx: &mut Tx, cx: &Cx, calendar: &Calendar) -> Result<usize> {
-    let rungs = escalations::claim(tx, BATCH).await?;
+async fn taken(tx: &mut Tx, cx: &Cx, judged: Judged) -> Result<usize> {
+    let (rungs, calendar) = claim(tx, judged).await?;
     let found = rungs.len();
-    let (climbed, failed) = climb(rungs, cx, calendar);
+    let (climbed, failed) = climb(rungs, cx, &calendar);
     if !climbed.is_empty() {
         escalations::take(tx, &climbed).await?;
     }
@@ -78,6 +94,14 @@ async fn taken(tx: &mut Tx, cx: &Cx, calendar: &Calendar) -> Result<usize> {
     }
     escalations::beat(tx, escalations::SWEEP).await?;
     Ok(found)
+}
+
+/// A batch whose next step is due, and the calendar in force as it is stored now.
+async fn claim(tx: &mut Tx, judged: Judged) -> Result<(Vec<Rung>, Calendar)> {
+    let calendar = calendars::in_force(tx.conn()).await?;
+    let version = (judged == Judged::InForce).then(|| calendar.version());
+    let rungs = escalations::claim(tx, version, BATCH).await?;
+    Ok((rungs, calendar))
 }
 
 fn climb(rungs: Vec<Rung>, cx: &Cx, calendar: &Calendar) -> (Vec<(Rung, Climb)>, Vec<Uuid>) {
@@ -96,18 +120,13 @@ fn climb(rungs: Vec<Rung>, cx: &Cx, calendar: &Calendar) -> (Vec<(Rung, Climb)>,
 
 /// Takes a batch row by row, each in a unit of work of its own: the one that fails is put off, and stops
 /// no other (CO-07).
-async fn one_by_one(
-    parts: &Parts,
-    cx: &(dyn Fn() -> Cx + Sync),
-    calendar: &Calendar,
-) -> Result<usize> {
+async fn one_by_one(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync), judged: Judged) -> Result<usize> {
     let mut tx = parts.store.begin(&cx()).await?;
-    let ids: Vec<_> =
-        escalations::claim(&mut tx, BATCH).await?.into_iter().map(|rung| rung.id).collect();
+    let (rungs, calendar) = claim(&mut tx, judged).await?;
     // They are let go: each is held again by itself.
     tx.rollback().await?;
-    for &id in &ids {
-        if let Err(error) = one(parts, &cx(), calendar, id).await {
+    for &Rung { id, .. } in &rungs {
+        if let Err(error) = one(parts, &cx(), &calendar, id).await {
             tracing::error!(%id, %error, "an obligation could not be escalated");
             // Where even this fails the row stays due, and is seen as behind.
             if let Err(error) = put_off(parts, &cx(), id).await {
@@ -115,7 +134,7 @@ async fn one_by_one(
             }
         }
     }
-    Ok(ids.len())
+    Ok(rungs.len())
 }
 
 async fn put_off(parts: &Parts, cx: &Cx, id: Uuid) -> Result<()> {
@@ -143,29 +162,31 @@ async fn beat(parts: &Parts, cx: &Cx) -> Result<()> {
     tx.commit().await
 }
 
-/// Counts again what another calendar counted, by the notices as they are stored now: an older copy of
-/// a server must not undo what a newer one did.
-async fn recounted(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
-    for _ in 0..RECOUNTS_MAX {
-        let mut tx = parts.store.begin(&cx()).await?;
-        let calendar = calendars::in_force(tx.conn()).await?;
-        let done = match recount::batch(&mut tx, &calendar, BATCH).await {
-            // Nothing is written, so nothing is to be made durable.
-            Ok(done) if done.counted == 0 => return Ok(()),
-            Ok(done) => done,
-            Err(error) => {
-                // The ladder must not wait for it: what is late by the old count is late.
-                tracing::error!(%error, "due times could not be counted again");
-                return Ok(());
+/// Counts a batch again that another calendar counted, by the notices as they are stored now: an older
+/// copy of a server must not undo what a newer one did. How many it were; absent when it failed.
+async fn counted_again(parts: &Parts, cx: &Cx, which: Stale) -> Option<usize> {
+    match count(parts, cx, which).await {
+        Ok(done) => {
+            if done.moved > 0 || done.failed > 0 {
+                let Recounted { counted, moved, failed } = done;
+                tracing::info!(counted, moved, failed, "due times were counted again");
             }
-        };
-        tx.commit().await?;
-        if done.moved > 0 || done.failed > 0 {
-            tracing::info!(done.counted, done.moved, done.failed, "due times were counted again");
+            Some(done.counted)
         }
-        if done.counted < usize::try_from(BATCH).unwrap_or_default() {
-            break;
+        Err(error) => {
+            tracing::error!(%error, "due times could not be counted again");
+            None
         }
     }
-    Ok(())
+}
+
+async fn count(parts: &Parts, cx: &Cx, which: Stale) -> Result<Recounted> {
+    let mut tx = parts.store.begin(cx).await?;
+    let calendar = calendars::in_force(tx.conn()).await?;
+    let done = recount::batch(&mut tx, &calendar, which, BATCH).await?;
+    // Where nothing is written, nothing is to be made durable.
+    if done.counted > 0 {
+        tx.commit().await?;
+    }
+    Ok(done)
 }

@@ -12,7 +12,7 @@ use crate::{
     liaison::hand_over,
 };
 
-fn announced(conversation: &str, content_type: &str, content: &[u8]) -> pb::Attachment {
+pub fn announced(conversation: &str, content_type: &str, content: &[u8]) -> pb::Attachment {
     pb::Attachment {
         conversation: conversation.to_owned(),
         kind: "MESSAGE".to_owned(),
@@ -24,13 +24,13 @@ fn announced(conversation: &str, content_type: &str, content: &[u8]) -> pb::Atta
     }
 }
 
-async fn announce(user: &User, attachment: pb::Attachment) -> Result<pb::Attachment, Status> {
+pub async fn announce(user: &User, attachment: pb::Attachment) -> Result<pb::Attachment, Status> {
     let request =
         pb::CreateAttachmentRequest { attachment: Some(attachment), request_id: request_id() };
     user.applications().create_attachment(request).await.map(tonic::Response::into_inner)
 }
 
-async fn upload(user: &User, name: &str, content: &[u8]) -> Result<(), Status> {
+pub async fn upload(user: &User, name: &str, content: &[u8]) -> Result<(), Status> {
     let mut offset = 0;
     for chunk in content.chunks(5_000) {
         let (name, data) = (name.to_owned(), chunk.to_vec());
@@ -41,7 +41,7 @@ async fn upload(user: &User, name: &str, content: &[u8]) -> Result<(), Status> {
     Ok(())
 }
 
-async fn complete(user: &User, name: &str) -> Result<pb::Attachment, Status> {
+pub async fn complete(user: &User, name: &str) -> Result<pb::Attachment, Status> {
     let request = pb::CompleteAttachmentRequest { name: name.to_owned() };
     user.applications().complete_attachment(request).await.map(tonic::Response::into_inner)
 }
@@ -58,7 +58,7 @@ async fn bring(
     complete(user, &name).await
 }
 
-async fn read(user: &User, name: &str) -> Result<Vec<u8>, Status> {
+pub async fn read(user: &User, name: &str) -> Result<Vec<u8>, Status> {
     let mut content = Vec::new();
     loop {
         let offset = i64::try_from(content.len()).unwrap();
@@ -82,7 +82,7 @@ fn image(conversation: &str, attachment: &str) -> pb::SendMessageRequest {
 }
 
 /// A picture, and the same with a position and an author in it.
-fn pictures() -> (Vec<u8>, Vec<u8>) {
+pub fn pictures() -> (Vec<u8>, Vec<u8>) {
     let text = "直通车".repeat(40);
     let clean = QrPicture::of(&text).unwrap().png(20).unwrap();
     let data = b"GPS 33.95N 118.28E, phone of Zhang".as_slice();

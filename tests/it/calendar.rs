@@ -6,13 +6,17 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use jingqi::{
     service::pb,
-    store::{calendars, obligations::recount},
+    store::{
+        calendars, escalations,
+        obligations::recount::{self, Stale},
+    },
 };
 use sqlx::PgPool;
 use tonic::{Code, Response, Status};
 
 use crate::{
     complaints::Service,
+    conversations,
     harness::{App, User, fact, fields, reason, request_id},
 };
 
@@ -82,7 +86,7 @@ async fn moves(app: &App) -> Vec<(String, String, String)> {
     sqlx::query_as(
         "select cause, to_char(from_due_time at time zone 'Asia/Shanghai', 'MM-DD'),
             to_char(to_due_time at time zone 'Asia/Shanghai', 'MM-DD')
-         from obligation_move order by create_time, id",
+         from obligation_move where limit_moved = 'PROMISED' order by create_time, id",
     )
     .fetch_all(app.parts.store.pool())
     .await
@@ -246,11 +250,11 @@ async fn a_recomputation_goes_on_where_it_was_interrupted(pool: PgPool) {
     // One batch, and the server dies.
     let mut tx = app.parts.store.begin(&app.cx()).await.unwrap();
     let calendar = calendars::in_force(tx.conn()).await.unwrap();
-    let done = recount::batch(&mut tx, &calendar, 500).await.unwrap();
+    let done = recount::batch(&mut tx, &calendar, Stale::Any, 500).await.unwrap();
     assert_eq!(done.counted, 500);
     tx.commit().await.unwrap();
     let mut tx = app.parts.store.begin(&app.cx()).await.unwrap();
-    recount::batch(&mut tx, &calendar, 500).await.unwrap();
+    recount::batch(&mut tx, &calendar, Stale::Any, 500).await.unwrap();
     drop(tx);
     let worker = || jingqi::worker::Worker::new(app.parts.clone());
     let (one, two) = (worker(), worker());
@@ -260,14 +264,20 @@ async fn a_recomputation_goes_on_where_it_was_interrupted(pool: PgPool) {
     let moved = "select count(*) from obligation
         where due_time = '2027-01-08T00:00:00+08:00' and not provisional";
     assert_eq!(app.count(moved).await, 1_199);
-    assert_eq!(app.count("select count(*) from obligation_move").await, 1_199);
+    assert_eq!(
+        app.count("select count(*) from obligation_move where limit_moved = 'PROMISED'").await,
+        1_199
+    );
     let failing = "select count(*) from obligation where failures = 1 and provisional";
     assert_eq!(app.count(failing).await, 1);
     // Mended, it is counted a minute later.
     app.sql("update obligation set limit_text = 'WORKING_DAYS:5'").await;
     app.advance(SignedDuration::from_secs(60));
     app.run_workers().await;
-    assert_eq!(app.count("select count(*) from obligation_move").await, 1_200);
+    assert_eq!(
+        app.count("select count(*) from obligation_move where limit_moved = 'PROMISED'").await,
+        1_200
+    );
 }
 
 // What is paused is counted as it stood; its pause counts when it ends, with the newer notice.
@@ -370,4 +380,91 @@ async fn only_the_system_administrator_enters_a_notice_and_once(pool: PgPool) {
     let twice = admin.calendars().import_calendar_year(request).await.unwrap();
     assert_eq!(once.into_inner(), twice.into_inner());
     assert_eq!(app.count("select count(*) from calendar_year").await, 1);
+}
+
+// I18, CO-06: nobody is called late by a calendar that counts no more, however much there is to count:
+// what is due comes first, and is not swept before.
+#[sqlx::test]
+async fn what_is_due_is_counted_again_before_it_is_called_late(pool: PgPool) {
+    let app = App::start(pool).await;
+    let admin = app.administrator().await;
+    many(&app, 30).await;
+    app.sql("update obligation set sweep_time = '2027-03-01' where id in (select id from obligation limit 20)")
+        .await;
+    // By the old count all of them ended at midnight; by the notice they end a day later.
+    app.clock.set(at("2027-01-07T08:00:00"));
+    import(&admin, notice(), false).await.unwrap();
+    let mut tx = app.parts.store.begin(&app.cx()).await.unwrap();
+    let calendar = calendars::in_force(tx.conn()).await.unwrap();
+    let version = calendar.version();
+    assert_eq!(escalations::claim(&mut tx, Some(version), 500).await.unwrap().len(), 0);
+    assert_eq!(escalations::claim(&mut tx, None, 500).await.unwrap().len(), 10);
+    let done = recount::batch(&mut tx, &calendar, Stale::Due, 500).await.unwrap();
+    assert_eq!((done.counted, done.moved), (10, 10));
+    drop(tx);
+    app.run_workers().await;
+    assert_eq!(app.count("select count(*) from escalation where level = 2").await, 0);
+    app.clock.set(at("2027-01-08T00:00:00"));
+    app.run_workers().await;
+    assert_eq!(app.count("select count(*) from escalation where level = 2").await, 30);
+}
+
+// CO-06: what is done is judged by the notices that count on that day, though no sweeper came by.
+#[sqlx::test]
+async fn what_is_settled_is_judged_by_the_calendar_in_force(pool: PgPool) {
+    let app = App::start(pool).await;
+    let admin = app.administrator().await;
+    let desk = app.service().await;
+    app.clock.set(at("2026-12-30T09:00:00"));
+    let name = accepted(&desk).await.name;
+    desk.assign(&desk.assigner, &name, &desk.lead_unit).await.unwrap();
+    desk.sign(&desk.one, &name).await.unwrap();
+    app.clock.set(at("2027-01-07T10:00:00"));
+    import(&admin, notice(), false).await.unwrap();
+    desk.answer(&desk.one, &name).await.unwrap();
+    let owed = desk.get(&desk.assigner, &name).await.unwrap().obligations;
+    let handling = owed.iter().find(|owed| owed.kind == "HANDLE_COMPLAINT").unwrap();
+    assert_eq!(handling.standing, "MET");
+    assert_eq!(handling.due_time, Some(wire("2027-01-08T00:00:00")));
+    let moved: Vec<_> =
+        handling.moves.iter().map(|moved| (moved.limit.as_str(), moved.cause.as_str())).collect();
+    for limit in ["PROMISED", "INTERNAL"] {
+        assert!(moved.contains(&(limit, "CALENDAR")), "{moved:?}");
+    }
+}
+
+// CO-03: a question in a year without a notice is owed an answer, provisionally; the notice moves it.
+#[sqlx::test]
+async fn a_question_in_a_year_without_a_notice_is_owed_an_answer(pool: PgPool) {
+    let app = App::start(pool).await;
+    let admin = app.administrator().await;
+    let desk = app.desk().await;
+    app.clock.set(at("2026-12-31T16:50:00"));
+    let conversation = conversations::open(&desk).await.name;
+    conversations::say(&desk.talker, &conversation, "请问通行证何时下发?").await.unwrap();
+    let owed = "select kind, to_char(due_time at time zone 'Asia/Shanghai', 'MM-DD HH24:MI'),
+            provisional from obligation order by kind";
+    let owed = async || -> Vec<(String, String, bool)> {
+        sqlx::query_as(owed).fetch_all(app.parts.store.pool()).await.unwrap()
+    };
+    let solve =
+        |due: &str, provisional| ("SOLVE_CONVERSATION".to_owned(), due.to_owned(), provisional);
+    assert!(owed().await.contains(&solve("01-06 00:00", true)), "{:?}", owed().await);
+    assert_eq!(owed().await.len(), 2);
+    import(&admin, notice(), false).await.unwrap();
+    app.run_workers().await;
+    assert!(owed().await.contains(&solve("01-07 00:00", false)), "{:?}", owed().await);
+}
+
+// A notice that gives more days off than any ever did is a slip of the hand.
+#[sqlx::test]
+async fn a_notice_of_endless_holidays_is_refused(pool: PgPool) {
+    let app = App::start(pool).await;
+    let admin = app.administrator().await;
+    let endless =
+        pb::CalendarYear { holidays: vec![holiday("2027-01-01", "2027-12-31")], ..notice() };
+    let refused = import(&admin, endless, true).await.unwrap_err();
+    let told = fields(&refused);
+    assert!(told.contains(&"calendar_year.holidays TOO_MANY".to_owned()), "{told:?}");
+    assert!(told.contains(&"calendar_year.holidays[0] TOO_LONG".to_owned()), "{told:?}");
 }

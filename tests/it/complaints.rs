@@ -72,13 +72,13 @@ impl App {
     }
 }
 
-type Answer = Result<pb::Complaint, Status>;
+pub type Answer = Result<pb::Complaint, Status>;
 
 fn opened(answer: Result<Response<pb::Complaint>, Status>) -> Answer {
     answer.map(Response::into_inner)
 }
 
-fn step(name: &str, note: &str) -> pb::MoveComplaintRequest {
+pub fn step(name: &str, note: &str) -> pb::MoveComplaintRequest {
     pb::MoveComplaintRequest {
         name: name.to_owned(),
         note: note.to_owned(),
@@ -88,7 +88,7 @@ fn step(name: &str, note: &str) -> pb::MoveComplaintRequest {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as every message has it")]
-fn time(at: &str) -> Option<prost_types::Timestamp> {
+pub fn time(at: &str) -> Option<prost_types::Timestamp> {
     let at: Timestamp = at.parse().unwrap();
     Some(prost_types::Timestamp { seconds: at.as_second(), nanos: 0 })
 }
@@ -158,7 +158,8 @@ impl Service {
             name: name.to_owned(),
             approved,
             note: if approved { String::new() } else { "请补充联系结果".to_owned() },
-            ..Default::default()
+            etag: self.get(by, name).await?.etag,
+            request_id: request_id(),
         };
         opened(by.complaints().review_complaint_feedback(request).await)
     }
@@ -180,8 +181,32 @@ impl Service {
             approved,
             note: if approved { String::new() } else { "理由不充分".to_owned() },
             request_id: request_id(),
+            etag: self.get(by, name).await?.etag,
         };
         opened(by.complaints().decide_complaint_extension(request).await)
+    }
+
+    pub async fn decline(&self, by: &User, name: &str, note: &str) -> Answer {
+        let etag = self.get(by, name).await?.etag;
+        let request = pb::MoveComplaintRequest { etag, ..step(name, note) };
+        opened(by.complaints().decline_complaint(request).await)
+    }
+
+    pub async fn conclude(&self, by: &User, name: &str, note: &str) -> Answer {
+        let etag = self.get(by, name).await?.etag;
+        let request = pb::MoveComplaintRequest { etag, ..step(name, note) };
+        opened(by.complaints().conclude_complaint(request).await)
+    }
+
+    pub async fn supervise(&self, by: &User, name: &str, level: &str, until: &str) -> Answer {
+        let request = pb::SuperviseComplaintRequest {
+            name: name.to_owned(),
+            level: level.to_owned(),
+            due_time: time(until),
+            note: "列入局督办".to_owned(),
+            request_id: request_id(),
+        };
+        opened(by.complaints().supervise_complaint(request).await)
     }
 
     pub async fn get(&self, by: &User, name: &str) -> Answer {
@@ -247,18 +272,18 @@ impl Service {
     }
 }
 
-async fn changes(by: &User, name: &str) -> Vec<pb::Change> {
+pub async fn changes(by: &User, name: &str) -> Vec<pb::Change> {
     let request = pb::GetComplaintRequest { name: name.to_owned() };
     let listed = by.complaints().list_complaint_changes(request).await.unwrap();
     listed.into_inner().changes
 }
 
-async fn listed(by: &User, request: pb::ListComplaintsRequest) -> Vec<pb::Complaint> {
+pub async fn listed(by: &User, request: pb::ListComplaintsRequest) -> Vec<pb::Complaint> {
     by.complaints().list_complaints(request).await.unwrap().into_inner().complaints
 }
 
 /// Kinds and due times of what is owed now, in Beijing time.
-async fn owed(app: &App) -> Vec<(String, String)> {
+pub async fn owed(app: &App) -> Vec<(String, String)> {
     sqlx::query_as(
         "select kind, to_char(due_time at time zone 'Asia/Shanghai', 'MM-DD HH24:MI') from obligation
          where meet_time is null and void_time is null order by kind",
@@ -268,7 +293,7 @@ async fn owed(app: &App) -> Vec<(String, String)> {
     .unwrap()
 }
 
-fn owes(kind: &str, due: &str) -> (String, String) {
+pub fn owes(kind: &str, due: &str) -> (String, String) {
     (kind.to_owned(), due.to_owned())
 }
 
@@ -338,7 +363,7 @@ async fn the_enterprise_reads_the_timeline_and_no_internal_note(pool: PgPool) {
     desk.one.complaints().note_complaint(step(&name, "企业负责人态度焦急")).await.unwrap();
     let read = changes(&desk.boss, &name).await;
     let actions: Vec<_> = read.iter().map(|change| change.action.as_str()).collect();
-    assert_eq!(actions, ["FILE", "ACCEPT", "ASSIGN", "SIGN", "NOTE"]);
+    assert_eq!(actions, ["FILE", "ACCEPT", "ASSIGN", "SIGN"]);
     assert!(read.iter().all(|change| change.internal_note.is_empty()));
     assert!(read.iter().all(|change| !change.actor.contains("officers/")));
     let inside = changes(&desk.assigner, &name).await;
@@ -357,11 +382,12 @@ async fn who_is_not_satisfied_is_handled_again_by_another_officer_and_then_escal
     // A bad level needs its reason.
     let mute = desk.rate(&desk.boss, &asked.name, Level::Dissatisfied, "").await.unwrap_err();
     assert_eq!(fields(&mute), ["comment REQUIRED"]);
+    app.advance(SignedDuration::from_hours(24));
     desk.rate_last(Level::Dissatisfied, "时段仍然不够").await;
     let again = desk.get(&desk.assigner, &name).await.unwrap();
     assert_eq!((again.state(), again.round, again.handler.as_str()), (State::Reopened, 1, ""));
-    // Five working days anew, Tuesday to Tuesday.
-    assert_eq!(again.handle_due_time, time("2026-12-02T00:00:00+08:00"));
+    // Five working days anew, Wednesday to Wednesday.
+    assert_eq!(again.handle_due_time, time("2026-12-03T00:00:00+08:00"));
     desk.assign(&desk.assigner, &name, &desk.lead_unit).await.unwrap();
     let same = desk.sign(&desk.one, &name).await.unwrap_err();
     assert_eq!(reason(&same), "SAME_PERSON");
@@ -378,9 +404,9 @@ async fn who_is_not_satisfied_is_handled_again_by_another_officer_and_then_escal
     let refused = desk.assign(&desk.assigner, &name, &desk.lead_unit).await.unwrap_err();
     assert_eq!(reason(&refused), "TRANSITION_ILLEGAL");
     let bare = desk.leader.complaints().conclude_complaint(step(&name, "")).await.unwrap_err();
-    assert_eq!(fields(&bare), ["note REQUIRED"]);
-    let end = step(&name, "联席会议决定:增设卸货专用时段,已书面答复企业。");
-    desk.leader.complaints().conclude_complaint(end).await.unwrap();
+    assert_eq!(fields(&bare), ["etag REQUIRED", "note REQUIRED"]);
+    let end = "联席会议决定:增设卸货专用时段,已书面答复企业。";
+    desk.conclude(&desk.leader, &name, end).await.unwrap();
     let closed = desk.get(&desk.boss, &name).await.unwrap();
     assert_eq!(closed.state(), State::Closed);
     assert!(closed.conclusion.starts_with("联席会议决定"));
@@ -477,16 +503,18 @@ async fn a_return_with_reason_and_basis_stops_the_time_at_most_twice(pool: PgPoo
     app.clock.set("2026-11-26T09:00:00+08:00".parse().unwrap());
     let assigned = desk.assign(&desk.assigner, &name, &desk.other_unit).await.unwrap();
     assert_eq!(assigned.handle_due_time, time("2026-12-04T00:00:00+08:00"));
-    let moved = "select count(*) from obligation_move where cause = 'PAUSE'";
+    let moved =
+        "select count(*) from obligation_move where cause = 'PAUSE' and limit_moved = 'PROMISED'";
     assert_eq!(app.count(moved).await, 1);
     // The handler of the first unit still sees how it ends, and does not sign.
     assert_eq!(desk.sign(&desk.one, &name).await.unwrap_err().code(), Code::PermissionDenied);
     desk.give_back(&desk.other, &name).await.unwrap();
-    // An answer that is refused starts no new time.
+    // An answer that is refused starts no new time, a day later either.
     let assigned = desk.assign(&desk.assigner, &name, &desk.lead_unit).await.unwrap();
     assert_eq!(reason(&desk.give_back(&desk.one, &name).await.unwrap_err()), "RETURNS_SPENT");
     desk.sign(&desk.one, &name).await.unwrap();
     desk.answer(&desk.one, &name).await.unwrap();
+    app.clock.set("2026-11-27T09:00:00+08:00".parse().unwrap());
     let refused = desk.review(&desk.assigner, &name, false).await.unwrap();
     assert_eq!(refused.state(), State::InProgress);
     assert_eq!(refused.handle_due_time, assigned.handle_due_time);
@@ -527,9 +555,9 @@ async fn a_refusal_has_a_reason_and_may_be_objected_to_once(pool: PgPool) {
     let desk = app.service().await;
     let name = desk.file().await.name;
     let bare = desk.assigner.complaints().decline_complaint(step(&name, "")).await.unwrap_err();
-    assert_eq!(fields(&bare), ["note REQUIRED"]);
+    assert_eq!(fields(&bare), ["etag REQUIRED", "note REQUIRED"]);
     let why = "属市场监管职责,请拨打12345";
-    desk.assigner.complaints().decline_complaint(step(&name, why)).await.unwrap();
+    desk.decline(&desk.assigner, &name, why).await.unwrap();
     let read = desk.get(&desk.boss, &name).await.unwrap();
     assert_eq!((read.state(), read.conclusion.as_str()), (State::NotAccepted, why));
     let foreign = desk.rival.complaints().object_to_decline(step(&name, "异议")).await;
@@ -538,7 +566,7 @@ async fn a_refusal_has_a_reason_and_may_be_objected_to_once(pool: PgPool) {
     let again = desk.boss.complaints().object_to_decline(objection).await.unwrap().into_inner();
     assert_eq!((again.state(), again.close_time), (State::Submitted, None));
     assert_eq!(owed(&app).await, [owes("ACCEPT_COMPLAINT", "11-26 00:00")]);
-    desk.assigner.complaints().decline_complaint(step(&name, why)).await.unwrap();
+    desk.decline(&desk.assigner, &name, why).await.unwrap();
     let spent = desk.boss.complaints().object_to_decline(step(&name, "再异议")).await;
     assert_eq!(reason(&spent.unwrap_err()), "OBJECTION_SPENT");
 }
@@ -618,17 +646,11 @@ async fn a_supervised_one_has_a_day_and_an_urged_one_a_count(pool: PgPool) {
     assert_eq!(urged.urges, 1);
     let foreign = desk.rival.complaints().urge_complaint(step(&name, "")).await.unwrap_err();
     assert_eq!(foreign.code(), Code::PermissionDenied);
-    let request = |level: &str, at: &str| pb::SuperviseComplaintRequest {
-        name: name.clone(),
-        level: level.to_owned(),
-        due_time: time(at),
-        note: "列入局督办".to_owned(),
-        request_id: request_id(),
-    };
-    let mut client = desk.leader.complaints();
-    let wrong = client.supervise_complaint(request("CITY", "2026-11-01T00:00:00+08:00")).await;
-    assert_eq!(fields(&wrong.unwrap_err()), ["due_time OUT_OF_RANGE", "level UNKNOWN_VALUE"]);
-    client.supervise_complaint(request("LISTED", "2026-11-27T18:00:00+08:00")).await.unwrap();
+    for at in ["2026-11-01T00:00:00+08:00", "2027-03-01T00:00:00+08:00"] {
+        let wrong = desk.supervise(&desk.leader, &name, "CITY", at).await.unwrap_err();
+        assert_eq!(fields(&wrong), ["due_time OUT_OF_RANGE", "level UNKNOWN_VALUE"], "{at}");
+    }
+    desk.supervise(&desk.leader, &name, "LISTED", "2026-11-27T18:00:00+08:00").await.unwrap();
     let all = [owes("HANDLE_COMPLAINT", "12-02 00:00"), owes("SUPERVISE_COMPLAINT", "11-27 18:00")];
     assert_eq!(owed(&app).await, all);
     // The enterprise is not told of it.
@@ -750,7 +772,7 @@ async fn a_policy_of_a_category_counts_from_its_day(pool: PgPool) {
         category: pb::complaint::Category::Help.into(),
         valid_from: time("2026-11-25T00:00:00+08:00"),
         handle_limit: "WORKING_DAYS:3".to_owned(),
-        answer_characters_min: 30,
+        answer_characters_min: Some(30),
         needed: vec!["PLACE".to_owned()],
         reviewer_roles: vec!["UNIT_LEADER".to_owned()],
         source: "宿公通〔2026〕12号".to_owned(),
@@ -765,7 +787,7 @@ async fn a_policy_of_a_category_counts_from_its_day(pool: PgPool) {
         valid_from: time("2026-11-01T00:00:00+08:00"),
         handle_limit: "FORTNIGHTS:1".to_owned(),
         accept_limit: "WORKING_DAYS:0".to_owned(),
-        extension_days_max: 40,
+        extension_days_max: Some(40),
         needed: vec!["MOOD".to_owned()],
         intake_roles: vec!["HANDLER".to_owned()],
         ..Default::default()

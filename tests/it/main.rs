@@ -13,6 +13,7 @@ mod conversations;
 mod enterprises;
 mod errors;
 mod floors;
+mod handling;
 mod harness;
 mod identity;
 mod journey;

@@ -661,12 +661,7 @@ async fn the_other_ways_of_a_complaint_are_told_too(pool: PgPool) {
     assert!(events(&desk.two).await.contains(&"TASK_TO_REVIEW".to_owned()));
     app.sql("update officer set disable_time = null where police_number = '300001'").await;
     let second = desk.file().await.name;
-    let decline = pb::MoveComplaintRequest {
-        name: second,
-        note: "属于其他部门职责".to_owned(),
-        ..Default::default()
-    };
-    desk.assigner.complaints().decline_complaint(decline).await.unwrap();
+    desk.decline(&desk.assigner, &second, "属于其他部门职责").await.unwrap();
     assert!(events(&desk.boss).await.contains(&"COMPLAINT_NOT_ACCEPTED".to_owned()));
 }
 

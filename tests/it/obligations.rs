@@ -272,9 +272,16 @@ async fn a_pause_moves_every_limit_and_keeps_the_old_value(pool: PgPool) {
     assert_eq!(again.state(), State::Assigned);
     // Thursday, Friday and Monday; and five days of the calendar.
     assert_eq!(due_times(&app).await, row("12-04 00:00", "12-05 00:00", "01-29 00:00"));
-    let moves = "select cause, to_char(from_due_time at time zone 'Asia/Shanghai', 'MM-DD'),
-            to_char(to_due_time at time zone 'Asia/Shanghai', 'MM-DD') from obligation_move";
-    assert_eq!(rows(&app, moves).await, [row("PAUSE", "12-02", "12-05")]);
+    let moves = "select limit_moved || ' ' || cause,
+            to_char(from_due_time at time zone 'Asia/Shanghai', 'MM-DD'),
+            to_char(to_due_time at time zone 'Asia/Shanghai', 'MM-DD') from obligation_move
+        order by limit_moved desc";
+    let all = [
+        row("PROMISED PAUSE", "12-02", "12-05"),
+        row("LEGAL PAUSE", "01-26", "01-29"),
+        row("INTERNAL PAUSE", "12-01", "12-04"),
+    ];
+    assert_eq!(rows(&app, moves).await, all);
     // T18, T21: what is to be signed is owed anew, the handling goes on from where it was.
     let open = "select count(*) from obligation
         where kind = 'SIGN_COMPLAINT' and meet_time is null and void_time is null";
@@ -296,9 +303,13 @@ async fn an_extension_moves_the_promise_and_not_the_law(pool: PgPool) {
     desk.extend(&desk.one, &name, 3).await.unwrap();
     desk.decide(&desk.assigner, &name, true).await.unwrap();
     assert_eq!(due_times(&app).await, row("12-04 00:00", "12-05 00:00", "01-26 00:00"));
-    let moves = "select cause, to_char(from_due_time at time zone 'Asia/Shanghai', 'MM-DD'),
-            to_char(to_due_time at time zone 'Asia/Shanghai', 'MM-DD') from obligation_move";
-    assert_eq!(rows(&app, moves).await, [row("EXTENSION", "12-02", "12-05")]);
+    let moves = "select limit_moved || ' ' || cause,
+            to_char(from_due_time at time zone 'Asia/Shanghai', 'MM-DD'),
+            to_char(to_due_time at time zone 'Asia/Shanghai', 'MM-DD') from obligation_move
+        order by limit_moved desc";
+    let all =
+        [row("PROMISED EXTENSION", "12-02", "12-05"), row("INTERNAL EXTENSION", "12-01", "12-04")];
+    assert_eq!(rows(&app, moves).await, all);
 }
 
 // A breach stays one: a pause and a settlement that come too late heal nothing.
@@ -334,7 +345,7 @@ async fn limits_that_do_not_fit_together_are_refused(pool: PgPool) {
         handle_limit: "CALENDAR_DAYS:70".to_owned(),
         redo_limit: "WORKING_DAYS:60".to_owned(),
         handle_internal_limit: "WEEKS:1".to_owned(),
-        extension_days_max: 5,
+        extension_days_max: Some(5),
         source: "办理规则(2026)".to_owned(),
         ..Default::default()
     };

@@ -6,6 +6,10 @@ use crate::error::{Faults, Flaw, Result};
 
 /// More ranges or make-up days than any notice ever had.
 const ENTRIES_MAX: usize = 40;
+/// A longer holiday than any notice ever had, in days: the longest were nine.
+const HOLIDAY_DAYS_MAX: i32 = 15;
+/// More days off than any notice ever gave a year: those since 2022 gave 27 to 33.
+const DAYS_OFF_MAX: i32 = 40;
 
 /// What the State Council's yearly notice says about one year, in one version.
 ///
@@ -63,8 +67,12 @@ impl CalendarYear {
             faults.check(fits, path.clone(), Flaw::OutOfRange);
             let mut before = holidays.iter().take(at).flatten();
             let overlaps = before.any(|&(begin, end)| begin <= last && first <= end);
-            faults.check(!overlaps, path, Flaw::Duplicate);
+            faults.check(!overlaps, path.clone(), Flaw::Duplicate);
+            faults.check(days(first, last) <= HOLIDAY_DAYS_MAX, path, Flaw::TooLong);
         }
+        let off = holidays.iter().flatten().map(|&(first, last)| days(first, last));
+        let off = off.fold(0, i32::saturating_add);
+        faults.check(off <= DAYS_OFF_MAX, "holidays", Flaw::TooMany);
         for (at, day) in makeup_days.iter().enumerate() {
             let Some(day) = *day else { continue };
             let path = format!("makeup_days[{at}]");
@@ -110,6 +118,11 @@ impl CalendarYear {
     pub fn source(&self) -> &str {
         &self.source
     }
+}
+
+/// How many days a range has.
+fn days(first: Date, last: Date) -> i32 {
+    first.until(last).map_or(0, |span| span.get_days()).saturating_add(1)
 }
 
 /// Whether a day may stand in the notice for a year.

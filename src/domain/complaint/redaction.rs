@@ -9,6 +9,7 @@ use crate::{
         policy::named,
     },
     error::{Faults, Flaw, Result},
+    id::{Id, kind},
 };
 
 /// What stands in the place of a passage, whatever its length was.
@@ -47,13 +48,16 @@ pub struct Original {
 }
 
 impl Complaint {
-    /// Takes passages out, whatever its state; each must stand in its field.
+    /// Takes passages out, whatever its state; each must stand in its field. Whoever did what it is
+    /// about, or handled it, may not.
     pub fn redact(
         mut self,
+        officer: Id<kind::Officer>,
         passages: &[Passage],
         reason: String,
         cx: &Cx,
     ) -> Result<(Moved<Self>, Vec<Original>)> {
+        self.judged_by(officer)?;
         let mut faults = Faults::new();
         for (index, passage) in passages.iter().enumerate() {
             let found = self.field(passage.field).contains(&passage.text);
@@ -66,6 +70,9 @@ impl Complaint {
             let passages: Vec<_> = of_field.map(|passage| passage.text.clone()).collect();
             if passages.is_empty() {
                 continue;
+            }
+            if field == Field::Feedback {
+                self.given_feedback = without(&self.given_feedback, &passages);
             }
             let text = self.field(field);
             let redacted = without(text, &passages);

@@ -145,20 +145,21 @@ pub fn limit(text: &str) -> Result<Limit, Flaw> {
     if (1..=400).contains(&amount) { Ok(limit) } else { Err(Flaw::OutOfRange) }
 }
 
-/// Refuses an extension that is asked for too late, or too long (facts.md, 4.2).
+/// Refuses an extension of a handling that is asked for too late, or too long (facts.md, 4.2): `asked`
+/// working days where `most` may be added.
 pub fn may_extend(
-    rules: &Rules,
+    handle: Limit,
+    (asked, most): (i32, i32),
     calendar: &Calendar,
     due: Timestamp,
-    days: i32,
     now: Timestamp,
 ) -> Result<()> {
-    let handle = match rules.handle {
+    let handle = match handle {
         Limit::WorkingDays(days) => i32::try_from(days).unwrap_or(TOTAL_DAYS_MAX),
         _ => 1,
     };
-    let total = handle.saturating_add(days);
-    if !(1..=rules.extension_days_max).contains(&days) || total > TOTAL_DAYS_MAX {
+    let total = handle.saturating_add(asked);
+    if !(1..=most).contains(&asked) || total > TOTAL_DAYS_MAX {
         return Err(Error::field("days", Flaw::OutOfRange));
     }
     // At least a working day before the end: the day after today ends before the due time.
@@ -220,13 +221,15 @@ mod tests {
 
     #[test]
     fn an_extension_is_asked_for_a_working_day_before_the_end() {
-        let (calendar, rules) = (Calendar::published(), Rules::standard(Category::Help));
+        let calendar = Calendar::published();
+        let handle = Rules::standard(Category::Help).handle;
         let due = at("2026-11-28T00:00:00+08:00");
-        may_extend(&rules, &calendar, due, 5, at("2026-11-26T23:00:00+08:00")).unwrap();
-        let late = may_extend(&rules, &calendar, due, 5, at("2026-11-27T00:00:00+08:00"));
+        may_extend(handle, (5, 5), &calendar, due, at("2026-11-26T23:00:00+08:00")).unwrap();
+        let late = may_extend(handle, (5, 5), &calendar, due, at("2026-11-27T00:00:00+08:00"));
         assert_eq!(late.unwrap_err().reason(), Reason::ExtensionTooLate);
         for days in [0, 6] {
-            let long = may_extend(&rules, &calendar, due, days, at("2026-11-24T00:00:00+08:00"));
+            let long =
+                may_extend(handle, (days, 5), &calendar, due, at("2026-11-24T00:00:00+08:00"));
             assert_eq!(long.unwrap_err().fields()[0].flaw, Flaw::OutOfRange);
         }
     }

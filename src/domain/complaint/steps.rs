@@ -9,11 +9,11 @@ use super::{
 use crate::{
     context::Cx,
     domain::{
-        evaluation::Satisfaction,
+        evaluation::Verdict,
         lifecycle::{Change, Moved, Note},
         number::ComplaintNumber,
     },
-    error::{Error, Reason, Result},
+    error::{Error, Flaw, Reason, Result},
     id::{Id, kind},
 };
 
@@ -74,6 +74,7 @@ impl Complaint {
             linked_sequences: draft.linked_sequences,
             lead: None,
             helper_paths: Vec::new(),
+            accepter: None,
             assigner: None,
             handler: None,
             reviewer: None,
@@ -85,6 +86,7 @@ impl Complaint {
             urges: 0,
             supervision_level: None,
             feedback: String::new(),
+            given_feedback: String::new(),
             conclusion: String::new(),
             outside_target: String::new(),
             outside_number: draft.outside_number,
@@ -106,8 +108,15 @@ impl Complaint {
         Moved::new(self, change)
     }
 
-    /// Takes it in, under the category that it really has.
-    pub fn accept(mut self, category: Category, cx: &Cx) -> Result<Moved<Self>> {
+    /// Takes it in, under the category that it really has. Neither this nor any other way by which it
+    /// comes in or leaves is open to whoever did what it is about, or handled it (I19).
+    pub fn accept(
+        mut self,
+        officer: Id<kind::Officer>,
+        category: Category,
+        cx: &Cx,
+    ) -> Result<Moved<Self>> {
+        self.judged_by(officer)?;
         let note = if category == self.category {
             Note::none()
         } else {
@@ -115,12 +124,19 @@ impl Complaint {
         };
         let change = self.advance(Do::Accept, note, cx)?;
         self.category = category;
+        self.accepter = Some(officer);
         self.handle_open_time = Some(cx.now);
         Ok(Moved::new(self, change))
     }
 
     /// Refuses it, with the reason and where to go instead.
-    pub fn decline(mut self, reason: String, cx: &Cx) -> Result<Moved<Self>> {
+    pub fn decline(
+        mut self,
+        officer: Id<kind::Officer>,
+        reason: String,
+        cx: &Cx,
+    ) -> Result<Moved<Self>> {
+        self.judged_by(officer)?;
         let change = self.advance(Do::Decline, Note::public(reason.clone()), cx)?;
         self.conclusion = reason;
         Ok(Moved::new(self, change))
@@ -141,11 +157,12 @@ impl Complaint {
     /// Hands it to another system; its number there may follow.
     pub fn transfer_out(
         mut self,
-        target: String,
-        number: String,
+        officer: Id<kind::Officer>,
+        (target, number): (String, String),
         note: String,
         cx: &Cx,
     ) -> Result<Moved<Self>> {
+        self.judged_by(officer)?;
         let change = self.advance(Do::TransferOut, Note::public(note), cx)?;
         self.outside_target = target;
         self.outside_number = number;
@@ -170,28 +187,40 @@ impl Complaint {
         Ok(Moved::new(self, change))
     }
 
-    /// Names the unit that leads. Whoever handles or handled it may not (I19).
+    /// Names the unit that leads, or another than the one that has it, with a reason then: an officer
+    /// who left or a unit that cannot stops nothing. Whoever handles or handled it may not (I19).
     pub fn assign(mut self, to: Assignment, note: String, cx: &Cx) -> Result<Moved<Self>> {
         self.judged_by(to.assigner)?;
-        let change = self.advance(Do::Assign, Note::internal(note), cx)?;
+        let away = matches!(self.state(), ComplaintState::Assigned | ComplaintState::InProgress);
+        if away && note.is_empty() {
+            return Err(Error::field("note", Flaw::Required));
+        }
+        let action = if away { Do::Reassign } else { Do::Assign };
+        let change = self.advance(action, Note::internal(note), cx)?;
+        self.past_handlers.extend(self.handler.take());
         self.lead = Some(to.lead);
         self.helper_paths = to.helper_paths;
         self.assigner = Some(to.assigner);
         Ok(Moved::new(self, change))
     }
 
-    /// Signs for it. Neither who assigned it nor who handled an earlier round may (CO-13).
+    /// Signs for it.
     pub fn sign(mut self, officer: Id<kind::Officer>, cx: &Cx) -> Result<Moved<Self>> {
-        if self.assigner == Some(officer) || self.past_handlers.contains(&officer) {
-            return Err(Error::new(Reason::SamePerson));
-        }
+        self.may_handle(officer)?;
         let change = self.advance(Do::Sign, Note::none(), cx)?;
         self.handler = Some(officer);
         Ok(Moved::new(self, change))
     }
 
-    /// Sends it back with reason and basis, a bounded number of times.
-    pub fn give_back(mut self, reason: &str, basis: &str, cx: &Cx) -> Result<Moved<Self>> {
+    /// Sends it back with reason and basis, a bounded number of times: by somebody who could sign for it.
+    pub fn give_back(
+        mut self,
+        officer: Id<kind::Officer>,
+        reason: &str,
+        basis: &str,
+        cx: &Cx,
+    ) -> Result<Moved<Self>> {
+        self.may_handle(officer)?;
         if self.returns >= RETURNS_MAX {
             return Err(Error::new(Reason::ReturnsSpent));
         }
@@ -227,18 +256,22 @@ impl Complaint {
         let action = if approved { Do::ApproveFeedback } else { Do::RejectFeedback };
         let change = self.advance(action, Note::internal(note), cx)?;
         self.reviewer = Some(officer);
+        if approved {
+            self.given_feedback.clone_from(&self.feedback);
+        }
         Ok(Moved::new(self, change))
     }
 
     /// Draws the consequence of the enterprise's evaluation, or of its silence: closed, handled a
     /// second time by somebody else, or escalated after the last second handling.
-    pub fn evaluated(mut self, said: Option<Satisfaction>, cx: &Cx) -> Result<Moved<Self>> {
-        let Some(level) = said else {
+    pub fn evaluated(mut self, said: Option<&Verdict>, cx: &Cx) -> Result<Moved<Self>> {
+        let Some(Verdict { level, comment, .. }) = said else {
             let note = Note::none().reason("UNRATED");
             let change = self.advance(Do::Close, note, cx)?;
             return Ok(Moved::new(self, change));
         };
-        let note = Note::none().reason(level.wire());
+        // Whoever handles it next reads why.
+        let note = Note::internal(comment).reason(level.wire());
         let action = if !level.is_bad() {
             Do::Close
         } else if self.round < SECOND_HANDLINGS_MAX {
@@ -274,15 +307,28 @@ impl Complaint {
         Ok(Moved::new(self, change))
     }
 
-    /// Ends it as a duplicate of another open one of the same enterprise.
-    pub fn merge(mut self, into: &Self, note: String, cx: &Cx) -> Result<Moved<Self>> {
-        let fits = into.enterprise == self.enterprise && into.id != self.id;
-        if !fits || !into.state().is_open() {
+    /// Ends it as a duplicate of another of the same enterprise that is not answered yet; both tell of it.
+    pub fn merge(
+        mut self,
+        officer: Id<kind::Officer>,
+        into: Self,
+        cx: &Cx,
+    ) -> Result<(Moved<Self>, Moved<Self>)> {
+        use ComplaintState as In;
+        self.judged_by(officer)?;
+        let answered = !matches!(
+            into.state(),
+            In::Submitted | In::Accepted | In::Assigned | In::Returned | In::InProgress
+        );
+        if into.enterprise != self.enterprise || into.id == self.id || answered {
             return Err(Error::new(Reason::MergeImpossible));
         }
-        let change = self.advance(Do::Merge, Note::public(note), cx)?;
+        let note = Note::public(format!("与{}属同一事项,合并办理", into.number));
+        let change = self.advance(Do::Merge, note, cx)?;
         self.merged_into = Some(into.id);
-        Ok(Moved::new(self, change))
+        let note = Note::public(format!("{}并入本件,合并办理", self.number));
+        let told = into.remark("MERGE_IN", note, cx)?;
+        Ok((Moved::new(self, change), told))
     }
 
     /// Takes it back.

@@ -26,6 +26,17 @@ pub struct Times {
     pub provisional: bool,
 }
 
+/// The due times of an obligation, as they were stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dues {
+    /// By which others judge.
+    pub due: Timestamp,
+    /// The end of the law's limit.
+    pub legal: Option<Timestamp>,
+    /// The end of the office's own.
+    pub internal: Option<Timestamp>,
+}
+
 impl Times {
     /// Counts what is owed within limits since it was opened. A pause that lasts is not counted before
     /// it has ended.
@@ -54,6 +65,34 @@ impl Times {
             amber: due.at - running / 4,
             provisional: due.provisional,
         }
+    }
+
+    /// Which due times differ from older ones, each with the old and the new value. The one by which
+    /// others judge is told as the promise; the law's limit apart where it is not that one.
+    #[must_use]
+    pub fn moved_from(&self, old: &Dues) -> Vec<(Which, Timestamp, Timestamp)> {
+        let new = self.dues();
+        let mut moved = Vec::new();
+        if new.due != old.due {
+            moved.push((Which::Promised, old.due, new.due));
+        }
+        let apart = old.legal != Some(old.due) || new.legal != Some(new.due);
+        for (which, old, new) in [
+            (Which::Legal, old.legal.filter(|_| apart), new.legal),
+            (Which::Internal, old.internal, new.internal),
+        ] {
+            match old.zip(new) {
+                Some((old, new)) if old != new => moved.push((which, old, new)),
+                _ => {}
+            }
+        }
+        moved
+    }
+
+    /// The due times alone.
+    #[must_use]
+    pub const fn dues(&self) -> Dues {
+        Dues { due: self.due, legal: self.legal, internal: self.internal }
     }
 
     /// The due time by which others judge.

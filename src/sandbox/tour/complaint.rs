@@ -165,11 +165,12 @@ async fn handle(
         note: "已电话联系企业负责人".to_owned(),
         ..Default::default()
     };
-    handler.complaints().submit_complaint_feedback(feedback).await?;
+    let answered = handler.complaints().submit_complaint_feedback(feedback).await?.into_inner();
     let review = |by: &Person| {
         let request = pb::ReviewComplaintFeedbackRequest {
             name: name.clone(),
             approved: true,
+            etag: answered.etag.clone(),
             ..Default::default()
         };
         let mut client = by.complaints();

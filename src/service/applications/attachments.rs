@@ -13,7 +13,7 @@ use crate::{
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
-    service::{pb, wire},
+    service::{complaints, pb, wire},
     store::{
         Limit,
         attachments::{self, Attachment, Stored},
@@ -214,7 +214,9 @@ fn may_bring(cx: &Cx, file: &Attachment) -> Result<()> {
         return Ok(());
     }
     let clerk = cx.actor.roles().has(Role::WindowClerk);
-    if cx.actor.acts_for(file.enterprise, ITEM) || clerk {
+    // Papers of an application, or files of a complaint: what it becomes is said when it is used.
+    let acts = |item| cx.actor.acts_for(file.enterprise, item);
+    if acts(ITEM) || acts(complaints::ITEM) || clerk {
         Ok(())
     } else {
         Err(cx.scope().missing(file.id.subject()))

@@ -106,7 +106,7 @@ impl Centre {
         let decided = point.decide(&meeting, owing, day, decision, cx)?;
         let point = points::save(&mut tx, decided).await?;
         // An older decision stays a row, kept or not; nobody owes it any more.
-        obligations::void(&mut tx, id.subject(), KIND).await?;
+        obligations::void(&mut tx, id.subject(), KIND, &self.world.calendar()).await?;
         let due = Due { at: problem::due(day), provisional: false };
         let owing = point.owing.as_ref().map(|seat| seat.path.clone()).unwrap_or_default();
         let owed = Owed::until(KIND, id.subject(), owing, due, cx.now, &self.world.calendar());
@@ -140,7 +140,7 @@ impl Centre {
         }
         wire::fresh(version, point.version)?;
         let point = points::save(&mut tx, point.settle(outcome, note, cx)?).await?;
-        obligations::meet(&mut tx, id.subject(), KIND).await?;
+        obligations::meet(&mut tx, id.subject(), KIND, &self.world.calendar()).await?;
         wire::finish(tx, reply(cx, point)).await
     }
 

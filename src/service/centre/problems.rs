@@ -89,7 +89,7 @@ impl Centre {
         let problem = problems::save(&mut tx, problem.promise(day, note, cx)?).await?;
         // An older promise stays a row, kept or not; nobody owes it any more.
         let kind = ObligationKind::SolveProblem;
-        obligations::void(&mut tx, id.subject(), kind).await?;
+        obligations::void(&mut tx, id.subject(), kind, &self.world.calendar()).await?;
         let due = Due { at: problem::due(day), provisional: false };
         let (subject, unit_path) = (id.subject(), problem.unit_path.clone());
         let owed = Owed::until(kind, subject, unit_path, due, cx.now, &self.world.calendar());
@@ -137,9 +137,9 @@ impl Centre {
         let problem = problems::save(&mut tx, problem.end(action, outcome, cx)?).await?;
         let kind = ObligationKind::SolveProblem;
         if action == ProblemAction::Solve {
-            obligations::meet(&mut tx, id.subject(), kind).await?;
+            obligations::meet(&mut tx, id.subject(), kind, &self.world.calendar()).await?;
         } else {
-            obligations::void(&mut tx, id.subject(), kind).await?;
+            obligations::void(&mut tx, id.subject(), kind, &self.world.calendar()).await?;
         }
         wire::finish(tx, reply(problem)).await
     }

@@ -1,10 +1,12 @@
 //! How a complaint is handled: assigned, signed, returned, answered, extended, urged, supervised.
 
 use super::{
-    Complaints, NOTE_CHARACTERS_MAX, Target, deciding, in_charge,
+    Complaints, NOTE_CHARACTERS_MAX, Target, deciding, decision, in_charge,
     intake::{move_of, own},
-    target,
+    scope, target, verdict,
 };
+use jiff::SignedDuration;
+
 use crate::{
     actor::Sworn,
     context::Cx,
@@ -19,7 +21,11 @@ use crate::{
     service::{pb, wire},
     store::{
         Tx,
-        complaints::{self, Extension, owing},
+        complaints::{
+            self,
+            extensions::{self, Extension},
+            feedbacks, owing,
+        },
         evaluations::{self, Invitation},
         obligations, units,
     },
@@ -27,6 +33,8 @@ use crate::{
 
 /// The most units that help.
 const HELPERS_MAX: usize = 10;
+/// How long a supervision may last: as long as the law gives the whole handling (信访工作条例, art. 34).
+const SUPERVISED_WITHIN: SignedDuration = SignedDuration::from_hours(60 * 24);
 /// The longest answer, in characters.
 const FEEDBACK_CHARACTERS_MAX: usize = 4_000;
 
@@ -57,7 +65,12 @@ impl Complaints {
             let to = assignment(tx, cx, lead, &helpers, assigner).await?;
             let moved = complaint.assign(to, note, cx)?;
             let assigned = moved.peek();
-            owing::meet(tx, assigned, ObligationKind::AssignComplaint).await?;
+            owing::meet(tx, &self.world.calendar(), assigned, ObligationKind::AssignComplaint)
+                .await?;
+            // Whoever had it before owes nothing any more; the time of the handling goes on (I19).
+            owing::void(tx, &self.world.calendar(), assigned, ObligationKind::SignComplaint)
+                .await?;
+            extensions::lapse(tx, assigned.id, "已改派").await?;
             owing::hand_over(tx, assigned).await?;
             let owed = ObligationKind::SignComplaint;
             owing::owe(tx, &self.world.calendar(), assigned, owed, rules.sign).await?;
@@ -77,7 +90,8 @@ impl Complaints {
         self.step(cx, goal, &request, async |tx, complaint| {
             of_lead_unit(cx, sworn, &complaint)?;
             let complaint = complaints::save(tx, complaint.sign(sworn.officer, cx)?).await?;
-            owing::meet(tx, &complaint, ObligationKind::SignComplaint).await?;
+            owing::meet(tx, &self.world.calendar(), &complaint, ObligationKind::SignComplaint)
+                .await?;
             Ok(complaint)
         })
         .await
@@ -101,8 +115,11 @@ impl Complaints {
         let goal = Target { id, version, request_id: &request.request_id };
         self.step(cx, goal, &request, async |tx, complaint| {
             of_lead_unit(cx, sworn, &complaint)?;
-            let complaint = complaints::save(tx, complaint.give_back(&reason, &basis, cx)?).await?;
-            obligations::void(tx, complaint.id.subject(), ObligationKind::SignComplaint).await?;
+            let complaint =
+                complaints::save(tx, complaint.give_back(sworn.officer, &reason, &basis, cx)?)
+                    .await?;
+            owing::void(tx, &self.world.calendar(), &complaint, ObligationKind::SignComplaint)
+                .await?;
             owing::pause(tx, &complaint).await?;
             let rules = owing::rules(tx, &complaint).await?;
             let owed = ObligationKind::AssignComplaint;
@@ -136,8 +153,11 @@ impl Complaints {
             }
             let moved = complaint.submit_feedback(officer, feedback, note, cx)?;
             let complaint = complaints::save(tx, moved).await?;
+            feedbacks::insert(tx, &complaint, officer).await?;
+            extensions::lapse(tx, complaint.id, "已提交反馈").await?;
             // The handler's time ends with the answer; a refused one starts no new time (I19).
-            owing::meet(tx, &complaint, ObligationKind::HandleComplaint).await?;
+            owing::meet(tx, &self.world.calendar(), &complaint, ObligationKind::HandleComplaint)
+                .await?;
             let owed = ObligationKind::ReviewFeedback;
             owing::owe(tx, &self.world.calendar(), &complaint, owed, rules.review).await?;
             Ok(complaint)
@@ -153,13 +173,18 @@ impl Complaints {
         let officer = cx.actor.sworn()?.officer;
         let approved = request.approved;
         let form = move_of(&request.name, &request.note, &request.etag, &request.request_id);
-        let (goal, note) = target(&form, !approved)?;
+        let (goal, note) = verdict(&form, approved)?;
         self.step(cx, goal, &request, async |tx, complaint| {
             deciding(tx, cx, &complaint, |rules| rules.reviewers).await?;
-            let moved = complaint.review_feedback(officer, approved, note, cx)?;
+            let moved = complaint.review_feedback(officer, approved, note.clone(), cx)?;
             let complaint = complaints::save(tx, moved).await?;
-            owing::meet(tx, &complaint, ObligationKind::ReviewFeedback).await?;
+            feedbacks::judge(tx, complaint.id, approved, officer, &note).await?;
+            owing::meet(tx, &self.world.calendar(), &complaint, ObligationKind::ReviewFeedback)
+                .await?;
             if approved {
+                // What was supervised has its answer; what the enterprise says of it begins anew.
+                let supervised = ObligationKind::SuperviseComplaint;
+                owing::meet(tx, &self.world.calendar(), &complaint, supervised).await?;
                 call_back(tx, &complaint).await?;
             } else {
                 // As if the answer had never been given: the same due time, not a new one.
@@ -188,12 +213,16 @@ impl Complaints {
         let goal = Target { id, version: None, request_id: &request.request_id };
         self.step(cx, goal, &request, async |tx, complaint| {
             complaint.held_by(officer)?;
+            complaint.may_extend(cx.now)?;
             let rules = owing::rules(tx, &complaint).await?;
             let due = complaint.handle_due_time.unwrap_or(cx.now);
-            may_extend(&rules, &self.world.calendar(), due, request.days, cx.now)?;
+            let handle = if complaint.round == 0 { rules.handle } else { rules.redo };
+            let asked = (request.days, rules.extension_days_max);
+            may_extend(handle, asked, &self.world.calendar(), due, cx.now)?;
             let extension = Extension {
                 id: cx.id(),
                 complaint: complaint.id,
+                round: complaint.round,
                 days: request.days,
                 reason,
                 basis,
@@ -203,7 +232,7 @@ impl Complaints {
                 note: String::new(),
                 create_time: cx.now,
             };
-            complaints::ask_extension(tx, &extension).await?;
+            extensions::ask(tx, &extension).await?;
             let note = Note::internal(format!("申请延期{}个工作日", request.days));
             complaints::save(tx, complaint.remark("REQUEST_EXTENSION", note, cx)?).await
         })
@@ -217,15 +246,18 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let officer = cx.actor.sworn()?.officer;
         let approved = request.approved;
-        let form = move_of(&request.name, &request.note, "", &request.request_id);
-        let (goal, note) = target(&form, !approved)?;
+        let form = move_of(&request.name, &request.note, &request.etag, &request.request_id);
+        let (goal, note) = verdict(&form, approved)?;
         self.step(cx, goal, &request, async |tx, complaint| {
             deciding(tx, cx, &complaint, |rules| rules.reviewers).await?;
             complaint.judged_by(officer)?;
-            let asked = complaints::extensions(tx.conn(), complaint.id).await?;
+            if approved {
+                complaint.may_extend(cx.now)?;
+            }
+            let asked = extensions::list(tx.conn(), complaint.id).await?;
             let asked = asked.into_iter().find(|extension| extension.state == "REQUESTED");
             let asked = asked.ok_or_else(|| Error::new(Reason::ExtensionSpent))?;
-            complaints::decide_extension(tx, asked.id, approved, officer, &note).await?;
+            extensions::decide(tx, asked.id, approved, officer, &note).await?;
             let mut due = None;
             if approved {
                 due = owing::extend(tx, cx, &self.world.calendar(), &complaint, asked.days).await?;
@@ -274,7 +306,8 @@ impl Complaints {
         let known = matches!(request.level.as_str(), "BUREAU" | "LISTED");
         faults.check(known, "level", Flaw::UnknownValue);
         let due = faults.take("due_time", wire::instant(request.due_time));
-        faults.check(due.is_none_or(|due| due > cx.now), "due_time", Flaw::OutOfRange);
+        let within = |due| cx.now < due && cx.now.duration_until(due) <= SUPERVISED_WITHIN;
+        faults.check(due.is_none_or(within), "due_time", Flaw::OutOfRange);
         let note = faults.take("note", wire::text(&request.note, NOTE_CHARACTERS_MAX));
         faults.done()?;
         let (Some(id), Some(due), Some(note)) = (id, due, note) else {
@@ -283,11 +316,16 @@ impl Complaints {
         let level = request.level.clone();
         let goal = Target { id, version: None, request_id: &request.request_id };
         self.step(cx, goal, &request, async |tx, complaint| {
+            leads_above(cx, &complaint)?;
+            let kind = ObligationKind::SuperviseComplaint;
+            // A newer supervision replaces the older one's day, and never by a later one.
+            let older = obligations::lock(tx, complaint.id.subject(), kind).await?;
+            if older.is_some_and(|older| older.dues.due < due) {
+                return Err(Error::field("due_time", Flaw::OutOfRange));
+            }
             let moved = complaint.supervise(officer, level, note, cx)?;
             let complaint = complaints::save(tx, moved).await?;
-            // A newer supervision replaces the older one's day.
-            let kind = ObligationKind::SuperviseComplaint;
-            obligations::void(tx, complaint.id.subject(), kind).await?;
+            owing::void(tx, &self.world.calendar(), &complaint, kind).await?;
             let due = Due { at: due, provisional: false };
             owing::owe_until(tx, &self.world.calendar(), &complaint, kind, due).await?;
             Ok(complaint)
@@ -301,12 +339,14 @@ impl Complaints {
         request: pb::MoveComplaintRequest,
     ) -> Result<pb::Complaint> {
         let officer = cx.actor.sworn()?.officer;
-        let (goal, conclusion) = target(&request, true)?;
+        let (goal, conclusion) = decision(&request)?;
         self.step(cx, goal, &request, async |tx, complaint| {
+            leads_above(cx, &complaint)?;
             let moved = complaint.conclude(officer, conclusion, cx)?;
             let complaint = complaints::save(tx, moved).await?;
-            owing::meet(tx, &complaint, ObligationKind::SuperviseComplaint).await?;
-            owing::end(tx, &complaint).await?;
+            owing::meet(tx, &self.world.calendar(), &complaint, ObligationKind::SuperviseComplaint)
+                .await?;
+            owing::end(tx, &self.world.calendar(), &complaint).await?;
             Ok(complaint)
         })
         .await
@@ -331,8 +371,21 @@ fn of_lead_unit(cx: &Cx, sworn: Sworn, complaint: &Complaint) -> Result<()> {
     if complaint.lead.as_ref().is_some_and(|lead| lead.unit == sworn.unit) {
         Ok(())
     } else {
-        Err(cx.scope().missing(complaint.id.subject()))
+        Err(scope(cx).missing(complaint.id.subject()))
     }
+}
+
+/// Refuses a leader who is not in charge, and one whose own unit handles it or helps: nobody supervises
+/// and ends what is the own unit's (I19).
+fn leads_above(cx: &Cx, complaint: &Complaint) -> Result<()> {
+    in_charge(cx, complaint)?;
+    let scope = scope(cx);
+    let reach = scope.unit_path.as_deref().unwrap_or_default();
+    let lead = complaint.lead.iter().map(|lead| &lead.path);
+    if lead.chain(&complaint.helper_paths).any(|working| reach.starts_with(working.as_str())) {
+        return Err(Error::new(Reason::SamePerson));
+    }
+    Ok(())
 }
 
 /// Reads the units: one that leads, others that help, each within the assigner's reach.
@@ -343,7 +396,7 @@ async fn assignment(
     helpers: &[Id<kind::Unit>],
     assigner: Id<kind::Officer>,
 ) -> Result<Assignment> {
-    let scope = cx.scope();
+    let scope = scope(cx);
     let lead = units::get(tx.conn(), lead, &scope).await?;
     let mut helper_paths = Vec::with_capacity(helpers.len());
     for helper in helpers {

@@ -1,7 +1,8 @@
 //! How complaints come in and leave: filed, taken in or refused, transferred, merged, withdrawn.
 
 use super::{
-    Complaints, ITEM, NOTE_CHARACTERS_MAX, Target, deciding, in_charge, is_officer, target,
+    Complaints, ITEM, NOTE_CHARACTERS_MAX, Target, deciding, decision, in_charge, is_officer,
+    scope, target,
 };
 use crate::{
     context::Cx,
@@ -16,8 +17,8 @@ use crate::{
         wire::{self, Write},
     },
     store::{
-        complaint_attachments, complaint_policies,
-        complaints::{self, filing::file, owing},
+        Tx, complaint_attachments, complaint_policies,
+        complaints::{self, extensions, filing::file, owing},
         policy_inputs,
     },
 };
@@ -69,15 +70,15 @@ impl Complaints {
         let filing = filing(cx, &request.complaint.clone().unwrap_or_default())?;
         let enterprise = filing.enterprise;
         if !is_officer(cx) && !cx.actor.acts_for(enterprise, ITEM) {
-            return Err(cx.scope().missing(enterprise.subject()));
+            return Err(scope(cx).missing(enterprise.subject()));
         }
         let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
             Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
+            Write::Replay(reply) => return self.repeated(cx, reply).await,
         };
         let rules = complaint_policies::in_force(tx.conn(), filing.category, cx.now).await?;
         filing.complete(&rules)?;
-        let (unit_path, _) = policy_inputs::site(tx.conn(), enterprise, &cx.scope()).await?;
+        let (unit_path, _) = policy_inputs::site(tx.conn(), enterprise, &scope(cx)).await?;
         let draft = Draft {
             enterprise,
             unit_path,
@@ -103,16 +104,17 @@ impl Complaints {
         cx: &Cx,
         request: pb::AcceptComplaintRequest,
     ) -> Result<pb::Complaint> {
-        cx.actor.sworn()?;
+        let officer = cx.actor.sworn()?.officer;
         let category = Category::from_wire(request.category().as_str_name());
         let form = move_of(&request.name, "", &request.etag, &request.request_id);
         let (goal, _) = target(&form, false)?;
         self.step(cx, goal, &request, async |tx, complaint| {
             deciding(tx, cx, &complaint, |rules| rules.intake).await?;
             let category = category.unwrap_or(complaint.category);
-            let moved = complaint.accept(category, cx)?;
+            let moved = complaint.accept(officer, category, cx)?;
             let accepted = moved.peek();
-            owing::meet(tx, accepted, ObligationKind::AcceptComplaint).await?;
+            owing::meet(tx, &self.world.calendar(), accepted, ObligationKind::AcceptComplaint)
+                .await?;
             let rules = owing::rules(tx, accepted).await?;
             let owed = ObligationKind::AssignComplaint;
             owing::owe(tx, &self.world.calendar(), accepted, owed, rules.assign).await?;
@@ -128,12 +130,13 @@ impl Complaints {
         cx: &Cx,
         request: pb::MoveComplaintRequest,
     ) -> Result<pb::Complaint> {
-        cx.actor.sworn()?;
-        let (goal, reason) = target(&request, true)?;
+        let officer = cx.actor.sworn()?.officer;
+        let (goal, reason) = decision(&request)?;
         self.step(cx, goal, &request, async |tx, complaint| {
             deciding(tx, cx, &complaint, |rules| rules.intake).await?;
-            let complaint = complaints::save(tx, complaint.decline(reason, cx)?).await?;
-            owing::meet(tx, &complaint, ObligationKind::AcceptComplaint).await?;
+            let complaint = complaints::save(tx, complaint.decline(officer, reason, cx)?).await?;
+            owing::meet(tx, &self.world.calendar(), &complaint, ObligationKind::AcceptComplaint)
+                .await?;
             Ok(complaint)
         })
         .await
@@ -161,14 +164,15 @@ impl Complaints {
         cx: &Cx,
         request: pb::TransferComplaintRequest,
     ) -> Result<pb::Complaint> {
-        cx.actor.sworn()?;
+        let officer = cx.actor.sworn()?.officer;
         let (goal, note, target, number) = transfer(&request, true)?;
         self.step(cx, goal, &request, async |tx, complaint| {
             deciding(tx, cx, &complaint, |rules| rules.intake).await?;
-            let moved = complaint.transfer_out(target, number, note, cx)?;
+            let moved = complaint.transfer_out(officer, (target, number), note, cx)?;
             let complaint = complaints::save(tx, moved).await?;
-            owing::meet(tx, &complaint, ObligationKind::AcceptComplaint).await?;
-            owing::end(tx, &complaint).await?;
+            owing::meet(tx, &self.world.calendar(), &complaint, ObligationKind::AcceptComplaint)
+                .await?;
+            owing::end(tx, &self.world.calendar(), &complaint).await?;
             Ok(complaint)
         })
         .await
@@ -193,7 +197,7 @@ impl Complaints {
         cx: &Cx,
         request: pb::MergeComplaintRequest,
     ) -> Result<pb::Complaint> {
-        cx.actor.sworn()?;
+        let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
         let id = faults.take("name", Id::<kind::Complaint>::parse(&request.name));
         let into = faults.take("into", Id::<kind::Complaint>::parse(&request.into));
@@ -202,18 +206,39 @@ impl Complaints {
         let (Some(id), Some(into)) = (id, into) else {
             return Err(Error::new(Reason::RequestInvalid));
         };
-        let goal = Target { id, version, request_id: &request.request_id };
-        self.step(cx, goal, &request, async |tx, complaint| {
-            deciding(tx, cx, &complaint, |rules| rules.intake).await?;
-            // Only one that the officer is in charge of; a foreign one looks like an absent one.
-            let into = complaints::get(tx.conn(), into, &cx.scope()).await?;
-            in_charge(cx, &into)?;
-            let note = format!("与{}属同一事项,合并办理", into.number);
-            let complaint = complaints::save(tx, complaint.merge(&into, note, cx)?).await?;
-            owing::end(tx, &complaint).await?;
-            Ok(complaint)
-        })
-        .await
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return self.repeated(cx, reply).await,
+        };
+        // Both are held, so that neither ends meanwhile; in one order, so that nobody waits in a ring.
+        let (complaint, into) = self.both(&mut tx, cx, id, into).await?;
+        wire::fresh(version, complaint.version)?;
+        deciding(&mut tx, cx, &complaint, |rules| rules.intake).await?;
+        // Only one that the officer is in charge of; a foreign one looks like an absent one.
+        in_charge(cx, &into)?;
+        let (merged, told) = complaint.merge(officer, into, cx)?;
+        let complaint = complaints::save(&mut tx, merged).await?;
+        complaints::save(&mut tx, told).await?;
+        owing::end(&mut tx, &self.world.calendar(), &complaint).await?;
+        let reply = super::whole(tx.conn(), cx, complaint).await?;
+        wire::finish(tx, reply).await
+    }
+
+    async fn both(
+        &self,
+        tx: &mut Tx,
+        cx: &Cx,
+        one: Id<kind::Complaint>,
+        other: Id<kind::Complaint>,
+    ) -> Result<(Complaint, Complaint)> {
+        let scope = scope(cx);
+        if one.uuid() <= other.uuid() {
+            let first = complaints::lock(tx, one, &scope).await?;
+            Ok((first, complaints::lock(tx, other, &scope).await?))
+        } else {
+            let first = complaints::lock(tx, other, &scope).await?;
+            Ok((complaints::lock(tx, one, &scope).await?, first))
+        }
     }
 
     pub(super) async fn withdraw_complaint(
@@ -225,7 +250,8 @@ impl Complaints {
         self.step(cx, goal, &request, async |tx, complaint| {
             own(cx, &complaint)?;
             let complaint = complaints::save(tx, complaint.withdraw(reason, cx)?).await?;
-            owing::end(tx, &complaint).await?;
+            extensions::lapse(tx, complaint.id, "诉求已撤回").await?;
+            owing::end(tx, &self.world.calendar(), &complaint).await?;
             Ok(complaint)
         })
         .await
@@ -252,7 +278,7 @@ pub(super) fn own(cx: &Cx, complaint: &Complaint) -> Result<()> {
     if cx.actor.acts_for(complaint.enterprise, ITEM) {
         Ok(())
     } else {
-        Err(cx.scope().missing(complaint.id.subject()))
+        Err(scope(cx).missing(complaint.id.subject()))
     }
 }
 

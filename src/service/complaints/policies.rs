@@ -10,6 +10,7 @@ use crate::{
             Category, Rules,
             rules::{Needed, TOTAL_DAYS_MAX, a_day_before, limit, limit_text},
         },
+        obligation::Limits,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     service::{
@@ -31,6 +32,7 @@ impl Complaints {
         request: pb::PublishComplaintPolicyRequest,
     ) -> Result<pb::ComplaintPolicy> {
         let officer = cx.actor.sworn()?.officer;
+        of_the_city(cx)?;
         let policy = read(cx, &request.complaint_policy.clone().unwrap_or_default())?;
         let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
             Write::Fresh(tx) => tx,
@@ -50,6 +52,21 @@ impl Complaints {
         let found = complaint_policies::list(&mut connection, category, None, VERSIONS_MAX).await?;
         let complaint_policies = found.into_iter().map(reply).collect();
         Ok(pb::ListComplaintPoliciesResponse { complaint_policies })
+    }
+}
+
+/// Refuses a leader of anything less than a unit of the city: the rules hold for all of it. The code of a
+/// unit begins with the six digits of its division.
+fn of_the_city(cx: &Cx) -> Result<()> {
+    let scope = cx.scope();
+    let mut codes = scope.unit_path.iter().flat_map(|path| path.split_terminator('/'));
+    let root = codes.next();
+    let own = codes.last().or(root);
+    let division = |code: &str| code.get(..6).map(str::to_owned);
+    if root.and_then(division).is_some_and(|city| own.and_then(division) == Some(city)) {
+        Ok(())
+    } else {
+        Err(Error::new(Reason::Denied))
     }
 }
 
@@ -79,6 +96,9 @@ fn read(cx: &Cx, form: &pb::ComplaintPolicy) -> Result<Policy> {
     let handle_internal = (!internal.is_empty())
         .then(|| read("handle_internal_limit", internal, handle))
         .or(a_day_before(handle));
+    let extension_days_max = form.extension_days_max.unwrap_or(standard.extension_days_max);
+    let characters = i32::try_from(standard.answer_characters_min).unwrap_or_default();
+    let characters = form.answer_characters_min.unwrap_or(characters);
     let rules = Rules {
         accept: read("accept_limit", &form.accept_limit, standard.accept),
         assign: read("assign_limit", &form.assign_limit, standard.assign),
@@ -88,8 +108,8 @@ fn read(cx: &Cx, form: &pb::ComplaintPolicy) -> Result<Policy> {
         handle_internal,
         review: read("review_limit", &form.review_limit, standard.review),
         redo: read("redo_limit", &form.redo_limit, standard.redo),
-        extension_days_max: form.extension_days_max,
-        answer_characters_min: usize::try_from(form.answer_characters_min).unwrap_or_default(),
+        extension_days_max,
+        answer_characters_min: usize::try_from(characters).unwrap_or_default(),
         needed: read_needed(&form.needed, &mut faults),
         intake: read_roles("intake_roles", &form.intake_roles, &mut faults),
         reviewers: read_roles("reviewer_roles", &form.reviewer_roles, &mut faults),
@@ -97,10 +117,13 @@ fn read(cx: &Cx, form: &pb::ComplaintPolicy) -> Result<Policy> {
     // SD-03: what is promised never ends after what the law allows, nor before the unit's own.
     faults.take(at("handle_limit"), rules.handling());
     faults.take(at("redo_limit"), rules.redoing());
+    // The law is not made here: a shorter limit may be set, a longer one not.
+    let within = Limits::new(standard.handle_legal, rules.handle_legal, None);
+    faults.take(at("handle_legal_limit"), within);
     let days = 0..TOTAL_DAYS_MAX - 4;
-    let fits = days.contains(&form.extension_days_max);
+    let fits = days.contains(&extension_days_max);
     faults.check(fits, at("extension_days_max"), Flaw::OutOfRange);
-    let fits = (0..=1_000).contains(&form.answer_characters_min);
+    let fits = (0..=1_000).contains(&characters);
     faults.check(fits, at("answer_characters_min"), Flaw::OutOfRange);
     let source = faults.take(at("source"), wire::text(&form.source, 200));
     faults.done()?;
@@ -153,8 +176,8 @@ fn reply(policy: Policy) -> pb::ComplaintPolicy {
         handle_internal_limit: rules.handle_internal.map(limit_text).unwrap_or_default(),
         review_limit: limit_text(rules.review),
         redo_limit: limit_text(rules.redo),
-        extension_days_max: rules.extension_days_max,
-        answer_characters_min: i32::try_from(rules.answer_characters_min).unwrap_or(i32::MAX),
+        extension_days_max: Some(rules.extension_days_max),
+        answer_characters_min: i32::try_from(rules.answer_characters_min).ok(),
         needed: rules.needed.iter().map(|needed| needed.wire().to_owned()).collect(),
         intake_roles: names(rules.intake),
         reviewer_roles: names(rules.reviewers),

@@ -45,12 +45,12 @@ impl Complaints {
         };
         let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
             Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
+            Write::Replay(reply) => return self.repeated(cx, reply).await,
         };
         let complaint = complaints::lock(&mut tx, id, &cx.scope()).await?;
         in_charge(cx, &complaint)?;
         wire::fresh(version, complaint.version)?;
-        let (moved, originals) = complaint.redact(&passages, reason.clone(), cx)?;
+        let (moved, originals) = complaint.redact(officer, &passages, reason.clone(), cx)?;
         let complaint = redactions::save(&mut tx, moved, &originals, &reason, officer).await?;
         let reply = super::whole(tx.conn(), cx, complaint).await?;
         wire::finish(tx, reply).await
@@ -104,9 +104,9 @@ impl Complaints {
             return Ok(first);
         }
         let complaint = complaints::get(&mut connection, id, &cx.scope()).await?;
-        let now = super::reply(cx, complaint);
-        let pb::Complaint { title, content, feedback, .. } = now;
-        Ok(pb::Complaint { title, content, feedback, ..first })
+        let now = super::whole(&mut connection, cx, complaint).await?;
+        let pb::Complaint { title, content, feedback, feedbacks, .. } = now;
+        Ok(pb::Complaint { title, content, feedback, feedbacks, ..first })
     }
 }
 

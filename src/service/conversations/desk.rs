@@ -144,7 +144,7 @@ impl Conversations {
         let mut conversation = conversations::save(&mut tx, moved).await?;
         // Who closes has answered, for better or worse: the rating tells.
         for kind in [owed, ObligationKind::SolveConversation] {
-            obligations::meet(&mut tx, id.subject(), kind).await?;
+            obligations::meet(&mut tx, id.subject(), kind, &self.world.calendar()).await?;
         }
         let invitation = Invitation {
             subject: id.subject(),

@@ -9,19 +9,18 @@ use crate::{
     actor::Actor,
     context::Cx,
     domain::{
-        calendar::Due,
         conversation::{Conversation, ConversationState, Sender, recallable},
         liaison::{Post, SOLVE_WITHIN},
         message::{Content, Form, Message, MessageKind, NoticeCode, Place, TEXT_CHARACTERS_MAX},
         month::local_date,
-        obligation::ObligationKind,
+        obligation::{Limits, ObligationKind},
         words,
     },
     error::{Error, Faults, Field, Flaw, Reason, Result},
     id::{Id, kind},
     service::{pb, wire},
     store::{
-        self, Limit, Tx, conversations, liaison_posts, messages,
+        Limit, Tx, conversations, liaison_posts, messages,
         obligations::{self, Owed},
     },
 };
@@ -149,7 +148,7 @@ impl Conversations {
         refers_to_own(&mut tx, &conversation, &draft.content).await?;
         let told = if officer {
             let met = conversation.answer(cx.now);
-            meet(&mut tx, &conversation, met).await?;
+            self.meet(&mut tx, &conversation, met).await?;
             Vec::new()
         } else {
             self.heard(&mut tx, cx, &mut conversation, &draft.content).await?
@@ -182,21 +181,23 @@ impl Conversations {
         }
         let post = liaison_posts::named(tx.conn(), conversation.post).await?;
         let post = post.ok_or_else(|| Error::internal("a conversation without a post"))?;
-        let due = match post.duty.reply_due(cx.now, &self.world.calendar()) {
-            Ok(due) => Some(due),
-            // Never a guess, and never a lost message: without a calendar nothing is promised.
-            Err(error) => {
-                tracing::error!(%error, "no answer can be promised");
-                None
-            }
-        };
-        let asked = conversation.ask(due, cx.now);
-        self.owe(tx, conversation, asked.reply.zip(due)).await?;
-        if asked.solution {
-            let due = self.world.calendar().deadline(cx.now, SOLVE_WITHIN).ok();
-            let owed = due.map(|due| (ObligationKind::SolveConversation, due));
-            self.owe(tx, conversation, owed).await?;
+        let calendar = self.world.calendar();
+        // In a year without a notice provisionally: a question that nobody owes an answer would be lost.
+        let due = calendar.counted(|calendar| post.duty.reply_due(cx.now, calendar))?;
+        let asked = conversation.ask(Some(due.at), cx.now);
+        let (subject, unit_path) = (conversation.id.subject(), conversation.unit_path.clone());
+        if let Some(kind) = asked.reply {
+            let owed = Owed::until(kind, subject, unit_path.clone(), due, cx.now, &calendar);
+            obligations::open(tx, &owed).await?;
         }
+        if asked.solution {
+            let limits = Limits::new(None, Some(SOLVE_WITHIN), None);
+            let limits = limits.map_err(|flaw| Error::internal(flaw.wire()))?;
+            let kind = ObligationKind::SolveConversation;
+            let owed = Owed::within(kind, subject, unit_path, limits, cx.now, &calendar)?;
+            obligations::open(tx, &owed).await?;
+        }
+        let due = Some(due.at);
         if let Some(text) = self.nobody_there(tx, cx, &post, due).await? {
             conversation.auto_reply_time = Some(cx.now);
             told.push((NoticeCode::OffDuty, text));
@@ -204,17 +205,15 @@ impl Conversations {
         Ok(told)
     }
 
-    async fn owe(
+    async fn meet(
         &self,
         tx: &mut Tx,
         conversation: &Conversation,
-        owed: Option<(ObligationKind, jiff::Timestamp)>,
+        met: Option<ObligationKind>,
     ) -> Result<()> {
-        let Some((kind, due)) = owed else { return Ok(()) };
-        let due = Due { at: due, provisional: false };
-        let (subject, unit_path) = (conversation.id.subject(), conversation.unit_path.clone());
-        let owed = Owed::until(kind, subject, unit_path, due, tx.now(), &self.world.calendar());
-        obligations::open(tx, &owed).await
+        let Some(kind) = met else { return Ok(()) };
+        let calendar = self.world.calendar();
+        obligations::meet(tx, conversation.id.subject(), kind, &calendar).await
     }
 
     /// The automatic reply, where nobody answers now (CH-14).
@@ -381,12 +380,5 @@ async fn refers_to_own(tx: &mut Tx, conversation: &Conversation, content: &Conte
             }
         }
         _ => Ok(()),
-    }
-}
-
-async fn meet(tx: &mut Tx, conversation: &Conversation, met: Option<ObligationKind>) -> Result<()> {
-    match met {
-        Some(kind) => store::obligations::meet(tx, conversation.id.subject(), kind).await,
-        None => Ok(()),
     }
 }

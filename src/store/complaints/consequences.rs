@@ -41,7 +41,7 @@ async fn of_complaint(
     said: Option<&Verdict>,
     calendar: &Calendar,
 ) -> Result<()> {
-    let moved = complaint.evaluated(said.map(|verdict| verdict.level), cx)?;
+    let moved = complaint.evaluated(said, cx)?;
     let after = moved.peek();
     let rules = owing::rules(tx, after).await?;
     let mut due = None;
@@ -53,10 +53,12 @@ async fn of_complaint(
         }
         ComplaintState::Escalated => {
             let owed = ObligationKind::SuperviseComplaint;
+            // An older supervision is over: this one has a limit of its own.
+            owing::void(tx, calendar, after, owed).await?;
             owing::owe(tx, calendar, after, owed, rules.redo).await?;
             points::wait(tx, cx, after).await?;
         }
-        _ => owing::end(tx, after).await?,
+        _ => owing::end(tx, calendar, after).await?,
     }
     super::save(tx, moved.map(|complaint| complaint.owed_until(due))).await?;
     Ok(())

@@ -184,20 +184,29 @@ async fn list_own(
     rows.into_iter().map(entity).collect()
 }
 
-/// Open complaints of the same enterprise with nearly the same title: what may be a duplicate (CO-14).
-pub async fn similar(connection: &mut PgConnection, to: &Complaint) -> Result<Vec<Complaint>> {
+/// Open complaints within the scope, of the same enterprise, with nearly the same title: what may be a duplicate (CO-14).
+pub async fn similar(
+    connection: &mut PgConnection,
+    to: &Complaint,
+    scope: &Scope,
+) -> Result<Vec<Complaint>> {
     let rows = select!(
         "from complaint
          where enterprise_id = $1 and id <> $2
             and complaint.state in ('SUBMITTED', 'ACCEPTED', 'ASSIGNED', 'RETURNED', 'IN_PROGRESS')
-            and (title = $3 or content = $4 or (category = $5 and create_time > $6))
+            and (title = $3 or content = $4 or (complaint.category = $5 and create_time > $6))
+            and ($7 or enterprise_id = any($8) or exists (
+                select from complaint_sight where reach = $9 and complaint_id = complaint.id))
          order by id desc limit 5",
         to.enterprise.uuid(),
         to.id.uuid(),
         to.title,
         to.content,
         to.category.wire(),
-        (to.create_time - jiff::SignedDuration::from_hours(24 * 7)).to_sqlx() as _
+        (to.create_time - jiff::SignedDuration::from_hours(24 * 7)).to_sqlx() as _,
+        scope.all,
+        &scope.enterprises,
+        scope.unit_path
     )
     .fetch_all(connection)
     .await?;

@@ -145,13 +145,28 @@ fn counted(
 }
 
 /// Ends every clock: the complaint's life is over.
-pub async fn end(tx: &mut Tx, complaint: &Complaint) -> Result<()> {
-    obligations::void_all(tx, complaint.id.subject()).await
+pub async fn end(tx: &mut Tx, calendar: &Calendar, complaint: &Complaint) -> Result<()> {
+    obligations::void_all(tx, complaint.id.subject(), calendar).await
 }
 
 /// Meets what is owed.
-pub async fn meet(tx: &mut Tx, complaint: &Complaint, kind: ObligationKind) -> Result<()> {
-    obligations::meet(tx, complaint.id.subject(), kind).await
+pub async fn meet(
+    tx: &mut Tx,
+    calendar: &Calendar,
+    complaint: &Complaint,
+    kind: ObligationKind,
+) -> Result<()> {
+    obligations::meet(tx, complaint.id.subject(), kind, calendar).await
+}
+
+/// Lets go what is owed: something else takes its place.
+pub async fn void(
+    tx: &mut Tx,
+    calendar: &Calendar,
+    complaint: &Complaint,
+    kind: ObligationKind,
+) -> Result<()> {
+    obligations::void(tx, complaint.id.subject(), kind, calendar).await
 }
 
 /// Takes the handling up again whose answer was refused: the same due time goes on, not a new one.

@@ -16,6 +16,8 @@ use crate::{
     store::{Tx, Vault, history},
 };
 
+use super::feedbacks;
+
 /// What a field said before a redaction.
 #[derive(Debug, Clone)]
 pub struct Redaction {
@@ -57,37 +59,29 @@ pub async fn save(
 ) -> Result<Complaint> {
     let (mut complaint, change) = moved.open();
     let now = tx.now();
-    for Original { field, text, passages } in originals {
-        let id: Id<kind::ComplaintRedaction> = tx.cx().id();
-        let nonce = tx.cx().ids().bytes();
-        let sealed = Sealed { original: text.clone(), passages: passages.clone() };
-        let plain = serde_json::to_vec(&sealed).map_err(Error::internal)?;
-        let sealed = tx.vault().seal(&purpose(id.uuid()), &plain, nonce)?;
-        sqlx::query!(
-            "insert into complaint_redaction (id, complaint_id, field, original_sealed, reason,
-                officer_id, create_time)
-             values ($1, $2, $3, $4, $5, $6, $7)",
-            id.uuid(),
-            complaint.id.uuid(),
-            field.wire(),
-            sealed,
-            reason,
-            officer.uuid(),
-            now.to_sqlx() as _
-        )
-        .execute(tx.conn())
-        .await?;
+    for original in originals {
+        seal(tx, complaint.id, original, reason, officer).await?;
+        if original.field != Field::Feedback {
+            continue;
+        }
+        // What was answered before, too; what stands in the complaint is sealed already.
+        let earlier = feedbacks::redact(tx, complaint.id, &original.passages).await?;
+        for text in earlier.into_iter().filter(|text| *text != original.text) {
+            let original = Original { text, ..original.clone() };
+            seal(tx, complaint.id, &original, reason, officer).await?;
+        }
     }
     let updated = sqlx::query!(
         "update complaint set title = $3, content = $4, feedback = $5, update_time = $6,
-            version = version + 1
+            given_feedback = $7, version = version + 1
          where id = $1 and version = $2",
         complaint.id.uuid(),
         complaint.version,
         complaint.title,
         complaint.content,
         complaint.feedback,
-        now.to_sqlx() as _
+        now.to_sqlx() as _,
+        complaint.given_feedback
     )
     .execute(tx.conn())
     .await?;
@@ -97,6 +91,38 @@ pub async fn save(
     complaint.version = complaint.version.saturating_add(1);
     history::write(tx, complaint.id.subject(), &change).await?;
     Ok(complaint)
+}
+
+/// Puts what a field said under lock.
+async fn seal(
+    tx: &mut Tx,
+    complaint: Id<kind::Complaint>,
+    original: &Original,
+    reason: &str,
+    officer: Id<kind::Officer>,
+) -> Result<()> {
+    let Original { field, text, passages } = original;
+    let id: Id<kind::ComplaintRedaction> = tx.cx().id();
+    let nonce = tx.cx().ids().bytes();
+    let sealed = Sealed { original: text.clone(), passages: passages.clone() };
+    let plain = serde_json::to_vec(&sealed).map_err(Error::internal)?;
+    let sealed = tx.vault().seal(&purpose(id.uuid()), &plain, nonce)?;
+    let now = tx.now();
+    sqlx::query!(
+        "insert into complaint_redaction (id, complaint_id, field, original_sealed, reason,
+            officer_id, create_time)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        id.uuid(),
+        complaint.uuid(),
+        field.wire(),
+        sealed,
+        reason,
+        officer.uuid(),
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// The originals of a complaint that the caller has read within the scope, oldest first.

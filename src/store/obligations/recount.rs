@@ -9,15 +9,18 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::limits;
+use super::{
+    limits,
+    moving::{self, Cause, column},
+};
 use crate::{
     domain::{
         calendar::Calendar,
-        obligation::{ObligationKind, Pause, PauseReason, Times},
+        obligation::{Dues, ObligationKind, Pause, PauseReason, Times},
     },
     error::Result,
-    id::kind,
-    store::Tx,
+    id::Subject,
+    store::{Tx, calendars},
 };
 
 /// How long a count that failed is put off.
@@ -42,7 +45,7 @@ struct Open {
     subject_id: Uuid,
     kind: String,
     opened: Timestamp,
-    due: Timestamp,
+    dues: Dues,
     provisional: bool,
     legal_limit: String,
     limit: String,
@@ -61,8 +64,10 @@ macro_rules! open {
     ($condition:literal, $($argument:expr),*) => {
         sqlx::query!(
             "select id, subject_id, kind, open_time as \"opened: jiff_sqlx::Timestamp\",
-                due_time as \"due: jiff_sqlx::Timestamp\", provisional, legal_limit_text,
-                limit_text, internal_limit_text, extension_days
+                due_time as \"due: jiff_sqlx::Timestamp\",
+                legal_due_time as \"legal: jiff_sqlx::Timestamp\",
+                internal_due_time as \"internal: jiff_sqlx::Timestamp\", provisional,
+                legal_limit_text, limit_text, internal_limit_text, extension_days
              from obligation " + $condition,
             $($argument),*
         )
@@ -71,7 +76,11 @@ macro_rules! open {
             subject_id: row.subject_id,
             kind: row.kind,
             opened: row.opened.to_jiff(),
-            due: row.due.to_jiff(),
+            dues: Dues {
+                due: row.due.to_jiff(),
+                legal: row.legal.map(jiff_sqlx::Timestamp::to_jiff),
+                internal: row.internal.map(jiff_sqlx::Timestamp::to_jiff),
+            },
             provisional: row.provisional,
             legal_limit: row.legal_limit_text,
             limit: row.limit_text,
@@ -81,12 +90,56 @@ macro_rules! open {
     };
 }
 
+/// Which of them are taken first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stale {
+    /// Those whose next step is due: nobody is called late by a calendar that counts no more.
+    Due,
+    /// All others, in time.
+    Any,
+}
+
 /// Counts a batch of what was counted by another calendar again.
-pub async fn batch(tx: &mut Tx, calendar: &Calendar, rows: i64) -> Result<Recounted> {
-    let open = claim(tx, calendar.version(), rows).await?;
-    if open.is_empty() {
+pub async fn batch(tx: &mut Tx, calendar: &Calendar, which: Stale, rows: i64) -> Result<Recounted> {
+    let found = match which {
+        Stale::Due => due(tx, calendar.version(), rows).await?,
+        Stale::Any => any(tx, calendar.version(), rows).await?,
+    };
+    if found.is_empty() {
         return Ok(Recounted::default());
     }
+    let open = hold(tx, &found, calendar.version()).await?;
+    count(tx, open, calendar).await
+}
+
+/// Counts again what is about to be settled, where another calendar counted it: whether it was late is
+/// judged by the notices that count today.
+pub(super) async fn settling(
+    tx: &mut Tx,
+    subject: Subject,
+    kind: Option<ObligationKind>,
+    calendar: &Calendar,
+) -> Result<()> {
+    let open = open!(
+        "where collection = $1 and subject_id = $2 and ($3::text is null or kind = $3)
+            and meet_time is null and void_time is null and limit_text <> ''
+            and calendar_version <> $4
+         for update",
+        subject.collection,
+        subject.uuid,
+        kind.map(ObligationKind::wire),
+        calendar.version()
+    );
+    let open = open.fetch_all(tx.conn()).await?;
+    if !open.is_empty() {
+        // The server's copy may be the older one.
+        let calendar = calendars::in_force(tx.conn()).await?;
+        count(tx, open, &calendar).await?;
+    }
+    Ok(())
+}
+
+async fn count(tx: &mut Tx, open: Vec<Open>, calendar: &Calendar) -> Result<Recounted> {
     let pauses = pauses(tx.conn(), &open).await?;
     let (mut counted, mut failed) = (Vec::with_capacity(open.len()), Vec::new());
     for one in open {
@@ -102,19 +155,37 @@ pub async fn batch(tx: &mut Tx, calendar: &Calendar, rows: i64) -> Result<Recoun
         put_off(tx, &failed).await?;
     }
     store(tx, &counted, calendar.version()).await?;
-    let moved: Vec<_> = counted.iter().filter(|(one, times)| one.due != times.due).collect();
-    note(tx, &moved, calendar.version()).await?;
+    let moved = counted.iter().map(|(one, times)| (one.id, times.moved_from(&one.dues)));
+    moving::note(tx, &moved.collect::<Vec<_>>(), Cause::Calendar, calendar.version()).await?;
     follow(tx, &counted).await?;
     Ok(Recounted {
         counted: counted.len() + failed.len(),
-        moved: moved.len(),
+        moved: counted.iter().filter(|(one, times)| one.dues.due != times.due).count(),
         failed: failed.len(),
     })
 }
 
-/// Takes a batch of what was counted by another version. A complaint is held before what is owed on
-/// it, in the order in which its steps hold them: neither waits for the other.
-async fn claim(tx: &mut Tx, version: &str, rows: i64) -> Result<Vec<Open>> {
+/// An obligation, and to what it belongs.
+type Found = (Uuid, Uuid);
+
+/// What is due and was counted by another version, the oldest first.
+async fn due(tx: &mut Tx, version: &str, rows: i64) -> Result<Vec<Found>> {
+    let now = tx.now();
+    let found = sqlx::query!(
+        "select id, subject_id from obligation
+         where meet_time is null and void_time is null and pause_time is null and sweep_time <= $2
+            and limit_text <> '' and calendar_version <> $1
+            and (recount_time is null or recount_time <= $2)
+         order by sweep_time limit $3",
+        version,
+        now.to_sqlx() as _,
+        rows
+    );
+    Ok(found.map(|row| (row.id, row.subject_id)).fetch_all(tx.conn()).await?)
+}
+
+/// What was counted by another version, in no order.
+async fn any(tx: &mut Tx, version: &str, rows: i64) -> Result<Vec<Found>> {
     let now = tx.now();
     let found = sqlx::query!(
         "select id as \"id!\", subject_id as \"subject_id!\" from (
@@ -131,20 +202,21 @@ async fn claim(tx: &mut Tx, version: &str, rows: i64) -> Result<Vec<Open>> {
         version,
         now.to_sqlx() as _,
         rows
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    if found.is_empty() {
-        return Ok(Vec::new());
-    }
-    let subjects: Vec<Uuid> = found.iter().map(|row| row.subject_id).collect();
+    );
+    Ok(found.map(|row| (row.id, row.subject_id)).fetch_all(tx.conn()).await?)
+}
+
+/// Holds what was found. A complaint is held before what is owed on it, in the order in which its steps
+/// hold them: neither waits for the other.
+async fn hold(tx: &mut Tx, found: &[Found], version: &str) -> Result<Vec<Open>> {
+    let subjects: Vec<Uuid> = found.iter().map(|(_, subject)| *subject).collect();
     let held = sqlx::query_scalar!(
         "select id from complaint where id = any($1) order by id for update skip locked",
         &subjects
     )
     .fetch_all(tx.conn())
     .await?;
-    let ids: Vec<Uuid> = found.iter().map(|row| row.id).collect();
+    let ids: Vec<Uuid> = found.iter().map(|(id, _)| *id).collect();
     let open = open!(
         "where id = any($1) and meet_time is null and void_time is null
             and (kind <> $2 or subject_id = any($3)) and calendar_version <> $4
@@ -190,11 +262,6 @@ async fn put_off(tx: &mut Tx, failed: &[Uuid]) -> Result<()> {
     Ok(())
 }
 
-/// Instants as a column.
-fn column(times: impl Iterator<Item = Timestamp>) -> Vec<jiff_sqlx::Timestamp> {
-    times.map(Timestamp::to_sqlx).collect()
-}
-
 /// Instants as a column in which some are absent.
 fn sparse(times: impl Iterator<Item = Option<Timestamp>>) -> Vec<Option<jiff_sqlx::Timestamp>> {
     times.map(|time| time.map(Timestamp::to_sqlx)).collect()
@@ -228,36 +295,13 @@ async fn store(tx: &mut Tx, counted: &[(Open, Times)], version: &str) -> Result<
     Ok(())
 }
 
-/// Keeps the old values (CO-06).
-async fn note(tx: &mut Tx, moved: &[&(Open, Times)], version: &str) -> Result<()> {
-    let now = tx.now();
-    let ids: Vec<Uuid> = moved.iter().map(|_| tx.cx().id::<kind::Obligation>().uuid()).collect();
-    let obligations: Vec<Uuid> = moved.iter().map(|(one, _)| one.id).collect();
-    sqlx::query!(
-        "insert into obligation_move (id, obligation_id, from_due_time, to_due_time, cause,
-            calendar_version, create_time)
-         select id, obligation_id, from_due, to_due, 'CALENDAR', $5, $6
-         from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[])
-            as new (id, obligation_id, from_due, to_due)",
-        &ids,
-        &obligations,
-        column(moved.iter().map(|(one, _)| one.due)) as _,
-        column(moved.iter().map(|(_, times)| times.due)) as _,
-        version,
-        now.to_sqlx() as _
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(())
-}
-
 /// What the enterprise reads follows in the same unit of work.
 async fn follow(tx: &mut Tx, counted: &[(Open, Times)]) -> Result<()> {
     let handling = ObligationKind::HandleComplaint.wire();
     let changed: Vec<_> = counted
         .iter()
         .filter(|(one, _)| one.kind == handling)
-        .filter(|(one, times)| one.due != times.due || one.provisional != times.provisional)
+        .filter(|(one, times)| one.dues.due != times.due || one.provisional != times.provisional)
         .collect();
     let subjects: Vec<Uuid> = changed.iter().map(|(one, _)| one.subject_id).collect();
     let provisional: Vec<bool> = changed.iter().map(|(_, times)| times.provisional).collect();
@@ -292,7 +336,7 @@ pub async fn would_move(connection: &mut PgConnection, calendar: &Calendar) -> R
         let moves = batch.iter().filter(|one| {
             let pauses = pauses.get(&one.id).map_or(&[][..], Vec::as_slice);
             // What cannot be counted does not move.
-            one.count(pauses, calendar).is_ok_and(|times| times.due != one.due)
+            one.count(pauses, calendar).is_ok_and(|times| times.due != one.dues.due)
         });
         moving += i64::try_from(moves.count()).unwrap_or(i64::MAX);
     }
