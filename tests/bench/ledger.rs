@@ -196,7 +196,7 @@ impl Page {
         // Writing to a string cannot fail.
         let _ = writeln!(
             self.extensions,
-            "{id}\t{subject}\t{days}\t-\t-\tAPPROVED\t{}\t{at}\t{at}",
+            "{id}\t{subject}\t0\t{days}\t-\t-\tAPPROVED\t{}\t{at}\t{at}",
             place.officer
         );
     }
@@ -218,7 +218,7 @@ impl Page {
                 legal_limit_text, legal_due_time, internal_limit_text, internal_due_time,
                 extension_days, pause_time, meet_time, breach_time)", self.obligations),
             ("obligation_pause (obligation_id, begin_time, end_time)", self.pauses),
-            ("complaint_extension (id, complaint_id, days, reason, basis, state, officer_id,
+            ("complaint_extension (id, complaint_id, round, days, reason, basis, state, officer_id,
                 create_time, decide_time)", self.extensions),
         ] {
             if text.is_empty() {

@@ -540,7 +540,8 @@ impl Years {
         let late = "select count(*) from obligation where breach_time is not null";
         let late = count(connection, late).await?;
         let steps = count(connection, "select count(*) from escalation").await?;
-        let moves = "select count(*) from obligation_move where cause = 'CALENDAR'";
+        let moves = "select count(*) from obligation_move
+            where cause = 'CALENDAR' and limit_moved = 'PROMISED'";
         let moves = count(connection, moves).await?;
         let silent = count(connection, &silent(self.start, step)).await?;
         let lateness = count(connection, LATENESS).await?;
