@@ -32,6 +32,8 @@ async fn the_figures_of_the_desk_hide_numbers_under_three(pool: PgPool) {
     for grouping in [Grouping::Unit, Grouping::Category, Grouping::Month] {
         let figures = client.get_service_figures(request(grouping)).await.unwrap().into_inner();
         let [row] = figures.rows.as_slice() else { panic!("{figures:?}") };
+        let unit = if grouping == Grouping::Unit { desk.lead_unit.as_str() } else { "" };
+        assert_eq!(row.unit, unit);
         let shown = [&row.filed, &row.answered, &row.on_time, &row.rated, &row.satisfied]
             .map(|count| count.map(|count| (count.value, count.hidden)).unwrap());
         assert_eq!(shown, [(5, false), (4, false), (3, false), (3, false), (3, false)]);
@@ -55,6 +57,61 @@ async fn the_figures_of_the_desk_hide_numbers_under_three(pool: PgPool) {
     let wrong = client.get_service_figures(wrong).await.unwrap_err();
     let all = ["from_time REQUIRED", "grouping REQUIRED", "until_time REQUIRED"];
     assert_eq!(fields(&wrong), all);
+}
+
+// CO-21: two units of one name are two rows; what the sum would give away of one is covered by the
+// other, in the answer and in the table, and the sum is told by month.
+#[sqlx::test]
+async fn units_of_one_name_are_rows_apart_and_cover_each_other(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.service().await;
+    let namesakes = "update unit set display_name = '交警大队'
+        where code in ('321302170000', '321322170000')";
+    assert_eq!(app.sql(namesakes).await, 2);
+    for _ in 0..5 {
+        desk.file().await;
+    }
+    let of_rival = || pb::Complaint { enterprise: desk.rival_enterprise.clone(), ..desk.form() };
+    desk.filed(&desk.rival, of_rival()).await.unwrap();
+    let request = |grouping: Grouping| pb::GetServiceFiguresRequest {
+        from_time: time("2026-11-01T00:00:00+08:00"),
+        until_time: time("2026-12-01T00:00:00+08:00"),
+        grouping: grouping.into(),
+    };
+    let mut client = desk.leader.evaluations();
+    let mut filed = async |grouping| {
+        let figures = client.get_service_figures(request(grouping)).await.unwrap().into_inner();
+        let mut rows: Vec<_> = figures
+            .rows
+            .into_iter()
+            .map(|row| (row.unit, row.group, row.filed.map(|it| (it.value, it.hidden)).unwrap()))
+            .collect();
+        rows.sort();
+        rows
+    };
+    let name = "交警大队".to_owned();
+    let both = |one: (i64, bool), other: (i64, bool)| {
+        let mut rows = vec![
+            (desk.lead_unit.clone(), name.clone(), one),
+            (desk.other_unit.clone(), name.clone(), other),
+        ];
+        rows.sort();
+        rows
+    };
+    assert_eq!(filed(Grouping::Unit).await, both((0, true), (0, true)));
+    let month = (String::new(), "2026-11".to_owned(), (6, false));
+    assert_eq!(filed(Grouping::Month).await, [month]);
+    let export = desk.leader.evaluations().export_service_figures(request(Grouping::Unit)).await;
+    let table = export.unwrap().into_inner().csv;
+    let heading = "分组,单位,受理,办结反馈,按期反馈,一次办结,已评价,满意,实际解决";
+    assert_eq!(table.trim_start_matches('\u{feff}').lines().next(), Some(heading));
+    for unit in [&desk.lead_unit, &desk.other_unit] {
+        assert!(table.contains(&format!("\"交警大队\",\"{unit}\",*,0,0,0,0,0,0\r\n")), "{table}");
+    }
+    for _ in 0..2 {
+        desk.filed(&desk.rival, of_rival()).await.unwrap();
+    }
+    assert_eq!(filed(Grouping::Unit).await, both((5, false), (3, false)));
 }
 
 // CO-21: the service desk as the bureau reads it, from the demo city: late, second handlings, silence.
