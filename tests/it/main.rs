@@ -24,6 +24,7 @@ mod obligations;
 mod passes;
 mod policy;
 mod redaction;
+mod retention;
 mod rooms;
 mod schema;
 mod server;

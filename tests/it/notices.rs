@@ -122,7 +122,7 @@ async fn record(
     person.notices().record_subscription_consent(request).await.map(tonic::Response::into_inner)
 }
 
-async fn inbox(user: &User) -> Vec<pb::Notice> {
+pub async fn inbox(user: &User) -> Vec<pb::Notice> {
     let request = pb::ListNoticesRequest::default();
     user.notices().list_notices(request).await.unwrap().into_inner().notices
 }
