@@ -19,8 +19,6 @@ pub enum Clock {
     System,
     /// A clock that stands still until it is moved.
     Manual(ManualClock),
-    /// The system's clock, wrong by so much: what a server with a bad clock has.
-    Wrong(SignedDuration),
 }
 
 impl Clock {
@@ -32,7 +30,6 @@ impl Clock {
         let now = match self {
             Self::System => system(),
             Self::Manual(manual) => manual.now(),
-            Self::Wrong(by) => system().saturating_add(*by).unwrap_or(Timestamp::MAX),
         };
         Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
     }
@@ -42,36 +39,49 @@ impl Clock {
     /// Whether it claims to tell the time of the world, so that it can be compared with another one.
     #[must_use]
     pub const fn tells_world_time(&self) -> bool {
-        matches!(self, Self::System | Self::Wrong(_))
+        match self {
+            Self::System => true,
+            Self::Manual(manual) => manual.claims,
+        }
     }
 }
 
 /// A clock for tests and the simulated city: it moves only by hand.
 #[derive(Debug, Clone)]
-pub struct ManualClock(Arc<Mutex<Timestamp>>);
+pub struct ManualClock {
+    now: Arc<Mutex<Timestamp>>,
+    claims: bool,
+}
 
 impl ManualClock {
     /// A clock that stands at the instant.
     #[must_use]
     pub fn at(start: Timestamp) -> Self {
-        Self(Arc::new(Mutex::new(start)))
+        Self { now: Arc::new(Mutex::new(start)), claims: false }
+    }
+
+    /// The same clock, which claims to be right as the system's does: it is compared with another one,
+    /// and found wrong.
+    #[must_use]
+    pub fn claiming(self) -> Self {
+        Self { claims: true, ..self }
     }
 
     /// The instant at which it stands.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Moves it forward, or back with a negative duration.
     pub fn advance(&self, by: SignedDuration) {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         *now = now.saturating_add(by).unwrap_or(*now);
     }
 
     /// Moves it to the instant.
     pub fn set(&self, to: Timestamp) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = to;
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = to;
     }
 }
 

@@ -1,5 +1,8 @@
 //! What an enterprise says of a finished thing (评价, 好差评): five levels; solved and satisfied are
-//! asked apart; silence ends as unrated and never counts as satisfied (facts.md, 4.4).
+//! asked apart; silence ends as unrated and never counts as satisfied (facts.md, 4.4). What is counted
+//! of it stands in `figures`.
+
+pub mod figures;
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -114,68 +117,10 @@ impl Evaluation {
     }
 }
 
-/// A number under this is not told: it would tell of whom it counts (facts.md, 4.5).
-const TOLD_MIN: i64 = 3;
-
-/// A number of the statistics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Figure(pub i64);
-
-impl Figure {
-    /// The number, unless it is too small to be told.
-    #[must_use]
-    pub const fn shown(self) -> Option<i64> {
-        if self.0 == 0 || self.0 >= TOLD_MIN { Some(self.0) } else { None }
-    }
-}
-
-/// The figures of a unit, a category or a month (CO-21).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Figures {
-    /// What the row is about: a unit's name, a category, `2026-11`.
-    pub group: String,
-    /// Complaints filed.
-    pub filed: Figure,
-    /// Of them with an answer given.
-    pub answered: Figure,
-    /// Of them answered in time.
-    pub on_time: Figure,
-    /// Of them never handled a second time.
-    pub first_time: Figure,
-    /// Answers that were evaluated, silence left out.
-    pub rated: Figure,
-    /// Of them at least basically satisfied.
-    pub satisfied: Figure,
-    /// Of them solved.
-    pub solved: Figure,
-}
-
-impl Figures {
-    /// The numbers, in the order of the table.
-    #[must_use]
-    pub const fn numbers(&self) -> [Figure; 7] {
-        [
-            self.filed,
-            self.answered,
-            self.on_time,
-            self.first_time,
-            self.rated,
-            self.satisfied,
-            self.solved,
-        ]
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Figure, Satisfaction, Verdict};
+    use super::{Satisfaction, Verdict};
     use crate::error::Faults;
-
-    #[test]
-    fn one_and_two_are_not_told() {
-        let shown = [0, 1, 2, 3].map(|number| Figure(number).shown());
-        assert_eq!(shown, [Some(0), None, None, Some(3)]);
-    }
 
     #[test]
     fn a_bad_level_needs_its_reason() {

@@ -1,6 +1,6 @@
 //! A joint meeting (警企联席会议; measure 19) and the points on its list, with their two drawings: a
-//! point waits for a meeting, is decided there, and is settled by the unit that owes it. Who owes what
-//! until when is an obligation.
+//! point waits for a meeting, is decided there, and is settled by the unit that owes it, or dropped with
+//! a reason. Who owes what until when is an obligation.
 
 use jiff::{Timestamp, civil::Date};
 use uuid::Uuid;
@@ -66,6 +66,8 @@ PointState {
     Decided = "DECIDED", "已议定";
     /// Done.
     Settled = "SETTLED", "已落实";
+    /// It needs no meeting and nobody any more, for a reason that stays.
+    Dropped = "DROPPED", "已撤销";
 }
 }
 
@@ -78,6 +80,8 @@ PointAction {
     Decide = "DECIDE", "议定";
     /// By the unit that owes it.
     Settle = "SETTLE", "落实";
+    /// By who leads the meeting, also after it: what became void is owed by nobody for ever.
+    Drop = "DROP", "撤销";
 }
 }
 
@@ -91,6 +95,8 @@ impl State for PointState {
             (Self::Waiting, PointAction::List) => Self::Listed,
             (Self::Listed | Self::Decided, PointAction::Decide) => Self::Decided,
             (Self::Decided, PointAction::Settle) => Self::Settled,
+            // A waiting one by what it waits for alone: it was concluded without a meeting.
+            (Self::Waiting | Self::Listed | Self::Decided, PointAction::Drop) => Self::Dropped,
             _ => return None,
         })
     }
@@ -165,7 +171,7 @@ pub struct MeetingPoint {
     pub owing: Option<Seat>,
     /// The last day on which it is not late.
     pub due_day: Option<Date>,
-    /// What was done; the enterprise reads it.
+    /// What was done, or why it was dropped; the enterprise reads it.
     pub outcome: String,
     /// When it was put on a list.
     pub create_time: Timestamp,
@@ -264,13 +270,15 @@ impl MeetingPoint {
         self.held.0
     }
 
-    /// Its place in lists, which run downwards: whatever is open before whatever is settled, newer
+    /// Its place in lists, which run downwards: whatever is open before whatever has ended, newer
     /// before older. The first bit of a time-ordered id is free until the year 6429.
     #[must_use]
     pub fn place(&self) -> Uuid {
         match self.state() {
-            PointState::Settled => self.id.uuid(),
-            _ => Uuid::from_u128(self.id.uuid().as_u128() | OPEN),
+            PointState::Settled | PointState::Dropped => self.id.uuid(),
+            PointState::Waiting | PointState::Listed | PointState::Decided => {
+                Uuid::from_u128(self.id.uuid().as_u128() | OPEN)
+            }
         }
     }
 
@@ -326,6 +334,13 @@ impl MeetingPoint {
         Ok(Moved::new(self, change))
     }
 
+    /// Ends it without anything done. What was decided, and who owed it until when, stays readable.
+    pub fn drop_for(mut self, reason: String, cx: &Cx) -> Result<Moved<Self>> {
+        let change = self.advance(PointAction::Drop, Note::public(reason.clone()), cx)?;
+        self.outcome = reason;
+        Ok(Moved::new(self, change))
+    }
+
     fn advance(&mut self, action: PointAction, note: Note, cx: &Cx) -> Result<Change> {
         let (state, change) = self.state().advance(action, note, cx)?;
         self.held = Held(state);
@@ -333,7 +348,7 @@ impl MeetingPoint {
     }
 }
 
-/// The bit that puts open points before settled ones.
+/// The bit that puts open points before those that have ended.
 const OPEN: u128 = 1 << 127;
 
 /// Where the open points of a list end.
@@ -357,8 +372,10 @@ mod tests {
         insta::assert_snapshot!(drawing::<PointState>(), @r"
         WAITING --LIST--> LISTED
         LISTED --DECIDE--> DECIDED
+        LISTED --DROP--> DROPPED
         DECIDED --DECIDE--> DECIDED
         DECIDED --SETTLE--> SETTLED
+        DECIDED --DROP--> DROPPED
         ");
     }
 }

@@ -75,12 +75,22 @@ NoticeEvent {
     ComplaintClosed = "COMPLAINT_CLOSED", "已办结";
     /// Nobody has said yet how it was.
     EvaluationReminder = "EVALUATION_REMINDER", "待评价";
+    /// To a complaint that was filed, or objected about: told to who takes it in.
+    TaskToAccept = "TASK_TO_ACCEPT", "待受理";
+    /// It is to be handled again: told to who assigns.
+    TaskToAssign = "TASK_TO_ASSIGN", "待交办";
     /// To a complaint, told to the unit that leads.
     TaskAssigned = "TASK_ASSIGNED", "待签收";
     /// The unit sent it back; told to who assigns.
     TaskReturned = "TASK_RETURNED", "已退回";
     /// An answer is to be judged.
     TaskToReview = "TASK_TO_REVIEW", "待审核";
+    /// The answer was refused, and the time goes on; told to the handler.
+    TaskRejected = "TASK_REJECTED", "反馈未通过";
+    /// What the handler asked for was decided.
+    TaskExtension = "TASK_EXTENSION", "延期申请已审定";
+    /// The enterprise took it back.
+    TaskWithdrawn = "TASK_WITHDRAWN", "已撤回";
     /// The enterprise or a leader urges.
     TaskUrged = "TASK_URGED", "被催办";
     /// It is under supervision.
@@ -125,9 +135,14 @@ impl NoticeEvent {
             | Self::ComplaintEscalated
             | Self::ComplaintClosed => Template::Complaint,
             Self::EvaluationReminder => Template::Evaluation,
-            Self::TaskAssigned
+            Self::TaskToAccept
+            | Self::TaskToAssign
+            | Self::TaskAssigned
             | Self::TaskReturned
             | Self::TaskToReview
+            | Self::TaskRejected
+            | Self::TaskExtension
+            | Self::TaskWithdrawn
             | Self::TaskUrged
             | Self::TaskSupervised
             | Self::LimitNear
@@ -215,9 +230,14 @@ impl NoticeEvent {
     #[must_use]
     pub fn of_task(action: &str) -> Option<Self> {
         Some(match action {
-            "ASSIGN" => Self::TaskAssigned,
+            "FILE" | "OBJECT" => Self::TaskToAccept,
+            "REOPEN" => Self::TaskToAssign,
+            "ASSIGN" | "REASSIGN" => Self::TaskAssigned,
             "RETURN" => Self::TaskReturned,
-            "SUBMIT_FEEDBACK" => Self::TaskToReview,
+            "SUBMIT_FEEDBACK" | "REQUEST_EXTENSION" => Self::TaskToReview,
+            "REJECT_FEEDBACK" => Self::TaskRejected,
+            "APPROVE_EXTENSION" | "REFUSE_EXTENSION" => Self::TaskExtension,
+            "WITHDRAW" => Self::TaskWithdrawn,
             "URGE" => Self::TaskUrged,
             "SUPERVISE" | "ESCALATE" => Self::TaskSupervised,
             _ => return None,

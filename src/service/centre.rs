@@ -63,7 +63,11 @@ rpc! { CentreService, Centre {
     add_meeting_point(pb::AddMeetingPointRequest) -> pb::MeetingPoint;
     decide_meeting_point(pb::DecideMeetingPointRequest) -> pb::MeetingPoint;
     settle_meeting_point(pb::SettleMeetingPointRequest) -> pb::MeetingPoint;
+    drop_meeting_point(pb::DropMeetingPointRequest) -> pb::MeetingPoint;
     list_meeting_points(pb::ListMeetingPointsRequest) -> pb::ListMeetingPointsResponse;
+    list_meeting_point_changes(
+        pb::ListMeetingPointChangesRequest
+    ) -> pb::ListMeetingPointChangesResponse;
 } }
 
 impl Centre {

@@ -275,7 +275,7 @@ pub const POLICY: &[(&str, Access)] = &[
     ),
     ("CentreService/CompleteCentreBooking", roles(CARERS)),
     ("CentreService/ListCentreBookings", roles(CARED)),
-    // Joint meetings: a leader calls and decides, the unit that owes settles.
+    // Joint meetings: a leader calls, decides and drops, the unit that owes settles.
     ("CentreService/CreateJointMeeting", roles(&[UnitLeader])),
     ("CentreService/GetJointMeeting", roles(MEETING_READERS)),
     ("CentreService/ListJointMeetings", roles(MEETING_READERS)),
@@ -283,7 +283,9 @@ pub const POLICY: &[(&str, Access)] = &[
     ("CentreService/AddMeetingPoint", roles(&[LiaisonOfficer, Assigner, UnitLeader])),
     ("CentreService/DecideMeetingPoint", roles(&[UnitLeader])),
     ("CentreService/SettleMeetingPoint", roles(&[LiaisonOfficer, Handler, UnitLeader])),
+    ("CentreService/DropMeetingPoint", roles(&[UnitLeader])),
     ("CentreService/ListMeetingPoints", roles(MEETING_READERS)),
+    ("CentreService/ListMeetingPointChanges", roles(MEETING_READERS)),
     // Conversations: those who take part; supervisors see figures, and content with a reason.
     ("ConversationService/CreateConversation", roles(ENTERPRISE)),
     ("ConversationService/GetConversation", roles(TALKERS)),

@@ -216,6 +216,7 @@ pub async fn insert(tx: &mut Tx, moved: Moved<Complaint>) -> Result<bool> {
     }
     see(tx, &complaint).await?;
     history::write(tx, complaint.id.subject(), &change).await?;
+    causes::of_complaint(tx, &complaint, &change).await?;
     Ok(true)
 }
 

@@ -10,7 +10,7 @@ use super::{Tx, notices::causes};
 use crate::{
     actor::Scope,
     domain::evaluation::{
-        Evaluation, EvaluationState, Figure, Figures, SILENCE, Satisfaction, Verdict,
+        Evaluation, EvaluationState, SILENCE, Satisfaction, Verdict, figures::Figures,
     },
     error::{Error, Result},
     id::{Id, Subject, kind},
@@ -318,7 +318,8 @@ pub enum Grouping {
     Month,
 }
 
-/// The figures of complaints that were filed in a time, within the scope.
+/// The figures of complaints that were filed in a time, within the scope; whole, and not as they may be
+/// told.
 pub async fn figures(
     connection: &mut PgConnection,
     grouping: Grouping,
@@ -331,35 +332,43 @@ pub async fn figures(
         Grouping::Category => "category",
         Grouping::Month => "month",
     };
+    // By the path of a unit and not by its name, which another one may have too.
     let rows = sqlx::query!(
-        "select case $1 when 'unit' then coalesce(
-                    (select display_name from unit where path = coalesce(lead_path, unit_path)),
-                    unit_path)
-                when 'category' then category
-                else to_char(create_time at time zone 'Asia/Shanghai', 'YYYY-MM') end as \"group!\",
-            count(*) as \"filed!\",
-            count(*) filter (where owed.met) as \"answered!\",
-            count(*) filter (where owed.met and not owed.late) as \"on_time!\",
-            count(*) filter (where owed.met and round = 0) as \"first_time!\",
-            count(said.level) as \"rated!\",
-            count(*) filter (where said.level in ('VERY_SATISFIED', 'SATISFIED',
-                'BASICALLY_SATISFIED')) as \"satisfied!\",
-            count(*) filter (where said.solved) as \"solved!\"
-         from complaint
-         left join lateral (
-            select bool_and(meet_time is not null) as met, bool_or(breach_time is not null) as late
-            from obligation
-            where subject_id = complaint.id and kind = 'HANDLE_COMPLAINT' and void_time is null
-         ) owed on true
-         left join lateral (
-            select level, solved from evaluation
-            where subject_id = complaint.id and collection = 'complaints'
-            order by evaluation.round desc limit 1
-         ) said on true
-         where create_time >= $2 and create_time < $3
-            and $4::text is not null and starts_with(coalesce(lead_path, unit_path), $4)
-         group by 1
-         order by 1",
+        "select unit.id as \"unit_id?\", coalesce(unit.display_name, counted.key) as \"name!\",
+            filed as \"filed!\", answered as \"answered!\", on_time as \"on_time!\",
+            first_time as \"first_time!\", rated as \"rated!\", satisfied as \"satisfied!\",
+            solved as \"solved!\"
+         from (
+            select case $1 when 'unit' then coalesce(lead_path, unit_path)
+                    when 'category' then category
+                    else to_char(create_time at time zone 'Asia/Shanghai', 'YYYY-MM') end as key,
+                count(*) as filed,
+                count(*) filter (where owed.met) as answered,
+                count(*) filter (where owed.met and not owed.late) as on_time,
+                count(*) filter (where owed.met and round = 0) as first_time,
+                count(said.level) as rated,
+                count(*) filter (where said.level in ('VERY_SATISFIED', 'SATISFIED',
+                    'BASICALLY_SATISFIED')) as satisfied,
+                count(*) filter (where said.solved) as solved
+             from complaint
+             left join lateral (
+                select bool_and(meet_time is not null) as met,
+                    bool_or(breach_time is not null) as late
+                from obligation
+                where subject_id = complaint.id and kind = 'HANDLE_COMPLAINT' and void_time is null
+             ) owed on true
+             left join lateral (
+                select level, solved from evaluation
+                -- The last that was said: silence afterwards does not take it back.
+                where subject_id = complaint.id and collection = 'complaints' and level is not null
+                order by evaluation.round desc limit 1
+             ) said on true
+             where create_time >= $2 and create_time < $3
+                and $4::text is not null and starts_with(coalesce(lead_path, unit_path), $4)
+             group by 1
+         ) as counted
+         left join unit on $1 = 'unit' and unit.path = counted.key
+         order by 2, counted.key",
         grouping,
         from.to_sqlx() as _,
         until.to_sqlx() as _,
@@ -368,14 +377,15 @@ pub async fn figures(
     .fetch_all(connection)
     .await?;
     let rows = rows.into_iter().map(|row| Figures {
-        group: row.group,
-        filed: Figure(row.filed),
-        answered: Figure(row.answered),
-        on_time: Figure(row.on_time),
-        first_time: Figure(row.first_time),
-        rated: Figure(row.rated),
-        satisfied: Figure(row.satisfied),
-        solved: Figure(row.solved),
+        unit: row.unit_id.map(Id::of),
+        group: row.name,
+        filed: row.filed,
+        answered: row.answered,
+        on_time: row.on_time,
+        first_time: row.first_time,
+        rated: row.rated,
+        satisfied: row.satisfied,
+        solved: row.solved,
     });
     Ok(rows.collect())
 }

@@ -4,11 +4,14 @@
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::error::Result;
 
 /// How many rows one step takes.
 const BATCH: i64 = 500;
+/// How many notices, each with a push and a mark for every reader.
+const NOTICES_BATCH: i64 = 50;
 
 /// Stored answers older than the instant.
 pub async fn answers(connection: &mut PgConnection, before: Timestamp) -> Result<()> {
@@ -28,12 +31,19 @@ pub async fn answers(connection: &mut PgConnection, before: Timestamp) -> Result
     }
 }
 
-/// Events that were delivered before the instant; what waits is kept, however old.
+/// Events that were delivered before the instant; what waits is kept, however old, and so is the event
+/// of a push that is held back: the digest sends it.
 pub async fn events(connection: &mut PgConnection, before: Timestamp) -> Result<()> {
     loop {
         let deleted = sqlx::query!(
             "delete from event
-             where id in (select id from event where deliver_time < $1 limit $2)",
+             where id in (
+                select id from event
+                where deliver_time < $1 and not exists (
+                    select from notice_delivery
+                    where notice_delivery.id = event.id
+                        and state in ('PENDING', 'HELD', 'RELEASED'))
+                limit $2)",
             before.to_sqlx() as _,
             BATCH
         )
@@ -60,4 +70,102 @@ pub async fn codes(connection: &mut PgConnection, before: Timestamp) -> Result<(
     .execute(&mut *connection)
     .await?;
     Ok(())
+}
+
+/// Notices that were told before the instant, each with its pushes and with who has read it. One of which
+/// a push is under way, held back or a dead letter is kept, however old. Digests go when nothing that
+/// they collected is left.
+pub async fn notices(connection: &mut PgConnection, before: Timestamp) -> Result<()> {
+    loop {
+        let deleted = sqlx::query_scalar!(
+            "with gone as materialized (
+                select id from notice
+                where id < $1 and not exists (
+                    select from notice_delivery left join event on event.id = notice_delivery.id
+                    where notice_id = notice.id and (state not in ('SENT', 'UNREACHABLE')
+                        or (event.id is not null and event.deliver_time is null)))
+                order by id
+                limit $2
+             ), marks as (
+                delete from notice_read using gone where notice_id = gone.id
+             ), pushes as (
+                delete from notice_delivery using gone where notice_id = gone.id
+             ), notices as (
+                delete from notice using gone where notice.id = gone.id
+             )
+             select count(*) as \"count!\" from gone",
+            first_id_of(before),
+            NOTICES_BATCH
+        )
+        .fetch_one(&mut *connection)
+        .await?;
+        if deleted == 0 {
+            break;
+        }
+    }
+    loop {
+        let deleted = sqlx::query!(
+            "delete from notice_digest
+             where id in (
+                select id from notice_digest
+                where id < $1 and not exists (
+                    select from notice_delivery where digest_id = notice_digest.id)
+                order by id
+                limit $2)",
+            first_id_of(before),
+            BATCH
+        )
+        .execute(&mut *connection)
+        .await?;
+        if deleted.rows_affected() == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Attempts to tell another system that were made before the instant, and what it was told, once no
+/// attempt of it is left. What still waits to be told, or is a dead letter, is kept, however old.
+pub async fn webhook_log(connection: &mut PgConnection, before: Timestamp) -> Result<()> {
+    loop {
+        let deleted = sqlx::query!(
+            "delete from webhook_attempt
+             where id in (select id from webhook_attempt where id < $1 order by id limit $2)",
+            first_id_of(before),
+            BATCH
+        )
+        .execute(&mut *connection)
+        .await?;
+        if deleted.rows_affected() == 0 {
+            break;
+        }
+    }
+    loop {
+        let deleted = sqlx::query!(
+            "delete from webhook_delivery
+             where id in (
+                select id from webhook_delivery
+                where id < $1
+                    and not exists (
+                        select from webhook_attempt where webhook_delivery_id = webhook_delivery.id)
+                    and not exists (
+                        select from event
+                        where event.id = webhook_delivery.id and event.deliver_time is null)
+                order by id
+                limit $2)",
+            first_id_of(before),
+            BATCH
+        )
+        .execute(&mut *connection)
+        .await?;
+        if deleted.rows_affected() == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// The least id that can be made at an instant: ids sort by time, so that whatever is older is the
+/// beginning of the primary key, and no index of its own.
+fn first_id_of(instant: Timestamp) -> Uuid {
+    let millis = u64::try_from(instant.as_millisecond()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
 }

@@ -11,6 +11,14 @@ const ANSWERS: SignedDuration = SignedDuration::from_hours(30 * DAY);
 const EVENTS: SignedDuration = SignedDuration::from_hours(30 * DAY);
 /// Codes and challenges, once they are out of time.
 const CODES: SignedDuration = SignedDuration::from_hours(DAY);
+/// Never less than three years.
+const THREE_YEARS: SignedDuration = SignedDuration::from_hours((3 * 365 + 1) * DAY);
+/// What people were told, with its pushes: as long as what they write to each other (facts.md, 6.5:
+/// chat). What led to it stays with its subject.
+const NOTICES: SignedDuration = THREE_YEARS;
+/// What other systems were told, with the log of the attempts: an access log, by the law six months at
+/// least (Cybersecurity Law, article 21), kept as the others are (facts.md, 6.5).
+const WEBHOOK_LOG: SignedDuration = THREE_YEARS;
 
 /// Takes away everything that is over.
 pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
@@ -19,5 +27,7 @@ pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result
     let mut connection = parts.store.read().await?;
     retention::answers(&mut connection, before(ANSWERS)).await?;
     retention::events(&mut connection, before(EVENTS)).await?;
-    retention::codes(&mut connection, before(CODES)).await
+    retention::codes(&mut connection, before(CODES)).await?;
+    retention::notices(&mut connection, before(NOTICES)).await?;
+    retention::webhook_log(&mut connection, before(WEBHOOK_LOG)).await
 }

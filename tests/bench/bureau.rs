@@ -392,7 +392,8 @@ const BELONGINGS: &[&str] = &[
         complaint.id, enterprise_id, complaint.unit_path, '提级诉求' || number, '', drawn.state, '',
         case when drawn.state <> 'WAITING' then brigade.id end,
         case when drawn.state <> 'WAITING' then brigade.path end,
-        case when drawn.state <> 'WAITING' then complaint.update_time::date end, '',
+        case when drawn.state <> 'WAITING' then complaint.update_time::date end,
+        case when drawn.state = 'SETTLED' then '已落实' else '' end,
         case when drawn.state = 'SETTLED' then point else ('8' || substr(point::text, 2))::uuid end,
         complaint.update_time, complaint.update_time, 4
      from complaint

@@ -1,5 +1,8 @@
 //! Joint meetings (警企联席会议; measure 19): what was escalated waits for one by itself, each point of
-//! the list is decided and owed by somebody until a day, and its outcome is told.
+//! the list is decided and owed by somebody until a day, and its outcome is told. What came to nothing
+//! stands in `dropping`.
+
+mod dropping;
 
 use jiff::SignedDuration;
 use jingqi::service::pb::{

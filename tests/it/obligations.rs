@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use jingqi::{
-    clock::Clock,
+    clock::{Clock, ManualClock},
     server::SWEEP,
     service::pb::{self, complaint::State},
     worker::Worker,
@@ -238,8 +238,9 @@ async fn the_health_of_the_sweep_turns_red_when_nobody_sweeps(pool: PgPool) {
 async fn a_server_with_a_wrong_clock_changes_no_due_time(pool: PgPool) {
     let app = App::start(pool).await;
     let (desk, name) = app.handled().await;
+    let off = |by| Clock::Manual(ManualClock::at(Clock::System.now() + by).claiming());
     for hours in [24, -24] {
-        let wrong = Clock::Wrong(SignedDuration::from_hours(hours));
+        let wrong = off(SignedDuration::from_hours(hours));
         let (address, parts) = app.another_with_clock(wrong).await;
         let refused = Worker::new(parts).run_once().await.unwrap_err();
         assert_eq!(refused.reason().wire(), "CLOCK_WRONG");
@@ -251,7 +252,7 @@ async fn a_server_with_a_wrong_clock_changes_no_due_time(pool: PgPool) {
     assert_eq!(app.count("select count(*) from heartbeat").await, 0);
     assert_eq!(due_times(&app).await, row("12-01 00:00", "12-02 00:00", "01-26 00:00"));
     // A second is no fault of a clock.
-    let (_, parts) = app.another_with_clock(Clock::Wrong(SignedDuration::from_secs(1))).await;
+    let (_, parts) = app.another_with_clock(off(SignedDuration::from_secs(1))).await;
     Worker::new(parts).run_once().await.unwrap();
     assert_eq!(app.count("select count(*) from heartbeat").await, 1);
 }

@@ -43,7 +43,7 @@ async fn resend(user: &User, name: &str) -> Result<pb::DeadLetter, Status> {
     user.notices().resend_dead_letter(request).await.map(tonic::Response::into_inner)
 }
 
-async fn webhook(
+pub async fn webhook(
     app: &App,
     by: &User,
     place: &str,

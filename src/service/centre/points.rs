@@ -1,5 +1,5 @@
-//! The points of joint meetings: put on a list, decided, settled. What was decided is an obligation of
-//! the unit that owes it.
+//! The points of joint meetings: put on a list, decided, settled or dropped. What was decided is an
+//! obligation of the unit that owes it.
 
 use super::{Centre, meetings::leads};
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
         wire::{self, Page, Write},
     },
     store::{
-        Tx, complaints,
+        Tx, complaints, history,
         meetings::{
             self,
             points::{self, Filter},
@@ -94,13 +94,7 @@ impl Centre {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let scope = cx.scope();
-        let meeting = points::get(tx.conn(), id, &scope).await?.meeting;
-        // The meeting first, as whoever closes it or adds to it: nobody waits in a ring.
-        let meeting = meeting.ok_or_else(|| Error::new(Reason::TransitionIllegal))?;
-        let meeting = meetings::lock(&mut tx, meeting, &scope).await?;
-        leads(cx, &meeting)?;
-        let point = points::lock(&mut tx, id, &scope).await?;
+        let (meeting, point) = lead(&mut tx, cx, id).await?;
         wire::fresh(version, point.version)?;
         let owing = seat(&mut tx, cx, &meeting, unit).await?;
         let decided = point.decide(&meeting, owing, day, decision, cx)?;
@@ -142,6 +136,46 @@ impl Centre {
         let point = points::save(&mut tx, point.settle(outcome, note, cx)?).await?;
         obligations::meet(&mut tx, id.subject(), KIND, &self.world.calendar()).await?;
         wire::finish(tx, reply(cx, point)).await
+    }
+
+    pub(super) async fn drop_meeting_point(
+        &self,
+        cx: &Cx,
+        request: pb::DropMeetingPointRequest,
+    ) -> Result<pb::MeetingPoint> {
+        cx.actor.sworn()?;
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::<kind::MeetingPoint>::parse(&request.name));
+        let reason = faults.take("reason", wire::text(&request.reason, TEXT_CHARACTERS_MAX));
+        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        faults.done()?;
+        let (Some(id), Some(reason)) = (id, reason) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let (_, point) = lead(&mut tx, cx, id).await?;
+        wire::fresh(version, point.version)?;
+        let point = points::save(&mut tx, point.drop_for(reason, cx)?).await?;
+        // Nobody owes it any more; that it was late until now stays a row.
+        obligations::void(&mut tx, id.subject(), KIND, &self.world.calendar()).await?;
+        wire::finish(tx, reply(cx, point)).await
+    }
+
+    pub(super) async fn list_meeting_point_changes(
+        &self,
+        cx: &Cx,
+        request: pb::ListMeetingPointChangesRequest,
+    ) -> Result<pb::ListMeetingPointChangesResponse> {
+        let id = Id::<kind::MeetingPoint>::parse(&request.name);
+        let id = id.map_err(|flaw| Error::field("name", flaw))?;
+        let mut connection = self.store.read().await?;
+        points::get(&mut connection, id, &cx.scope()).await?;
+        let written = history::list(&mut connection, id.subject()).await?;
+        let officer = matches!(cx.actor, Actor::Officer { .. });
+        Ok(pb::ListMeetingPointChangesResponse { changes: wire::changes(written, officer) })
     }
 
     pub(super) async fn list_meeting_points(
@@ -276,6 +310,24 @@ async fn of_text(
     };
     let point = MeetingPoint::about(meeting.id.subject(), unit_path, String::new(), cx);
     Ok(MeetingPoint { subject: None, enterprise, ..point })
+}
+
+/// A point on a list and its meeting, held until the unit of work ends, for whoever leads the meeting.
+/// The meeting first, as whoever closes it or adds to it: nobody waits in a ring.
+async fn lead(
+    tx: &mut Tx,
+    cx: &Cx,
+    id: Id<kind::MeetingPoint>,
+) -> Result<(JointMeeting, MeetingPoint)> {
+    let scope = cx.scope();
+    let waiting = points::get(tx.conn(), id, &scope).await?;
+    let meeting = waiting.meeting.ok_or_else(|| {
+        Error::new(Reason::TransitionIllegal).fact("state", waiting.state().wire())
+    })?;
+    let meeting = meetings::lock(tx, meeting, &scope).await?;
+    leads(cx, &meeting)?;
+    let point = points::lock(tx, id, &scope).await?;
+    Ok((meeting, point))
 }
 
 /// Where the unit sits that is to owe something: it takes part, or the leader leads it anyway.

@@ -27,6 +27,7 @@ use crate::{
             feedbacks, owing,
         },
         evaluations::{self, Invitation},
+        meetings::points,
         obligations, units,
     },
 };
@@ -347,6 +348,7 @@ impl Complaints {
             owing::meet(tx, &self.world.calendar(), &complaint, ObligationKind::SuperviseComplaint)
                 .await?;
             owing::end(tx, &self.world.calendar(), &complaint).await?;
+            points::concluded(tx, cx, &complaint).await?;
             Ok(complaint)
         })
         .await

@@ -1,20 +1,27 @@
 //! The figures of the service desk (CO-21): on time, first time, solved, satisfied; as an answer and
-//! as a table. A number under three is never told, since it would tell of whom it counts.
+//! as a table. A number under three is never told, since it would tell of whom it counts; what covers it
+//! is not told either.
+
+use jiff::SignedDuration;
 
 use super::Evaluations;
 use crate::{
     context::Cx,
     domain::{
         complaint::Category,
-        evaluation::{Figure, Figures},
+        evaluation::figures::{Figures, Told, told},
     },
     error::{Error, Faults, Flaw, Reason, Result},
     service::{pb, wire},
     store::evaluations::{self, Grouping},
 };
 
-/// The heading of the table.
-const HEADING: &str = "分组,受理,办结反馈,按期反馈,一次办结,已评价,满意,实际解决";
+/// The heading of the numbers.
+const HEADING: &str = "收件,办结反馈,按期反馈,一次办结,已评价,满意,实际解决";
+/// The longest time of which figures are counted: a year, in one call and within its deadline.
+const RANGE_MAX: SignedDuration = SignedDuration::from_hours(366 * 24);
+/// In the place of a number that is not told.
+const NOT_TOLD: &str = "*";
 
 impl Evaluations {
     pub(super) async fn get_service_figures(
@@ -22,8 +29,10 @@ impl Evaluations {
         cx: &Cx,
         request: pb::GetServiceFiguresRequest,
     ) -> Result<pb::ServiceFigures> {
-        let rows = self.figures(cx, &request).await?.into_iter().map(row).collect();
-        Ok(pb::ServiceFigures { rows })
+        let figures = self.figures(cx, &request).await?;
+        let told = told(&figures);
+        let rows = figures.into_iter().zip(told).map(|(figures, told)| row(figures, told));
+        Ok(pb::ServiceFigures { rows: rows.collect() })
     }
 
     pub(super) async fn export_service_figures(
@@ -32,8 +41,11 @@ impl Evaluations {
         request: pb::GetServiceFiguresRequest,
     ) -> Result<pb::ExportServiceFiguresResponse> {
         let figures = self.figures(cx, &request).await?;
-        let lines = figures.iter().map(line);
-        let lines: Vec<_> = std::iter::once(HEADING.to_owned()).chain(lines).collect();
+        let by_unit = request.grouping() == pb::get_service_figures_request::Grouping::Unit;
+        let heading = format!("分组,{}{HEADING}", if by_unit { "单位," } else { "" });
+        let told = told(&figures);
+        let lines = figures.iter().zip(&told).map(|(figures, told)| line(figures, told, by_unit));
+        let lines: Vec<_> = std::iter::once(heading).chain(lines).collect();
         Ok(pb::ExportServiceFiguresResponse { csv: format!("\u{feff}{}\r\n", lines.join("\r\n")) })
     }
 
@@ -55,6 +67,9 @@ impl Evaluations {
         let grouping = faults.take("grouping", grouping);
         let ordered = from.zip(until).is_none_or(|(from, until)| from < until);
         faults.check(ordered, "until_time", Flaw::OutOfRange);
+        let short =
+            from.zip(until).is_none_or(|(from, until)| from.duration_until(until) <= RANGE_MAX);
+        faults.check(short, "until_time", Flaw::OutOfRange);
         faults.done()?;
         let (Some(from), Some(until), Some(grouping)) = (from, until, grouping) else {
             return Err(Error::new(Reason::RequestInvalid));
@@ -64,35 +79,35 @@ impl Evaluations {
     }
 }
 
-fn count(figure: Figure) -> pb::service_figures::Count {
-    pb::service_figures::Count {
-        value: figure.shown().unwrap_or_default(),
-        hidden: figure.shown().is_none(),
-    }
-}
-
-fn row(figures: Figures) -> pb::service_figures::Row {
+fn row(figures: Figures, told: Told) -> pb::service_figures::Row {
+    let count = |number: Option<i64>| pb::service_figures::Count {
+        value: number.unwrap_or_default(),
+        hidden: number.is_none(),
+    };
+    let [filed, answered, on_time, first_time, rated, satisfied, solved] =
+        told.map(|number| Some(count(number)));
     pb::service_figures::Row {
-        filed: Some(count(figures.filed)),
-        answered: Some(count(figures.answered)),
-        on_time: Some(count(figures.on_time)),
-        first_time: Some(count(figures.first_time)),
-        rated: Some(count(figures.rated)),
-        satisfied: Some(count(figures.satisfied)),
-        solved: Some(count(figures.solved)),
         group: figures.group,
+        unit: figures.unit.map(|unit| unit.to_string()).unwrap_or_default(),
+        filed,
+        answered,
+        on_time,
+        first_time,
+        rated,
+        satisfied,
+        solved,
     }
 }
 
-fn line(figures: &Figures) -> String {
-    let numbers = figures.numbers().map(|figure| match figure.shown() {
-        Some(value) => value.to_string(),
-        None => "<3".to_owned(),
-    });
+fn line(figures: &Figures, told: &Told, by_unit: bool) -> String {
+    let numbers =
+        told.map(|number| number.map_or_else(|| NOT_TOLD.to_owned(), |number| number.to_string()));
     // A category is told by its name; units and months are names already.
-    let category = Category::from_wire(&figures.group);
+    let category = Category::from_wire(&figures.group).filter(|_| !by_unit);
     let group = category.map_or(figures.group.as_str(), |category| category.zh());
-    format!("{},{}", cell(group), numbers.join(","))
+    let unit = figures.unit.map(|unit| unit.to_string()).unwrap_or_default();
+    let unit = if by_unit { format!("{},", cell(&unit)) } else { String::new() };
+    format!("{},{unit}{}", cell(group), numbers.join(","))
 }
 
 /// A cell that a spreadsheet reads as text, whatever it begins with.

@@ -71,7 +71,7 @@ macro_rules! points {
     };
 }
 
-/// A point that the units in reach are concerned with.
+/// A point within the scope: one that the units in reach are concerned with, or about the enterprise.
 pub async fn get(
     connection: &mut PgConnection,
     id: Id<kind::MeetingPoint>,
@@ -79,17 +79,18 @@ pub async fn get(
 ) -> Result<MeetingPoint> {
     let row = points!(
         "from meeting_point
-         where id = $1 and exists (
-            select from meeting_point_sight where meeting_point_id = id and reach = $2)",
+         where id = $1 and (enterprise_id = any($3) or exists (
+            select from meeting_point_sight where meeting_point_id = id and reach = $2))",
         id.uuid(),
-        scope.unit_path
+        scope.unit_path,
+        &scope.enterprises
     )
     .fetch_optional(connection)
     .await?;
     point(row.ok_or_else(|| scope.missing(id.subject()))?)
 }
 
-/// The same, held until the unit of work ends.
+/// The same for the police, held until the unit of work ends.
 pub async fn lock(tx: &mut Tx, id: Id<kind::MeetingPoint>, scope: &Scope) -> Result<MeetingPoint> {
     let row = points!(
         "from meeting_point
@@ -104,12 +105,12 @@ pub async fn lock(tx: &mut Tx, id: Id<kind::MeetingPoint>, scope: &Scope) -> Res
     point(row.ok_or_else(|| scope.missing(id.subject()))?)
 }
 
-/// The point about a subject that is not settled, held until the unit of work ends. The caller has
+/// The point about a subject that has not ended, held until the unit of work ends. The caller has
 /// read the subject within the scope.
 pub async fn lock_open(tx: &mut Tx, subject: Subject) -> Result<Option<MeetingPoint>> {
     let row = points!(
         "from meeting_point
-         where subject_id = $1 and collection = $2 and state <> 'SETTLED'
+         where subject_id = $1 and collection = $2 and state not in ('SETTLED', 'DROPPED')
          for update",
         subject.uuid,
         subject.collection
@@ -137,7 +138,7 @@ pub struct Filter<'a> {
     pub unit_path: Option<&'a str>,
     /// Only what is on the list of this meeting.
     pub meeting: Option<Uuid>,
-    /// Only what is not settled.
+    /// Only what has not ended.
     pub open: bool,
 }
 
@@ -220,6 +221,18 @@ pub async fn wait(tx: &mut Tx, cx: &Cx, complaint: &Complaint) -> Result<()> {
         insert(tx, point.wait(cx)).await?;
     }
     Ok(())
+}
+
+/// Drops the point that waits for a meeting about a complaint that was concluded without one.
+pub async fn concluded(tx: &mut Tx, cx: &Cx, complaint: &Complaint) -> Result<()> {
+    let waiting = lock_open(tx, complaint.id.subject()).await?;
+    match waiting.filter(|point| point.state() == PointState::Waiting) {
+        Some(point) => {
+            save(tx, point.drop_for(complaint.conclusion.clone(), cx)?).await?;
+            Ok(())
+        }
+        None => Ok(()),
+    }
 }
 
 /// Stores a new point.

@@ -117,7 +117,13 @@ pub async fn of_complaint(tx: &mut Tx, after: &Complaint, change: &Change) -> Re
         let held = serving(tx, after.handler).await?;
         let to = match event {
             NoticeEvent::TaskAssigned => unit(tx, lead, Role::Handler).await?,
-            NoticeEvent::TaskReturned | NoticeEvent::TaskToReview => {
+            NoticeEvent::TaskToAccept => unit(tx, &after.unit_path, Role::Assigner).await?,
+            // Whoever handles it; where nobody does, nobody waits for it.
+            NoticeEvent::TaskRejected | NoticeEvent::TaskExtension | NoticeEvent::TaskWithdrawn => {
+                let Some(handler) = held else { return Ok(()) };
+                Some(handler)
+            }
+            NoticeEvent::TaskReturned | NoticeEvent::TaskToReview | NoticeEvent::TaskToAssign => {
                 // Whoever assigned it decides; with nobody there, a colleague.
                 match serving(tx, after.assigner).await? {
                     Some(assigner) => Some(assigner),
@@ -249,8 +255,8 @@ pub async fn of_reminder(tx: &mut Tx, evaluation: Id<kind::Evaluation>) -> Resul
     let Some(event) = state.and_then(NoticeEvent::of_evaluation) else { return Ok(()) };
     let item = match asked.collection.as_str() {
         kind::Conversation::NAME => LIAISON,
-        kind::Complaint::NAME => REQUEST,
-        _ => PASS,
+        kind::PassApplication::NAME => PASS,
+        _ => REQUEST,
     };
     let telling = Telling {
         event,

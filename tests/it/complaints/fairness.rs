@@ -6,15 +6,15 @@ use jingqi::service::pb::{self, SatisfactionLevel as Level, complaint::State};
 use sqlx::PgPool;
 use tonic::{Code, Response};
 
+use super::{Answer, Service, changes, listed, owed, owes, step, time};
 use crate::{
     attachments::{announce, announced, complete, pictures, read, upload},
-    complaints::{Service, changes, listed, owed, owes, step, time},
     harness::{App, User, fields, reason, request_id},
 };
 
 impl Service {
     /// Moves it from whoever has it to another unit.
-    async fn reassign(&self, name: &str, unit: &str, note: &str) -> crate::complaints::Answer {
+    async fn reassign(&self, name: &str, unit: &str, note: &str) -> Answer {
         let request = pb::AssignComplaintRequest {
             name: name.to_owned(),
             lead_unit: unit.to_owned(),
@@ -24,7 +24,7 @@ impl Service {
         self.assigner.complaints().assign_complaint(request).await.map(Response::into_inner)
     }
 
-    async fn merge(&self, by: &User, name: &str, into: &str) -> crate::complaints::Answer {
+    async fn merge(&self, by: &User, name: &str, into: &str) -> Answer {
         let request = pb::MergeComplaintRequest {
             name: name.to_owned(),
             into: into.to_owned(),
@@ -33,7 +33,7 @@ impl Service {
         by.complaints().merge_complaint(request).await.map(Response::into_inner)
     }
 
-    async fn transfer(&self, by: &User, name: &str) -> crate::complaints::Answer {
+    async fn transfer(&self, by: &User, name: &str) -> Answer {
         let request = pb::TransferComplaintRequest {
             name: name.to_owned(),
             target: "12345".to_owned(),
@@ -159,7 +159,11 @@ async fn a_supervision_comes_from_above_and_never_moves_its_day_away(pool: PgPoo
     assert_eq!(fields(&away), ["due_time OUT_OF_RANGE"]);
     let own = desk.conclude(&chief, &name, "已解释").await.unwrap_err();
     assert_eq!(reason(&own), "SAME_PERSON");
-    desk.conclude(&desk.leader, &name, "联席会议已决定增设时段").await.unwrap();
+    desk.conclude(&desk.leader, &name, "已向企业书面说明").await.unwrap();
+    // What waited for a joint meeting waits no more.
+    let dropped = "select count(*) from meeting_point
+        where state = 'DROPPED' and outcome = '已向企业书面说明'";
+    assert_eq!(app.count(dropped).await, 1);
 }
 
 // CO-11, CO-13: whoever handles it next reads why, and no answer is lost.
@@ -409,4 +413,55 @@ async fn a_step_that_stays_inside_is_no_step_for_the_enterprise(pool: PgPool) {
     let read = changes(&desk.boss, &name).await;
     let actions: Vec<_> = read.iter().map(|change| change.action.as_str()).collect();
     assert_eq!(actions, ["FILE", "ACCEPT", "ASSIGN", "SIGN", "SUBMIT_FEEDBACK"]);
+}
+
+// CO-12, CO-21: who was not satisfied and says nothing of the second handling stays not satisfied.
+#[sqlx::test]
+async fn silence_does_not_take_back_what_was_said_before(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.service().await;
+    for _ in 0..3 {
+        let name = desk.in_call_back(&desk.one).await;
+        desk.rate_last(Level::Dissatisfied, "未解决").await;
+        desk.again(&desk.three, &name).await;
+        app.advance(SignedDuration::from_hours(24 * 7));
+        app.run_workers().await;
+        assert_eq!(desk.get(&desk.boss, &name).await.unwrap().state(), State::Closed);
+    }
+    let figures = |until: &str| pb::GetServiceFiguresRequest {
+        from_time: time("2026-11-01T00:00:00+08:00"),
+        until_time: time(until),
+        grouping: pb::get_service_figures_request::Grouping::Category.into(),
+    };
+    let mut leader = desk.leader.evaluations();
+    let row = leader.get_service_figures(figures("2027-01-01T00:00:00+08:00")).await.unwrap();
+    let row = row.into_inner().rows.remove(0);
+    assert_eq!(row.rated.unwrap().value, 3);
+    let long = leader.get_service_figures(figures("2028-01-01T00:00:00+08:00")).await.unwrap_err();
+    assert_eq!(fields(&long), ["until_time OUT_OF_RANGE"]);
+}
+
+// NO-01: whoever owes the next step learns of it at once, not when it is nearly late.
+#[sqlx::test]
+async fn whoever_owes_the_next_step_is_told(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.service().await;
+    let name = desk.in_progress(&desk.one).await;
+    desk.extend(&desk.one, &name, 3).await.unwrap();
+    desk.decide(&desk.assigner, &name, false).await.unwrap();
+    desk.answer(&desk.one, &name).await.unwrap();
+    desk.review(&desk.assigner, &name, false).await.unwrap();
+    app.run_workers().await;
+    let inbox = async |by: &User| -> Vec<String> {
+        let listed = by.notices().list_notices(pb::ListNoticesRequest::default()).await.unwrap();
+        let mut events: Vec<_> =
+            listed.into_inner().notices.into_iter().map(|notice| notice.event).collect();
+        events.sort();
+        events
+    };
+    // The brigade takes in what comes from its place.
+    assert_eq!(inbox(&desk.two).await, ["TASK_ASSIGNED", "TASK_TO_ACCEPT"]);
+    let expected = ["TASK_ASSIGNED", "TASK_EXTENSION", "TASK_REJECTED"];
+    assert_eq!(inbox(&desk.one).await, expected);
+    assert_eq!(inbox(&desk.assigner).await, ["TASK_TO_REVIEW", "TASK_TO_REVIEW"]);
 }
