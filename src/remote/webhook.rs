@@ -96,13 +96,17 @@ impl Webhooks {
         }
     }
 
-    /// The addresses of the host, all of which may be called: one that may not spoils them all.
+    /// The addresses of the host, all of which may be called.
     async fn resolve(&self, url: &Url) -> Result<Vec<SocketAddr>> {
         let host = url.host_str().unwrap_or_default();
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let port = url.port_or_known_default().unwrap_or(443);
         let found = lookup_host((bare, port)).await;
-        let found: Vec<_> = found.map_err(|_| refused("the name leads nowhere"))?.collect();
+        self.judge(found.map_err(|_| refused("the name leads nowhere"))?.collect())
+    }
+
+    /// What a name leads to, if it may be called: one address that may not spoils them all.
+    pub(super) fn judge(&self, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>> {
         let permitted = self.private || found.iter().all(|address| is_public(address.ip()));
         if found.is_empty() || !permitted {
             return Err(refused("the name leads into our own network"));

@@ -1,5 +1,7 @@
 //! What people are told: the inbox first, then by which way and when it is pushed, to whom, and what is
-//! never said. Dead letters and webhooks stand in `webhooks`.
+//! never said. The ways stand in `ways`, dead letters and webhooks in `webhooks`.
+
+mod ways;
 
 use std::collections::BTreeMap;
 

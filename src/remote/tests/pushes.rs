@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{Answer, Limits, QUICK, SECRET, Stub, everything, ok};
 use crate::{
+    domain::webhook::is_public,
     error::{Flaw, Reason},
     remote::{
         Secret, Taken,
@@ -153,6 +154,21 @@ fn letter(url: &str) -> Letter<'_> {
     Letter { url, id: "msg_1", timestamp: 1_795_000_000, signature: "v1,x", body: "{}" }
 }
 
+// NO-08: one address of our own network among those of a name spoils them all.
+#[test]
+fn a_name_that_also_leads_into_our_own_network_is_not_called() {
+    let (public, private) = (Webhooks::new(QUICK, false), Webhooks::new(QUICK, true));
+    let addresses = |list: &[&str]| list.iter().map(|it| it.parse().unwrap()).collect::<Vec<_>>();
+    let world = addresses(&["58.218.1.1:443", "[240e::1]:443"]);
+    assert_eq!(public.judge(world.clone()).unwrap(), world);
+    for spoiled in [&["58.218.1.1:443", "10.0.0.1:443"][..], &["[::1]:443", "58.218.1.1:443"], &[]]
+    {
+        assert!(public.judge(addresses(spoiled)).is_err(), "{spoiled:?}");
+    }
+    assert!(private.judge(addresses(&["10.0.0.1:443"])).is_ok());
+    assert!(private.judge(Vec::new()).is_err());
+}
+
 // NO-08: what a name leads to is judged when it is called, redirects are not followed, silence ends.
 #[tokio::test]
 async fn a_webhook_is_called_where_it_was_judged_and_nowhere_else() {
@@ -175,6 +191,13 @@ async fn a_webhook_is_called_where_it_was_judged_and_nowhere_else() {
         assert_eq!(refused.reason(), Reason::RemoteUnavailable, "{url}");
     }
     assert_eq!(stub.asked("").len(), 1);
+    // The name of this machine passes for one of the world, until it is looked up.
+    let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let found = tokio::net::lookup_host((own.trim(), 443)).await;
+    if found.is_ok_and(|mut found| found.any(|address| !is_public(address.ip()))) {
+        let refused = public.post(&letter(&format!("https://{}:{port}/", own.trim()))).await;
+        assert!(everything(&refused.unwrap_err()).contains("our own network"), "{own}");
+    }
     let silent = Stub::play(|_| Answer::Silence).await;
     let private = Webhooks::new(QUICK, true);
     let before = tokio::time::Instant::now();
