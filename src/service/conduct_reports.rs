@@ -1,11 +1,12 @@
 //! Conduct reports (12389): reading by the inspectorate, and what every step shares. What a reporter
-//! does stands in `reporter`, the intake in `intake`, the investigation in `investigation`, and who the
+//! does stands in `reporter`, what follows a finding in `review`, the intake in `intake`, the investigation in `investigation`, and who the
 //! reporter is in `identity`. Nothing here sends a notice, opens an obligation or touches a cache.
 
 mod identity;
 mod intake;
 mod investigation;
 mod reporter;
+mod review;
 
 use super::{
     pb::{self, conduct_report_service_server::ConductReportService},
@@ -26,6 +27,7 @@ use crate::{
         conduct_reports::{
             self,
             accused::{self, Accused},
+            conclusions::{self, Conclusion},
             duties, extensions,
             messages::{self, ThreadMessage},
         },
@@ -45,6 +47,7 @@ rpc! { ConductReportService, ConductReports {
     file_anonymous_conduct_report(pb::FileAnonymousConductReportRequest) -> pb::FiledConductReport;
     read_conduct_report(pb::ReadConductReportRequest) -> pb::ConductReportStatus;
     write_to_inspectorate(pb::WriteToInspectorateRequest) -> pb::ConductReportStatus;
+    request_conduct_report_review(pb::RequestConductReportReviewRequest) -> pb::ConductReportStatus;
     file_conduct_report(pb::FileConductReportRequest) -> pb::FiledConductReport;
     get_conduct_report(pb::GetConductReportRequest) -> pb::ConductReport;
     list_conduct_reports(pb::ListConductReportsRequest) -> pb::ListConductReportsResponse;
@@ -195,7 +198,9 @@ async fn whole(
     let thread = messages::list(connection, vault, id).await?;
     let owed = duties::list(connection, id).await?;
     let asked = extensions::find_asked(connection, vault, id).await?;
+    let found = conclusions::list(connection, vault, id).await?;
     Ok(pb::ConductReport {
+        conclusions: found.into_iter().map(conclusion_reply).collect(),
         accused: accused.into_iter().map(accused_reply).collect(),
         messages: thread.into_iter().map(message_reply).collect(),
         extension_days_requested: asked.as_ref().map_or(0, |asked| asked.days),
@@ -220,6 +225,8 @@ fn reply(cx: &Cx, report: ConductReport, owed: Vec<Duty>) -> pb::ConductReport {
         create_time: Some(wire::time(report.create_time)),
         end_time: wire::time_of(report.end_time),
         etag: wire::etag(report.version),
+        review_time: wire::time_of(report.review.as_ref().map(|review| review.create_time)),
+        review_reason: report.review.map(|review| review.reason).unwrap_or_default(),
         content: report.content,
         result: report.result,
         ..pb::ConductReport::default()
@@ -255,6 +262,15 @@ fn accused_reply(accused: Accused) -> pb::Accused {
         officer: accused.officer.map(|officer| officer.to_string()).unwrap_or_default(),
         unit: accused.unit.map(|unit| unit.to_string()).unwrap_or_default(),
         police_number: String::new(),
+    }
+}
+
+fn conclusion_reply(found: Conclusion) -> pb::ConductReportConclusion {
+    pb::ConductReportConclusion {
+        finding: finding_of(found.finding.wire()).unwrap_or_default().into(),
+        result: found.result,
+        officer: found.officer.to_string(),
+        create_time: Some(wire::time(found.create_time)),
     }
 }
 

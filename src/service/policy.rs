@@ -362,6 +362,7 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ConductReportService/FileAnonymousConductReport", Unseen(30)),
     ("ConductReportService/ReadConductReport", Unseen(240)),
     ("ConductReportService/WriteToInspectorate", Unseen(60)),
+    ("ConductReportService/RequestConductReportReview", Unseen(30)),
     ("ConductReportService/FileConductReport", Access::UnseenRoles(Roles::of(&[Person]), 10)),
     ("ConductReportService/GetConductReport", roles(&[Inspector])),
     ("ConductReportService/ListConductReports", roles(&[Inspector])),

@@ -1,8 +1,9 @@
 //! Reports on police units and officers (12389): filed with a name and without, looked into by who may,
 //! and known to nobody else. That nobody else learns of one stands in `interference`, that nothing is
-//! kept of who called in `traces`.
+//! kept of who called in `traces`, and what follows a finding in `review`.
 
 mod interference;
+mod review;
 mod traces;
 
 use jiff::SignedDuration;

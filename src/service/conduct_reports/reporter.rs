@@ -1,7 +1,7 @@
 //! What a reporter does: files, with a name or without, reads how it stands, writes. Whatever is stored
 //! here is stored as by nobody: the context that reaches the store has no actor, no address, no call.
 
-use super::{ConductReports, finding_of, message_reply, state_of};
+use super::{ConductReports, conclusion_reply, finding_of, message_reply, state_of};
 use crate::{
     actor::Actor,
     context::Cx,
@@ -15,11 +15,11 @@ use crate::{
     id::{Collection as _, Id, kind},
     service::{pb, wire},
     store::{
-        Once, Tx, Vault,
+        Once, Tx,
         conduct_reports::{
             self,
             accused::{self, Meant},
-            duties,
+            conclusions, duties,
             filings::{self, Began},
             identities::{self, Identity},
             messages,
@@ -106,8 +106,10 @@ impl ConductReports {
             assigner: None,
             investigator: None,
             past_investigators: Vec::new(),
+            past_assigners: Vec::new(),
             finding: None,
             result: String::new(),
+            review: None,
             extension_days: 0,
             create_time: cx.now,
             end_time: None,
@@ -143,7 +145,7 @@ impl ConductReports {
         request: pb::ReadConductReportRequest,
     ) -> Result<pb::ConductReportStatus> {
         let (mut tx, report) = self.by_slip(cx, &request.query_code, &request.secret).await?;
-        status(&mut tx, self.store.vault(), report).await
+        self.status(&mut tx, report).await
     }
 
     pub(super) async fn write_to_inspectorate(
@@ -158,18 +160,23 @@ impl ConductReports {
         faults.done()?;
         let text = text.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
         let (mut tx, report) = self.by_slip(cx, &request.query_code, &request.secret).await?;
-        if report.state().is_final() {
+        if report.state().is_ended() {
             return Err(Error::new(Reason::TransitionIllegal).fact("state", report.state().wire()));
         }
         let request_id = once.map(|once| once.request_id);
         messages::insert(&mut tx, report.id, None, &text, request_id).await?;
-        let reply = status(&mut tx, self.store.vault(), report).await?;
+        let reply = self.status(&mut tx, report).await?;
         tx.commit().await?;
         Ok(reply)
     }
 
     /// The report of a code and its secret. What cannot be one is answered like a wrong one.
-    async fn by_slip(&self, cx: &Cx, code: &str, secret: &str) -> Result<(Tx, ConductReport)> {
+    pub(super) async fn by_slip(
+        &self,
+        cx: &Cx,
+        code: &str,
+        secret: &str,
+    ) -> Result<(Tx, ConductReport)> {
         let cx = nobody(cx);
         let wrong = || Error::new(Reason::QueryCodeInvalid);
         let code = Slip::read(code).ok_or_else(wrong)?;
@@ -180,6 +187,43 @@ impl ConductReports {
         let mut tx = self.store.begin(&cx).await?;
         let report = conduct_reports::lock_by_slip(&mut tx, &code, &secret).await?;
         Ok((tx, report))
+    }
+
+    /// What a reporter may know. The findings are owed to who gave a name, and to nobody else (facts.md,
+    /// 4.5).
+    pub(super) async fn status(
+        &self,
+        tx: &mut Tx,
+        report: ConductReport,
+    ) -> Result<pb::ConductReportStatus> {
+        let vault = self.store.vault();
+        let thread = messages::list(tx.conn(), vault, report.id).await?;
+        let owed = duties::list(tx.conn(), report.id).await?;
+        let open = owed.iter().rev().find(|duty| duty.meet_time.is_none());
+        let due_time = open.map(|duty| wire::time(duty.due_time));
+        let mut found = conclusions::list(tx.conn(), vault, report.id).await?;
+        if !report.real_name {
+            found.clear();
+        }
+        let told = report.real_name || report.state() != ReportState::Concluded;
+        let finding = report.finding.filter(|_| told).and_then(|it| finding_of(it.wire()));
+        let conclusions = found.into_iter().map(|found| pb::ConductReportConclusion {
+            // A reporter reads no officer's name.
+            officer: String::new(),
+            ..conclusion_reply(found)
+        });
+        let review_until = report.review_until(&self.world.calendar())?;
+        Ok(pb::ConductReportStatus {
+            state: state_of(&report).into(),
+            create_time: Some(wire::time(report.create_time)),
+            due_time,
+            result: if told { report.result } else { String::new() },
+            finding: finding.unwrap_or_default().into(),
+            messages: thread.into_iter().map(message_reply).collect(),
+            conclusions: conclusions.collect(),
+            review_due_time: wire::time_of(review_until.filter(|until| tx.now() < *until)),
+            review_time: wire::time_of(report.review.map(|review| review.create_time)),
+        })
     }
 }
 
@@ -251,26 +295,4 @@ fn matter_of(name: &str) -> Result<(String, uuid::Uuid), Flaw> {
         _ => return Err(Flaw::NameMalformed),
     };
     Ok((collection.to_owned(), id))
-}
-
-/// What a reporter may know. The finding is owed to who gave a name, and to nobody else (facts.md, 4.5).
-async fn status(
-    tx: &mut Tx,
-    vault: &Vault,
-    report: ConductReport,
-) -> Result<pb::ConductReportStatus> {
-    let thread = messages::list(tx.conn(), vault, report.id).await?;
-    let owed = duties::list(tx.conn(), report.id).await?;
-    let open = owed.iter().rev().find(|duty| duty.meet_time.is_none());
-    let due_time = open.map(|duty| wire::time(duty.due_time));
-    let told = report.real_name || report.state() != ReportState::Concluded;
-    let finding = report.finding.filter(|_| told).and_then(|it| finding_of(it.wire()));
-    Ok(pb::ConductReportStatus {
-        state: state_of(&report).into(),
-        create_time: Some(wire::time(report.create_time)),
-        due_time,
-        result: if told { report.result } else { String::new() },
-        finding: finding.unwrap_or_default().into(),
-        messages: thread.into_iter().map(message_reply).collect(),
-    })
 }

@@ -1,0 +1,53 @@
+-- A reporter with a name who does not agree with the finding asks once for a review (复核; facts.md, 4.2):
+-- the report opens again for somebody who had nothing to do with it. The first finding is kept beside the
+-- second.
+
+alter table conduct.report
+    -- Who assigned it before: they do not investigate the review.
+    add column past_assigners uuid[] not null default '{}',
+    -- Why a review was asked for, and when.
+    add column review_reason_sealed bytea,
+    add column review_time timestamptz,
+    add constraint report_review_whole check ((review_time is null) = (review_reason_sealed is null)),
+    -- An anonymous reporter is owed no result (facts.md, 4.5).
+    add constraint report_review_named check (review_time is null or real_name);
+
+-- Every finding, in order.
+create table conduct.conclusion (
+    id uuid not null,
+    report_id uuid not null,
+    position integer not null,
+    finding text not null,
+    result_sealed bytea not null,
+    -- Whether it was found by whom the report went upward to.
+    upward boolean not null,
+    officer_id uuid not null,
+    create_time timestamptz not null,
+    constraint conclusion_pkey primary key (id),
+    constraint conclusion_in_order unique (report_id, position),
+    -- One investigation, and one review.
+    constraint conclusion_twice check (position between 1 and 2),
+    constraint conclusion_by_another unique (report_id, officer_id),
+    constraint conclusion_finding_known check
+        (finding in ('SUBSTANTIATED', 'PARTLY_SUBSTANTIATED', 'UNSUBSTANTIATED')),
+    constraint conclusion_report_fkey foreign key (report_id) references conduct.report (id)
+);
+create trigger conclusion_is_kept before update or delete on conduct.conclusion
+    for each row execute function refuse_rewrite();
+
+-- What was found before there was this list. Who concluded upward has investigated.
+insert into conduct.conclusion (id, report_id, position, finding, result_sealed, upward, officer_id,
+    create_time)
+select gen_random_uuid(), report.id, 1, report.finding, report.result_sealed,
+    change.from_state = 'TRANSFERRED_UP', split_part(change.actor, '/', 2)::uuid, change.create_time
+from conduct.report join conduct.change on change.report_id = report.id
+where report.state = 'CONCLUDED' and change.action = 'CONCLUDE' and report.finding is not null;
+update conduct.report
+set past_investigators = past_investigators || conclusion.officer_id
+from conduct.conclusion
+where conclusion.report_id = report.id and conclusion.upward;
+
+-- A review has its own limit.
+alter table conduct.duty
+    drop constraint duty_kind_known,
+    add constraint duty_kind_known check (kind in ('ACCEPT', 'ASSIGN', 'SIGN', 'HANDLE', 'REVIEW'));
