@@ -1,6 +1,6 @@
 -- A reporter with a name who does not agree with the finding asks once for a review (复核; facts.md, 4.2):
 -- the report opens again for somebody who had nothing to do with it. The first finding is kept beside the
--- second.
+-- second. And a reporter, with a name or without, may add pictures.
 
 alter table conduct.report
     -- Who assigned it before: they do not investigate the review.
@@ -51,3 +51,30 @@ where conclusion.report_id = report.id and conclusion.upward;
 alter table conduct.duty
     drop constraint duty_kind_known,
     add constraint duty_kind_known check (kind in ('ACCEPT', 'ASSIGN', 'SIGN', 'HANDLE', 'REVIEW'));
+
+-- Pictures that a reporter added. Neither a file name nor the length or digest of what came is kept: who
+-- has the original could be found by them. The bytes lie sealed beside the attachments, under this id.
+create table conduct.evidence (
+    id uuid not null,
+    report_id uuid not null,
+    content_type text not null,
+    -- How much has come; absent once that was taken away.
+    received_bytes bigint,
+    -- How much is kept; absent until it was cleaned.
+    kept_bytes bigint,
+    create_time timestamptz not null,
+    constraint evidence_pkey primary key (id),
+    constraint evidence_type_known check (content_type in ('image/jpeg', 'image/png')),
+    constraint evidence_somewhere check (received_bytes is not null or kept_bytes is not null),
+    constraint evidence_report_fkey foreign key (report_id) references conduct.report (id)
+);
+create index evidence_report on conduct.evidence (report_id);
+create index evidence_left_over on conduct.evidence (create_time) where received_bytes is not null;
+
+-- Who opened a piece of it: among the openings of names, without a reason.
+alter table conduct.opening
+    add column evidence_id uuid,
+    add constraint opening_evidence_fkey foreign key (evidence_id) references conduct.evidence (id),
+    add constraint opening_reasoned check (evidence_id is not null or reason <> '');
+create index opening_evidence on conduct.opening (evidence_id, officer_id, create_time)
+    where evidence_id is not null;

@@ -2,6 +2,7 @@
 //! long each step may take. It has nothing to do with a complaint, and never shares a list with one.
 
 mod duty;
+mod evidence;
 mod slip;
 mod ties;
 
@@ -20,6 +21,10 @@ use crate::{
 };
 
 pub use duty::{Duty, DutyKind, DutyStanding};
+pub use evidence::{
+    EVIDENCE_BYTES_MAX, EVIDENCE_CHUNK_BYTES_MAX, EVIDENCE_MAX, EVIDENCE_WITHIN, Evidence,
+    OPENING_LASTS,
+};
 pub use slip::Slip;
 pub use ties::{Conflict, Ties};
 

@@ -1,7 +1,9 @@
 //! Conduct reports (12389): reading by the inspectorate, and what every step shares. What a reporter
-//! does stands in `reporter`, what follows a finding in `review`, the intake in `intake`, the investigation in `investigation`, and who the
+//! does stands in `reporter`, what they add in `evidence`, what
+//! follows a finding in `review`, the intake in `intake`, the investigation in `investigation`, and who the
 //! reporter is in `identity`. Nothing here sends a notice, opens an obligation or touches a cache.
 
+mod evidence;
 mod identity;
 mod intake;
 mod investigation;
@@ -28,7 +30,9 @@ use crate::{
             self,
             accused::{self, Accused},
             conclusions::{self, Conclusion},
-            duties, extensions,
+            duties, evidence as pieces,
+            evidence_files::EvidenceFiles,
+            extensions,
             messages::{self, ThreadMessage},
         },
     },
@@ -41,6 +45,7 @@ const NOTE_CHARACTERS_MAX: usize = 500;
 pub struct ConductReports {
     store: Store,
     world: World,
+    files: EvidenceFiles,
 }
 
 rpc! { ConductReportService, ConductReports {
@@ -48,6 +53,9 @@ rpc! { ConductReportService, ConductReports {
     read_conduct_report(pb::ReadConductReportRequest) -> pb::ConductReportStatus;
     write_to_inspectorate(pb::WriteToInspectorateRequest) -> pb::ConductReportStatus;
     request_conduct_report_review(pb::RequestConductReportReviewRequest) -> pb::ConductReportStatus;
+    create_evidence(pb::CreateEvidenceRequest) -> pb::Evidence;
+    upload_evidence_chunk(pb::UploadEvidenceChunkRequest) -> pb::Evidence;
+    complete_evidence(pb::CompleteEvidenceRequest) -> pb::Evidence;
     file_conduct_report(pb::FileConductReportRequest) -> pb::FiledConductReport;
     get_conduct_report(pb::GetConductReportRequest) -> pb::ConductReport;
     list_conduct_reports(pb::ListConductReportsRequest) -> pb::ListConductReportsResponse;
@@ -65,6 +73,7 @@ rpc! { ConductReportService, ConductReports {
     decide_conduct_report_extension(pb::DecideConductReportExtensionRequest) -> pb::ConductReport;
     conclude_conduct_report(pb::ConcludeConductReportRequest) -> pb::ConductReport;
     answer_reporter(pb::AnswerReporterRequest) -> pb::ConductReport;
+    read_evidence_chunk(pb::ReadEvidenceChunkRequest) -> pb::ReadEvidenceChunkResponse;
     open_reporter_identity(pb::OpenReporterIdentityRequest) -> pb::ReporterIdentity;
     list_identity_openings(pb::ListIdentityOpeningsRequest) -> pb::ListIdentityOpeningsResponse;
 } }
@@ -80,7 +89,8 @@ impl ConductReports {
     /// The service of these parts.
     #[must_use]
     pub fn new(parts: &Parts) -> Self {
-        Self { store: parts.store.clone(), world: parts.world.clone() }
+        let files = EvidenceFiles::new(parts.files.clone());
+        Self { store: parts.store.clone(), world: parts.world.clone(), files }
     }
 
     /// Takes a step on a report that the inspector sees: once for its request, on the version that the
@@ -199,7 +209,10 @@ async fn whole(
     let owed = duties::list(connection, id).await?;
     let asked = extensions::find_asked(connection, vault, id).await?;
     let found = conclusions::list(connection, vault, id).await?;
+    let brought = pieces::list(connection, id).await?.into_iter();
+    let brought = brought.filter(|piece| piece.kept_bytes.is_some());
     Ok(pb::ConductReport {
+        evidence: brought.map(evidence::evidence_reply).collect(),
         conclusions: found.into_iter().map(conclusion_reply).collect(),
         accused: accused.into_iter().map(accused_reply).collect(),
         messages: thread.into_iter().map(message_reply).collect(),

@@ -5,6 +5,8 @@
 pub mod accused;
 pub mod conclusions;
 pub mod duties;
+pub mod evidence;
+pub mod evidence_files;
 pub mod extensions;
 pub mod filings;
 pub mod identities;

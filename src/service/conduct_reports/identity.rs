@@ -65,6 +65,7 @@ impl ConductReports {
             id: opening.id.to_string(),
             officer: opening.officer.to_string(),
             reason: opening.reason,
+            evidence: opening.evidence.map(|id| id.to_string()).unwrap_or_default(),
             create_time: Some(wire::time(opening.create_time)),
         });
         Ok(pb::ListIdentityOpeningsResponse {

@@ -1,7 +1,9 @@
 //! What a reporter does: files, with a name or without, reads how it stands, writes. Whatever is stored
 //! here is stored as by nobody: the context that reaches the store has no actor, no address, no call.
 
-use super::{ConductReports, conclusion_reply, finding_of, message_reply, state_of};
+use super::{
+    ConductReports, conclusion_reply, evidence::evidence_reply, finding_of, message_reply, state_of,
+};
 use crate::{
     actor::Actor,
     context::Cx,
@@ -19,7 +21,7 @@ use crate::{
         conduct_reports::{
             self,
             accused::{self, Meant},
-            conclusions, duties,
+            conclusions, duties, evidence as pieces,
             filings::{self, Began},
             identities::{self, Identity},
             messages,
@@ -31,8 +33,12 @@ use crate::{
 const ACCUSED_MAX: usize = 10;
 /// The longest description of somebody accused, in characters.
 const ACCUSED_CHARACTERS_MAX: usize = 200;
-/// How often an hour somebody may try a code.
-const TRIES_AN_HOUR: u32 = 60;
+/// What is counted for each code, and how often an hour it may be tried.
+pub(super) type Tries = (&'static str, u32);
+/// To read, write and ask.
+pub(super) const READING: Tries = ("code", 60);
+/// To add evidence, which comes in many parts.
+pub(super) const UPLOADING: Tries = ("evidence", 4_000);
 
 /// A report as it comes in.
 struct Filing {
@@ -144,7 +150,8 @@ impl ConductReports {
         cx: &Cx,
         request: pb::ReadConductReportRequest,
     ) -> Result<pb::ConductReportStatus> {
-        let (mut tx, report) = self.by_slip(cx, &request.query_code, &request.secret).await?;
+        let (mut tx, report) =
+            self.by_slip(cx, &request.query_code, &request.secret, READING).await?;
         self.status(&mut tx, report).await
     }
 
@@ -159,7 +166,8 @@ impl ConductReports {
         let once = faults.take("request_id", once.map_err(|_| Flaw::RequestIdMalformed)).flatten();
         faults.done()?;
         let text = text.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
-        let (mut tx, report) = self.by_slip(cx, &request.query_code, &request.secret).await?;
+        let (mut tx, report) =
+            self.by_slip(cx, &request.query_code, &request.secret, READING).await?;
         if report.state().is_ended() {
             return Err(Error::new(Reason::TransitionIllegal).fact("state", report.state().wire()));
         }
@@ -176,14 +184,15 @@ impl ConductReports {
         cx: &Cx,
         code: &str,
         secret: &str,
+        (counted, an_hour): Tries,
     ) -> Result<(Tx, ConductReport)> {
         let cx = nobody(cx);
         let wrong = || Error::new(Reason::QueryCodeInvalid);
         let code = Slip::read(code).ok_or_else(wrong)?;
         let secret = Slip::read(secret).ok_or_else(wrong)?;
-        let who = format!("code {}", code.letters());
+        let who = format!("{counted} {}", code.letters());
         let fresh_key = cx.ids().bytes();
-        self.store.limits().unseen().count(&who, TRIES_AN_HOUR, cx.now, fresh_key)?;
+        self.store.limits().unseen().count(&who, an_hour, cx.now, fresh_key)?;
         let mut tx = self.store.begin(&cx).await?;
         let report = conduct_reports::lock_by_slip(&mut tx, &code, &secret).await?;
         Ok((tx, report))
@@ -212,6 +221,7 @@ impl ConductReports {
             officer: String::new(),
             ..conclusion_reply(found)
         });
+        let brought = pieces::list(tx.conn(), report.id).await?.into_iter();
         let review_until = report.review_until(&self.world.calendar())?;
         Ok(pb::ConductReportStatus {
             state: state_of(&report).into(),
@@ -221,6 +231,7 @@ impl ConductReports {
             finding: finding.unwrap_or_default().into(),
             messages: thread.into_iter().map(message_reply).collect(),
             conclusions: conclusions.collect(),
+            evidence: brought.map(evidence_reply).collect(),
             review_due_time: wire::time_of(review_until.filter(|until| tx.now() < *until)),
             review_time: wire::time_of(report.review.map(|review| review.create_time)),
         })

@@ -1,6 +1,6 @@
 //! What follows a finding with which the reporter does not agree: a review (复核) by somebody else.
 
-use super::{ConductReports, intake};
+use super::{ConductReports, intake, reporter::READING};
 use crate::{
     context::Cx,
     domain::conduct_report::{CONTENT_CHARACTERS_MAX, ConductReport, DutyKind, ReportState},
@@ -28,7 +28,8 @@ impl ConductReports {
         faults.done()?;
         let reason = reason.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
         // Code and secret before anything else: a wrong one learns nothing of a report.
-        let (mut tx, report) = self.by_slip(cx, &request.query_code, &request.secret).await?;
+        let (mut tx, report) =
+            self.by_slip(cx, &request.query_code, &request.secret, READING).await?;
         if let Some(once) = &once
             && let Began::Replay(answer) = filings::begin(&mut tx, once).await?
         {
