@@ -194,7 +194,7 @@ async fn a_picture_is_kept_without_anything_that_it_tells(pool: PgPool) {
     assert!(!app.word(rows).await.contains(&original.len().to_string()));
     nothing_tells(&app, &filed, &original).await;
     let status = read(&app, &filed).await.unwrap();
-    assert_eq!(status.evidence, [piece.clone()]);
+    assert_eq!(status.evidence, std::slice::from_ref(&piece));
     // What came is gone, what is kept lies in three sealed parts.
     assert_eq!(files(app.folder()).len(), 3);
     assert_eq!(
@@ -205,7 +205,7 @@ async fn a_picture_is_kept_without_anything_that_it_tells(pool: PgPool) {
     assert_eq!(got(&house.intake, &report.name).await.unwrap().evidence, [piece]);
     let seen = open(&house.intake, &report.name, &id).await.unwrap();
     assert_eq!(i64::try_from(seen.len()).unwrap(), kept);
-    assert!(seen.starts_with(&[0xff, 0xd8]) && holds(&seen, &[0x5a; 70_000]), "it can be seen");
+    assert!(seen.starts_with(&[0xff, 0xd8]) && holds(&seen, &vec![0x5a; 70_000]), "it can be seen");
     for canary in CANARIES {
         assert!(!holds(&seen, canary.as_bytes()), "{canary}");
     }
@@ -310,7 +310,7 @@ async fn what_is_no_plain_picture_or_too_much_is_refused(pool: PgPool) {
     for (request, expected) in [
         (place(&id, 5, &jpeg), vec!["offset OUT_OF_RANGE"]),
         (place("x", -1, &[]), vec!["data REQUIRED", "id UNKNOWN_VALUE", "offset OUT_OF_RANGE"]),
-        (place(&id, 0, &[0; 32_769]), vec!["data TOO_LONG"]),
+        (place(&id, 0, &vec![0; 32_769]), vec!["data TOO_LONG"]),
     ] {
         let refused = nobody.conduct().upload_evidence_chunk(request).await.unwrap_err();
         assert_eq!(fields(&refused), expected);
@@ -342,7 +342,7 @@ async fn what_was_never_closed_is_destroyed_within_a_day(pool: PgPool) {
     assert_eq!(read(&app, &filed).await.unwrap().evidence.len(), 2);
     app.advance(SignedDuration::from_hours(25));
     app.run_workers().await;
-    assert_eq!(read(&app, &filed).await.unwrap().evidence, [kept.clone()]);
+    assert_eq!(read(&app, &filed).await.unwrap().evidence, std::slice::from_ref(&kept));
     let left = files(app.folder());
     assert!(left.len() == 1 && left[0].0.contains(&kept.id), "{left:?}");
     // Once it has ended nothing is added.
