@@ -78,3 +78,28 @@ alter table conduct.opening
     add constraint opening_reasoned check (evidence_id is not null or reason <> '');
 create index opening_evidence on conduct.opening (evidence_id, officer_id, create_time)
     where evidence_id is not null;
+
+-- What `conduct.barred` and `conduct.sees` say of one report, for all of them at once: asked for each row of
+-- a list they took a third of a second for a thousand reports that the reader must not see.
+create function conduct.kept_from(reader uuid) returns setof uuid language sql stable as $$
+    select report_id from conduct.accused where officer_id = reader
+    union all
+    select report_id from conduct.interest where officer_id = reader
+    union all
+    select concerned.report_id from conduct.concerned, officer join unit on unit.id = officer.unit_id
+    where officer.id = reader and starts_with(unit.path, concerned.path)
+    union all
+    select id from conduct.report
+    where not exists (select from officer where id = reader and disable_time is null)
+$$;
+
+create function conduct.seen_by(reader uuid, reach text) returns setof uuid language sql stable as $$
+    select id from conduct.report
+    where not exists (select from officer where id = reader and 'LIAISON_OFFICER' = any(roles))
+        and id not in (select kept from conduct.kept_from(reader) as kept)
+        and id not in (select report_id from conduct.concerned where not starts_with(path, reach))
+        and (id not in (
+                select report_id from conduct.accused where officer_id is null and unit_id is null)
+            or not exists (
+                select from unit where parent_id is null and not starts_with(path, reach)))
+$$;

@@ -3,6 +3,7 @@
 //! follows a finding in `review`, the intake in `intake`, the investigation in `investigation`, and who the
 //! reporter is in `identity`. Nothing here sends a notice, opens an obligation or touches a cache.
 
+mod beat;
 mod evidence;
 mod identity;
 mod intake;
@@ -141,16 +142,20 @@ impl ConductReports {
         let key = vault.key("page-token");
         let arguments = [cx.method, state.unwrap_or_default()];
         let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
-        let (after, rows, mut connection) = (page.after, page.rows(), self.store.read().await?);
-        let mut found =
-            conduct_reports::list(&mut connection, vault, state, &scope, after, rows).await?;
-        let next_page_token = page.cut(&key, &mut found, |report| report.id.uuid());
-        let mut listed = Vec::with_capacity(found.len());
-        for report in found {
-            let owed = duties::list(&mut connection, report.id).await?;
-            listed.push(reply(cx, report, owed));
-        }
-        Ok(pb::ListConductReportsResponse { conduct_reports: listed, next_page_token })
+        beat::at_beat(async {
+            let mut connection = self.store.read().await?;
+            let (after, rows) = (page.after, page.rows());
+            let mut found =
+                conduct_reports::list(&mut connection, vault, state, &scope, after, rows).await?;
+            let next_page_token = page.cut(&key, &mut found, |report| report.id.uuid());
+            let mut listed = Vec::with_capacity(found.len());
+            for report in found {
+                let owed = duties::list(&mut connection, report.id).await?;
+                listed.push(reply(cx, report, owed));
+            }
+            Ok(pb::ListConductReportsResponse { conduct_reports: listed, next_page_token })
+        })
+        .await
     }
 
     async fn list_conduct_report_changes(

@@ -1,5 +1,5 @@
-//! Conduct reports: rows, their history, and who sees them. Every read asks `conduct.sees`, in the same
-//! statement. Nothing here is written outside the schema `conduct`, nor known to a cache. No rule of
+//! Conduct reports: rows, their history, and who sees them. Every read asks `conduct.sees`, or for a list
+//! `conduct.seen_by`, in the same statement. Nothing here is written outside the schema `conduct`, nor known to a cache. No rule of
 //! what may be done.
 
 pub mod accused;
@@ -152,7 +152,7 @@ pub async fn list(
         "where ($1::text is null or state = $1)
             and ($2::uuid is null or (create_time, id) < (
                 select mark.create_time, mark.id from conduct.report mark where mark.id = $2))
-            and conduct.sees($3, $4, id)
+            and id in (select seen from conduct.seen_by($3, $4) as seen)
          order by create_time desc, id desc
          limit $5",
         state,

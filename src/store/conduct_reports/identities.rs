@@ -123,7 +123,7 @@ pub async fn openings(
         "select id, officer_id, reason, evidence_id,
             create_time as \"create_time: jiff_sqlx::Timestamp\"
          from conduct.opening
-         where not conduct.barred($1, report_id)
+         where report_id not in (select kept from conduct.kept_from($1) as kept)
             and ($2::uuid is null or (create_time, id) < (
                 select mark.create_time, mark.id from conduct.opening mark where mark.id = $2))
          order by create_time desc, id desc

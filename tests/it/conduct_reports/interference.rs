@@ -422,6 +422,23 @@ async fn reported(
     (aside, filed.into_inner())
 }
 
+/// What is said of one report and what is said of all of them is the same, for every officer.
+async fn the_sets_agree(app: &App) {
+    let pairs = "from conduct.report, officer join unit on unit.id = officer.unit_id";
+    let sees = "conduct.sees(officer.id, unit.reach, report.id)";
+    let barred = "conduct.barred(officer.id, report.id)";
+    let seen = "report.id in (select conduct.seen_by(officer.id, unit.reach))";
+    let kept = "report.id in (select conduct.kept_from(officer.id))";
+    for (one, all) in [(sees, seen), (barred, kept)] {
+        let count = format!("select count(*) {pairs} where ({one}) <> ({all})");
+        assert_eq!(app.count(&count).await, 0, "{all}");
+        for wanted in ["", "not"] {
+            let count = format!("select count(*) {pairs} where {wanted} ({one})");
+            assert!(app.count(&count).await > 0, "{wanted} {one}");
+        }
+    }
+}
+
 // I20: whatever is added to the API is asked, unless it says itself that it writes.
 #[test]
 fn every_method_that_is_not_known_to_write_is_asked() {
@@ -499,6 +516,7 @@ async fn the_world_of_the_accused_is_the_same_with_the_report_and_without(pool: 
     let openings = house.auditor.at(aside).conduct().list_identity_openings(request).await.unwrap();
     assert_eq!(openings.into_inner().identity_openings.len(), 0, "of the accused unit, too");
     assert_eq!(twins.with.count("select count(*) from conduct.opening").await, 2);
+    the_sets_agree(&twins.with).await;
     for app in [&twins.without, &twins.with] {
         app.advance(SignedDuration::from_hours(24 * 90));
         // What is late elsewhere is late in both.
