@@ -5,7 +5,7 @@
 //! ```sh
 //! deploy/services start bench && eval "$(deploy/services env bench)"
 //! cargo bench --bench unseen
-//! BENCH_COMPLAINTS=2000 BENCH_REPORTS=100 BENCH_CALLS=10 cargo bench --bench unseen    # a short one
+//! BENCH_COMPLAINTS=20000 BENCH_REPORTS=100 BENCH_CALLS=10 cargo bench --bench unseen    # a short one
 //! deploy/services stop bench --purge
 //! ```
 //!
