@@ -161,6 +161,14 @@ Reason {
     AccusedUnknown = "ACCUSED_UNKNOWN", Precondition, "请先核实被举报的民警或单位";
     /// The officer may not investigate this report; why is not told.
     ConflictOfInterest = "CONFLICT_OF_INTEREST", Precondition, "该民警应当回避,请另行指定";
+    /// An anonymous report has no result that is owed to its reporter, and so no review.
+    ReviewNeedsName = "REVIEW_NEEDS_NAME", Precondition, "匿名举报不能申请复核";
+    /// A review was asked for before.
+    ReviewSpent = "REVIEW_SPENT", Precondition, "已申请过复核,不能再次申请";
+    /// More than 30 days since the end.
+    ReviewTooLate = "REVIEW_TOO_LATE", Precondition, "应在办结之日起30日内申请复核";
+    /// The report has as much evidence as it may have.
+    EvidenceFull = "EVIDENCE_FULL", Precondition, "每件举报最多可附10份证据";
     /// The conversation was not closed, or was rated.
     NothingToRate = "NOTHING_TO_RATE", Precondition, "当前没有待评价的服务";
     /// The one-time code is wrong, used or out of time.

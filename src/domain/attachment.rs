@@ -7,7 +7,7 @@ mod picture;
 use super::policy::named;
 use crate::error::Flaw;
 
-pub use clean::cleaned;
+pub use clean::{bared, cleaned};
 
 /// The kind of a file that belongs to a conversation instead of proving something.
 pub const MESSAGE: &str = "MESSAGE";
@@ -58,6 +58,13 @@ impl ContentType {
             Self::M4a => at(4, b"ftyp") && BRANDS.iter().any(|brand| at(8, brand)),
             Self::Wav => at(0, b"RIFF") && at(8, b"WAVE"),
         }
+    }
+
+    /// Whether everything can be taken out of it but what it shows. A document and a recording tell of
+    /// who made them in places of their own; a picture has none that it needs.
+    #[must_use]
+    pub const fn can_be_bared(self) -> bool {
+        matches!(self, Self::Jpeg | Self::Png)
     }
 
     /// Whether a paper may be of this type; a conversation may have them all.

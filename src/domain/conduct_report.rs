@@ -2,12 +2,15 @@
 //! long each step may take. It has nothing to do with a complaint, and never shares a list with one.
 
 mod duty;
+mod evidence;
 mod slip;
+mod ties;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
+    calendar::{Calendar, Limit},
     lifecycle::{Change, Moved, Note, State},
     policy::named,
 };
@@ -18,12 +21,19 @@ use crate::{
 };
 
 pub use duty::{Duty, DutyKind, DutyStanding};
+pub use evidence::{
+    EVIDENCE_BYTES_MAX, EVIDENCE_CHUNK_BYTES_MAX, EVIDENCE_MAX, EVIDENCE_WITHIN, Evidence,
+    OPENING_LASTS,
+};
 pub use slip::Slip;
+pub use ties::{Conflict, Ties};
 
 /// The longest report, in characters (facts.md, 4.1).
 pub const CONTENT_CHARACTERS_MAX: usize = 1_500;
 /// The longest extension, in days (facts.md, 4.2).
 pub const EXTENSION_DAYS_MAX: i32 = 30;
+/// How long after the end a review may be asked for (信访工作条例: 30 days from the answer).
+pub const REVIEW_LIMIT: Limit = Limit::CalendarDays(30);
 
 named! {
 /// Where a report stands.
@@ -66,6 +76,8 @@ ReportAction {
     Release = "RELEASE", "收回";
     /// By the investigator; by the discipline group where it went upward.
     Conclude = "CONCLUDE", "结论";
+    /// By a reporter with a name, once, who does not agree with the finding.
+    RequestReview = "REQUEST_REVIEW", "申请复核";
 }
 }
 
@@ -77,9 +89,9 @@ impl State for ReportState {
     fn after(self, action: ReportAction) -> Option<Self> {
         use ReportAction as Do;
         Some(match (self, action) {
-            (Self::Submitted, Do::Accept) | (Self::Assigned | Self::InProgress, Do::Release) => {
-                Self::Accepted
-            }
+            (Self::Submitted, Do::Accept)
+            | (Self::Assigned | Self::InProgress, Do::Release)
+            | (Self::Concluded, Do::RequestReview) => Self::Accepted,
             (Self::Submitted, Do::Decline) => Self::NotAccepted,
             (Self::Submitted | Self::Accepted, Do::TransferOut) => Self::TransferredOut,
             (
@@ -103,9 +115,9 @@ impl State for ReportState {
 }
 
 impl ReportState {
-    /// Whether nothing follows.
+    /// Whether it has ended; after a finding a review may follow.
     #[must_use]
-    pub const fn is_final(self) -> bool {
+    pub const fn is_ended(self) -> bool {
         matches!(self, Self::NotAccepted | Self::TransferredOut | Self::Concluded)
     }
 }
@@ -137,12 +149,16 @@ pub struct ConductReport {
     pub assigner: Option<Id<kind::Officer>>,
     /// Who investigates.
     pub investigator: Option<Id<kind::Officer>>,
-    /// Who investigated before.
+    /// Who investigated before, here or above.
     pub past_investigators: Vec<Id<kind::Officer>>,
-    /// What was found.
+    /// Who assigned it before.
+    pub past_assigners: Vec<Id<kind::Officer>>,
+    /// What was found; absent while a review is under way.
     pub finding: Option<Finding>,
-    /// What the reporter is told.
+    /// What the reporter is told; empty while a review is under way.
     pub result: String,
+    /// The review that was asked for.
+    pub review: Option<Review>,
     /// How many days were added.
     pub extension_days: i32,
     /// When it was filed.
@@ -153,6 +169,15 @@ pub struct ConductReport {
     pub version: i64,
     /// The stored state.
     pub held: Held,
+}
+
+/// A review that the reporter asked for (复核).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Review {
+    /// Why the reporter does not agree.
+    pub reason: String,
+    /// When it was asked for.
+    pub create_time: Timestamp,
 }
 
 /// A state that only a step, or the reading of a row, can set.
@@ -188,13 +213,20 @@ impl ConductReport {
     }
 
     /// A step that ends it here: refused, or handed to whom it belongs. The reporter reads why.
+    ///
+    /// # Errors
+    /// `TRANSITION_ILLEGAL` in a review too: what was investigated here belongs here.
     pub fn turn_away(mut self, action: ReportAction, why: String, cx: &Cx) -> Result<Moved<Self>> {
+        if self.review.is_some() {
+            return Err(self.illegal(action.wire()));
+        }
         let change = self.advance(action, why.clone(), cx)?;
         self.result = why;
         Ok(Moved::new(self, change))
     }
 
-    /// Names the investigator, who is not the one who names (four eyes).
+    /// Names the investigator, who is not the one who names (four eyes); nor does anybody name who
+    /// investigated it before.
     pub fn assign(
         mut self,
         to: Id<kind::Officer>,
@@ -202,7 +234,7 @@ impl ConductReport {
         ties: &Ties,
         cx: &Cx,
     ) -> Result<Moved<Self>> {
-        if to == by {
+        if to == by || self.past_investigators.contains(&by) {
             return Err(Error::new(Reason::SamePerson));
         }
         // Which tie it is stays untold: one of them would say whose enterprise the reporter is of.
@@ -225,12 +257,12 @@ impl ConductReport {
     /// Takes it back from the investigator, who does not get it again.
     pub fn release(mut self, note: String, cx: &Cx) -> Result<Moved<Self>> {
         let change = self.advance(ReportAction::Release, note, cx)?;
-        self.past_investigators.extend(self.investigator.take());
-        self.assigner = None;
+        self.leave();
         Ok(Moved::new(self, change))
     }
 
-    /// Ends it with a finding and the words for the reporter.
+    /// Ends it with a finding and the words for the reporter. Where it went upward, by anybody there who
+    /// has neither investigated nor assigned it before.
     pub fn conclude(
         mut self,
         officer: Id<kind::Officer>,
@@ -238,13 +270,78 @@ impl ConductReport {
         result: String,
         cx: &Cx,
     ) -> Result<Moved<Self>> {
-        if self.state() == ReportState::InProgress {
-            self.held_by(officer)?;
+        let upward = self.state() == ReportState::TransferredUp;
+        match self.state() {
+            ReportState::InProgress => self.held_by(officer)?,
+            _ if self.past_investigators.contains(&officer)
+                || self.past_assigners.contains(&officer) =>
+            {
+                return Err(Error::new(Reason::SamePerson));
+            }
+            _ => {}
         }
         let change = self.advance(ReportAction::Conclude, finding.wire().to_owned(), cx)?;
+        self.past_investigators.extend(upward.then_some(officer));
         self.finding = Some(finding);
         self.result = result;
         Ok(Moved::new(self, change))
+    }
+
+    /// Until when the reporter may ask for a review: where a name was given, a finding was made, and
+    /// none was asked for.
+    pub fn review_until(&self, calendar: &Calendar) -> Result<Option<Timestamp>> {
+        let open = self.real_name && self.review.is_none();
+        let end = self.end_time.filter(|_| open && self.state() == ReportState::Concluded);
+        end.map(|end| Ok(calendar.due(end, REVIEW_LIMIT)?.at)).transpose()
+    }
+
+    /// Opens it again for a review by somebody else (facts.md, 4.2). The finding goes into the list of
+    /// conclusions; whoever investigated or assigned it before does not investigate the review.
+    ///
+    /// # Errors
+    /// `REVIEW_NEEDS_NAME` for an anonymous report, `REVIEW_SPENT` where one was asked for,
+    /// `REVIEW_TOO_LATE` 30 days after the end, `TRANSITION_ILLEGAL` before a finding.
+    pub fn request_review(
+        mut self,
+        reason: String,
+        calendar: &Calendar,
+        cx: &Cx,
+    ) -> Result<Moved<Self>> {
+        if !self.real_name {
+            return Err(Error::new(Reason::ReviewNeedsName));
+        }
+        if self.review.is_some() {
+            return Err(Error::new(Reason::ReviewSpent));
+        }
+        let until = self.review_until(calendar)?;
+        if let Some(until) = until.filter(|until| cx.now >= *until) {
+            return Err(Error::new(Reason::ReviewTooLate).fact("until", until));
+        }
+        let change = self.advance(ReportAction::RequestReview, reason.clone(), cx)?;
+        self.review = Some(Review { reason, create_time: cx.now });
+        self.leave();
+        self.end_time = None;
+        self.finding = None;
+        self.result = String::new();
+        Ok(Moved::new(self, change))
+    }
+
+    /// What is owed until the finding.
+    #[must_use]
+    pub const fn handling(&self) -> DutyKind {
+        if self.review.is_some() { DutyKind::Review } else { DutyKind::Handle }
+    }
+
+    /// Whoever has it now has had it.
+    fn leave(&mut self) {
+        self.past_investigators.extend(self.investigator.take());
+        self.past_assigners.extend(self.assigner.take());
+    }
+
+    fn illegal(&self, action: &'static str) -> Error {
+        Error::new(Reason::TransitionIllegal)
+            .fact("state", self.state().wire())
+            .fact("action", action)
     }
 
     /// A recorded act that leaves the state as it is.
@@ -259,7 +356,8 @@ impl ConductReport {
         self.remark("APPROVE_EXTENSION", days.to_string(), cx)
     }
 
-    /// Whether an extension may be asked for: by the investigator, while it is in time, once.
+    /// Whether an extension may be asked for: by the investigator, while it is in time, once. The 30 days
+    /// of a review are not extended (信访工作条例).
     pub fn may_extend(
         &self,
         officer: Id<kind::Officer>,
@@ -270,6 +368,9 @@ impl ConductReport {
         self.held_by(officer)?;
         if !(1..=EXTENSION_DAYS_MAX).contains(&days) {
             return Err(Error::field("days", Flaw::OutOfRange));
+        }
+        if self.review.is_some() {
+            return Err(self.illegal("REQUEST_EXTENSION"));
         }
         if self.extension_days > 0 {
             return Err(Error::new(Reason::ExtensionSpent));
@@ -286,9 +387,10 @@ impl ConductReport {
         }
     }
 
-    /// Refuses the officer who investigates: nobody judges an own case.
+    /// Refuses the officer who investigates, or did: nobody judges an own case, or who looks into it
+    /// again.
     pub fn judged_by(&self, officer: Id<kind::Officer>) -> Result<()> {
-        if self.investigator == Some(officer) {
+        if self.investigator == Some(officer) || self.past_investigators.contains(&officer) {
             Err(Error::new(Reason::SamePerson))
         } else {
             Ok(())
@@ -298,82 +400,16 @@ impl ConductReport {
     fn advance(&mut self, action: ReportAction, note: String, cx: &Cx) -> Result<Change> {
         let (state, change) = self.state().advance(action, Note::internal(note), cx)?;
         self.held = Held(state);
-        if state.is_final() {
+        if state.is_ended() {
             self.end_time = Some(cx.now);
         }
         Ok(change)
     }
 }
 
-/// What binds an officer to a report: each tie alone keeps the officer from investigating it (回避;
-/// facts.md, 4.5).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one tie of the rule, found by itself")]
-pub struct Ties {
-    /// Is no inspector, or is an auxiliary, or has no access any more.
-    pub unfit: bool,
-    /// Is accused.
-    pub accused: bool,
-    /// Is of an accused unit, or of one below it.
-    pub of_accused_unit: bool,
-    /// Leads a unit above an accused one.
-    pub leads_above: bool,
-    /// Handled the matter that the report is about.
-    pub handled_matter: bool,
-    /// Declared an interest.
-    pub declared: bool,
-    /// Investigated it before.
-    pub investigated: bool,
-    /// Is the liaison officer of the reporter's enterprise, or of the matter's.
-    pub liaison: bool,
-    /// Stands neither above every accused unit nor in the inspectorate.
-    pub below: bool,
-}
-
-named! {
-/// Why an officer may not investigate.
-Conflict {
-    /// Cannot investigate at all.
-    Unfit = "UNFIT", "不具备调查资格";
-    /// Is accused.
-    Accused = "ACCUSED", "被举报人";
-    /// Is of the accused unit.
-    AccusedUnit = "ACCUSED_UNIT", "被举报单位人员";
-    /// Leads above the accused unit.
-    Leadership = "LEADERSHIP", "被举报单位的上级负责人";
-    /// Handled the original matter.
-    OriginalMatter = "ORIGINAL_MATTER", "原事项经办人";
-    /// Declared an interest, or gave it back.
-    DeclaredInterest = "DECLARED_INTEREST", "已声明回避";
-    /// Serves the enterprise.
-    LiaisonOfficer = "LIAISON_OFFICER", "企业的警务专员";
-    /// Stands too low.
-    Level = "LEVEL", "层级不足";
-}
-}
-
-impl Ties {
-    /// The first conflict; `None` where the officer may investigate.
-    #[must_use]
-    pub fn conflict(&self) -> Option<Conflict> {
-        [
-            (self.unfit, Conflict::Unfit),
-            (self.accused, Conflict::Accused),
-            (self.of_accused_unit, Conflict::AccusedUnit),
-            (self.leads_above, Conflict::Leadership),
-            (self.handled_matter, Conflict::OriginalMatter),
-            (self.declared || self.investigated, Conflict::DeclaredInterest),
-            (self.liaison, Conflict::LiaisonOfficer),
-            (self.below, Conflict::Level),
-        ]
-        .into_iter()
-        .find_map(|(bound, conflict)| bound.then_some(conflict))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Conflict, ReportState, Ties};
+    use super::ReportState;
     use crate::domain::lifecycle::drawing;
 
     // CO-15.
@@ -394,25 +430,7 @@ mod tests {
         IN_PROGRESS --TRANSFER_UP--> TRANSFERRED_UP
         IN_PROGRESS --RELEASE--> ACCEPTED
         IN_PROGRESS --CONCLUDE--> CONCLUDED
+        CONCLUDED --REQUEST_REVIEW--> ACCEPTED
         ");
-    }
-
-    #[test]
-    fn each_tie_alone_keeps_an_officer_away() {
-        let free = Ties::default();
-        assert_eq!(free.conflict(), None);
-        for (ties, conflict) in [
-            (Ties { unfit: true, ..free }, Conflict::Unfit),
-            (Ties { accused: true, ..free }, Conflict::Accused),
-            (Ties { of_accused_unit: true, ..free }, Conflict::AccusedUnit),
-            (Ties { leads_above: true, ..free }, Conflict::Leadership),
-            (Ties { handled_matter: true, ..free }, Conflict::OriginalMatter),
-            (Ties { declared: true, ..free }, Conflict::DeclaredInterest),
-            (Ties { investigated: true, ..free }, Conflict::DeclaredInterest),
-            (Ties { liaison: true, ..free }, Conflict::LiaisonOfficer),
-            (Ties { below: true, ..free }, Conflict::Level),
-        ] {
-            assert_eq!(ties.conflict(), Some(conflict));
-        }
     }
 }

@@ -1,11 +1,15 @@
 //! Conduct reports (12389): reading by the inspectorate, and what every step shares. What a reporter
-//! does stands in `reporter`, the intake in `intake`, the investigation in `investigation`, and who the
+//! does stands in `reporter`, what they add in `evidence`, what
+//! follows a finding in `review`, the intake in `intake`, the investigation in `investigation`, and who the
 //! reporter is in `identity`. Nothing here sends a notice, opens an obligation or touches a cache.
 
+mod beat;
+mod evidence;
 mod identity;
 mod intake;
 mod investigation;
 mod reporter;
+mod review;
 
 use super::{
     pb::{self, conduct_report_service_server::ConductReportService},
@@ -26,7 +30,10 @@ use crate::{
         conduct_reports::{
             self,
             accused::{self, Accused},
-            duties, extensions,
+            conclusions::{self, Conclusion},
+            duties, evidence as pieces,
+            evidence_files::EvidenceFiles,
+            extensions,
             messages::{self, ThreadMessage},
         },
     },
@@ -39,12 +46,17 @@ const NOTE_CHARACTERS_MAX: usize = 500;
 pub struct ConductReports {
     store: Store,
     world: World,
+    files: EvidenceFiles,
 }
 
 rpc! { ConductReportService, ConductReports {
     file_anonymous_conduct_report(pb::FileAnonymousConductReportRequest) -> pb::FiledConductReport;
     read_conduct_report(pb::ReadConductReportRequest) -> pb::ConductReportStatus;
     write_to_inspectorate(pb::WriteToInspectorateRequest) -> pb::ConductReportStatus;
+    request_conduct_report_review(pb::RequestConductReportReviewRequest) -> pb::ConductReportStatus;
+    create_evidence(pb::CreateEvidenceRequest) -> pb::Evidence;
+    upload_evidence_chunk(pb::UploadEvidenceChunkRequest) -> pb::Evidence;
+    complete_evidence(pb::CompleteEvidenceRequest) -> pb::Evidence;
     file_conduct_report(pb::FileConductReportRequest) -> pb::FiledConductReport;
     get_conduct_report(pb::GetConductReportRequest) -> pb::ConductReport;
     list_conduct_reports(pb::ListConductReportsRequest) -> pb::ListConductReportsResponse;
@@ -62,6 +74,7 @@ rpc! { ConductReportService, ConductReports {
     decide_conduct_report_extension(pb::DecideConductReportExtensionRequest) -> pb::ConductReport;
     conclude_conduct_report(pb::ConcludeConductReportRequest) -> pb::ConductReport;
     answer_reporter(pb::AnswerReporterRequest) -> pb::ConductReport;
+    read_evidence_chunk(pb::ReadEvidenceChunkRequest) -> pb::ReadEvidenceChunkResponse;
     open_reporter_identity(pb::OpenReporterIdentityRequest) -> pb::ReporterIdentity;
     list_identity_openings(pb::ListIdentityOpeningsRequest) -> pb::ListIdentityOpeningsResponse;
 } }
@@ -77,7 +90,8 @@ impl ConductReports {
     /// The service of these parts.
     #[must_use]
     pub fn new(parts: &Parts) -> Self {
-        Self { store: parts.store.clone(), world: parts.world.clone() }
+        let files = EvidenceFiles::new(parts.files.clone());
+        Self { store: parts.store.clone(), world: parts.world.clone(), files }
     }
 
     /// Takes a step on a report that the inspector sees: once for its request, on the version that the
@@ -128,16 +142,20 @@ impl ConductReports {
         let key = vault.key("page-token");
         let arguments = [cx.method, state.unwrap_or_default()];
         let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
-        let (after, rows, mut connection) = (page.after, page.rows(), self.store.read().await?);
-        let mut found =
-            conduct_reports::list(&mut connection, vault, state, &scope, after, rows).await?;
-        let next_page_token = page.cut(&key, &mut found, |report| report.id.uuid());
-        let mut listed = Vec::with_capacity(found.len());
-        for report in found {
-            let owed = duties::list(&mut connection, report.id).await?;
-            listed.push(reply(cx, report, owed));
-        }
-        Ok(pb::ListConductReportsResponse { conduct_reports: listed, next_page_token })
+        beat::at_beat(async {
+            let mut connection = self.store.read().await?;
+            let (after, rows) = (page.after, page.rows());
+            let mut found =
+                conduct_reports::list(&mut connection, vault, state, &scope, after, rows).await?;
+            let next_page_token = page.cut(&key, &mut found, |report| report.id.uuid());
+            let mut listed = Vec::with_capacity(found.len());
+            for report in found {
+                let owed = duties::list(&mut connection, report.id).await?;
+                listed.push(reply(cx, report, owed));
+            }
+            Ok(pb::ListConductReportsResponse { conduct_reports: listed, next_page_token })
+        })
+        .await
     }
 
     async fn list_conduct_report_changes(
@@ -195,7 +213,12 @@ async fn whole(
     let thread = messages::list(connection, vault, id).await?;
     let owed = duties::list(connection, id).await?;
     let asked = extensions::find_asked(connection, vault, id).await?;
+    let found = conclusions::list(connection, vault, id).await?;
+    let brought = pieces::list(connection, id).await?.into_iter();
+    let brought = brought.filter(|piece| piece.kept_bytes.is_some());
     Ok(pb::ConductReport {
+        evidence: brought.map(evidence::evidence_reply).collect(),
+        conclusions: found.into_iter().map(conclusion_reply).collect(),
         accused: accused.into_iter().map(accused_reply).collect(),
         messages: thread.into_iter().map(message_reply).collect(),
         extension_days_requested: asked.as_ref().map_or(0, |asked| asked.days),
@@ -220,6 +243,8 @@ fn reply(cx: &Cx, report: ConductReport, owed: Vec<Duty>) -> pb::ConductReport {
         create_time: Some(wire::time(report.create_time)),
         end_time: wire::time_of(report.end_time),
         etag: wire::etag(report.version),
+        review_time: wire::time_of(report.review.as_ref().map(|review| review.create_time)),
+        review_reason: report.review.map(|review| review.reason).unwrap_or_default(),
         content: report.content,
         result: report.result,
         ..pb::ConductReport::default()
@@ -255,6 +280,15 @@ fn accused_reply(accused: Accused) -> pb::Accused {
         officer: accused.officer.map(|officer| officer.to_string()).unwrap_or_default(),
         unit: accused.unit.map(|unit| unit.to_string()).unwrap_or_default(),
         police_number: String::new(),
+    }
+}
+
+fn conclusion_reply(found: Conclusion) -> pb::ConductReportConclusion {
+    pb::ConductReportConclusion {
+        finding: finding_of(found.finding.wire()).unwrap_or_default().into(),
+        result: found.result,
+        officer: found.officer.to_string(),
+        create_time: Some(wire::time(found.create_time)),
     }
 }
 

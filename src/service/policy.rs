@@ -377,6 +377,11 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ConductReportService/FileAnonymousConductReport", Unseen(30)),
     ("ConductReportService/ReadConductReport", Unseen(240)),
     ("ConductReportService/WriteToInspectorate", Unseen(60)),
+    ("ConductReportService/RequestConductReportReview", Unseen(30)),
+    ("ConductReportService/CreateEvidence", Unseen(60)),
+    // Ten pieces of ten mebibytes in parts of 32 KiB.
+    ("ConductReportService/UploadEvidenceChunk", Unseen(4_000)),
+    ("ConductReportService/CompleteEvidence", Unseen(60)),
     ("ConductReportService/FileConductReport", Access::UnseenRoles(Roles::of(&[Person]), 10)),
     ("ConductReportService/GetConductReport", roles(&[Inspector])),
     ("ConductReportService/ListConductReports", roles(&[Inspector])),
@@ -394,6 +399,7 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ConductReportService/DecideConductReportExtension", roles(&[Inspector])),
     ("ConductReportService/ConcludeConductReport", roles(&[Inspector])),
     ("ConductReportService/AnswerReporter", roles(&[Inspector])),
+    ("ConductReportService/ReadEvidenceChunk", roles(&[Inspector])),
     ("ConductReportService/OpenReporterIdentity", roles(&[Inspector])),
     ("ConductReportService/ListIdentityOpenings", roles(&[Auditor])),
     // Evaluations: the enterprise alone says how it was.

@@ -1,9 +1,12 @@
-//! Conduct reports: rows, their history, and who sees them. Every read asks `conduct.sees`, in the same
-//! statement. Nothing here is written outside the schema `conduct`, nor known to a cache. No rule of
+//! Conduct reports: rows, their history, and who sees them. Every read asks `conduct.sees`, or for a list
+//! `conduct.seen_by`, in the same statement. Nothing here is written outside the schema `conduct`, nor known to a cache. No rule of
 //! what may be done.
 
 pub mod accused;
+pub mod conclusions;
 pub mod duties;
+pub mod evidence;
+pub mod evidence_files;
 pub mod extensions;
 pub mod filings;
 pub mod identities;
@@ -19,7 +22,7 @@ use crate::{
     actor::Scope,
     crypto,
     domain::{
-        conduct_report::{ConductReport, Finding, Held, ReportState, Slip},
+        conduct_report::{ConductReport, Finding, Held, ReportState, Review, Slip},
         lifecycle::{Change, Moved},
     },
     error::{Error, Reason, Result},
@@ -42,8 +45,11 @@ struct Row {
     assigner_id: Option<Uuid>,
     investigator_id: Option<Uuid>,
     past_investigators: Vec<Uuid>,
+    past_assigners: Vec<Uuid>,
     finding: Option<String>,
     result_sealed: Option<Vec<u8>>,
+    review_reason_sealed: Option<Vec<u8>>,
+    review_time: Option<jiff_sqlx::Timestamp>,
     extension_days: i32,
     create_time: jiff_sqlx::Timestamp,
     end_time: Option<jiff_sqlx::Timestamp>,
@@ -52,7 +58,12 @@ struct Row {
 
 fn entity(row: Row, vault: &Vault) -> Result<ConductReport> {
     let state = ReportState::from_wire(&row.state);
-    let result = row.result_sealed.map(|sealed| vault.open_text(PURPOSE, &sealed)).transpose()?;
+    let opened = |sealed: Option<Vec<u8>>| {
+        sealed.map(|sealed| vault.open_text(PURPOSE, &sealed)).transpose()
+    };
+    let review = opened(row.review_reason_sealed)?
+        .zip(row.review_time)
+        .map(|(reason, time)| Review { reason, create_time: time.to_jiff() });
     Ok(ConductReport {
         id: Id::of(row.id),
         real_name: row.real_name,
@@ -61,8 +72,10 @@ fn entity(row: Row, vault: &Vault) -> Result<ConductReport> {
         assigner: row.assigner_id.map(Id::of),
         investigator: row.investigator_id.map(Id::of),
         past_investigators: row.past_investigators.into_iter().map(Id::of).collect(),
+        past_assigners: row.past_assigners.into_iter().map(Id::of).collect(),
         finding: row.finding.as_deref().and_then(Finding::from_wire),
-        result: result.unwrap_or_default(),
+        result: opened(row.result_sealed)?.unwrap_or_default(),
+        review,
         extension_days: row.extension_days,
         create_time: row.create_time.to_jiff(),
         end_time: row.end_time.map(jiff_sqlx::Timestamp::to_jiff),
@@ -76,7 +89,9 @@ macro_rules! select {
         sqlx::query_as!(
             Row,
             r#"select id, real_name, content_sealed, collection, subject_id, state, assigner_id,
-                investigator_id, past_investigators, finding, result_sealed, extension_days,
+                investigator_id, past_investigators, past_assigners, finding, result_sealed,
+                review_reason_sealed, review_time as "review_time: jiff_sqlx::Timestamp",
+                extension_days,
                 create_time as "create_time: jiff_sqlx::Timestamp",
                 end_time as "end_time: jiff_sqlx::Timestamp", version
              from conduct.report "# + $filter
@@ -137,7 +152,7 @@ pub async fn list(
         "where ($1::text is null or state = $1)
             and ($2::uuid is null or (create_time, id) < (
                 select mark.create_time, mark.id from conduct.report mark where mark.id = $2))
-            and conduct.sees($3, $4, id)
+            and id in (select seen from conduct.seen_by($3, $4) as seen)
          order by create_time desc, id desc
          limit $5",
         state,
@@ -210,13 +225,18 @@ pub async fn insert(
 pub async fn save(tx: &mut Tx, moved: Moved<ConductReport>) -> Result<ConductReport> {
     let (mut report, change) = moved.open();
     let now = tx.now();
-    let past: Vec<_> = report.past_investigators.iter().map(|officer| officer.uuid()).collect();
+    let past = uuids(&report.past_investigators);
+    let past_assigners = uuids(&report.past_assigners);
     let result = sealed(tx, &report.result)?;
+    let (review_time, reason) =
+        report.review.as_ref().map(|it| (it.create_time, it.reason.as_str())).unzip();
+    let reason = reason.map(|reason| sealed(tx, reason)).transpose()?;
     let updated = sqlx::query!(
         "update conduct.report
          set state = $3, assigner_id = $4, investigator_id = $5, past_investigators = $6,
             finding = $7, result_sealed = $8, extension_days = $9, end_time = $10,
-            update_time = $11, version = version + 1
+            update_time = $11, version = version + 1, past_assigners = $12, review_time = $13,
+            review_reason_sealed = $14
          where id = $1 and version = $2",
         report.id.uuid(),
         report.version,
@@ -228,7 +248,10 @@ pub async fn save(tx: &mut Tx, moved: Moved<ConductReport>) -> Result<ConductRep
         result,
         report.extension_days,
         report.end_time.map(jiff_sqlx::ToSqlx::to_sqlx) as _,
-        now.to_sqlx() as _
+        now.to_sqlx() as _,
+        &past_assigners,
+        review_time.map(jiff_sqlx::ToSqlx::to_sqlx) as _,
+        reason
     )
     .execute(tx.conn())
     .await?;
@@ -238,6 +261,10 @@ pub async fn save(tx: &mut Tx, moved: Moved<ConductReport>) -> Result<ConductRep
     report.version = report.version.saturating_add(1);
     write(tx, report.id, &change).await?;
     Ok(report)
+}
+
+fn uuids(officers: &[Id<kind::Officer>]) -> Vec<Uuid> {
+    officers.iter().map(|officer| officer.uuid()).collect()
 }
 
 /// The only writer of the history of reports. The row of the report is held.

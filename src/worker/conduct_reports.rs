@@ -6,10 +6,13 @@ use uuid::Uuid;
 
 use crate::{
     context::Cx,
-    domain::{calendar::Calendar, month::shanghai},
+    domain::{calendar::Calendar, conduct_report::EVIDENCE_WITHIN, month::shanghai},
     error::Result,
     server::Parts,
-    store::conduct_reports::{duties, filings, identities},
+    store::{
+        Connection,
+        conduct_reports::{duties, evidence, evidence_files::EvidenceFiles, filings, identities},
+    },
 };
 
 /// How many are looked at in one round.
@@ -30,6 +33,7 @@ pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result
     if let Ok(ended) = ended {
         identities::destroy(&mut connection, ended.timestamp()).await?;
     }
+    clear(parts, &mut connection, now).await?;
     drop(connection);
     let calendar = parts.world.get(&parts.store).await?.calendar.clone();
     for id in waiting {
@@ -37,6 +41,18 @@ pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result
             // Without the id: a log is read by others.
             tracing::error!(%error, "a step was not taken");
         }
+    }
+    Ok(())
+}
+
+/// Takes away what came of evidence and is not needed any more, first the bytes and then what is known of
+/// them.
+async fn clear(parts: &Parts, connection: &mut Connection, now: Timestamp) -> Result<()> {
+    let files = EvidenceFiles::new(parts.files.clone());
+    let before = now.checked_sub(EVIDENCE_WITHIN).unwrap_or(Timestamp::MIN);
+    for id in evidence::left_over(connection, before, BATCH).await? {
+        files.forget_chunks(id).await?;
+        evidence::settle(connection, id).await?;
     }
     Ok(())
 }

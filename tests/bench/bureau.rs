@@ -71,26 +71,8 @@ pub struct Bureau {
 impl Bureau {
     /// Builds it with so many complaints.
     pub async fn build(own_url: &str, redis_url: &str, complaints: usize) -> Result<Self> {
-        let ids = Ids::system();
         store::migrate(own_url).await?;
-        let prefix = format!("jingqi-bench:{}:", ids.random());
-        let pool = store::pool(own_url, CONNECTIONS_MAX)?;
-        let cache = Cache::connect(redis_url, &prefix)?;
-        let remote =
-            Wechat::new("http://127.0.0.1:9", "none", Secret::new("none"), Limits::default())?;
-        let store = Store::new(pool, cache, Vault::new(&MASTER_KEY)?).with_limits_factor(1_000);
-        let parts = Parts {
-            store,
-            world: World::default(),
-            clock: Clock::System,
-            ids,
-            wechat: Arc::new(remote),
-            sms: None,
-            wecom: None,
-            templates: Arc::default(),
-            webhooks: Arc::new(Webhooks::new(Limits::default(), false)),
-            files: Arc::new(LocalFileSystem::new_with_prefix(std::env::temp_dir())?),
-        };
+        let parts = parts(own_url, redis_url)?;
         let quiet = parts.store.clone().before_serving();
         signing_keys::ensure(&quiet, parts.clock.now(), &parts.ids).await?;
         // Without the time limits of a serving pool.
@@ -153,13 +135,35 @@ impl Bureau {
     }
 }
 
+/// The parts of a server on a database that is migrated.
+pub fn parts(own_url: &str, redis_url: &str) -> Result<Parts> {
+    let ids = Ids::system();
+    let prefix = format!("jingqi-bench:{}:", ids.random());
+    let pool = store::pool(own_url, CONNECTIONS_MAX)?;
+    let cache = Cache::connect(redis_url, &prefix)?;
+    let remote = Wechat::new("http://127.0.0.1:9", "none", Secret::new("none"), Limits::default())?;
+    let store = Store::new(pool, cache, Vault::new(&MASTER_KEY)?).with_limits_factor(1_000);
+    Ok(Parts {
+        store,
+        world: World::default(),
+        clock: Clock::System,
+        ids,
+        wechat: Arc::new(remote),
+        sms: None,
+        wecom: None,
+        templates: Arc::default(),
+        webhooks: Arc::new(Webhooks::new(Limits::default(), false)),
+        files: Arc::new(LocalFileSystem::new_with_prefix(std::env::temp_dir())?),
+    })
+}
+
 async fn one(connection: &mut PgConnection, query: &str) -> Result<Uuid> {
     let query = sqlx::query_scalar(AssertSqlSafe(query.to_owned()));
     query.fetch_optional(connection).await?.context("the bureau is empty")
 }
 
 /// A session and a token of an officer, by number, or of a legal representative.
-async fn reader<K: Collection>(parts: &Parts, number: &str) -> Result<Reader> {
+pub async fn reader<K: Collection>(parts: &Parts, number: &str) -> Result<Reader> {
     let (session, now) = (parts.ids.random(), parts.clock.now());
     let (column, found) = if K::NAME == kind::Officer::NAME {
         ("officer_id", format!("select id from officer where police_number = '{number}'"))

@@ -1,8 +1,11 @@
 //! Reports on police units and officers (12389): filed with a name and without, looked into by who may,
 //! and known to nobody else. That nobody else learns of one stands in `interference`, that nothing is
-//! kept of who called in `traces`.
+//! kept of who called in `traces`, what a reporter
+//! adds in `evidence`, and what follows a finding in `review`.
 
+mod evidence;
 mod interference;
+mod review;
 mod traces;
 
 use jiff::SignedDuration;

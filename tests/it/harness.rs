@@ -163,6 +163,11 @@ impl App {
         jingqi::worker::Worker::new(parts).run_once().await.unwrap();
     }
 
+    /// The folder of attachments.
+    pub fn folder(&self) -> &std::path::Path {
+        &self.files.0
+    }
+
     /// Tells every server to stop.
     pub fn stop(&self) {
         self.stop.cancel();

@@ -3,6 +3,7 @@
 
 use jingqi::domain::{
     application::{ApplicationState, Purpose},
+    attachment::ContentType,
     booking::BookingState,
     conduct_report::{DutyKind, Finding, ReportState},
     conversation::ConversationState,
@@ -55,6 +56,11 @@ async fn every_state_stands_in_its_check_constraint(pool: PgPool) {
     agrees(&pool, "report_finding_known", &findings).await;
     let duties: Vec<_> = DutyKind::ALL.iter().map(|it| it.wire()).collect();
     agrees(&pool, "duty_kind_known", &duties).await;
+    let pictures = ContentType::ALL.iter().filter(|it| it.can_be_bared());
+    let pictures: Vec<_> = pictures.map(|it| it.wire()).collect();
+    agrees(&pool, "evidence_type_known", &pictures).await;
+    let found: Vec<_> = Finding::ALL.iter().map(|it| it.wire()).collect();
+    agrees(&pool, "conclusion_finding_known", &found).await;
     let modes: Vec<_> = PostMode::ALL.iter().map(|it| it.wire()).collect();
     agrees(&pool, "liaison_post_mode_known", &modes).await;
     let sources: Vec<_> = BindingSource::ALL.iter().map(|it| it.wire()).collect();

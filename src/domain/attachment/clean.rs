@@ -4,7 +4,10 @@
 //! This is no virus scanner. It refuses what no picture, document or recording needs to have; an
 //! engine with signatures belongs in front of the store of a bureau that has one.
 
-use super::{ContentType, document, picture};
+use super::{
+    ContentType, document,
+    picture::{self, Kept},
+};
 use crate::error::Flaw;
 
 /// The test file of every virus scanner (EICAR), in two parts so that this source is none.
@@ -42,7 +45,9 @@ pub fn cleaned(content_type: ContentType, content: Vec<u8>) -> Result<Vec<u8>, F
         return Err(Flaw::FileSuspicious);
     }
     let suspicious = match content_type {
-        ContentType::Jpeg | ContentType::Png => return drawn(content_type, &content),
+        ContentType::Jpeg | ContentType::Png => {
+            return drawn(content_type, &content, Kept::Colours);
+        }
         ContentType::Pdf => document::acts(&content) || is_second_file(after_pdf(&content)),
         ContentType::Amr | ContentType::Mp3 | ContentType::M4a | ContentType::Wav => {
             holds(&content, WINDOWS)
@@ -52,12 +57,30 @@ pub fn cleaned(content_type: ContentType, content: Vec<u8>) -> Result<Vec<u8>, F
     if suspicious { Err(Flaw::FileSuspicious) } else { Ok(content) }
 }
 
+/// A picture of which nothing is kept but what it shows: without the colour profile, which may name a
+/// screen, and without the resolution, which may tell a camera.
+///
+/// # Errors
+/// As [`cleaned`]; `FILE_TYPE_REFUSED` for what is no picture.
+pub fn bared(content_type: ContentType, content: &[u8]) -> Result<Vec<u8>, Flaw> {
+    if !content_type.can_be_bared() {
+        return Err(Flaw::FileTypeRefused);
+    }
+    if !content_type.fits(content) {
+        return Err(Flaw::FileTypeDisguised);
+    }
+    if holds(content, EICAR[0]) && holds(content, EICAR[1]) {
+        return Err(Flaw::FileSuspicious);
+    }
+    drawn(content_type, content, Kept::Nothing)
+}
+
 /// A picture as it is kept. What a camera hangs on behind it goes; what is a second file there is
 /// no accident.
-fn drawn(content_type: ContentType, content: &[u8]) -> Result<Vec<u8>, Flaw> {
+fn drawn(content_type: ContentType, content: &[u8], kept: Kept) -> Result<Vec<u8>, Flaw> {
     let drawn = match content_type {
-        ContentType::Jpeg => picture::jpeg(content),
-        _ => picture::png(content),
+        ContentType::Jpeg => picture::jpeg(content, kept),
+        _ => picture::png(content, kept),
     };
     let drawn = drawn.ok_or(Flaw::FileTypeDisguised)?;
     if is_second_file(drawn.tail) { Err(Flaw::FileSuspicious) } else { Ok(drawn.kept) }
@@ -98,7 +121,7 @@ mod tests {
     use flate2::{Compression, write::ZlibEncoder};
     use proptest::prelude::*;
 
-    use super::{EICAR, cleaned};
+    use super::{EICAR, bared, cleaned};
     use crate::{
         domain::{attachment::ContentType, qr::QrPicture},
         error::Flaw,
@@ -194,6 +217,39 @@ mod tests {
         let shown = segment(0xe0, b"JFIF\0\x01\x02\0\0\x01\0\x01\x01\x01RGB");
         let with = [&[0xff, 0xd8][..], &shown, &photograph(&[])[20..]].concat();
         assert_eq!(cleaned(ContentType::Jpeg, with).unwrap(), photograph(&[]));
+    }
+
+    // I21: nor what only the colours and the size on paper tell.
+    #[test]
+    fn a_picture_that_is_bared_shows_and_tells_nothing_else() {
+        let told = [
+            chunk("tEXt", b"Author\0Zhang"),
+            chunk("iCCP", b"screen of Zhang\0\0"),
+            chunk("pHYs", &[0, 0, 0x0b, 0x13, 0, 0, 0x0b, 0x13, 1]),
+            chunk("gAMA", &[0, 0, 0xb1, 0x8f]),
+            chunk("eXIf", b"GPS 33.95N"),
+        ];
+        let bare = bared(ContentType::Png, &picture_with(&told.concat())).unwrap();
+        assert_eq!(bare, bared(ContentType::Png, &picture()).unwrap());
+        let mut reader = png::Decoder::new(std::io::Cursor::new(&bare)).read_info().unwrap();
+        let mut points = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut points).unwrap();
+        let told = [
+            segment(0xe1, b"Exif\0\0GPS 33.95N"),
+            segment(0xe2, b"ICC_PROFILE\0\x01\x01screen of Zhang"),
+        ];
+        let bare = bared(ContentType::Jpeg, &photograph(&told.concat())).unwrap();
+        let plain = [&[0xff, 0xd8][..], &segment(0xe0, super::picture::PLAIN_HEADER)];
+        assert_eq!(bare, [plain.concat().as_slice(), &photograph(&[])[20..]].concat());
+        for (content_type, content, flaw) in [
+            (ContentType::Pdf, pdf(""), Flaw::FileTypeRefused),
+            (ContentType::Mp3, b"ID3".to_vec(), Flaw::FileTypeRefused),
+            (ContentType::Jpeg, picture(), Flaw::FileTypeDisguised),
+            (ContentType::Png, [picture(), EICAR.concat()].concat(), Flaw::FileSuspicious),
+            (ContentType::Png, [picture(), b"<script>".to_vec()].concat(), Flaw::FileSuspicious),
+        ] {
+            assert_eq!(bared(content_type, &content), Err(flaw));
+        }
     }
 
     #[test]
@@ -318,6 +374,23 @@ mod tests {
     }
 
     proptest! {
+        // Wherever a canary is hung on outside the scan, it does not come through.
+        #[test]
+        fn no_canary_survives_in_a_segment_or_a_chunk(
+            marker in 0xe0_u8..=0xfe, name in "[a-zA-Z]{4}", lead in proptest::collection::vec(any::<u8>(), 0..20)
+        ) {
+            let canary = b"canary-5d1c";
+            let said = [lead.as_slice(), canary].concat();
+            let holds = |kept: &[u8]| kept.windows(canary.len()).any(|window| window == canary);
+            if let Ok(kept) = bared(ContentType::Jpeg, &photograph(&segment(marker, &said))) {
+                prop_assert!(!holds(&kept), "{marker:x}");
+            }
+            let drawn = ["PLTE", "tRNS", "IDAT", "IEND"].contains(&name.as_str());
+            if let Ok(kept) = bared(ContentType::Png, &picture_with(&chunk(&name, &said))) {
+                prop_assert!(drawn || !holds(&kept), "{name}");
+            }
+        }
+
         #[test]
         fn no_bytes_panic_and_nothing_is_added(
             tail in proptest::collection::vec(any::<u8>(), 0..400), at in any::<proptest::sample::Index>()

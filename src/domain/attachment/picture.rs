@@ -6,6 +6,18 @@ use flate2::Crc;
 /// More points than any camera has: such a picture is made to exhaust who draws it.
 const POINTS_MAX: u64 = 1 << 28;
 
+/// A JFIF header that says nothing: no resolution, no thumbnail.
+pub(super) const PLAIN_HEADER: &[u8] = b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0";
+
+/// What is kept beside what is needed to draw a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// How its colours look, and how large it is on paper.
+    Colours,
+    /// Nothing.
+    Nothing,
+}
+
 /// A picture as it is kept, and what followed its end.
 pub(super) struct Drawn<'a> {
     pub(super) kept: Vec<u8>,
@@ -14,7 +26,7 @@ pub(super) struct Drawn<'a> {
 
 /// A JPEG of its frame, tables and scans. Of the application's segments only the plain JFIF header
 /// and the colour profile stay; Exif with its position, XMP, IPTC, thumbnails and comments go.
-pub(super) fn jpeg(content: &[u8]) -> Option<Drawn<'_>> {
+pub(super) fn jpeg(content: &[u8], also: Kept) -> Option<Drawn<'_>> {
     let mut rest = content.strip_prefix(&[0xff, 0xd8])?;
     let mut kept = vec![0xff, 0xd8];
     let (mut framed, mut scanned) = (false, false);
@@ -42,8 +54,8 @@ pub(super) fn jpeg(content: &[u8]) -> Option<Drawn<'_>> {
         let data = after.get(2..length)?;
         rest = after.get(length..)?;
         match marker {
-            0xe0 => kept.extend(header(data)),
-            _ if needed(marker, data) => {
+            0xe0 => kept.extend(header(data, also)),
+            _ if needed(marker, data, also) => {
                 kept.extend([0xff, marker]);
                 kept.extend(after.get(..length)?);
             }
@@ -64,8 +76,11 @@ pub(super) fn jpeg(content: &[u8]) -> Option<Drawn<'_>> {
 }
 
 /// The JFIF header without its thumbnail, which may show what was cut off; nothing of any other.
-fn header(data: &[u8]) -> Vec<u8> {
+fn header(data: &[u8], also: Kept) -> Vec<u8> {
     match data.get(..12) {
+        Some(plain) if plain.starts_with(b"JFIF\0") && also == Kept::Nothing => {
+            [&[0xff, 0xe0, 0, 16], PLAIN_HEADER].concat()
+        }
         Some(plain) if plain.starts_with(b"JFIF\0") => {
             [&[0xff, 0xe0, 0, 16], plain, &[0, 0]].concat()
         }
@@ -74,10 +89,10 @@ fn header(data: &[u8]) -> Vec<u8> {
 }
 
 /// Whether a segment says how a picture is drawn: frames, tables, scans, the colour profile.
-fn needed(marker: u8, data: &[u8]) -> bool {
+fn needed(marker: u8, data: &[u8], also: Kept) -> bool {
     match marker {
         0xc4 | 0xcc | 0xda..=0xdd => true,
-        0xe2 => data.starts_with(b"ICC_PROFILE\0"),
+        0xe2 => also == Kept::Colours && data.starts_with(b"ICC_PROFILE\0"),
         _ => is_frame(marker),
     }
 }
@@ -96,12 +111,10 @@ fn scan_length(content: &[u8]) -> usize {
 
 /// A PNG of its critical chunks and those that say how it is drawn, each with a right check sum;
 /// texts, times and Exif go.
-pub(super) fn png(content: &[u8]) -> Option<Drawn<'_>> {
+pub(super) fn png(content: &[u8], also: Kept) -> Option<Drawn<'_>> {
     const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
-    const KEPT: &[&[u8]] = &[
-        b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT",
-        b"pHYs",
-    ];
+    const NEEDED: &[&[u8]] = &[b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS"];
+    const COLOURS: &[&[u8]] = &[b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"pHYs"];
     let mut rest = content.strip_prefix(SIGNATURE)?;
     let mut kept = SIGNATURE.to_vec();
     let (mut begun, mut drawn) = (false, false);
@@ -114,7 +127,7 @@ pub(super) fn png(content: &[u8]) -> Option<Drawn<'_>> {
             return None;
         }
         begun = true;
-        if KEPT.contains(&name) {
+        if NEEDED.contains(&name) || (also == Kept::Colours && COLOURS.contains(&name)) {
             let (said, sum) = chunk.get(4..)?.split_last_chunk()?;
             if crc(said) != u32::from_be_bytes(*sum) {
                 return None;

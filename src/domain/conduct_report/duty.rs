@@ -23,6 +23,8 @@ DutyKind {
     Sign = "SIGN", "签收";
     /// The finding.
     Handle = "HANDLE", "办理";
+    /// The finding of a review.
+    Review = "REVIEW", "复核";
 }
 }
 
@@ -37,6 +39,7 @@ impl DutyKind {
             Self::Handle => {
                 Limit::CalendarDays(60_u32.saturating_add_signed(extension_days.max(0)))
             }
+            Self::Review => Limit::CalendarDays(30),
         }
     }
 }
@@ -136,6 +139,8 @@ mod tests {
         assert_eq!(due(DutyKind::Sign), at("2026-10-01T00:00:00+08:00"));
         // Sixty days end on Saturday the 28th, and so on Monday the 30th.
         assert_eq!(due(DutyKind::Handle), at("2026-12-01T00:00:00+08:00"));
+        // Thirty days, the 29th of October.
+        assert_eq!(due(DutyKind::Review), at("2026-10-30T00:00:00+08:00"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Who a reporter is: an act of its own, with a reason, counted and shown to the security auditor.
 
-use super::ConductReports;
+use super::{ConductReports, beat};
 use crate::{
     context::Cx,
     error::{Error, Faults, Flaw, Reason, Result},
@@ -57,14 +57,18 @@ impl ConductReports {
     ) -> Result<pb::ListIdentityOpeningsResponse> {
         let key = self.store.vault().key("page-token");
         let page = Page::parse(&key, request.page_size, &request.page_token, &[cx.method])?;
-        let (scope, mut connection) = (cx.scope(), self.store.read().await?);
-        let (after, rows) = (page.after, page.rows());
-        let mut found = identities::openings(&mut connection, &scope, after, rows).await?;
+        let (scope, after, rows) = (cx.scope(), page.after, page.rows());
+        let mut found = beat::at_beat(async {
+            let mut connection = self.store.read().await?;
+            identities::openings(&mut connection, &scope, after, rows).await
+        })
+        .await?;
         let next_page_token = page.cut(&key, &mut found, |opening| opening.id);
         let openings = found.into_iter().map(|opening| pb::IdentityOpening {
             id: opening.id.to_string(),
             officer: opening.officer.to_string(),
             reason: opening.reason,
+            evidence: opening.evidence.map(|id| id.to_string()).unwrap_or_default(),
             create_time: Some(wire::time(opening.create_time)),
         });
         Ok(pb::ListIdentityOpeningsResponse {

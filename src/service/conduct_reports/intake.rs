@@ -39,7 +39,7 @@ impl ConductReports {
         };
         let goal = Target { id, version, request_id: &request.request_id };
         self.step(cx, goal, &request, async |tx, report| {
-            if report.state().is_final() {
+            if report.state().is_ended() {
                 return Err(
                     Error::new(Reason::TransitionIllegal).fact("state", report.state().wire())
                 );
@@ -170,7 +170,7 @@ impl ConductReports {
             wire::Write::Replay(reply) => return Ok(reply),
         };
         let report = conduct_reports::lock(&mut tx, id, &cx.scope()).await?;
-        if report.investigator == Some(officer) && !report.state().is_final() {
+        if report.investigator == Some(officer) && !report.state().is_ended() {
             self.give_back(&mut tx, report, "回避".to_owned(), cx).await?;
         } else {
             let moved = report.remark("DECLARE_INTEREST", String::new(), cx);
@@ -210,7 +210,13 @@ pub(super) async fn upward_if_due(
     Ok(report)
 }
 
-async fn go_up(tx: &mut Tx, report: ConductReport, note: String, cx: &Cx) -> Result<ConductReport> {
+/// Sends a report upward.
+pub(super) async fn go_up(
+    tx: &mut Tx,
+    report: ConductReport,
+    note: String,
+    cx: &Cx,
+) -> Result<ConductReport> {
     let moved = report.step(ReportAction::TransferUp, note, cx)?;
     let report = conduct_reports::save(tx, moved).await?;
     extensions::drop_asked(tx, report.id).await?;

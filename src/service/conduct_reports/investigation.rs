@@ -3,11 +3,11 @@
 use super::{ConductReports, NOTE_CHARACTERS_MAX, Target, target};
 use crate::{
     context::Cx,
-    domain::conduct_report::{CONTENT_CHARACTERS_MAX, DutyKind, Finding},
+    domain::conduct_report::{CONTENT_CHARACTERS_MAX, DutyKind, Finding, ReportState},
     error::{Error, Faults, Flaw, Reason, Result},
     id::Id,
     service::{pb, wire},
-    store::conduct_reports::{self, duties, extensions, messages},
+    store::conduct_reports::{self, conclusions, duties, extensions, messages},
 };
 
 impl ConductReports {
@@ -101,9 +101,12 @@ impl ConductReports {
         };
         let goal = Target { id, version, request_id: &request.request_id };
         self.step(cx, goal, &request, async |tx, report| {
+            let upward = report.state() == ReportState::TransferredUp;
             let moved = report.conclude(officer, finding, result, cx)?;
             let report = conduct_reports::save(tx, moved).await?;
-            duties::meet(tx, id, DutyKind::Handle).await?;
+            conclusions::insert(tx, &report, officer, upward).await?;
+            extensions::drop_asked(tx, id).await?;
+            duties::meet(tx, id, report.handling()).await?;
             duties::void(tx, id, None).await?;
             Ok(report)
         })

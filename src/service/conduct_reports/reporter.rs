@@ -1,7 +1,9 @@
 //! What a reporter does: files, with a name or without, reads how it stands, writes. Whatever is stored
 //! here is stored as by nobody: the context that reaches the store has no actor, no address, no call.
 
-use super::{ConductReports, finding_of, message_reply, state_of};
+use super::{
+    ConductReports, conclusion_reply, evidence::evidence_reply, finding_of, message_reply, state_of,
+};
 use crate::{
     actor::Actor,
     context::Cx,
@@ -15,11 +17,11 @@ use crate::{
     id::{Collection as _, Id, kind},
     service::{pb, wire},
     store::{
-        Once, Tx, Vault,
+        Once, Tx,
         conduct_reports::{
             self,
             accused::{self, Meant},
-            duties,
+            conclusions, duties, evidence as pieces,
             filings::{self, Began},
             identities::{self, Identity},
             messages,
@@ -31,8 +33,12 @@ use crate::{
 const ACCUSED_MAX: usize = 10;
 /// The longest description of somebody accused, in characters.
 const ACCUSED_CHARACTERS_MAX: usize = 200;
-/// How often an hour somebody may try a code.
-const TRIES_AN_HOUR: u32 = 60;
+/// What is counted for each code, and how often an hour it may be tried.
+pub(super) type Tries = (&'static str, u32);
+/// To read, write and ask.
+pub(super) const READING: Tries = ("code", 60);
+/// To add evidence, which comes in many parts.
+pub(super) const UPLOADING: Tries = ("evidence", 4_000);
 
 /// A report as it comes in.
 struct Filing {
@@ -106,8 +112,10 @@ impl ConductReports {
             assigner: None,
             investigator: None,
             past_investigators: Vec::new(),
+            past_assigners: Vec::new(),
             finding: None,
             result: String::new(),
+            review: None,
             extension_days: 0,
             create_time: cx.now,
             end_time: None,
@@ -142,8 +150,9 @@ impl ConductReports {
         cx: &Cx,
         request: pb::ReadConductReportRequest,
     ) -> Result<pb::ConductReportStatus> {
-        let (mut tx, report) = self.by_slip(cx, &request.query_code, &request.secret).await?;
-        status(&mut tx, self.store.vault(), report).await
+        let (mut tx, report) =
+            self.by_slip(cx, &request.query_code, &request.secret, READING).await?;
+        self.status(&mut tx, report).await
     }
 
     pub(super) async fn write_to_inspectorate(
@@ -157,29 +166,75 @@ impl ConductReports {
         let once = faults.take("request_id", once.map_err(|_| Flaw::RequestIdMalformed)).flatten();
         faults.done()?;
         let text = text.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
-        let (mut tx, report) = self.by_slip(cx, &request.query_code, &request.secret).await?;
-        if report.state().is_final() {
+        let (mut tx, report) =
+            self.by_slip(cx, &request.query_code, &request.secret, READING).await?;
+        if report.state().is_ended() {
             return Err(Error::new(Reason::TransitionIllegal).fact("state", report.state().wire()));
         }
         let request_id = once.map(|once| once.request_id);
         messages::insert(&mut tx, report.id, None, &text, request_id).await?;
-        let reply = status(&mut tx, self.store.vault(), report).await?;
+        let reply = self.status(&mut tx, report).await?;
         tx.commit().await?;
         Ok(reply)
     }
 
     /// The report of a code and its secret. What cannot be one is answered like a wrong one.
-    async fn by_slip(&self, cx: &Cx, code: &str, secret: &str) -> Result<(Tx, ConductReport)> {
+    pub(super) async fn by_slip(
+        &self,
+        cx: &Cx,
+        code: &str,
+        secret: &str,
+        (counted, an_hour): Tries,
+    ) -> Result<(Tx, ConductReport)> {
         let cx = nobody(cx);
         let wrong = || Error::new(Reason::QueryCodeInvalid);
         let code = Slip::read(code).ok_or_else(wrong)?;
         let secret = Slip::read(secret).ok_or_else(wrong)?;
-        let who = format!("code {}", code.letters());
+        let who = format!("{counted} {}", code.letters());
         let fresh_key = cx.ids().bytes();
-        self.store.limits().unseen().count(&who, TRIES_AN_HOUR, cx.now, fresh_key)?;
+        self.store.limits().unseen().count(&who, an_hour, cx.now, fresh_key)?;
         let mut tx = self.store.begin(&cx).await?;
         let report = conduct_reports::lock_by_slip(&mut tx, &code, &secret).await?;
         Ok((tx, report))
+    }
+
+    /// What a reporter may know. The findings are owed to who gave a name, and to nobody else (facts.md,
+    /// 4.5).
+    pub(super) async fn status(
+        &self,
+        tx: &mut Tx,
+        report: ConductReport,
+    ) -> Result<pb::ConductReportStatus> {
+        let vault = self.store.vault();
+        let thread = messages::list(tx.conn(), vault, report.id).await?;
+        let owed = duties::list(tx.conn(), report.id).await?;
+        let open = owed.iter().rev().find(|duty| duty.meet_time.is_none());
+        let due_time = open.map(|duty| wire::time(duty.due_time));
+        let mut found = conclusions::list(tx.conn(), vault, report.id).await?;
+        if !report.real_name {
+            found.clear();
+        }
+        let told = report.real_name || report.state() != ReportState::Concluded;
+        let finding = report.finding.filter(|_| told).and_then(|it| finding_of(it.wire()));
+        let conclusions = found.into_iter().map(|found| pb::ConductReportConclusion {
+            // A reporter reads no officer's name.
+            officer: String::new(),
+            ..conclusion_reply(found)
+        });
+        let brought = pieces::list(tx.conn(), report.id).await?.into_iter();
+        let review_until = report.review_until(&self.world.calendar())?;
+        Ok(pb::ConductReportStatus {
+            state: state_of(&report).into(),
+            create_time: Some(wire::time(report.create_time)),
+            due_time,
+            result: if told { report.result } else { String::new() },
+            finding: finding.unwrap_or_default().into(),
+            messages: thread.into_iter().map(message_reply).collect(),
+            conclusions: conclusions.collect(),
+            evidence: brought.map(evidence_reply).collect(),
+            review_due_time: wire::time_of(review_until.filter(|until| tx.now() < *until)),
+            review_time: wire::time_of(report.review.map(|review| review.create_time)),
+        })
     }
 }
 
@@ -251,26 +306,4 @@ fn matter_of(name: &str) -> Result<(String, uuid::Uuid), Flaw> {
         _ => return Err(Flaw::NameMalformed),
     };
     Ok((collection.to_owned(), id))
-}
-
-/// What a reporter may know. The finding is owed to who gave a name, and to nobody else (facts.md, 4.5).
-async fn status(
-    tx: &mut Tx,
-    vault: &Vault,
-    report: ConductReport,
-) -> Result<pb::ConductReportStatus> {
-    let thread = messages::list(tx.conn(), vault, report.id).await?;
-    let owed = duties::list(tx.conn(), report.id).await?;
-    let open = owed.iter().rev().find(|duty| duty.meet_time.is_none());
-    let due_time = open.map(|duty| wire::time(duty.due_time));
-    let told = report.real_name || report.state() != ReportState::Concluded;
-    let finding = report.finding.filter(|_| told).and_then(|it| finding_of(it.wire()));
-    Ok(pb::ConductReportStatus {
-        state: state_of(&report).into(),
-        create_time: Some(wire::time(report.create_time)),
-        due_time,
-        result: if told { report.result } else { String::new() },
-        finding: finding.unwrap_or_default().into(),
-        messages: thread.into_iter().map(message_reply).collect(),
-    })
 }

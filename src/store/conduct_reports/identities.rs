@@ -104,13 +104,15 @@ pub struct Opening {
     pub id: Uuid,
     /// Who opened.
     pub officer: Id<kind::Officer>,
-    /// Why.
+    /// Why; empty for a piece of evidence.
     pub reason: String,
+    /// The piece of evidence that was opened; absent where the name was.
+    pub evidence: Option<Uuid>,
     /// When.
     pub create_time: Timestamp,
 }
 
-/// The openings, newest first, but of reports from which the auditor is barred.
+/// The openings of names and of evidence, newest first, but of reports from which the auditor is barred.
 pub async fn openings(
     connection: &mut PgConnection,
     scope: &Scope,
@@ -118,9 +120,10 @@ pub async fn openings(
     rows: i64,
 ) -> Result<Vec<Opening>> {
     let rows = sqlx::query!(
-        "select id, officer_id, reason, create_time as \"create_time: jiff_sqlx::Timestamp\"
+        "select id, officer_id, reason, evidence_id,
+            create_time as \"create_time: jiff_sqlx::Timestamp\"
          from conduct.opening
-         where not conduct.barred($1, report_id)
+         where report_id not in (select kept from conduct.kept_from($1) as kept)
             and ($2::uuid is null or (create_time, id) < (
                 select mark.create_time, mark.id from conduct.opening mark where mark.id = $2))
          order by create_time desc, id desc
@@ -135,6 +138,7 @@ pub async fn openings(
         id: row.id,
         officer: Id::of(row.officer_id),
         reason: row.reason,
+        evidence: row.evidence_id,
         create_time: row.create_time.to_jiff(),
     });
     Ok(openings.collect())

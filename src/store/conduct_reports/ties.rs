@@ -73,6 +73,7 @@ pub async fn find(tx: &mut Tx, report: &ConductReport, officer: Id<kind::Officer
         handled_matter: row.handled_matter,
         declared: row.declared,
         investigated: report.past_investigators.contains(&officer),
+        assigned: report.past_assigners.contains(&officer),
         liaison: row.liaison,
         below: row.below,
     })

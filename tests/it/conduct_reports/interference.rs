@@ -1,10 +1,12 @@
 //! Who is accused learns nothing: the whole readable world of an accused officer, byte by byte, with the
-//! report and without it. Two databases are made from one, one of them gets the report, and every read
-//! of the descriptor set is asked in both; a read that is added is covered by itself.
+//! report and without it. Two databases are made from one, one of them gets the report, and every method
+//! of the descriptor set that is not known to write is asked in both, streams too: a read that is added
+//! is covered by itself.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Mutex,
+    time::Duration,
 };
 
 use bytes::{Buf as _, BufMut as _};
@@ -31,8 +33,37 @@ use crate::harness::{App, Bearer, User, Wish, request_id};
 
 /// The word that must not come out.
 const CANARY: &str = "金丝雀举报内容";
-/// What reads are called.
-const READS: [&str; 7] = ["Get", "List", "Search", "Inspect", "Export", "Read", "Find"];
+/// Methods that write, and take no request id: because a repetition is harmless, or of no use. Whatever
+/// takes one writes; everything else is a read, and asked.
+const WRITES: [&str; 22] = [
+    "IdentityService/SignInWithWechat",
+    "IdentityService/SignInOfficer",
+    "IdentityService/EnrolDevice",
+    "IdentityService/CreateDeviceChallenge",
+    "IdentityService/SignInDevice",
+    "IdentityService/RefreshSession",
+    "IdentityService/SendPhoneCode",
+    "IdentityService/VerifyPhone",
+    "IdentityService/RevokeSession",
+    "IdentityService/RevokeOtherSessions",
+    "IdentityService/ChangePassword",
+    "PassApplicationService/UploadAttachmentChunk",
+    "PassApplicationService/CompleteAttachment",
+    "TruckPassService/IssuePassCode",
+    "LiaisonService/IssueBindingCode",
+    "LiaisonService/CreateContactWay",
+    "ConversationService/SendMessage",
+    "ConversationService/RecallMessage",
+    "ConversationService/MarkConversation",
+    "ConversationService/SetPresence",
+    "ConductReportService/UploadEvidenceChunk",
+    "ConductReportService/CompleteEvidence",
+];
+/// How reads are called, so that none is listed above by mistake.
+const READ_VERBS: [&str; 8] =
+    ["Get", "List", "Search", "Inspect", "Export", "Read", "Find", "Watch"];
+/// A stream that says nothing for so long has said what there is.
+const IDLE: Duration = Duration::from_secs(2);
 /// How many names of a collection are asked for.
 const NAMES_MAX: usize = 2;
 
@@ -80,27 +111,55 @@ impl Decoder for Raw {
 type Client = Grpc<InterceptedService<Channel, Bearer>>;
 
 /// What a call answered: bytes, or everything that a refusal says.
-async fn ask(client: &mut Client, method: &str, message: Vec<u8>) -> Vec<u8> {
+async fn ask(client: &mut Client, method: &MethodDescriptor, message: Vec<u8>) -> Vec<u8> {
     client.ready().await.unwrap();
-    let path = format!("/jingqi.v1.{method}").parse().unwrap();
-    match client.unary(tonic::Request::new(message), path, Raw).await {
+    let path = format!("/jingqi.v1.{}", self::path(method)).parse().unwrap();
+    let request = tonic::Request::new(message);
+    if method.is_server_streaming() {
+        return match client.server_streaming(request, path, Raw).await {
+            Ok(stream) => heard(stream.into_inner()).await,
+            Err(status) => refusal(&status),
+        };
+    }
+    match client.unary(request, path, Raw).await {
         Ok(answer) => answer.into_inner(),
-        Err(status) => {
-            let mut said = format!("{:?} {} ", status.code(), status.message()).into_bytes();
-            said.extend_from_slice(status.details());
-            said
+        Err(status) => refusal(&status),
+    }
+}
+
+fn refusal(status: &Status) -> Vec<u8> {
+    let said = format!("{:?} {} ", status.code(), status.message());
+    [said.as_bytes(), status.details()].concat()
+}
+
+/// Everything that a stream says until it ends or is idle, item by item, and how it ended.
+async fn heard(mut stream: tonic::Streaming<Vec<u8>>) -> Vec<u8> {
+    let mut said = Vec::new();
+    loop {
+        match tokio::time::timeout(IDLE, stream.message()).await {
+            Ok(Ok(Some(item))) => {
+                said.extend_from_slice(&u64::try_from(item.len()).unwrap().to_be_bytes());
+                said.extend_from_slice(&item);
+            }
+            Ok(Ok(None)) => return [said.as_slice(), b"end"].concat(),
+            Ok(Err(status)) => return [said, refusal(&status)].concat(),
+            Err(_) => return [said.as_slice(), b"idle"].concat(),
         }
     }
 }
 
-fn reads() -> Vec<MethodDescriptor> {
+fn methods() -> Vec<MethodDescriptor> {
     let pool = DescriptorPool::decode(pb::DESCRIPTORS).unwrap();
-    let methods = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
-    let reads = methods.filter(|method| {
-        let read = READS.iter().any(|prefix| method.name().starts_with(prefix));
-        read && !method.is_server_streaming() && !method.is_client_streaming()
-    });
-    reads.collect()
+    pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
+}
+
+fn writes(method: &MethodDescriptor) -> bool {
+    method.input().get_field_by_name("request_id").is_some()
+        || WRITES.contains(&path(method).as_str())
+}
+
+fn reads() -> Vec<MethodDescriptor> {
+    methods().into_iter().filter(|method| !writes(method)).collect()
 }
 
 fn path(method: &MethodDescriptor) -> String {
@@ -180,7 +239,7 @@ async fn world(
                 if world.contains_key(&key) || unfit.contains(&place) {
                     continue;
                 }
-                let answer = ask(&mut client, &key.0, key.1.clone()).await;
+                let answer = ask(&mut client, &method, key.1.clone()).await;
                 read.extend(names(&answer));
                 // One name of a collection that does not belong there is enough.
                 if String::from_utf8_lossy(&answer).contains("NAME_MALFORMED") {
@@ -345,6 +404,8 @@ async fn lived_in(app: &App) -> (House, BTreeMap<&'static str, User>) {
     users.insert("FIRST_REVIEWER", city.first.clone());
     users.insert("WINDOW_CLERK", city.clerk.clone());
     users.insert("CHECKPOINT_OFFICER", city.patrol.clone());
+    users.insert("FINAL_REVIEWER", city.chief.clone());
+    users.insert("AUXILIARY", city.auxiliary.clone());
     (house, users)
 }
 
@@ -353,12 +414,50 @@ async fn reported(
     twins: &Twins,
     reporter: &User,
     accused: Vec<pb::Accused>,
-) -> std::net::SocketAddr {
+) -> (std::net::SocketAddr, pb::FiledConductReport) {
     let aside = twins.with.another().await;
     let mut request = super::named(accused);
     CANARY.clone_into(&mut request.content);
-    reporter.at(aside).conduct().file_conduct_report(request).await.unwrap();
-    aside
+    let filed = reporter.at(aside).conduct().file_conduct_report(request).await.unwrap();
+    (aside, filed.into_inner())
+}
+
+/// What is said of one report and what is said of all of them is the same, for every officer.
+async fn the_sets_agree(app: &App) {
+    let pairs = "from conduct.report, officer join unit on unit.id = officer.unit_id";
+    let sees = "conduct.sees(officer.id, unit.reach, report.id)";
+    let barred = "conduct.barred(officer.id, report.id)";
+    let seen = "report.id in (select conduct.seen_by(officer.id, unit.reach))";
+    let kept = "report.id in (select conduct.kept_from(officer.id))";
+    for (one, all) in [(sees, seen), (barred, kept)] {
+        let count = format!("select count(*) {pairs} where ({one}) <> ({all})");
+        assert_eq!(app.count(&count).await, 0, "{all}");
+        for wanted in ["", "not"] {
+            let count = format!("select count(*) {pairs} where {wanted} ({one})");
+            assert!(app.count(&count).await > 0, "{wanted} {one}");
+        }
+    }
+}
+
+// I20: whatever is added to the API is asked, unless it says itself that it writes.
+#[test]
+fn every_method_that_is_not_known_to_write_is_asked() {
+    let known: BTreeMap<_, _> = methods().into_iter().map(|it| (path(&it), it)).collect();
+    for name in WRITES {
+        let method = known.get(name).unwrap_or_else(|| panic!("{name} is not in the API"));
+        assert!(method.input().get_field_by_name("request_id").is_none(), "{name} says so itself");
+    }
+    for (name, method) in &known {
+        let reads = READ_VERBS.iter().any(|verb| method.name().starts_with(verb));
+        assert!(!reads || !writes(method), "{name} is called a read, and would not be asked");
+        assert!(!method.is_client_streaming(), "{name} is asked in no way that is known here");
+    }
+    let streams: Vec<_> =
+        reads().iter().filter(|method| method.is_server_streaming()).map(path).collect();
+    assert_eq!(
+        streams,
+        ["ConversationService/WatchMessages", "ConversationService/ExportConversation"]
+    );
 }
 
 // CO-15, I20: whoever is accused, in whatever office, reads the same bytes, before and after the reports
@@ -367,15 +466,21 @@ async fn reported(
 async fn the_world_of_the_accused_is_the_same_with_the_report_and_without(pool: PgPool) {
     let app = App::start(pool).await;
     let (house, users) = lived_in(&app).await;
+    // Every office that an officer can have: what none of them may ask, no officer reads.
+    let persons = ["PERSON", "DRIVER", "ENTERPRISE_HANDLER", "LEGAL_REPRESENTATIVE", "DEVICE"];
+    let offices = jingqi::actor::Role::ALL.iter().map(|role| role.wire());
+    for office in offices.filter(|office| !persons.contains(office)) {
+        assert!(users.contains_key(office), "nobody is {office}");
+    }
     let twins = Twins::of(app).await;
     let accused = |roles: &[&str]| roles.iter().map(|role| officer(&users[role])).collect();
     // The brigade: its inspector would see the report within reach, were the unit not accused.
     let mut brigade: Vec<_> = accused(&["LIAISON_OFFICER", "UNIT_LEADER", "ASSIGNER", "HANDLER"]);
     brigade.push(super::whole(&house.brigade));
-    let aside = reported(&twins, &house.desk.boss, brigade).await;
+    let (aside, filed) = reported(&twins, &house.desk.boss, brigade).await;
     // The administrators: the auditor would read who opened the reporter's name.
     let technical = accused(&["AUDITOR", "SYSTEM_ADMINISTRATOR", "SECURITY_ADMINISTRATOR"]);
-    reported(&twins, &house.desk.boss, technical).await;
+    let (_, other) = reported(&twins, &house.desk.boss, technical).await;
     let (intake, sleuth) = (house.intake.at(aside), house.sleuth.at(aside));
     let reports = listed(&intake).await;
     let secret: Vec<_> = reports.iter().map(|report| report.name.clone()).collect();
@@ -383,10 +488,12 @@ async fn the_world_of_the_accused_is_the_same_with_the_report_and_without(pool: 
     for (role, user) in &users {
         twins.equal(user, &[role], &secret).await;
     }
-    // The control: an inspector who is not accused does read them.
-    let (without, with) = twins.worlds(&house.intake, &["INSPECTOR"], &secret).await;
-    assert_ne!(without, with);
-    // Through their whole life, and past every limit.
+    // With pictures, through their whole life, past every limit, and through a review.
+    let nobody = twins.with.anonymous().at(aside);
+    for filed in [&filed, &other] {
+        let picture = super::evidence::small();
+        super::evidence::bring(&nobody, filed, "image/jpeg", &picture).await.unwrap();
+    }
     for report in &reports {
         accept(&intake, report).await;
         assign(&intake, report, &sleuth).await.unwrap();
@@ -401,11 +508,15 @@ async fn the_world_of_the_accused_is_the_same_with_the_report_and_without(pool: 
         let details = sleuth.conduct().get_conduct_report(details).await.unwrap().into_inner();
         if details.accused.iter().any(|it| it.officer == users["AUDITOR"].name) {
             identity(&sleuth, &report.name, "需当面核实线索").await.unwrap();
+            let picture = &details.evidence[0].id;
+            super::evidence::open(&sleuth, &report.name, picture).await.unwrap();
         }
     }
     let request = pb::ListIdentityOpeningsRequest::default();
     let openings = house.auditor.at(aside).conduct().list_identity_openings(request).await.unwrap();
     assert_eq!(openings.into_inner().identity_openings.len(), 0, "of the accused unit, too");
+    assert_eq!(twins.with.count("select count(*) from conduct.opening").await, 2);
+    the_sets_agree(&twins.with).await;
     for app in [&twins.without, &twins.with] {
         app.advance(SignedDuration::from_hours(24 * 90));
         // What is late elsewhere is late in both.
@@ -415,9 +526,21 @@ async fn the_world_of_the_accused_is_the_same_with_the_report_and_without(pool: 
     for report in &reports {
         conclude(&sleuth, report).await.unwrap();
     }
+    for filed in [filed, other] {
+        let asked = pb::RequestConductReportReviewRequest {
+            query_code: filed.query_code,
+            secret: filed.secret,
+            reason: CANARY.to_owned(),
+            request_id: request_id(),
+        };
+        nobody.conduct().request_conduct_report_review(asked).await.unwrap();
+    }
     for role in ["INSPECTOR", "AUDITOR"] {
         twins.equal(&users[role], &[role], &secret).await;
     }
+    // The control: an inspector who is not accused does read them. Last, since each opening is kept.
+    let (without, with) = twins.worlds(&house.intake, &["INSPECTOR"], &secret).await;
+    assert_ne!(without, with);
     twins.end().await;
 }
 
@@ -427,7 +550,7 @@ async fn the_world_of_an_accused_inspectorate_is_the_same(pool: PgPool) {
     let app = App::start(pool).await;
     let (house, _) = lived_in(&app).await;
     let twins = Twins::of(app).await;
-    let aside = reported(&twins, &house.desk.boss, vec![officer(&house.sleuth)]).await;
+    let (aside, _) = reported(&twins, &house.desk.boss, vec![officer(&house.sleuth)]).await;
     let report = listed(&house.discipline.at(aside)).await.remove(0);
     for user in [&house.sleuth, &house.intake] {
         twins.equal(user, &["INSPECTOR"], std::slice::from_ref(&report.name)).await;

@@ -12,6 +12,7 @@ use jingqi::service::pb::{
     self, conduct_report_service_client::ConductReportServiceClient,
     identity_service_client::IdentityServiceClient,
 };
+use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
 use tonic::{
     Request,
@@ -237,6 +238,38 @@ async fn nothing_is_kept_of_who_files_without_a_name(pool: PgPool) {
             request_id: request_id(),
         };
         client.write_to_inspectorate(marked(user, write)).await.unwrap();
+        let (query_code, secret) = (filed.query_code.clone(), filed.secret.clone());
+        let create = pb::CreateEvidenceRequest {
+            query_code: query_code.clone(),
+            secret: secret.clone(),
+            content_type: "image/jpeg".to_owned(),
+            request_id: request_id(),
+        };
+        let id = client.create_evidence(marked(user, create)).await.unwrap().into_inner().id;
+        let picture = super::evidence::small();
+        let sha256 = Sha256::digest(&picture).to_vec();
+        let part = pb::UploadEvidenceChunkRequest {
+            query_code: query_code.clone(),
+            secret: secret.clone(),
+            id: id.clone(),
+            offset: 0,
+            data: picture,
+        };
+        client.upload_evidence_chunk(marked(user, part)).await.unwrap();
+        let close = pb::CompleteEvidenceRequest {
+            query_code: query_code.clone(),
+            secret: secret.clone(),
+            id,
+            sha256,
+        };
+        client.complete_evidence(marked(user, close)).await.unwrap();
+        let review = pb::RequestConductReportReviewRequest {
+            query_code,
+            secret,
+            reason: CONTENT.to_owned(),
+            request_id: request_id(),
+        };
+        client.request_conduct_report_review(marked(user, review)).await.unwrap_err();
         // A token that is none is not even looked at.
         let mut nonsense = Request::new(filing);
         nonsense.metadata_mut().insert("authorization", "nonsense".parse().unwrap());
@@ -252,7 +285,7 @@ async fn nothing_is_kept_of_who_files_without_a_name(pool: PgPool) {
     assert_eq!(hits(&fresh(&before, &after), &marks), Vec::<String>::new(), "PostgreSQL");
     assert_eq!(redis_text(&app).await, redis_before, "Redis");
     assert_eq!(hits(&said, &marks), Vec::<String>::new(), "log and spans");
-    assert!(!said.contains("ConductReport/") && !said.contains("FileAnonymous"), "not even that");
+    assert!(!said.contains("Evidence") && !said.contains("FileAnonymous"), "not even that");
     for (table, text) in &after {
         let own = table.starts_with("conduct.");
         assert!(own || *text == before[table], "{table} has changed");
