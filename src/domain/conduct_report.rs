@@ -254,6 +254,18 @@ impl ConductReport {
         Ok(Moved::new(self, change))
     }
 
+    /// Sends it upward; whoever did so does not end it there.
+    pub fn transfer_up(
+        mut self,
+        by: Option<Id<kind::Officer>>,
+        note: String,
+        cx: &Cx,
+    ) -> Result<Moved<Self>> {
+        let change = self.advance(ReportAction::TransferUp, note, cx)?;
+        self.past_assigners.extend(by);
+        Ok(Moved::new(self, change))
+    }
+
     /// Takes it back from the investigator, who does not get it again.
     pub fn release(mut self, note: String, cx: &Cx) -> Result<Moved<Self>> {
         let change = self.advance(ReportAction::Release, note, cx)?;
@@ -261,11 +273,13 @@ impl ConductReport {
         Ok(Moved::new(self, change))
     }
 
-    /// Ends it with a finding and the words for the reporter. Where it went upward, by anybody there who
-    /// has neither investigated nor assigned it before.
+    /// Ends it with a finding and the words for the reporter. Where it went upward, by somebody `above` the
+    /// inspectorate, whom nothing binds to it, and who has neither investigated nor assigned it, nor sent
+    /// it there.
     pub fn conclude(
         mut self,
         officer: Id<kind::Officer>,
+        above: bool,
         finding: Finding,
         result: String,
         cx: &Cx,
@@ -278,6 +292,7 @@ impl ConductReport {
             {
                 return Err(Error::new(Reason::SamePerson));
             }
+            _ if upward && !above => return Err(Error::new(Reason::ConflictOfInterest)),
             _ => {}
         }
         let change = self.advance(ReportAction::Conclude, finding.wire().to_owned(), cx)?;

@@ -522,6 +522,52 @@ async fn who_has_a_conflict_does_not_investigate(pool: PgPool) {
     assign(&house.intake, &report, &house.second).await.unwrap();
 }
 
+// CO-15: nobody buries a report by sending it upward and ending it there.
+#[sqlx::test]
+async fn who_sends_a_report_upward_does_not_end_it_there(pool: PgPool) {
+    let app = App::start(pool).await;
+    let house = app.house().await;
+    file(&app, vec![officer(&house.desk.city.patrol)]).await;
+    let report = listed(&house.intake).await.remove(0);
+    let up = step(&report, "案情重大");
+    house.intake.conduct().transfer_conduct_report_upward(up).await.unwrap();
+    assert_eq!(reason(&conclude(&house.intake, &report).await.unwrap_err()), "SAME_PERSON");
+    // Nor does a colleague of the inspectorate.
+    let inside = conclude(&house.second, &report).await.unwrap_err();
+    assert_eq!(reason(&inside), "CONFLICT_OF_INTEREST");
+    conclude(&house.discipline, &report).await.unwrap();
+}
+
+// CO-15: whoever is meant by a name, a number or a unit, the report is kept from each; and the number
+// stays as it was written.
+#[sqlx::test]
+async fn everybody_who_may_be_meant_is_kept_away_and_the_number_is_kept(pool: PgPool) {
+    let app = App::start(pool).await;
+    let house = app.house().await;
+    let (one, other) = (&house.sleuth, &house.second);
+    let number: String =
+        sqlx::query_scalar("select police_number from officer where id = $1::uuid")
+            .bind(other.name.trim_start_matches("officers/").parse::<uuid::Uuid>().unwrap())
+            .fetch_one(app.parts.store.pool())
+            .await
+            .unwrap();
+    let accused = pb::Accused {
+        text: "胖胖的民警".to_owned(),
+        officer: one.name.clone(),
+        police_number: number.clone(),
+        ..pb::Accused::default()
+    };
+    file(&app, vec![accused]).await;
+    for barred in [one, other] {
+        assert_eq!(listed(barred).await, [], "{}", barred.name);
+    }
+    let report = listed(&house.discipline).await.remove(0);
+    let read = got(&house.discipline, &report.name).await.unwrap();
+    let officers: Vec<_> = read.accused.iter().map(|it| it.officer.as_str()).collect();
+    assert!(officers.contains(&one.name.as_str()) && officers.contains(&other.name.as_str()));
+    assert!(read.accused.iter().all(|it| it.text == format!("胖胖的民警(警号{number})")));
+}
+
 // CO-15: the inspectorate decides nothing about its own.
 #[sqlx::test]
 async fn a_report_on_the_inspectorate_goes_upward_by_itself(pool: PgPool) {

@@ -108,8 +108,11 @@ impl ConductReports {
         cx: &Cx,
         request: pb::MoveConductReportRequest,
     ) -> Result<pb::ConductReport> {
+        let officer = cx.actor.sworn()?.officer;
         let (goal, note) = target(&request, true)?;
-        self.step(cx, goal, &request, async |tx, report| go_up(tx, report, note, cx).await).await
+        let by = Some(officer);
+        self.step(cx, goal, &request, async |tx, report| go_up(tx, report, by, note, cx).await)
+            .await
     }
 
     pub(super) async fn assign_conduct_report(
@@ -205,19 +208,20 @@ pub(super) async fn upward_if_due(
 ) -> Result<ConductReport> {
     let can = report.state().after(ReportAction::TransferUp).is_some();
     if can && conduct_reports::must_go_up(tx, report.id).await? {
-        return go_up(tx, report, "被举报人属督察部门,自动报上级".to_owned(), cx).await;
+        return go_up(tx, report, None, "被举报人属督察部门,自动报上级".to_owned(), cx).await;
     }
     Ok(report)
 }
 
-/// Sends a report upward.
+/// Sends a report upward: an officer does, or the rule by itself.
 pub(super) async fn go_up(
     tx: &mut Tx,
     report: ConductReport,
+    by: Option<Id<kind::Officer>>,
     note: String,
     cx: &Cx,
 ) -> Result<ConductReport> {
-    let moved = report.step(ReportAction::TransferUp, note, cx)?;
+    let moved = report.transfer_up(by, note, cx)?;
     let report = conduct_reports::save(tx, moved).await?;
     extensions::drop_asked(tx, report.id).await?;
     duties::void(tx, report.id, None).await?;

@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Faults, Flaw, Reason, Result},
     id::Id,
     service::{pb, wire},
-    store::conduct_reports::{self, conclusions, duties, extensions, messages},
+    store::conduct_reports::{self, conclusions, duties, extensions, messages, ties},
 };
 
 impl ConductReports {
@@ -102,7 +102,8 @@ impl ConductReports {
         let goal = Target { id, version, request_id: &request.request_id };
         self.step(cx, goal, &request, async |tx, report| {
             let upward = report.state() == ReportState::TransferredUp;
-            let moved = report.conclude(officer, finding, result, cx)?;
+            let above = upward && ties::free_above(tx, &report, officer).await?;
+            let moved = report.conclude(officer, above, finding, result, cx)?;
             let report = conduct_reports::save(tx, moved).await?;
             conclusions::insert(tx, &report, officer, upward).await?;
             extensions::drop_asked(tx, id).await?;

@@ -285,12 +285,11 @@ pub(super) fn meant(
         meant.unit = faults.take(format!("{path}.unit"), Id::parse(&form.unit));
     }
     if !form.police_number.is_empty() {
-        // Not judged: a number that nobody has is kept in the reporter's words.
+        // Not judged, and kept as it was written: one digit that was misread still tells something.
         let number = wire::text(&form.police_number, 20);
         meant.police_number = faults.take(format!("{path}.police_number"), number);
-        if text.is_empty() {
-            text = format!("警号{}", meant.police_number.as_deref().unwrap_or_default());
-        }
+        let number = format!("警号{}", meant.police_number.as_deref().unwrap_or_default());
+        text = if text.is_empty() { number } else { format!("{text}({number})") };
     }
     let said = !text.is_empty() || meant.officer.is_some() || meant.unit.is_some();
     faults.check(said, path, Flaw::Required);

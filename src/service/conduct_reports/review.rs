@@ -57,7 +57,7 @@ impl ConductReports {
     ) -> Result<ConductReport> {
         let found = conclusions::list(tx.conn(), self.store.vault(), report.id).await?;
         let report = if found.last().is_some_and(|found| found.upward) {
-            intake::go_up(tx, report, "由上级纪检部门复核".to_owned(), cx).await?
+            intake::go_up(tx, report, None, "由上级纪检部门复核".to_owned(), cx).await?
         } else {
             intake::upward_if_due(tx, report, cx).await?
         };

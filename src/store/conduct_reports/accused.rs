@@ -36,33 +36,52 @@ pub struct Meant {
     pub unit: Option<Id<kind::Unit>>,
 }
 
-/// Finds who is meant: officer and unit, as far as they exist.
-async fn find(tx: &mut Tx, meant: &Meant) -> Result<(Option<Uuid>, Option<Uuid>)> {
-    let officer = sqlx::query!(
-        "select id, unit_id from officer where id = $1 or police_number = $2",
+/// Somebody found: an officer with the unit, or a unit.
+type Found = (Option<Uuid>, Uuid);
+
+/// Finds everybody who is meant, as far as they exist: a name, a number and a unit that do not belong
+/// together are as many accused, and the report is kept from each of them.
+async fn find(tx: &mut Tx, meant: &Meant) -> Result<Vec<Found>> {
+    let officers = sqlx::query!(
+        "select id, unit_id from officer where id = $1 or police_number = $2 order by id",
         meant.officer.map(Id::uuid),
         meant.police_number
     )
-    .fetch_optional(tx.conn())
+    .fetch_all(tx.conn())
     .await?;
-    if let Some(officer) = officer {
-        return Ok((Some(officer.id), Some(officer.unit_id)));
-    }
+    let mut found: Vec<Found> =
+        officers.into_iter().map(|officer| (Some(officer.id), officer.unit_id)).collect();
     let unit = meant.unit.map(Id::uuid);
     let unit = sqlx::query_scalar!("select id from unit where id = $1", unit)
         .fetch_optional(tx.conn())
         .await?;
-    Ok((None, unit))
+    found.extend(unit.filter(|unit| found.iter().all(|(_, of)| of != unit)).map(|it| (None, it)));
+    Ok(found)
 }
 
-/// Adds somebody.
+/// Adds somebody; everybody, where several are meant.
 pub async fn insert(
     tx: &mut Tx,
     report: Id<kind::ConductReport>,
     text: &str,
     meant: &Meant,
 ) -> Result<()> {
-    let (officer, unit) = find(tx, meant).await?;
+    let found = find(tx, meant).await?;
+    if found.is_empty() {
+        return put(tx, report, text, None).await;
+    }
+    for one in found {
+        put(tx, report, text, Some(one)).await?;
+    }
+    Ok(())
+}
+
+async fn put(
+    tx: &mut Tx,
+    report: Id<kind::ConductReport>,
+    text: &str,
+    found: Option<Found>,
+) -> Result<()> {
     let (id, now, text) = (tx.cx().ids().random(), tx.now(), sealed(tx, text)?);
     sqlx::query!(
         "insert into conduct.accused (id, report_id, text_sealed, officer_id, unit_id, create_time)
@@ -70,8 +89,8 @@ pub async fn insert(
         id,
         report.uuid(),
         text,
-        officer,
-        unit,
+        found.and_then(|(officer, _)| officer),
+        found.map(|(_, unit)| unit),
         now.to_sqlx() as _
     )
     .execute(tx.conn())
@@ -91,10 +110,10 @@ pub async fn name(
     text: &str,
     meant: &Meant,
 ) -> Result<()> {
-    let (officer, unit) = find(tx, meant).await?;
-    if officer.is_none() && unit.is_none() {
+    let mut found = find(tx, meant).await?.into_iter();
+    let Some((officer, unit)) = found.next() else {
         return Err(Error::field("accused", Flaw::UnknownValue));
-    }
+    };
     let Some(entry) = entry else { return insert(tx, report, text, meant).await };
     let named = sqlx::query!(
         "update conduct.accused set officer_id = $3, unit_id = $4
@@ -108,6 +127,9 @@ pub async fn name(
     .await?;
     if named.rows_affected() == 0 {
         return Err(Error::field("accused.id", Flaw::UnknownValue));
+    }
+    for one in found {
+        put(tx, report, text, Some(one)).await?;
     }
     Ok(())
 }

@@ -79,6 +79,24 @@ pub async fn find(tx: &mut Tx, report: &ConductReport, officer: Id<kind::Officer
     })
 }
 
+/// Whether an officer may end a report that went upward: no inspector of the inspectorate that gave it
+/// away, and bound to it by nothing.
+pub async fn free_above(
+    tx: &mut Tx,
+    report: &ConductReport,
+    officer: Id<kind::Officer>,
+) -> Result<bool> {
+    let inside = sqlx::query_scalar!(
+        "select exists (select from officer join unit on unit.id = unit_id
+            join conduct.inspectorate on starts_with(unit.path, inspectorate.path)
+            where officer.id = $1) as \"inside!\"",
+        officer.uuid()
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(!inside && find(tx, report, officer).await?.conflict().is_none())
+}
+
 /// Notes that an officer declared an interest: from now on the report is kept from the officer.
 pub async fn declare(
     tx: &mut Tx,
