@@ -57,7 +57,8 @@ enum Role {
         #[command(flatten)]
         told: TelemetrySettings,
     },
-    /// Brings the schema up to date, and makes the first keys and the base policy
+    /// Brings the schema up to date, and makes the keys that are missing, or soon will be, and the base
+    /// policy
     Migrate {
         #[command(flatten)]
         kept: StoreSettings,

@@ -3,6 +3,7 @@
 
 mod conduct_reports;
 mod evaluations;
+mod keys;
 mod lapses;
 mod news;
 mod notices;
@@ -31,6 +32,8 @@ const REPLIES_INTERVAL: Duration = Duration::from_secs(5);
 /// Limits of days are not missed by a minute.
 const CONDUCT_INTERVAL: Duration = Duration::from_mins(2);
 const RETENTION_INTERVAL: Duration = Duration::from_mins(1);
+/// A key is succeeded a week before its end: many rounds may fail.
+const KEYS_INTERVAL: Duration = Duration::from_hours(1);
 
 /// What has work to do.
 #[derive(Debug, Clone, Copy)]
@@ -46,11 +49,12 @@ enum Job {
     Webhooks,
     ConductReports,
     Retention,
+    Keys,
 }
 
 impl Job {
     /// In this order a round does everything: what one tells, a later one delivers.
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Outbox,
         Self::Obligations,
         Self::Lapses,
@@ -62,6 +66,7 @@ impl Job {
         Self::Webhooks,
         Self::ConductReports,
         Self::Retention,
+        Self::Keys,
     ];
 
     const fn name(self) -> &'static str {
@@ -77,6 +82,7 @@ impl Job {
             Self::Webhooks => "webhooks",
             Self::ConductReports => "conduct-reports",
             Self::Retention => "retention",
+            Self::Keys => "keys",
         }
     }
 
@@ -88,6 +94,7 @@ impl Job {
             Self::Replies | Self::News => REPLIES_INTERVAL,
             Self::ConductReports => CONDUCT_INTERVAL,
             Self::Retention => RETENTION_INTERVAL,
+            Self::Keys => KEYS_INTERVAL,
         }
     }
 }
@@ -163,6 +170,7 @@ impl Worker {
             Job::Webhooks => outbox::round(&self.parts, Lane::Webhooks, &|| self.cx(job)).await,
             Job::ConductReports => conduct_reports::round(&self.parts, &|| self.cx(job)).await,
             Job::Retention => retention::round(&self.parts, &|| self.cx(job)).await,
+            Job::Keys => keys::round(&self.parts).await,
         }
     }
 

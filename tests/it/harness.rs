@@ -96,6 +96,8 @@ pub struct Wish {
     pub line: Option<LineLimits>,
     /// The database holds a world already; ids are made from this seed.
     pub twin: Option<u64>,
+    /// Keys sign as long as they do in the product.
+    pub mortal_keys: bool,
 }
 
 impl App {
@@ -119,12 +121,14 @@ impl App {
         parts.store.cache().answers().await;
         signing_keys::ensure(&quiet, clock.now(), &ids).await.unwrap();
         // Tests move the clock by months; keys that live as long keep them short.
-        sqlx::query(
-            "update signing_key set sign_until = '2031-01-01', verify_until = '2032-06-01'",
-        )
-        .execute(parts.store.pool())
-        .await
-        .unwrap();
+        if !wish.mortal_keys {
+            sqlx::query(
+                "update signing_key set sign_until = '2031-01-01', verify_until = '2032-06-01'",
+            )
+            .execute(parts.store.pool())
+            .await
+            .unwrap();
+        }
         if wish.twin.is_none() {
             base_policy(&parts).await;
         }

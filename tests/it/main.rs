@@ -16,6 +16,7 @@ mod floors;
 mod harness;
 mod identity;
 mod journey;
+mod keys;
 mod liaison;
 mod line;
 mod meetings;
