@@ -158,6 +158,13 @@ impl App {
         (serve(other.clone(), wish, self.stop.clone()).await.0, other)
     }
 
+    /// Announces a change of an actor that was made by the test's own statements.
+    pub async fn forget(&self, user: &User) {
+        let mut tx = self.parts.store.begin(&self.cx()).await.unwrap();
+        tx.touch(jingqi::store::actors::key(&user.name));
+        tx.commit().await.unwrap();
+    }
+
     /// Does everything that the workers have to do now, with ids of their own: the same in a twin,
     /// whatever else has drawn from the twin's.
     pub async fn run_workers_aside(&self) {
