@@ -158,6 +158,10 @@ impl Worker {
     }
 
     async fn round(&self, job: Job) -> Result<()> {
+        self.parts.world.get(&self.parts.store).await?;
+        // With a wrong clock everything is over, or nothing is: names, answers and applications would
+        // be destroyed before their time.
+        self.parts.world.agrees(&self.parts.clock)?;
         match job {
             Job::Outbox => outbox::round(&self.parts, Lane::Prompt, &|| self.cx(job)).await,
             Job::Obligations => obligations::round(&self.parts, &|| self.cx(job)).await,

@@ -31,3 +31,4 @@ mod server;
 mod supervision;
 mod talk;
 mod webhooks;
+mod workers;
