@@ -16,6 +16,7 @@ mod webhooks;
 use std::{sync::LazyLock, time::Duration};
 
 use opentelemetry::{KeyValue, global, metrics::Counter};
+use tokio::task::JoinSet;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
@@ -35,6 +36,10 @@ const CONDUCT_INTERVAL: Duration = Duration::from_mins(2);
 const RETENTION_INTERVAL: Duration = Duration::from_mins(1);
 /// A key is succeeded a week before its end: many rounds may fail.
 const KEYS_INTERVAL: Duration = Duration::from_hours(1);
+
+/// How long the rounds under way may take once the worker was told to stop. What is cut was not
+/// committed, and is done by another one or after the next start.
+const DRAIN: Duration = Duration::from_secs(8);
 
 /// Rounds that failed, by job: a loop that never succeeds is seen here.
 static FAILED: LazyLock<Counter<u64>> =
@@ -117,22 +122,24 @@ impl Worker {
         Self { parts }
     }
 
-    /// Runs every loop until it is told to stop. A failure ends one round, never a loop.
+    /// Runs every loop until it is told to stop, and a little longer for what is under way. A failure
+    /// ends one round, never a loop.
     pub async fn run(self, stop: CancellationToken) {
-        let loops = Job::ALL.map(|job| {
+        let mut loops = JoinSet::new();
+        for job in Job::ALL {
             let (worker, stop) = (self.clone(), stop.clone());
-            tokio::spawn(async move {
+            loops.spawn(async move {
                 let round = || {
                     let worker = worker.clone();
                     async move { worker.round(job).await }
                 };
                 repeat(job.name(), job.interval(), &stop, round).await;
-            })
-        });
-        for looping in loops {
-            if let Err(error) = looping.await {
-                tracing::error!(%error, "a loop ended");
-            }
+            });
+        }
+        stop.cancelled().await;
+        let all = async { while loops.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN, all).await.is_err() {
+            tracing::warn!("rounds under way were cut");
         }
     }
 
