@@ -130,8 +130,8 @@ impl Worker {
             let (worker, stop) = (self.clone(), stop.clone());
             loops.spawn(async move {
                 let round = || {
-                    let worker = worker.clone();
-                    async move { worker.round(job).await }
+                    let (worker, stop) = (worker.clone(), stop.clone());
+                    async move { worker.round(job, &stop).await }
                 };
                 repeat(job.name(), job.interval(), &stop, round).await;
             });
@@ -148,8 +148,9 @@ impl Worker {
     /// # Errors
     /// The first failure of a round.
     pub async fn run_once(&self) -> Result<()> {
+        let stop = CancellationToken::new();
         for job in Job::ALL {
-            self.round(job).await?;
+            self.round(job, &stop).await?;
         }
         Ok(())
     }
@@ -159,15 +160,15 @@ impl Worker {
     /// # Errors
     /// What failed.
     pub async fn sweep_once(&self) -> Result<()> {
-        self.round(Job::Obligations).await
+        self.round(Job::Obligations, &CancellationToken::new()).await
     }
 
-    async fn round(&self, job: Job) -> Result<()> {
+    async fn round(&self, job: Job, stop: &CancellationToken) -> Result<()> {
         self.parts.world.get(&self.parts.store).await?;
         // With a wrong clock everything is over, or nothing is: names, answers and applications would
         // be destroyed before their time.
         self.parts.world.agrees(&self.parts.clock)?;
-        let deliver = async |lane| outbox::round(&self.parts, lane, &|| self.cx(job)).await;
+        let deliver = async |lane| outbox::round(&self.parts, lane, stop, &|| self.cx(job)).await;
         match job {
             Job::Outbox => deliver(Lane::Prompt).await,
             Job::Obligations => obligations::round(&self.parts, &|| self.cx(job)).await,
