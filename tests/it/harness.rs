@@ -158,6 +158,13 @@ impl App {
         (serve(other.clone(), wish, self.stop.clone()).await.0, other)
     }
 
+    /// Another server that holds no more connections to the database than this pool.
+    pub async fn another_with_pool(&self, pool: PgPool) -> SocketAddr {
+        let wish = Wish::default();
+        let parts = parts(pool, &self.clock, self.sandbox, &self.prefix, &self.files.0, wish);
+        serve(parts, wish, self.stop.clone()).await.0
+    }
+
     /// Announces a change of an actor that was made by the test's own statements.
     pub async fn forget(&self, user: &User) {
         let mut tx = self.parts.store.begin(&self.cx()).await.unwrap();
