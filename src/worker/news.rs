@@ -12,6 +12,7 @@ use crate::{
         pass::Pass,
     },
     error::{Error, Result},
+    id::{Id, kind},
     server::Parts,
     store::{
         evaluations,
@@ -139,12 +140,15 @@ async fn evaluations_wait(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result
     let unasked = evaluations::unasked_elsewhere(&mut connection, before, BATCH).await?;
     drop(connection);
     for id in unasked {
-        let mut tx = parts.store.begin(&cx()).await?;
-        if let Err(error) = evaluations::reminded(&mut tx, id).await {
+        if let Err(error) = evaluation_waits(parts, &cx(), id).await {
             tracing::error!(%id, %error, "an evaluation was not asked for again");
-            continue;
         }
-        tx.commit().await?;
     }
     Ok(())
+}
+
+async fn evaluation_waits(parts: &Parts, cx: &Cx, id: Id<kind::Evaluation>) -> Result<()> {
+    let mut tx = parts.store.begin(cx).await?;
+    evaluations::reminded(&mut tx, id).await?;
+    tx.commit().await
 }

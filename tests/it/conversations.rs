@@ -68,7 +68,7 @@ pub async fn close(officer: &User, name: &str) -> Result<pb::Conversation, Statu
     officer.conversations().close_conversation(request).await.map(tonic::Response::into_inner)
 }
 
-async fn get(user: &User, name: &str) -> Result<pb::Conversation, Status> {
+pub async fn get(user: &User, name: &str) -> Result<pb::Conversation, Status> {
     let request = pb::GetConversationRequest { name: name.to_owned() };
     user.conversations().get_conversation(request).await.map(tonic::Response::into_inner)
 }
@@ -96,7 +96,7 @@ async fn next(stream: &mut Streaming<pb::WatchMessagesResponse>) -> Result<pb::M
     tokio::time::timeout(Duration::from_secs(10), coming).await.unwrap()
 }
 
-fn codes(messages: &[pb::Message]) -> Vec<&str> {
+pub fn codes(messages: &[pb::Message]) -> Vec<&str> {
     messages
         .iter()
         .map(|message| message.notice_code.as_str())

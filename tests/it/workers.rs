@@ -1,4 +1,5 @@
-//! What holds for every round of a worker: it refuses with a wrong clock.
+//! What holds for every round of a worker: it refuses with a wrong clock, and a row that fails stops no
+//! other.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    conversations::{claim, close, open},
+    conversations::{all, claim, close, codes, get, open, say},
     harness::App,
 };
 
@@ -38,4 +39,79 @@ async fn a_worker_with_a_wrong_clock_destroys_nothing(pool: PgPool) {
     stop.cancel();
     running.await.unwrap();
     assert_eq!(app.count(KEPT).await, before);
+}
+
+/// Lets every statement fail that matches the condition on the row.
+async fn fail(app: &App, table: &str, condition: &str) {
+    app.sql(
+        "create function fail() returns trigger language plpgsql as
+            $$ begin raise exception 'a bad row'; end $$",
+    )
+    .await;
+    app.sql(&format!(
+        "create constraint trigger fail after insert or update on {table}
+            deferrable initially deferred for each row when ({condition})
+            execute function fail()"
+    ))
+    .await;
+}
+
+// CH-17: who cannot be reminded keeps nobody else from it, whatever the evaluation is of.
+#[sqlx::test]
+async fn one_evaluation_that_fails_stops_no_other(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.desk().await;
+    let mut names = Vec::new();
+    for _ in 0..3 {
+        let name = open(&desk).await.name;
+        claim(&desk.ann, &name).await.unwrap();
+        close(&desk.ann, &name).await.unwrap();
+        names.push(name);
+    }
+    // The last is of something else, and is looked at by another job.
+    let uuid = |name: &str| name.split('/').nth(1).unwrap().to_owned();
+    let other = format!(
+        "update evaluation set collection = 'problems' where subject_id = '{}'",
+        uuid(&names[2])
+    );
+    app.sql(&other).await;
+    let first = format!("new.remind_time is not null and new.subject_id <> '{}'", uuid(&names[1]));
+    fail(&app, "evaluation", &first).await;
+    app.advance(SignedDuration::from_hours(49));
+    app.run_workers().await;
+    let reminded = all(&desk.talker, &names[1]).await;
+    assert!(codes(&reminded).contains(&"RATE_REMINDER"));
+    let reminded = all(&desk.talker, &names[0]).await;
+    assert!(!codes(&reminded).contains(&"RATE_REMINDER"), "its unit of work was taken back");
+}
+
+// CH-16: a post whose hours cannot be read keeps the conversations of no other post.
+#[sqlx::test]
+async fn one_post_that_cannot_be_read_stops_no_other(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.desk().await;
+    let mut names = Vec::new();
+    for _ in 0..2 {
+        let name = open(&desk).await.name;
+        say(&desk.talker, &name, "在吗?").await.unwrap();
+        claim(&desk.ann, &name).await.unwrap();
+        names.push(name);
+    }
+    let broken = app.parts.ids.random();
+    app.sql(&format!(
+        "insert into liaison_post select (jsonb_populate_record(post, jsonb_build_object(
+            'id', '{broken}', 'duty_hours', '\"broken\"'::jsonb))).* from liaison_post as post
+            where id = '{}'",
+        desk.post.split('/').nth(1).unwrap()
+    ))
+    .await;
+    app.sql(&format!(
+        "update conversation set liaison_post_id = '{broken}' where id = '{}'",
+        names[0].split('/').nth(1).unwrap()
+    ))
+    .await;
+    app.advance(SignedDuration::from_mins(15));
+    app.run_workers().await;
+    let back = get(&desk.talker, &names[1]).await.unwrap();
+    assert_eq!(back.assignee, "", "put back");
 }
