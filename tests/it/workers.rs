@@ -1,5 +1,5 @@
-//! What holds for every round of a worker: it refuses with a wrong clock, and a row that fails stops no
-//! other.
+//! What holds for every round of a worker: it refuses with a wrong clock, a row that fails stops no
+//! other, and what was not told is told later.
 
 use std::time::Duration;
 
@@ -114,4 +114,30 @@ async fn one_post_that_cannot_be_read_stops_no_other(pool: PgPool) {
     app.run_workers().await;
     let back = get(&desk.talker, &names[1]).await.unwrap();
     assert_eq!(back.assignee, "", "put back");
+}
+
+// CH-08: what could not be told is told when it can be, and once.
+#[sqlx::test]
+async fn an_unseen_message_that_could_not_be_told_is_told_later(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.desk().await;
+    let name = open(&desk).await.name;
+    claim(&desk.ann, &name).await.unwrap();
+    say(&desk.talker, &name, "我们的货车被拦下了").await.unwrap();
+    fail(&app, "message_notice", "true").await;
+    let told = "select count(*) from message_notice";
+    // The stretch goes by, and later ones too.
+    for _ in 0..2 {
+        app.advance(SignedDuration::from_mins(7));
+        app.run_workers().await;
+        assert_eq!(app.count(told).await, 0);
+    }
+    app.sql("drop trigger fail on message_notice").await;
+    for _ in 0..2 {
+        app.advance(SignedDuration::from_secs(5));
+        app.run_workers().await;
+        assert_eq!(app.count(told).await, 1);
+    }
+    let notices = "select count(*) from notice where event = 'MESSAGE_RECEIVED'";
+    assert_eq!(app.count(notices).await, 1);
 }
