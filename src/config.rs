@@ -251,9 +251,9 @@ fn is_local(url: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use clap::{Args as _, Parser};
 
-    use super::{StoreSettings, TelemetrySettings, is_local};
+    use super::{RemoteSettings, StoreSettings, TelemetrySettings, is_local};
 
     #[derive(Parser)]
     struct Program {
@@ -300,6 +300,18 @@ mod tests {
             "redis+unix:///run/redis.sock",
         ] {
             assert!(is_local(url), "{url}");
+        }
+    }
+
+    // A setting that compose does not pass cannot be used there.
+    #[test]
+    fn compose_passes_every_setting_of_other_systems() {
+        let compose = include_str!("../deploy/compose.yaml");
+        let settings = RemoteSettings::augment_args(clap::Command::new("settings"));
+        let settings = TelemetrySettings::augment_args(settings);
+        for name in settings.get_arguments().filter_map(clap::Arg::get_env) {
+            let passed = format!("    {}: ", name.to_string_lossy());
+            assert!(compose.contains(&passed), "{}", name.display());
         }
     }
 }
