@@ -55,6 +55,12 @@ pub struct StoreSettings {
     #[arg(long, env = "JINGQI_LIMITS_FACTOR", default_value_t = 1)]
     pub limits_factor: u32,
 
+    /// Permits PostgreSQL, Redis and the collector on other machines. They are spoken to in clear: only
+    /// over a network that nobody else can read, such as that of one machine's containers, or through
+    /// a tunnel
+    #[arg(long, env = "JINGQI_CLEAR_TEXT", default_value_t = false, action = clap::ArgAction::Set)]
+    pub clear_text: bool,
+
     /// The key that seals personal data and private keys: 64 hexadecimal digits. Whoever has it
     /// and the database has everything; losing it loses every sealed field
     #[arg(long, env = "JINGQI_MASTER_KEY", hide_env_values = true)]
@@ -201,9 +207,111 @@ impl StoreSettings {
         Ok(key)
     }
 
+    /// Refuses a server on another machine, unless it may be spoken to in clear: this program has no TLS
+    /// of its own towards any of them, and PostgreSQL's "prefer" would go on in clear without a word.
+    ///
+    /// # Errors
+    /// Names the variable; never prints the address, which holds a password.
+    pub fn check_links(&self, told: Option<&TelemetrySettings>) -> anyhow::Result<()> {
+        let collector = told.map_or("", |told| told.otlp_endpoint.as_str());
+        for (variable, url) in [
+            ("DATABASE_URL", self.database_url.reveal()),
+            ("REDIS_URL", self.redis_url.reveal()),
+            ("JINGQI_OTLP_ENDPOINT", collector),
+        ] {
+            ensure!(
+                self.clear_text || url.is_empty() || is_local(url),
+                "{variable} names another machine, which would be spoken to in clear: \
+                 JINGQI_CLEAR_TEXT=true permits it"
+            );
+        }
+        Ok(())
+    }
+
     /// Redis, where it is named.
     #[must_use]
     pub fn redis(&self) -> Option<&str> {
         Some(self.redis_url.reveal()).filter(|url| !url.is_empty())
+    }
+}
+
+/// Whether an address leads to this machine: by its loopback, or by a socket in the file system.
+fn is_local(url: &str) -> bool {
+    // What is no address is refused by whoever uses it.
+    let Ok(url) = reqwest::Url::parse(url) else { return true };
+    // PostgreSQL's clients take the host from the query, too, and the query counts.
+    let asked = url.query_pairs().filter(|(key, _)| key == "host" || key == "hostaddr");
+    let asked = asked.map(|(_, host)| host.into_owned()).last();
+    let host = asked.unwrap_or_else(|| url.host_str().unwrap_or_default().to_owned());
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let socket = host.is_empty() || host.starts_with('/') || host.starts_with("%2F");
+    let loopback = bare.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
+    socket || loopback || host == "localhost"
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args as _, Parser};
+
+    use super::{RemoteSettings, StoreSettings, TelemetrySettings, is_local};
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        kept: StoreSettings,
+        #[command(flatten)]
+        told: TelemetrySettings,
+    }
+
+    fn checked(arguments: &[&str]) -> bool {
+        let key = "0".repeat(64);
+        let given = ["jingqi", "--master-key", &key].into_iter().chain(arguments.iter().copied());
+        let Program { kept, told } = Program::try_parse_from(given).expect("settings");
+        kept.check_links(Some(&told)).is_ok()
+    }
+
+    #[test]
+    fn another_machine_is_not_spoken_to_in_clear_unless_it_is_permitted() {
+        let local = ["--database-url", "postgres://a:b@127.0.0.1/c", "--redis-url", ""];
+        assert!(checked(&[&local[..], &["--otlp-endpoint", "http://[::1]:4317"]].concat()));
+        let far = [
+            [
+                "--database-url",
+                "postgres://a:b@db.example:5432/c?sslmode=prefer",
+                "--redis-url",
+                "",
+            ],
+            ["--database-url", "postgres:///c?host=10.0.0.1", "--redis-url", ""],
+            ["--database-url", "postgres://a:b@[::1]/c", "--redis-url", "redis://redis:6379"],
+        ];
+        for settings in far {
+            assert!(!checked(&settings), "{settings:?}");
+            assert!(checked(&[&settings[..], &["--clear-text", "true"]].concat()));
+        }
+        assert!(!checked(&[&local[..], &["--otlp-endpoint", "http://10.0.0.2:4317"]].concat()));
+    }
+
+    #[test]
+    fn a_socket_in_the_file_system_is_local() {
+        for url in [
+            "postgres:///jingqi",
+            "postgres://%2Frun%2Fpostgresql/jingqi",
+            "postgres://localhost/jingqi?host=/run/postgresql",
+            "redis+unix:///run/redis.sock",
+        ] {
+            assert!(is_local(url), "{url}");
+        }
+    }
+
+    // A setting that compose does not pass cannot be used there.
+    #[test]
+    fn compose_passes_every_setting_of_other_systems() {
+        let compose = include_str!("../deploy/compose.yaml");
+        let settings = RemoteSettings::augment_args(clap::Command::new("settings"));
+        let settings = TelemetrySettings::augment_args(settings);
+        for name in settings.get_arguments().filter_map(clap::Arg::get_env) {
+            let passed = format!("    {}: ", name.to_string_lossy());
+            assert!(compose.contains(&passed), "{}", name.display());
+        }
     }
 }

@@ -57,7 +57,8 @@ enum Role {
         #[command(flatten)]
         told: TelemetrySettings,
     },
-    /// Brings the schema up to date, and makes the first keys and the base policy
+    /// Brings the schema up to date, and makes the keys that are missing, or soon will be, and the base
+    /// policy
     Migrate {
         #[command(flatten)]
         kept: StoreSettings,
@@ -123,6 +124,7 @@ async fn main() -> anyhow::Result<()> {
             run_server(&kept, &called, &serve, &told).await
         }
         Role::Work { kept, called, told } => {
+            kept.check_links(Some(&told))?;
             let _flush = telemetry::start(&told)?;
             let parts = Parts::new(&kept, &called)?;
             Worker::new(parts).run(stopped()?).await;
@@ -140,6 +142,7 @@ async fn main() -> anyhow::Result<()> {
         Role::Demo { part: Some(DemoPart::Liaison), tour } => tour::run_liaison(tour).await,
         Role::Demo { part: Some(DemoPart::Complaint), tour } => tour::run_complaint(tour).await,
         Role::Demo { part: Some(DemoPart::City { kept, called }), .. } => {
+            kept.check_links(None)?;
             let mut parts = Parts::new(&kept, &called)?;
             parts.store = parts.store.before_serving();
             let loaded = city::load(&parts).await?;
@@ -165,6 +168,7 @@ async fn run_server(
     serve: &ServeSettings,
     told: &TelemetrySettings,
 ) -> anyhow::Result<()> {
+    kept.check_links(Some(told))?;
     let _flush = telemetry::start(told)?;
     let parts = Parts::new(kept, called)?;
     if !serve.allow_loss {
@@ -196,6 +200,7 @@ async fn run_server(
 }
 
 async fn migrate(kept: &StoreSettings, called: &RemoteSettings) -> anyhow::Result<()> {
+    kept.check_links(None)?;
     store::migrate(kept.database_url.reveal()).await?;
     let parts = Parts::new(kept, called)?;
     let now = parts.clock.now();

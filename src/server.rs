@@ -52,6 +52,9 @@ const REQUEST_BYTES_MAX: usize = 64 * 1024;
 const REPLY_BYTES_MAX: usize = 1024 * 1024;
 /// How often readiness is looked at.
 const READINESS_INTERVAL: Duration = Duration::from_secs(1);
+/// How long calls under way may take once the server was told to stop: longer than any call may, and
+/// shorter than who stops it waits before killing it (`stop_grace_period`).
+pub const DRAIN: Duration = Duration::from_secs(8);
 /// The name under which health says whether obligations are swept (I18).
 pub const SWEEP: &str = "jingqi.obligations";
 
@@ -144,6 +147,8 @@ pub struct Doors {
     pub line: LineLimits,
     /// Whether tools may ask what services there are.
     pub reflection: bool,
+    /// How long calls under way may take once the server was told to stop.
+    pub drain: Duration,
 }
 
 impl Doors {
@@ -156,12 +161,29 @@ impl Doors {
             doorway: Doorway::default(),
             line: LineLimits::default(),
             reflection: true,
+            drain: DRAIN,
         }
     }
 }
 
-/// Serves until it is told to stop; calls under way are answered first.
+/// Serves until it is told to stop; calls under way are answered first, within [`Doors::drain`]: a
+/// stranger who holds a stream open must not keep a server from ending.
 pub async fn run(parts: Parts, doors: Doors, stop: CancellationToken) -> anyhow::Result<()> {
+    let drain = doors.drain;
+    let overdue = async {
+        stop.cancelled().await;
+        tokio::time::sleep(drain).await;
+    };
+    tokio::select! {
+        served = serve(parts, doors, stop.clone()) => served,
+        () = overdue => {
+            tracing::warn!("calls under way were cut");
+            Ok(())
+        }
+    }
+}
+
+async fn serve(parts: Parts, doors: Doors, stop: CancellationToken) -> anyhow::Result<()> {
     // Connects now, so that the first call does not wait for it; away is an answer too.
     parts.store.cache().answers().await;
     let lease = parts.world.clone().keep(parts.store.clone(), stop.clone());
@@ -274,7 +296,7 @@ fn add_services(routes: Routes, parts: &Parts) -> Routes {
 /// reached is taken away.
 async fn watch_readiness(
     parts: Parts,
-    health: tonic_health::server::HealthReporter,
+    mut health: tonic_health::server::HealthReporter,
     stop: CancellationToken,
 ) {
     let (mut ready, mut swept) = (false, None);
@@ -300,8 +322,11 @@ async fn watch_readiness(
             () = tokio::time::sleep(READINESS_INTERVAL) => {}
         }
     }
-    health.set_service_status(SWEEP, ServingStatus::NotServing).await;
-    health.set_service_status("", ServingStatus::NotServing).await;
+    for named in [SWEEP, ""] {
+        health.set_service_status(named, ServingStatus::NotServing).await;
+        // Whoever watches is told, and its stream ends.
+        health.clear_service_status(named).await;
+    }
 }
 
 /// Whether the last good sweep is young enough.

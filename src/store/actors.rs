@@ -69,6 +69,12 @@ impl Standing {
         })
     }
 
+    /// When a session ends by itself; `None` when it is not open.
+    #[must_use]
+    pub fn session_end(&self, session: Uuid) -> Option<Timestamp> {
+        self.sessions.iter().find(|(open, _)| *open == session).map(|(_, end)| *end)
+    }
+
     /// Whether an officer must change the password before anything else.
     #[must_use]
     pub const fn password_expired(&self) -> bool {

@@ -98,7 +98,8 @@ impl CheckLog {
         let (queue, entries) = mpsc::channel(QUEUE_MAX);
         let entries = Arc::new(Mutex::new(entries));
         for _ in 0..WRITERS {
-            tokio::spawn(write(store.clone(), entries.clone()));
+            let (store, entries) = (store.clone(), entries.clone());
+            tokio::spawn(keep(move || write(store.clone(), entries.clone())));
         }
         Self { queue }
     }
@@ -124,6 +125,19 @@ impl CheckLog {
             // Nobody wrote it, or nobody knows.
             Ok(Err(_)) | Err(_) => Err(refused(Reason::StoreUnavailable)),
         }
+    }
+}
+
+/// Starts a writer again when it panicked: with the last of them every check would be refused.
+async fn keep<F>(writer: impl Fn() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    while let Err(error) = tokio::spawn(writer()).await {
+        if !error.is_panic() {
+            return;
+        }
+        tracing::error!(%error, "a writer of checks panicked");
     }
 }
 
@@ -429,4 +443,22 @@ pub async fn pass_state(
         .fetch_optional(connection)
         .await?;
     Ok(state.as_deref().and_then(PassState::from_wire))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::keep;
+
+    #[tokio::test]
+    async fn a_writer_that_panics_is_followed_by_another() {
+        let begun = AtomicUsize::new(0);
+        keep(|| {
+            let before = begun.fetch_add(1, Ordering::Relaxed);
+            async move { assert_ne!(before, 0, "the first one panics") }
+        })
+        .await;
+        assert_eq!(begun.load(Ordering::Relaxed), 2);
+    }
 }

@@ -130,8 +130,14 @@ pub struct Event {
 }
 
 /// Takes the next event that is due, for a while: another worker does not get it meanwhile, and
-/// gets it after that should this one die. The row is not locked during the delivery (OP-08).
-pub async fn claim(tx: &mut Tx, lane: Lane, hold: SignedDuration) -> Result<Option<Event>> {
+/// gets it after that should this one die. The row is not locked during the delivery (OP-08). What
+/// belongs to a subject of `busy` is passed over.
+pub async fn claim(
+    tx: &mut Tx,
+    lane: Lane,
+    busy: &[String],
+    hold: SignedDuration,
+) -> Result<Option<Event>> {
     let now = tx.now();
     let (topics, those) = lane.topics();
     let row = sqlx::query!(
@@ -140,7 +146,7 @@ pub async fn claim(tx: &mut Tx, lane: Lane, hold: SignedDuration) -> Result<Opti
          where id = (
              select id from event
              where deliver_time is null and next_attempt_time <= $1
-                and (topic = any($3)) = $4
+                and (topic = any($3)) = $4 and subject <> all($5)
              order by next_attempt_time, id
              limit 1
              for update skip locked
@@ -149,7 +155,8 @@ pub async fn claim(tx: &mut Tx, lane: Lane, hold: SignedDuration) -> Result<Opti
         now.to_sqlx() as _,
         now.saturating_add(hold).unwrap_or(now).to_sqlx() as _,
         &topics,
-        those
+        those,
+        busy
     )
     .fetch_optional(tx.conn())
     .await?;
@@ -186,6 +193,41 @@ pub async fn failed(tx: &mut Tx, event: Uuid, again: Timestamp, failure: &str) -
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// Puts the other events of the same topic and subject off until the instant, and says until when the
+/// last of them waits: an attempt before may have put them off for longer. What was given up for the
+/// day is left alone. `None` when no other event waits.
+pub async fn put_off(tx: &mut Tx, event: &Event, until: Timestamp) -> Result<Option<Timestamp>> {
+    // In one order, and past what another worker holds: two of them never wait for each other.
+    sqlx::query!(
+        "update event set next_attempt_time = $4
+         where id in (
+             select id from event
+             where topic = $1 and subject = $2 and id <> $3 and deliver_time is null
+                and attempts < $5 and next_attempt_time < $4
+             order by id
+             for update skip locked
+         )",
+        event.topic,
+        event.subject,
+        event.id,
+        until.to_sqlx() as _,
+        ATTEMPTS_MAX
+    )
+    .execute(tx.conn())
+    .await?;
+    let last = sqlx::query_scalar!(
+        "select max(next_attempt_time) as \"last: jiff_sqlx::Timestamp\" from event
+         where topic = $1 and subject = $2 and id <> $3 and deliver_time is null and attempts < $4",
+        event.topic,
+        event.subject,
+        event.id,
+        ATTEMPTS_MAX
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(last.map(jiff_sqlx::Timestamp::to_jiff))
 }
 
 /// Lets an event be delivered again, now and from the first attempt.

@@ -25,6 +25,9 @@ const LIST_MAX: i64 = 1_000;
 /// How often bytes that are no key of SM2 are drawn again; one draw in 2^32 fails.
 const DRAWS_MAX: usize = 8;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// A successor is made so long before the last signature of a key: time for a worker that rests, and
+/// for devices that were away to load the list in which the successor stands.
+pub const AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What a key signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,19 +168,56 @@ macro_rules! select {
     };
 }
 
-/// Makes the first key of each purpose and suite where none signs. Any number of processes may
-/// ask at once.
-pub async fn ensure(store: &Store, now: Timestamp, ids: &Ids) -> Result<()> {
+/// Makes a key of each purpose and suite for which none signs, and the successor of each that signs
+/// its last within [`AHEAD`]: where a key is missing nobody signs in, not even whoever could make
+/// one. Any number of processes may ask at once; each key is made once. Says how many were made.
+pub async fn ensure(store: &Store, now: Timestamp, ids: &Ids) -> Result<usize> {
+    // Without the lock first: nearly always nothing is missing.
+    if missing(&mut *store.read().await?, now).await?.is_empty() {
+        return Ok(0);
+    }
     let mut tx = store.begin(&Cx::job("keys", now, ids.clone())).await?;
     sqlx::query!("lock table signing_key in share row exclusive mode").execute(tx.conn()).await?;
-    for purpose in Purpose::ALL {
-        for suite in purpose.suites() {
-            if !signs(&mut tx, *purpose, *suite).await? {
-                insert(&mut tx, *purpose, *suite, now).await?;
+    let missing = missing(tx.conn(), now).await?;
+    for &(purpose, suite, not_before) in &missing {
+        insert(&mut tx, purpose, suite, not_before).await?;
+    }
+    tx.commit().await?;
+    Ok(missing.len())
+}
+
+/// What is to be made, and from when on it must sign. A successor begins where its predecessor
+/// ends: until then it is published, far longer than [`Purpose::lead`] asks for.
+async fn missing(
+    connection: &mut PgConnection,
+    now: Timestamp,
+) -> Result<Vec<(Purpose, Suite, Timestamp)>> {
+    let horizon = now.saturating_add(AHEAD).map_err(Error::internal)?;
+    let rows = sqlx::query!(
+        "select purpose, suite, not_before <= $1 as \"signs!\",
+            sign_until as \"sign_until: jiff_sqlx::Timestamp\"
+         from signing_key
+         where revoke_time is null and not_before <= $2 and sign_until > $1",
+        now.to_sqlx() as _,
+        horizon.to_sqlx() as _
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut missing = Vec::new();
+    for &purpose in Purpose::ALL {
+        for &suite in purpose.suites() {
+            let fits = || {
+                rows.iter().filter(|it| it.purpose == purpose.wire() && it.suite == suite.wire())
+            };
+            let until = fits().map(|row| row.sign_until.to_jiff()).max();
+            match until.filter(|_| fits().any(|row| row.signs)) {
+                Some(until) if until > horizon => {}
+                Some(until) => missing.push((purpose, suite, until)),
+                None => missing.push((purpose, suite, now)),
             }
         }
     }
-    tx.commit().await
+    Ok(missing)
 }
 
 /// Whether a key of the purpose signs now.

@@ -198,6 +198,11 @@ impl Waiter {
             () = self.actor.matter(0) => Woken::Actor,
         }
     }
+
+    /// Waits until the server stops.
+    pub async fn over(&self) {
+        self.over.cancelled().await;
+    }
 }
 
 impl Wakeups {

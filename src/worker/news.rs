@@ -12,6 +12,7 @@ use crate::{
         pass::Pass,
     },
     error::{Error, Result},
+    id::{Id, kind},
     server::Parts,
     store::{
         evaluations,
@@ -109,6 +110,7 @@ async fn messages_wait(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()
     let now = cx().now;
     let until = now.checked_sub(UNSEEN_AFTER).unwrap_or(now);
     let mut from = since(parts, MESSAGES, now).await?;
+    let mut whole = true;
     while from < until {
         let end = from.saturating_add(STRETCH).unwrap_or(until).min(until);
         let mut connection = parts.store.read().await?;
@@ -117,9 +119,13 @@ async fn messages_wait(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()
         for one in unseen {
             if let Err(error) = message_waits(parts, &cx(), &one).await {
                 tracing::error!(reader = one.reader, %error, "an unseen message was not told");
+                whole = false;
             }
         }
-        looked(parts, &cx(), MESSAGES, end).await?;
+        // After a failure everything is looked at again, for a day: what was told is not told twice.
+        if whole {
+            looked(parts, &cx(), MESSAGES, end).await?;
+        }
         from = end;
     }
     Ok(())
@@ -139,12 +145,15 @@ async fn evaluations_wait(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result
     let unasked = evaluations::unasked_elsewhere(&mut connection, before, BATCH).await?;
     drop(connection);
     for id in unasked {
-        let mut tx = parts.store.begin(&cx()).await?;
-        if let Err(error) = evaluations::reminded(&mut tx, id).await {
+        if let Err(error) = evaluation_waits(parts, &cx(), id).await {
             tracing::error!(%id, %error, "an evaluation was not asked for again");
-            continue;
         }
-        tx.commit().await?;
     }
     Ok(())
+}
+
+async fn evaluation_waits(parts: &Parts, cx: &Cx, id: Id<kind::Evaluation>) -> Result<()> {
+    let mut tx = parts.store.begin(cx).await?;
+    evaluations::reminded(&mut tx, id).await?;
+    tx.commit().await
 }

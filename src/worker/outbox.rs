@@ -1,6 +1,8 @@
 //! Delivers what the outbox holds: at least once, and never with a transaction open (OP-08).
 
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use jiff::SignedDuration;
+use tokio_util::sync::CancellationToken;
 
 use super::{news, notices, webhooks};
 use crate::{
@@ -20,26 +22,86 @@ const BACKOFF_SECONDS_MAX: i64 = 3_600;
 /// A dead letter is tried once a day.
 const DEAD_LETTER_WAIT: SignedDuration = SignedDuration::from_hours(24);
 
-/// Delivers everything of a lane that is due.
-pub(super) async fn round(parts: &Parts, lane: Lane, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
+/// How many other systems are called at once: one that does not answer holds up itself alone.
+const WEBHOOKS_AT_ONCE: usize = 8;
+
+/// Delivers everything of a lane that is due, until it is told to stop: what is under way then is
+/// delivered, and nothing more is taken. Of one subject no two events are under way.
+pub(super) async fn round(
+    parts: &Parts,
+    lane: Lane,
+    stop: &CancellationToken,
+    cx: &(dyn Fn() -> Cx + Sync),
+) -> Result<()> {
+    let at_once = match lane {
+        Lane::Webhooks => WEBHOOKS_AT_ONCE,
+        Lane::Notices | Lane::Prompt => 1,
+    };
+    let (mut under_way, mut subjects) = (FuturesUnordered::new(), Vec::new());
+    let mut failure = None;
     loop {
-        let mut tx = parts.store.begin(&cx()).await?;
-        let Some(event) = outbox::claim(&mut tx, lane, HOLD).await? else { return Ok(()) };
-        tx.commit().await?;
-        let delivered = deliver(parts, &cx(), &event).await;
-        let mut tx = parts.store.begin(&cx()).await?;
-        match delivered {
-            Ok(()) => outbox::delivered(&mut tx, event.id).await?,
-            Err(error) => {
-                tracing::warn!(topic = event.topic, attempts = event.attempts, %error, "not delivered");
-                let wait = backoff(event.attempts);
-                let again = tx.now().saturating_add(wait).unwrap_or(tx.now());
-                // The reason alone: a delivery's text may hold what the log must not.
-                outbox::failed(&mut tx, event.id, again, error.reason().wire()).await?;
+        while failure.is_none() && under_way.len() < at_once && !stop.is_cancelled() {
+            match claim(parts, lane, &subjects, &cx()).await {
+                Ok(Some(event)) => {
+                    subjects.push(event.subject.clone());
+                    under_way.push(attempt(parts, lane, event, cx));
+                }
+                Ok(None) => break,
+                Err(error) => failure = Some(error),
             }
         }
-        tx.commit().await?;
+        let Some((subject, settled)) = under_way.next().await else {
+            return failure.map_or(Ok(()), Err);
+        };
+        subjects.retain(|busy| *busy != subject);
+        failure = failure.or(settled.err());
     }
+}
+
+async fn claim(parts: &Parts, lane: Lane, busy: &[String], cx: &Cx) -> Result<Option<Event>> {
+    let mut tx = parts.store.begin(cx).await?;
+    let Some(event) = outbox::claim(&mut tx, lane, busy, HOLD).await? else { return Ok(None) };
+    tx.commit().await?;
+    Ok(Some(event))
+}
+
+/// Delivers an event and notes what became of it; says whose it was.
+async fn attempt(
+    parts: &Parts,
+    lane: Lane,
+    event: Event,
+    cx: &(dyn Fn() -> Cx + Sync),
+) -> (String, Result<()>) {
+    let delivered = deliver(parts, &cx(), &event).await;
+    let settled = settle(parts, lane, &event, delivered, &cx()).await;
+    (event.subject, settled)
+}
+
+async fn settle(
+    parts: &Parts,
+    lane: Lane,
+    event: &Event,
+    delivered: Result<()>,
+    cx: &Cx,
+) -> Result<()> {
+    let mut tx = parts.store.begin(cx).await?;
+    let Err(error) = delivered else {
+        outbox::delivered(&mut tx, event.id).await?;
+        return tx.commit().await;
+    };
+    tracing::warn!(topic = event.topic, attempts = event.attempts, %error, "not delivered");
+    let wait = backoff(event.attempts);
+    let mut again = tx.now().saturating_add(wait).unwrap_or(tx.now());
+    // A receiver that gave no answer at all is left alone: each of its other events would wait for
+    // it as long as this one did.
+    if lane == Lane::Webhooks && error.wait().is_some() {
+        let rest = wait.min(SignedDuration::from_secs(BACKOFF_SECONDS_MAX));
+        let rest = tx.now().saturating_add(rest).unwrap_or(tx.now());
+        again = outbox::put_off(&mut tx, event, rest).await?.map_or(again, |it| it.max(again));
+    }
+    // The reason alone: a delivery's text may hold what the log must not.
+    outbox::failed(&mut tx, event.id, again, error.reason().wire()).await?;
+    tx.commit().await
 }
 
 fn backoff(attempts: i32) -> SignedDuration {

@@ -5,7 +5,8 @@ use crate::{
     context::Cx,
     domain::{
         calendar::Calendar,
-        conversation::{Conversation, REMIND_AFTER, Release},
+        conversation::{Conversation, REMIND_AFTER},
+        evaluation::Evaluation,
         message::NoticeCode,
     },
     error::Result,
@@ -30,26 +31,30 @@ async fn release(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
     drop(connection);
     for (conversation, present) in waiting {
         let cx = cx();
-        let Some(_) = due(parts, &cx, &conversation, present, &calendar).await? else { continue };
-        if let Err(error) = put_back(parts, &cx, conversation.id, present, &calendar).await {
+        if let Err(error) = release_one(parts, &cx, &conversation, present, &calendar).await {
             tracing::error!(id = %conversation.id, %error, "a conversation was not put back");
         }
     }
     Ok(())
 }
 
-async fn due(
+/// Puts a conversation back whose officer has let it wait too long.
+async fn release_one(
     parts: &Parts,
     cx: &Cx,
     conversation: &Conversation,
     present: bool,
     calendar: &Calendar,
-) -> Result<Option<Release>> {
+) -> Result<()> {
     let mut connection = parts.store.read().await?;
     let post = liaison_posts::named(&mut connection, conversation.post).await?;
+    drop(connection);
     // Without a calendar nobody is known to be off duty.
     let on_duty = post.is_none_or(|post| post.duty.covers(cx.now, calendar).unwrap_or(true));
-    Ok(conversation.release_due(on_duty, present, cx.now))
+    if conversation.release_due(on_duty, present, cx.now).is_none() {
+        return Ok(());
+    }
+    put_back(parts, cx, conversation.id, present, calendar).await
 }
 
 async fn put_back(
@@ -79,15 +84,20 @@ async fn remind(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
     let unasked = evaluations::unasked(&mut connection, before, BATCH).await?;
     drop(connection);
     for asked in unasked {
-        let cx = cx();
-        let mut tx = parts.store.begin(&cx).await?;
-        let id = Id::<kind::Conversation>::of(asked.subject);
-        let mut conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-        if evaluations::reminded(&mut tx, asked.id).await? {
-            let told = NoticeCode::RateReminder.zh().to_owned();
-            messages::notice(&mut tx, &mut conversation, NoticeCode::RateReminder, told).await?;
+        if let Err(error) = remind_one(parts, &cx(), &asked).await {
+            tracing::error!(id = %asked.id, %error, "nobody was reminded to rate");
         }
-        tx.commit().await?;
     }
     Ok(())
+}
+
+async fn remind_one(parts: &Parts, cx: &Cx, asked: &Evaluation) -> Result<()> {
+    let mut tx = parts.store.begin(cx).await?;
+    let id = Id::<kind::Conversation>::of(asked.subject);
+    let mut conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
+    if evaluations::reminded(&mut tx, asked.id).await? {
+        let told = NoticeCode::RateReminder.zh().to_owned();
+        messages::notice(&mut tx, &mut conversation, NoticeCode::RateReminder, told).await?;
+    }
+    tx.commit().await
 }

@@ -4,12 +4,15 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use jingqi::service::pb::{self, watch_messages_response::Event};
+use jingqi::{
+    service::pb::{self, watch_messages_response::Event},
+    store::wakeups::POLL,
+};
 use sqlx::PgPool;
 use tonic::{Code, Status, Streaming};
 
 use crate::{
-    harness::{App, User, fields, reason, request_id},
+    harness::{App, User, Wish, fields, reason, request_id},
     liaison::{Desk, hand_over, present},
 };
 
@@ -65,7 +68,7 @@ pub async fn close(officer: &User, name: &str) -> Result<pb::Conversation, Statu
     officer.conversations().close_conversation(request).await.map(tonic::Response::into_inner)
 }
 
-async fn get(user: &User, name: &str) -> Result<pb::Conversation, Status> {
+pub async fn get(user: &User, name: &str) -> Result<pb::Conversation, Status> {
     let request = pb::GetConversationRequest { name: name.to_owned() };
     user.conversations().get_conversation(request).await.map(tonic::Response::into_inner)
 }
@@ -93,7 +96,7 @@ async fn next(stream: &mut Streaming<pb::WatchMessagesResponse>) -> Result<pb::M
     tokio::time::timeout(Duration::from_secs(10), coming).await.unwrap()
 }
 
-fn codes(messages: &[pb::Message]) -> Vec<&str> {
+pub fn codes(messages: &[pb::Message]) -> Vec<&str> {
     messages
         .iter()
         .map(|message| message.notice_code.as_str())
@@ -318,6 +321,56 @@ async fn an_ended_session_ends_its_streams(pool: PgPool) {
         .revoke_other_sessions(pb::RevokeOtherSessionsRequest::default())
         .await
         .unwrap();
+    assert_eq!(reason(&next(&mut stream).await.unwrap_err()), "SESSION_ENDED");
+}
+
+// ID-02: the first look after the end failed; another follows, and nothing is given before it.
+#[sqlx::test]
+async fn an_ended_session_ends_its_streams_although_the_first_look_fails(pool: PgPool) {
+    let app = App::wished(pool, Wish { without_redis: true, ..Wish::default() }).await;
+    let desk = app.desk().await;
+    let name = open(&desk).await.name;
+    let mut stream = watch(&desk.talker, &name, 0).await.unwrap();
+    next(&mut stream).await.unwrap();
+    let mut held = app.parts.store.pool().begin().await.unwrap();
+    let person = desk.talker.name.split('/').nth(1).unwrap();
+    for statement in [
+        "lock table session in access exclusive mode".to_owned(),
+        format!("update session set end_time = now() where person_id = '{person}'"),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut *held).await.unwrap();
+    }
+    let changed = format!(
+        "update standing set version = version + 1 where key = 'actor:{}'",
+        desk.talker.name
+    );
+    assert_eq!(app.sql(&changed).await, 1);
+    // PostgreSQL ends the connection that asks for the session.
+    let end = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'";
+    while app.count(end).await == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    held.commit().await.unwrap();
+    assert_eq!(reason(&next(&mut stream).await.unwrap_err()), "SESSION_ENDED");
+}
+
+// ID-01: a session is over when its time is, also for a stream that nothing wakes.
+#[sqlx::test]
+async fn a_session_that_is_out_of_time_ends_its_streams(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.desk().await;
+    let name = open(&desk).await.name;
+    let end = app.now() + SignedDuration::from_secs(2);
+    let person = desk.talker.name.split('/').nth(1).unwrap();
+    app.sql(&format!("update session set expire_time = '{end}' where person_id = '{person}'"))
+        .await;
+    app.forget(&desk.talker).await;
+    let mut stream = watch(&desk.talker, &name, 0).await.unwrap();
+    next(&mut stream).await.unwrap();
+    // The first poll sends every stream to look; no later one does.
+    tokio::time::sleep(POLL * 2).await;
+    app.advance(SignedDuration::from_secs(3));
     assert_eq!(reason(&next(&mut stream).await.unwrap_err()), "SESSION_ENDED");
 }
 
@@ -752,6 +805,22 @@ async fn a_server_that_stops_ends_its_streams(pool: PgPool) {
     let desk = app.desk().await;
     let name = open(&desk).await.name;
     let mut stream = watch(&desk.talker, &name, 1).await.unwrap();
+    app.stop();
+    assert_eq!(reason(&next(&mut stream).await.unwrap_err()), "SERVER_STOPPING");
+}
+
+// The same while PostgreSQL is away, and the stream waits for it.
+#[sqlx::test]
+async fn a_server_that_stops_ends_its_streams_also_without_postgresql(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.desk().await;
+    let name = open(&desk).await.name;
+    let mut stream = watch(&desk.talker, &name, 0).await.unwrap();
+    next(&mut stream).await.unwrap();
+    app.parts.store.pool().close().await;
+    app.parts.store.wakeups().tell(name.split('/').nth(1).unwrap().parse().unwrap());
+    // The stream looks, and fails.
+    tokio::time::sleep(Duration::from_millis(100)).await;
     app.stop();
     assert_eq!(reason(&next(&mut stream).await.unwrap_err()), "SERVER_STOPPING");
 }

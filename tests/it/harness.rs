@@ -96,6 +96,8 @@ pub struct Wish {
     pub line: Option<LineLimits>,
     /// The database holds a world already; ids are made from this seed.
     pub twin: Option<u64>,
+    /// Keys sign as long as they do in the product.
+    pub mortal_keys: bool,
 }
 
 impl App {
@@ -119,12 +121,14 @@ impl App {
         parts.store.cache().answers().await;
         signing_keys::ensure(&quiet, clock.now(), &ids).await.unwrap();
         // Tests move the clock by months; keys that live as long keep them short.
-        sqlx::query(
-            "update signing_key set sign_until = '2031-01-01', verify_until = '2032-06-01'",
-        )
-        .execute(parts.store.pool())
-        .await
-        .unwrap();
+        if !wish.mortal_keys {
+            sqlx::query(
+                "update signing_key set sign_until = '2031-01-01', verify_until = '2032-06-01'",
+            )
+            .execute(parts.store.pool())
+            .await
+            .unwrap();
+        }
         if wish.twin.is_none() {
             base_policy(&parts).await;
         }
@@ -152,6 +156,20 @@ impl App {
         let other = parts(pool, &self.clock, self.sandbox, &self.prefix, &self.files.0, wish);
         let other = Parts { clock, ..other };
         (serve(other.clone(), wish, self.stop.clone()).await.0, other)
+    }
+
+    /// Another server that holds no more connections to the database than this pool.
+    pub async fn another_with_pool(&self, pool: PgPool) -> SocketAddr {
+        let wish = Wish::default();
+        let parts = parts(pool, &self.clock, self.sandbox, &self.prefix, &self.files.0, wish);
+        serve(parts, wish, self.stop.clone()).await.0
+    }
+
+    /// Announces a change of an actor that was made by the test's own statements.
+    pub async fn forget(&self, user: &User) {
+        let mut tx = self.parts.store.begin(&self.cx()).await.unwrap();
+        tx.touch(jingqi::store::actors::key(&user.name));
+        tx.commit().await.unwrap();
     }
 
     /// Does everything that the workers have to do now, with ids of their own: the same in a twin,

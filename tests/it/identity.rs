@@ -21,25 +21,25 @@ pub async fn sandbox(app: &App, path: &str, body: Value) -> String {
     reply["code"].as_str().unwrap().to_owned()
 }
 
-async fn wechat(app: &App, user: &str) -> pb::Tokens {
+pub async fn wechat(app: &App, user: &str) -> pb::Tokens {
     let login_code = sandbox(app, "/sandbox/login_codes", json!({ "user": user })).await;
     let request = pb::SignInWithWechatRequest { login_code, client: "test".to_owned() };
     app.anonymous().identity().sign_in_with_wechat(request).await.unwrap().into_inner()
 }
 
-fn signed_in(app: &App, tokens: &pb::Tokens) -> User {
+pub fn signed_in(app: &App, tokens: &pb::Tokens) -> User {
     let mut user = app.anonymous().with_token(&tokens.access_token);
     user.name.clone_from(&tokens.account.as_ref().unwrap().name);
     user
 }
 
-async fn refresh(app: &App, token: &str) -> Result<pb::Tokens, tonic::Status> {
+pub async fn refresh(app: &App, token: &str) -> Result<pb::Tokens, tonic::Status> {
     let request = pb::RefreshSessionRequest { refresh_token: token.to_owned() };
     let refreshed = app.anonymous().identity().refresh_session(request).await;
     refreshed.map(tonic::Response::into_inner)
 }
 
-async fn account(user: &User) -> Result<pb::Account, tonic::Status> {
+pub async fn account(user: &User) -> Result<pb::Account, tonic::Status> {
     let read = user.identity().get_account(pb::GetAccountRequest {}).await;
     read.map(tonic::Response::into_inner)
 }
@@ -181,7 +181,11 @@ async fn a_session_is_listed_and_ended_at_once(pool: PgPool) {
     account(&phone).await.unwrap();
 }
 
-async fn officer(app: &App, account: &Account, seconds: i64) -> Result<pb::Tokens, tonic::Status> {
+pub async fn officer(
+    app: &App,
+    account: &Account,
+    seconds: i64,
+) -> Result<pb::Tokens, tonic::Status> {
     let at = u64::try_from(app.now().as_second() + seconds).unwrap();
     let code = account.totp_code(at).unwrap();
     officer_with(app, account.police_number, city::DEMO_PASSWORD, &code).await
@@ -203,7 +207,7 @@ async fn officer_with(
     signed_in.map(tonic::Response::into_inner)
 }
 
-async fn load_city(app: &App) {
+pub async fn load_city(app: &App) {
     let mut parts = app.parts.clone();
     parts.store = parts.store.before_serving();
     city::load(&parts).await.unwrap();

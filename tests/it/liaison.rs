@@ -321,3 +321,41 @@ async fn an_enterprise_binds_by_the_contact_way_of_wecom(pool: PgPool) {
     let stored = app.count("select count(*) from contact_way").await;
     assert_eq!(stored, 1);
 }
+
+// I29: a server that has one connection left confirms a binding with it, and a repetition gets the
+// first answer, also when the code is out of time by then.
+#[sqlx::test]
+async fn a_binding_is_confirmed_with_a_single_connection(pool: PgPool) {
+    let app = App::start(pool.clone()).await;
+    let desk = app.desk().await;
+    end_bindings(&desk).await;
+    let request = pb::CreateContactWayRequest { liaison_post: desk.post.clone() };
+    let way = desk.leader.liaison().create_contact_way(request).await.unwrap().into_inner();
+    let url = format!("http://{}/sandbox/wecom/scan", app.sandbox);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let scanned = client.post(url).json(&serde_json::json!({ "qr_code": way.qr_code }));
+    let scanned: serde_json::Value = scanned.send().await.unwrap().json().await.unwrap();
+    let text = format!("WC1:{}", scanned["state"].as_str().unwrap());
+    let one = sqlx::postgres::PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(std::time::Duration::from_millis(1_500))
+        .connect_with((*pool.connect_options()).clone())
+        .await
+        .unwrap();
+    let narrow = app.another_with_pool(one).await;
+    let enterprise = desk.city.enterprise.to_string();
+    confirm(&desk.talker.at(narrow), &text, &enterprise).await.unwrap();
+    end_bindings(&desk).await;
+    let request = pb::ConfirmLiaisonBindingRequest {
+        text: scan(&desk, &desk.ann).await.text,
+        enterprise,
+        request_id: request_id(),
+    };
+    let bind = async || {
+        let bound = desk.talker.liaison().confirm_liaison_binding(request.clone()).await;
+        bound.unwrap().into_inner().name
+    };
+    let first = bind().await;
+    app.advance(SignedDuration::from_mins(6));
+    assert_eq!(bind().await, first);
+}

@@ -1,16 +1,22 @@
 //! The server itself: limits against strangers, health, reflection, what happens when PostgreSQL or
 //! Redis is away.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use jingqi::{server::Doorway, service::pb};
+use jingqi::{
+    server::{self, Doors, Doorway},
+    service::pb,
+};
 use sqlx::PgPool;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
 };
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, transport::Endpoint};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 
 use crate::harness::{App, User, Wish, fields, reason};
 
@@ -189,4 +195,52 @@ async fn a_write_goes_on_when_its_client_goes_away(pool: PgPool) {
     };
     assert!(answer.name.starts_with("passApplications/"));
     assert_eq!(app.count("select count(*) from pass_application").await, 1);
+}
+
+/// A server beside the one of the test, which may take so long to end; where it listens.
+async fn beside(
+    app: &App,
+    drain: Duration,
+    stop: CancellationToken,
+) -> (JoinHandle<anyhow::Result<()>>, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let doors = Doors { drain, ..Doors::new(listener) };
+    (tokio::spawn(server::run(app.parts.clone(), doors, stop)), address)
+}
+
+/// What the server answered when it ended, soon.
+async fn ended(running: JoinHandle<anyhow::Result<()>>) {
+    tokio::time::timeout(Duration::from_secs(5), running).await.unwrap().unwrap().unwrap();
+}
+
+// OP-07, OP-11: whoever watches the health is told that it ends, and holds nothing up.
+#[sqlx::test]
+async fn a_watcher_of_health_is_told_of_the_end(pool: PgPool) {
+    let app = App::start(pool).await;
+    let stop = CancellationToken::new();
+    let (running, address) = beside(&app, Duration::from_mins(1), stop.clone()).await;
+    let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+    let mut health = HealthClient::new(channel);
+    let mut stream = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    while stream.message().await.unwrap().unwrap().status != 1 {}
+    stop.cancel();
+    assert_eq!(stream.message().await.unwrap().unwrap().status, 2);
+    assert!(stream.message().await.unwrap().is_none());
+    ended(running).await;
+}
+
+// OP-07: a stranger who holds a stream open, and says nothing on it, does not keep a server from ending.
+#[sqlx::test]
+async fn a_stream_that_is_held_open_is_cut_in_the_end(pool: PgPool) {
+    let app = App::start(pool).await;
+    let stop = CancellationToken::new();
+    let (running, address) = beside(&app, Duration::from_millis(300), stop.clone()).await;
+    let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+    let mut reflection = ServerReflectionClient::new(channel);
+    let silence = futures::stream::pending();
+    let held = reflection.server_reflection_info(silence).await.unwrap();
+    stop.cancel();
+    ended(running).await;
+    drop(held);
 }

@@ -239,3 +239,62 @@ async fn a_webhook_is_checked_before_it_is_made(pool: PgPool) {
         ]
     );
 }
+
+// OP-08: a receiver that never answers is asked once and then left alone; nobody else waits for it.
+#[sqlx::test]
+async fn a_dead_receiver_delays_no_other(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let administrator = app.administrator().await;
+    // Takes connections, and says nothing on them.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let silent = webhook(&app, &administrator, "silent", &["PASS_APPROVED"]).await.unwrap();
+    webhook(&app, &administrator, "good", &["PASS_APPROVED"]).await.unwrap();
+    app.sql(&format!(
+        "update webhook set url = 'http://{address}/' where id = '{}'",
+        silent.name.split('/').nth(1).unwrap()
+    ))
+    .await;
+    city.pass(&app).await;
+    // Five more of the same, and all of them older.
+    for number in 1..=5 {
+        let id = format!("00000000-0000-0000-0000-00000000000{number}");
+        app.sql(&format!(
+            "insert into event (id, topic, subject, payload, create_time, attempts, next_attempt_time)
+             select '{id}', topic, subject, payload, create_time, 0, next_attempt_time
+             from event where topic = 'webhook' and subject = '{}' limit 1",
+            silent.name
+        ))
+        .await;
+        app.sql(&format!(
+            "insert into webhook_delivery (id, webhook_id, event, cause, payload, create_time)
+             select '{id}', webhook_id, event, cause || '{number}', payload, create_time
+             from webhook_delivery where webhook_id = '{}' limit 1",
+            silent.name.split('/').nth(1).unwrap()
+        ))
+        .await;
+    }
+    let delivered = async {
+        listener.accept().await.unwrap();
+        let asked = std::time::Instant::now();
+        while app.letters("good").await.is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        asked.elapsed()
+    };
+    let ((), waited) = tokio::join!(app.run_workers(), delivered);
+    // One after the other, the five alone would take fifteen seconds.
+    assert!(waited < std::time::Duration::from_secs(9), "{waited:?}");
+    let attempts = "select count(*) from webhook_attempt where status = 0";
+    assert_eq!(app.count(attempts).await, 1);
+    app.advance(SignedDuration::from_secs(1));
+    app.run_workers().await;
+    assert_eq!(app.count(attempts).await, 2);
+    // It comes back: everything that waited is delivered.
+    let url = format!("http://{}/sandbox/webhooks/silent", app.sandbox);
+    app.sql(&format!("update webhook set url = '{url}' where url like 'http://{address}%'")).await;
+    app.advance(SignedDuration::from_secs(2));
+    app.run_workers().await;
+    assert_eq!(app.letters("silent").await.len(), 6);
+}

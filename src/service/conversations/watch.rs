@@ -9,7 +9,11 @@ use std::{
 };
 
 use futures::Stream;
-use tokio::sync::{Semaphore, mpsc};
+use jiff::Timestamp;
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::Instant,
+};
 use tonic::Status;
 
 use super::{Conversations, mark_reply, message_reply};
@@ -69,6 +73,7 @@ impl Conversations {
             id,
             after: request.after_sequence,
             marks: Vec::new(),
+            known: None,
             looking: self.looking.clone(),
             send,
         };
@@ -111,6 +116,9 @@ struct Line {
     id: Id<kind::Conversation>,
     after: i64,
     marks: Vec<(String, Mark)>,
+    /// When the session ends by itself; `None` while it is not known that it still stands, so that
+    /// nothing is given before somebody has looked.
+    known: Option<Timestamp>,
     looking: Arc<Semaphore>,
     /// Boxed: a channel keeps room for 32 items, and most streams have none waiting.
     send: mpsc::Sender<Box<pb::WatchMessagesResponse>>,
@@ -119,39 +127,57 @@ struct Line {
 impl Line {
     /// Runs until the client leaves, is too slow, or may not read any more.
     async fn run(mut self, mut waiter: Waiter) -> Result<()> {
+        let mut quiet = Instant::now();
         loop {
             match self.catch_up().await {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
-                // PostgreSQL comes back; the stream stays.
-                Err(error) if error.reason().kind() == Kind::Unavailable => {
-                    tokio::time::sleep(AGAIN).await;
-                    continue;
-                }
+                // PostgreSQL comes back; the stream stays, unless the server does not.
+                Err(error) if error.reason().kind() == Kind::Unavailable => tokio::select! {
+                    () = self.send.closed() => return Ok(()),
+                    () = waiter.over() => return Err(Error::new(Reason::ServerStopping)),
+                    () = tokio::time::sleep(AGAIN) => continue,
+                },
                 Err(error) => return Err(error),
+            }
+            if quiet.elapsed() >= HEARTBEAT {
+                quiet = Instant::now();
+                let heartbeat = pb::Heartbeat { last_sequence: self.after };
+                if !self.give(pb::watch_messages_response::Event::Heartbeat(heartbeat)).await? {
+                    return Ok(());
+                }
             }
             tokio::select! {
                 () = self.send.closed() => return Ok(()),
                 woken = waiter.woken(self.after) => match woken {
-                    Woken::Conversation => {}
-                    Woken::Actor => self.authenticate().await?,
+                    Woken::Conversation => quiet = Instant::now(),
+                    Woken::Actor => self.known = None,
                     // Another server goes on where this one ends.
                     Woken::Over => return Err(Error::new(Reason::ServerStopping)),
                 },
-                () = tokio::time::sleep(HEARTBEAT) => {
-                    let heartbeat = pb::Heartbeat { last_sequence: self.after };
-                    if !self.give(pb::watch_messages_response::Event::Heartbeat(heartbeat)).await? {
-                        return Ok(());
-                    }
-                }
+                // A hint may be lost, and nobody hints at the end of a session's time.
+                () = tokio::time::sleep(self.rest(quiet)) => self.known = None,
             }
         }
+    }
+
+    /// How long nothing needs to be done without news: until the next heartbeat, or until the session
+    /// is out of time.
+    fn rest(&self, quiet: Instant) -> Duration {
+        let left = self.known.map(|end| self.clock.now().duration_until(end));
+        let left = left.and_then(|left| Duration::try_from(left).ok()).unwrap_or_default();
+        // Not less: a clock of the tests may stand still.
+        HEARTBEAT.saturating_sub(quiet.elapsed()).min(left).max(Duration::from_millis(10))
     }
 
     /// Sends everything after the last message sent; false when the client has left.
     async fn catch_up(&mut self) -> Result<bool> {
         loop {
-            let turn = self.looking.acquire().await.map_err(Error::internal)?;
+            let looking = self.looking.clone();
+            let turn = looking.acquire().await.map_err(Error::internal)?;
+            if self.known.is_none_or(|end| end <= self.clock.now()) {
+                self.authenticate().await?;
+            }
             let (scope, now) = (self.cx.scope(), self.clock.now());
             let mut connection = self.store.read().await?;
             let piece =
@@ -175,6 +201,8 @@ impl Line {
             if last {
                 return self.tell_marks(marks).await;
             }
+            // A reader takes its time with a page: who it is may have changed meanwhile.
+            self.known = None;
         }
     }
 
@@ -201,18 +229,15 @@ impl Line {
         }
     }
 
-    /// Looks whether the session still stands and the actor still is who it was.
+    /// Looks whether the session still stands and the actor still is who it was. Where nobody can be
+    /// asked it stays unknown, and the next look asks again.
     async fn authenticate(&mut self) -> Result<()> {
         let name = self.cx.actor.name();
-        let standing = match actors::standing(&self.store, &name, self.cx.ids().bytes()).await {
-            Ok(standing) => standing,
-            // The next look asks again.
-            Err(error) if error.reason().kind() == Kind::Unavailable => return Ok(()),
-            Err(error) => return Err(error),
-        };
+        let standing = actors::standing(&self.store, &name, self.cx.ids().bytes()).await?;
         let session = self.cx.actor.session().ok_or_else(|| Error::new(Reason::SessionEnded))?;
         let (_, id) = actors::read_name(&name)?;
         self.cx.actor = standing.actor(id, session.uuid(), self.clock.now())?;
+        self.known = standing.session_end(session.uuid());
         Ok(())
     }
 }

@@ -140,11 +140,15 @@ impl Liaison {
         if !cx.actor.acts_for(enterprise, ITEM) {
             return Err(cx.scope().missing(enterprise.subject()));
         }
+        // Read before the unit of work begins: inside it, this would be a second connection, and calls
+        // that hold one each would wait for one more (I29). Refused after it: a repetition gets its
+        // first answer, also when the code is out of time by then.
+        let shown = self.shown(cx, &request.text).await;
         let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let shown = self.shown(cx, &request.text).await?;
+        let shown = shown?;
         // Whoever shows a code must still be on the post.
         if let Shown::Code(code) = shown
             && liaison_posts::lock_seat(&mut tx, code.post, code.officer).await?.is_none()
