@@ -48,27 +48,44 @@ const ENTRY: u8 = b'E';
 const FENCE: u8 = b'F';
 const HEADER: usize = 9;
 
+/// How a script reads the version of what stands under a key; `nil` where that is not ours. Versions
+/// are compared as numbers alone: Lua compares strings by the locale that Redis was started in, and
+/// in most of them bytes have another order. A number of Lua is exact up to 2^53 changes of one key.
+const VERSION: &str = r"
+local function version(found)
+  local kind = found and string.sub(found, 1, 1)
+  if #(found or '') < 9 or (kind ~= 'E' and kind ~= 'F') then return nil end
+  local high, low = struct.unpack('>I4I4', found, 2)
+  return high * 4294967296 + low
+end
+local function header(kind, decimal)
+  local whole = tonumber(decimal)
+  local low = whole % 4294967296
+  return kind .. struct.pack('>I4I4', (whole - low) / 4294967296, low)
+end
+";
+
 /// Puts an entry in place of a fence that permits it, or of an older entry.
 const FILL: &str = r"
-local now = redis.call('GET', KEYS[1])
-if not now then return 0 end
-local kind, version = string.sub(now, 1, 1), string.sub(now, 2, 9)
-if kind == 'E' and version >= ARGV[1] then return 0 end
-if kind == 'F' then
-  local none = string.rep('\0', 8)
-  if version == none and string.sub(now, 10) ~= ARGV[2] then return 0 end
-  if version > ARGV[1] then return 0 end
+local found = redis.call('GET', KEYS[1])
+local known, filled = version(found), tonumber(ARGV[1])
+if not known then return 0 end
+if string.sub(found, 1, 1) == 'E' then
+  if known >= filled then return 0 end
+else
+  if known == 0 and string.sub(found, 10) ~= ARGV[2] then return 0 end
+  if known > filled then return 0 end
 end
-redis.call('SET', KEYS[1], 'E' .. ARGV[1] .. ARGV[3], 'PX', ARGV[4])
+redis.call('SET', KEYS[1], header('E', ARGV[1]) .. ARGV[3], 'PX', ARGV[4])
 return 1
 ";
 
-/// Voids every entry and fence of an older version.
+/// Voids every entry and fence of an older version, and whatever is not ours.
 const RAISE: &str = r"
 for i, key in ipairs(KEYS) do
-  local now = redis.call('GET', key)
-  if not now or string.sub(now, 2, 9) < ARGV[i] then
-    redis.call('SET', key, 'F' .. ARGV[i], 'PX', ARGV[#KEYS + 1])
+  local known = version(redis.call('GET', key))
+  if not known or known < tonumber(ARGV[i]) then
+    redis.call('SET', key, header('F', ARGV[i]), 'PX', ARGV[#KEYS + 1])
   end
 end
 return 1
@@ -141,8 +158,8 @@ impl Cache {
             epoch: AtomicI64::new(0),
             polled: AtomicU64::new(0),
             born: Instant::now(),
-            fill: Script::new(FILL),
-            raise: Script::new(RAISE),
+            fill: Script::new(&format!("{VERSION}{FILL}")),
+            raise: Script::new(&format!("{VERSION}{RAISE}")),
         })))
     }
 
@@ -195,7 +212,7 @@ impl Cache {
         let filled: redis::RedisResult<i32> = live
             .fill
             .key(mark.key)
-            .arg(&version.to_be_bytes()[..])
+            .arg(version)
             .arg(&mark.mark[..])
             .arg(facts)
             .arg(ENTRY_TTL_MS)
@@ -224,7 +241,7 @@ impl Cache {
             call.key(live.key(epoch, key));
         }
         for (_, version) in keys {
-            call.arg(&version.to_be_bytes()[..]);
+            call.arg(*version);
         }
         call.arg(ENTRY_TTL_MS);
         let mut connection = live.connection.clone();
@@ -302,4 +319,30 @@ pub async fn raise_epoch(connection: &mut PgConnection) -> Result<()> {
 /// The epoch, held as it is until the unit of work ends.
 pub async fn hold_epoch(connection: &mut PgConnection) -> Result<i64> {
     Ok(sqlx::query_scalar!("select epoch from cache_epoch for share").fetch_one(connection).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FILL, RAISE};
+
+    // Lua compares strings by Redis's locale: 13 then comes after 14. The order of versions must not
+    // depend on where Redis was started, so every comparison is one of numbers.
+    #[test]
+    fn the_scripts_compare_numbers_alone() {
+        let number = |side: &str| {
+            ["known", "filled", "tonumber(ARGV[1])", "tonumber(ARGV[i])"].contains(&side)
+                || side.parse::<u64>().is_ok()
+        };
+        let mut compared = 0;
+        for line in FILL.lines().chain(RAISE.lines()) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            for sides in words.windows(3) {
+                if let [left, "<" | "<=" | ">" | ">=", right] = sides {
+                    assert!(number(left) && number(right), "{line}");
+                    compared += 1;
+                }
+            }
+        }
+        assert_eq!(compared, FILL.matches(['<', '>']).count() + RAISE.matches(['<', '>']).count());
+    }
 }

@@ -1,0 +1,105 @@
+//! The cache by itself, against the real Redis: what may be filled, what a fence voids. Its promise to a
+//! reader is tried where the readers are (`checks`, `passes`).
+
+use jingqi::store::{Cache, cache::Looked};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// The epoch of these tests.
+const EPOCH: i64 = 1;
+/// Where bytes, decimal digits and the letters of any locale have different orders.
+const VERSIONS: [i64; 14] =
+    [1, 2, 9, 10, 13, 36, 90, 99, 100, 255, 256, 65_536, 4_294_967_296, 9_007_199_254_740_000];
+
+/// A cache under keys of its own, and what stands before them; `None` where no Redis is named.
+fn prefixed() -> Option<(Cache, String)> {
+    let prefix = format!("test:{}:", Uuid::from_u128(rand::random()));
+    Some((Cache::connect(&url()?, &prefix).unwrap(), prefix))
+}
+
+fn cache() -> Option<Cache> {
+    prefixed().map(|(cache, _)| cache)
+}
+
+fn url() -> Option<String> {
+    std::env::var("REDIS_URL").ok().filter(|url| !url.is_empty())
+}
+
+/// Asks, with a lease that runs.
+async fn look(cache: &Cache, key: &str) -> Looked {
+    cache.renewed(EPOCH, Instant::now());
+    cache.get(key, [7; 16]).await
+}
+
+async fn fence(cache: &Cache, key: &str, version: i64) {
+    assert!(cache.fence(EPOCH, &[(key.to_owned(), version)]).await);
+}
+
+/// Fills with the version, after a miss; says whether it stands.
+async fn fill(cache: &Cache, key: &str, version: i64) -> bool {
+    let Looked::Miss(mark) = look(cache, key).await else { panic!("no miss") };
+    let facts = version.to_string();
+    cache.fill(mark, version, facts.as_bytes()).await;
+    matches!(look(cache, key).await, Looked::Hit(found) if found == facts.as_bytes())
+}
+
+// I1: whatever locale Redis runs in, an older entry never survives the fence of a newer version, and a
+// newer one is not voided by an older fence that arrives late.
+#[tokio::test]
+async fn a_fence_voids_exactly_the_older_entries() {
+    let Some(cache) = cache() else { return };
+    for entry in VERSIONS {
+        for fenced in VERSIONS {
+            let key = format!("entry:{entry}:{fenced}");
+            assert!(fill(&cache, &key, entry).await, "{entry} is filled after a plain miss");
+            fence(&cache, &key, fenced).await;
+            let stands = matches!(look(&cache, &key).await, Looked::Hit(_));
+            assert_eq!(stands, entry >= fenced, "an entry of {entry}, a fence of {fenced}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_fence_permits_exactly_its_version_and_later_ones() {
+    let Some(cache) = cache() else { return };
+    for fenced in VERSIONS {
+        for filled in VERSIONS {
+            let key = format!("fence:{fenced}:{filled}");
+            fence(&cache, &key, fenced).await;
+            let stands = fill(&cache, &key, filled).await;
+            assert_eq!(stands, filled >= fenced, "a fence of {fenced}, a filling of {filled}");
+        }
+    }
+}
+
+// Two readers who read at different times: the later facts stay, whoever fills last.
+#[tokio::test]
+async fn an_entry_is_replaced_by_a_later_version_alone() {
+    let Some(cache) = cache() else { return };
+    for first in VERSIONS {
+        for second in VERSIONS {
+            let key = format!("twice:{first}:{second}");
+            fence(&cache, &key, 1).await;
+            let Looked::Miss(one) = look(&cache, &key).await else { panic!("no miss") };
+            let Looked::Miss(two) = look(&cache, &key).await else { panic!("no miss") };
+            cache.fill(one, first, first.to_string().as_bytes()).await;
+            cache.fill(two, second, second.to_string().as_bytes()).await;
+            let Looked::Hit(found) = look(&cache, &key).await else { panic!("no hit") };
+            assert_eq!(found, first.max(second).to_string().as_bytes(), "{first}, then {second}");
+        }
+    }
+}
+
+// I31: another thing under our key is voided like an old entry.
+#[tokio::test]
+async fn a_fence_voids_what_is_not_ours() {
+    let Some((cache, prefix)) = prefixed() else { return };
+    let client = redis::Client::open(url().unwrap()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    for wrong in ["", "E", "F\u{7f}", "nonsense of some length"] {
+        let set = redis::cmd("SET").arg(format!("{prefix}{EPOCH}:key")).arg(wrong).to_owned();
+        set.exec_async(&mut connection).await.unwrap();
+        fence(&cache, "key", 5).await;
+        assert!(!fill(&cache, "key", 4).await, "{wrong:?}");
+    }
+}
