@@ -20,7 +20,7 @@ use crate::{
     remote::{self, sms::Sms, webhook::Webhooks, wechat::Wechat, wecom::Wecom},
     service::{
         self,
-        gate::Gate,
+        gate::{Gate, REQUEST_BYTES_MAX},
         pb::{
             self, calendar_service_server::CalendarServiceServer,
             centre_service_server::CentreServiceServer,
@@ -46,8 +46,6 @@ use doorway::Tongue;
 
 pub use doorway::Doorway;
 
-/// The largest message that is read: what a stranger can make us hold.
-const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// The largest message that is sent.
 const REPLY_BYTES_MAX: usize = 1024 * 1024;
 /// How often readiness is looked at.

@@ -1,6 +1,8 @@
 //! The one gate: deadline, token to context, POLICY, span, metrics, one log line. No method's own
 //! work.
 
+mod lanes;
+
 use std::{
     convert::Infallible,
     future::Future,
@@ -18,12 +20,14 @@ use opentelemetry::{
     metrics::{Counter, Histogram},
 };
 use sha2::{Digest as _, Sha256};
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::time::{Instant, timeout_at};
 use tonic::{Status, body::Body, transport::server::TcpConnectInfo};
 use tower::{Layer, Service};
 use tracing::{Instrument as _, Span, field};
 use uuid::Uuid;
 
+use self::lanes::Lanes;
+pub use self::lanes::REQUEST_BYTES_MAX;
 use super::policy;
 use crate::{
     actor::Actor,
@@ -36,8 +40,6 @@ use crate::{
 
 /// The longest a call may take; a client may ask for less (`grpc-timeout`).
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Calls under way on one server; more are turned away at once instead of queueing.
-const IN_FLIGHT_MAX: usize = 1_024;
 /// Verified tokens that are remembered: the signature only, never the session.
 const TOKENS_REMEMBERED: u64 = 20_000;
 /// The package of our services; other services (health, reflection) pass.
@@ -67,7 +69,7 @@ struct Shared {
     world: World,
     clock: Clock,
     ids: Ids,
-    in_flight: Arc<Semaphore>,
+    lanes: Arc<Lanes>,
     verified: Memo<[u8; 32], Arc<(String, token::Access)>>,
 }
 
@@ -79,8 +81,8 @@ impl Gate {
             .max_capacity(TOKENS_REMEMBERED)
             .time_to_live(Duration::from_mins(11))
             .build();
-        let in_flight = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
-        Self { shared: Arc::new(Shared { store, world, clock, ids, in_flight, verified }) }
+        let lanes = Arc::default();
+        Self { shared: Arc::new(Shared { store, world, clock, ids, lanes, verified }) }
     }
 }
 
@@ -162,12 +164,12 @@ impl Shared {
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send + 'static,
         S::Future: Send + 'static,
     {
-        let permit = self.in_flight.clone().try_acquire_owned();
-        let permit = permit.map_err(|_| Error::new(Reason::Overloaded))?;
         let Some((method, access)) = policy::access(method) else {
             return Err(Error::new(Reason::Denied));
         };
-        let deadline = deadline(&request);
+        let lane = self.lanes.of(method, access);
+        let ends = Instant::now() + deadline(&request);
+        let late = |_| Error::new(Reason::DeadlineExceeded);
         // Where anybody may call unseen, it does not matter who it was.
         let unread = matches!(access, policy::Access::Unseen(_));
         let token = if unread { None } else { bearer(&request)? };
@@ -176,23 +178,31 @@ impl Shared {
             request.extensions_mut().clear();
             request.headers_mut().remove(http::header::AUTHORIZATION);
         }
-        let cx = tokio::time::timeout(deadline, self.admit(method, access, token, address)).await;
-        let cx = cx.map_err(|_| Error::new(Reason::DeadlineExceeded))??;
+        // Who may not call waits in no lane with its body.
+        let admitted = async {
+            let _place = lane.place()?;
+            self.admit(method, access, token, address).await
+        };
+        let cx = timeout_at(ends, admitted).await.map_err(late)??;
         let span = Span::current();
         if access.unseen().is_none() {
             span.record("actor.id", cx.actor.name());
             span.record("call.id", field::display(cx.call));
         }
+        let (head, body) = request.into_parts();
+        let body = timeout_at(ends, lane.whole(body)).await;
+        let mut request = Request::from_parts(head, body.map_err(late)??);
         request.extensions_mut().insert(cx);
+        let place = lane.place()?;
         // In a task of its own: a write goes on to its commit when the client goes away, and its
         // repetition finds the stored answer.
         let work = async move {
             let answer = service.call(request).await;
-            drop(permit);
+            drop(place);
             answer
         };
         let task = tokio::spawn(work.instrument(span));
-        match tokio::time::timeout(deadline, task).await {
+        match timeout_at(ends, task).await {
             Ok(Ok(Ok(response))) => Ok(response),
             Ok(Ok(Err(never))) => match never {},
             Ok(Err(panicked)) => Err(Error::internal(panicked)),

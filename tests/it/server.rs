@@ -3,13 +3,21 @@
 
 use std::time::Duration;
 
-use jingqi::{server::Doorway, service::pb};
+use jingqi::{
+    server::Doorway,
+    service::pb::{self, truck_pass_service_client::TruckPassServiceClient},
+};
 use sqlx::PgPool;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
-use tonic::{Code, transport::Endpoint};
+use tonic::{
+    Code, Request,
+    client::Grpc,
+    codegen::http::uri::PathAndQuery,
+    transport::{Channel, Endpoint},
+};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::harness::{App, User, Wish, fields, reason};
@@ -101,6 +109,43 @@ async fn a_message_over_the_limit_is_refused(pool: PgPool) {
     long.pass_application.as_mut().unwrap().need.as_mut().unwrap().reason = "长".repeat(501);
     let refused = city.handler.applications().create_pass_application(long).await.unwrap_err();
     assert_eq!(fields(&refused), ["need.reason TOO_LONG"]);
+}
+
+/// Begins calls that send their head and never their body.
+fn hang(channel: &Channel, count: usize) {
+    for _ in 0..count {
+        let mut wire = Grpc::new(channel.clone());
+        tokio::spawn(async move {
+            let codec =
+                tonic_prost::ProstCodec::<pb::ListZonesRequest, pb::ListZonesResponse>::default();
+            let path = PathAndQuery::from_static("/jingqi.v1.TruckPassService/ListZones");
+            wire.ready().await.unwrap();
+            wire.client_streaming(Request::new(futures::stream::pending()), path, codec).await
+        });
+    }
+}
+
+// A call is in hand only when its body is there: a stranger who never sends it holds nothing but its
+// own streams, however many connections it opens.
+#[sqlx::test]
+async fn calls_that_never_send_their_body_stop_nobody(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let mut channels = Vec::new();
+    for _ in 0..18 {
+        let endpoint = Endpoint::from_shared(format!("http://{}", app.address)).unwrap();
+        let channel = endpoint.connect().await.unwrap();
+        // The server works on 64 calls of a connection at once.
+        hang(&channel, 62);
+        channels.push(channel);
+    }
+    for _ in 0..5 {
+        for channel in &channels {
+            let mut zones = TruckPassServiceClient::new(channel.clone());
+            zones.list_zones(pb::ListZonesRequest::default()).await.unwrap();
+        }
+        city.boss.identity().get_account(pb::GetAccountRequest {}).await.unwrap();
+    }
 }
 
 #[sqlx::test]
