@@ -45,6 +45,7 @@ pub mod policies;
 pub mod policy_inputs;
 pub mod problems;
 pub mod retention;
+pub mod seal;
 pub mod sessions;
 pub mod signing_keys;
 pub mod units;

@@ -456,3 +456,37 @@ async fn roles_change_at_once_and_exclude_each_other(pool: PgPool) {
     desk.disable_officer(disable).await.unwrap();
     assert_eq!(account(&newcomer).await.unwrap_err().code(), Code::Unauthenticated);
 }
+
+// I31: who can write to Redis gets no role by it. An entry counts under our seal, for its own actor.
+#[sqlx::test]
+async fn a_forged_or_foreign_standing_in_redis_gives_no_role(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let Some(url) = std::env::var("REDIS_URL").ok().filter(|url| !url.is_empty()) else { return };
+    for user in [&city.clerk, &city.chief] {
+        // The first reading fills the entry.
+        account(user).await.unwrap();
+        account(user).await.unwrap();
+    }
+    let client = redis::Client::open(url).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let epoch = app.parts.store.cache().epoch().unwrap();
+    let key = |user: &User| format!("{}{epoch}:actor:{}", app.prefix, user.name);
+    let entry = async |user: &User| -> Vec<u8> {
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        redis::cmd("GET").arg(key(user)).query_async(&mut connection).await.unwrap()
+    };
+    let good = entry(&city.clerk).await;
+    let begin = good.iter().position(|byte| *byte == b'{').unwrap();
+    let raised = String::from_utf8_lossy(&good[begin..]);
+    let raised = raised.replace("WINDOW_CLERK", "SYSTEM_ADMINISTRATOR");
+    assert!(raised.contains("SYSTEM_ADMINISTRATOR"), "the entry says what somebody may do");
+    let unsealed = [&good[..9], raised.as_bytes()].concat();
+    let under_the_old_seal = [&good[..begin], raised.as_bytes()].concat();
+    let foreign = entry(&city.chief).await;
+    for wrong in [unsealed, under_the_old_seal, foreign, good[..begin].to_vec()] {
+        let set = redis::cmd("SET").arg(key(&city.clerk)).arg(wrong).to_owned();
+        set.exec_async(&mut connection).await.unwrap();
+        assert_eq!(account(&city.clerk).await.unwrap().roles, ["WINDOW_CLERK"]);
+    }
+}

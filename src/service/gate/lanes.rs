@@ -60,7 +60,10 @@ impl Lanes {
 
 impl Lane {
     fn new(places: usize, waiting_bytes: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(places)), waiting_bytes: Semaphore::new(waiting_bytes) }
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            waiting_bytes: Semaphore::new(waiting_bytes),
+        }
     }
 
     /// A place for a call in hand, at once; it is free again when the permit is dropped.
