@@ -25,7 +25,7 @@ use std::{
 };
 
 use futures::{Stream, StreamExt as _};
-use redis::{AsyncTypedCommands as _, Client, Script, aio::ConnectionManager};
+use redis::{Client, Script, aio::ConnectionManager};
 use sqlx::PgConnection;
 use tokio::time::Instant;
 
@@ -91,6 +91,14 @@ end
 return 1
 ";
 
+/// Counts one more. The end of the window is set whenever there is none: a count whose end got lost
+/// would lock somebody out for good.
+const COUNT: &str = r"
+local count = redis.call('INCR', KEYS[1])
+if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return count
+";
+
 /// What a look-up found.
 #[derive(Debug)]
 pub enum Looked {
@@ -129,6 +137,7 @@ pub struct Live {
     born: Instant,
     fill: Script,
     raise: Script,
+    count: Script,
 }
 
 impl fmt::Debug for Cache {
@@ -160,6 +169,7 @@ impl Cache {
             born: Instant::now(),
             fill: Script::new(&format!("{VERSION}{FILL}")),
             raise: Script::new(&format!("{VERSION}{RAISE}")),
+            count: Script::new(COUNT),
         })))
     }
 
@@ -253,13 +263,9 @@ impl Cache {
     pub async fn count(&self, key: &str, window: Duration) -> Option<u64> {
         let Self::Redis(live) = self else { return None };
         let mut connection = live.connection.clone();
-        let key = format!("{}limit:{key}", live.prefix);
-        let count = connection.incr(&key, 1).await.ok()?;
-        if count == 1 {
-            let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
-            connection.pexpire(&key, window).await.ok()?;
-        }
-        u64::try_from(count).ok()
+        let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+        let mut call = live.count.key(format!("{}limit:{key}", live.prefix));
+        call.arg(window).invoke_async(&mut connection).await.ok()
     }
 
     /// Tells every server a hint; one that is lost is found by the poll.

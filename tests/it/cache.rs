@@ -1,7 +1,12 @@
 //! The cache by itself, against the real Redis: what may be filled, what a fence voids. Its promise to a
 //! reader is tried where the readers are (`checks`, `passes`).
 
-use jingqi::store::{Cache, cache::Looked};
+use std::time::Duration;
+
+use jingqi::{
+    clock::Ids,
+    store::{Cache, cache::Looked},
+};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -13,7 +18,7 @@ const VERSIONS: [i64; 14] =
 
 /// A cache under keys of its own, and what stands before them; `None` where no Redis is named.
 fn prefixed() -> Option<(Cache, String)> {
-    let prefix = format!("test:{}:", Uuid::from_u128(rand::random()));
+    let prefix = format!("test:{}:", Uuid::from_bytes(Ids::system().bytes()));
     Some((Cache::connect(&url()?, &prefix).unwrap(), prefix))
 }
 
@@ -102,4 +107,25 @@ async fn a_fence_voids_what_is_not_ours() {
         fence(&cache, "key", 5).await;
         assert!(!fill(&cache, "key", 4).await, "{wrong:?}");
     }
+}
+
+// A server that died between the count and its end left a key that never went away.
+#[tokio::test]
+async fn a_count_without_an_end_gets_one() {
+    let Some((cache, prefix)) = prefixed() else { return };
+    let client = redis::Client::open(url().unwrap()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let key = format!("{prefix}limit:somebody");
+    let window = Duration::from_mins(10);
+    redis::cmd("SET").arg(&key).arg(41).exec_async(&mut connection).await.unwrap();
+    for count in [42, 43] {
+        assert_eq!(cache.count("somebody", window).await, Some(count));
+        let left: i64 = redis::cmd("PTTL").arg(&key).query_async(&mut connection).await.unwrap();
+        assert!(left > 500_000 && left <= 600_000, "{left} ms");
+    }
+    // The window is that of the first call: a later one does not move its end.
+    redis::cmd("PEXPIRE").arg(&key).arg(100_000).exec_async(&mut connection).await.unwrap();
+    assert_eq!(cache.count("somebody", window).await, Some(44));
+    let left: i64 = redis::cmd("PTTL").arg(&key).query_async(&mut connection).await.unwrap();
+    assert!(left <= 100_000, "{left} ms");
 }
