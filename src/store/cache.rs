@@ -17,10 +17,7 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
-    },
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -131,13 +128,19 @@ pub struct Live {
     client: Client,
     connection: ConnectionManager,
     prefix: String,
-    epoch: AtomicI64,
-    /// Microseconds after `born` at which the last successful read of the epoch began.
-    polled: AtomicU64,
-    born: Instant,
+    /// The epoch and when its last reading began; nothing is trusted before the first.
+    lease: RwLock<Option<Lease>>,
     fill: Script,
     raise: Script,
     count: Script,
+}
+
+/// An epoch, and the instant at which its reading began. The two are read and written together: an
+/// older epoch under a newer lease would be trusted after a writer had waited for its end.
+#[derive(Debug, Clone, Copy)]
+struct Lease {
+    epoch: i64,
+    began: Instant,
 }
 
 impl fmt::Debug for Cache {
@@ -164,21 +167,21 @@ impl Cache {
             client,
             connection,
             prefix: prefix.to_owned(),
-            epoch: AtomicI64::new(0),
-            polled: AtomicU64::new(0),
-            born: Instant::now(),
+            lease: RwLock::default(),
             fill: Script::new(&format!("{VERSION}{FILL}")),
             raise: Script::new(&format!("{VERSION}{RAISE}")),
             count: Script::new(COUNT),
         })))
     }
 
-    /// Takes note of an epoch whose reading began at this instant.
+    /// Takes note of an epoch whose reading began at this instant. Of readings at the same time the one
+    /// that began last counts, whichever ends last.
     pub fn renewed(&self, epoch: i64, began: Instant) {
         let Self::Redis(live) = self else { return };
-        live.epoch.store(epoch, Ordering::Release);
-        let micros = began.saturating_duration_since(live.born).as_micros();
-        live.polled.store(u64::try_from(micros).unwrap_or(u64::MAX).max(1), Ordering::Release);
+        let mut lease = live.lease.write().unwrap_or_else(PoisonError::into_inner);
+        if lease.is_none_or(|held| held.began < began) {
+            *lease = Some(Lease { epoch, began });
+        }
     }
 
     /// Looks for the facts behind a key.
@@ -237,9 +240,8 @@ impl Cache {
     #[must_use]
     pub fn epoch(&self) -> Option<i64> {
         let Self::Redis(live) = self else { return None };
-        // The epoch is read before the lease is judged: a lease that still runs covers it.
-        let epoch = live.epoch.load(Ordering::Acquire);
-        live.trusted().then_some(epoch)
+        let lease = (*live.lease.read().unwrap_or_else(PoisonError::into_inner))?;
+        (lease.began.elapsed() < LEASE).then_some(lease.epoch)
     }
 
     /// Voids the entries of these keys, in this epoch, up to these versions. False when Redis did
@@ -301,12 +303,6 @@ impl Cache {
 }
 
 impl Live {
-    fn trusted(&self) -> bool {
-        let polled = self.polled.load(Ordering::Acquire);
-        let lease_end = Duration::from_micros(polled).saturating_add(LEASE);
-        polled > 0 && self.born.elapsed() < lease_end
-    }
-
     fn channel(&self) -> String {
         format!("{}hints", self.prefix)
     }

@@ -64,6 +64,47 @@ async fn a_fence_voids_exactly_the_older_entries() {
     }
 }
 
+// I1: a writer who raised the epoch waits until no server can trust the older one. A reading that was held
+// up for longer must not bring it back, and no reading extends the lease of another.
+#[tokio::test]
+async fn the_reading_that_began_last_counts_whichever_ends_last() {
+    let Some(cache) = cache() else { return };
+    let now = Instant::now();
+    let ago = |millis| now.checked_sub(Duration::from_millis(millis)).unwrap();
+    assert_eq!(cache.epoch(), None, "nothing is trusted before the first reading");
+    cache.renewed(1, ago(700));
+    assert_eq!(cache.epoch(), Some(1));
+    cache.renewed(2, ago(300));
+    cache.renewed(1, ago(500));
+    assert_eq!(cache.epoch(), Some(2), "a slower reading of the older epoch came later");
+    let (cache, _) = prefixed().unwrap();
+    cache.renewed(3, ago(1_001));
+    assert_eq!(cache.epoch(), None, "a lease that has run out");
+    cache.renewed(2, ago(5_000));
+    assert_eq!(cache.epoch(), None);
+}
+
+// The epoch and its lease are one: while a stale epoch and a fresh one are told in turn, the stale one is
+// never trusted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_epoch_is_never_read_under_a_newer_lease() {
+    for _ in 0..200 {
+        let Some(cache) = cache() else { return };
+        cache.renewed(1, Instant::now().checked_sub(Duration::from_millis(1_100)).unwrap());
+        let reader = tokio::task::spawn_blocking({
+            let cache = cache.clone();
+            move || loop {
+                match cache.epoch() {
+                    None => {}
+                    told => break told,
+                }
+            }
+        });
+        cache.renewed(2, Instant::now());
+        assert_eq!(reader.await.unwrap(), Some(2));
+    }
+}
+
 #[tokio::test]
 async fn a_fence_permits_exactly_its_version_and_later_ones() {
     let Some(cache) = cache() else { return };
