@@ -6,7 +6,7 @@ mod lanes;
 use std::{
     convert::Infallible,
     future::Future,
-    net::SocketAddr,
+    net::IpAddr,
     pin::Pin,
     sync::{Arc, LazyLock},
     task::{Context, Poll},
@@ -31,6 +31,7 @@ pub use self::lanes::REQUEST_BYTES_MAX;
 use super::policy;
 use crate::{
     actor::Actor,
+    address::counted,
     clock::{Clock, Ids},
     context::Cx,
     error::{Error, Reason, Result},
@@ -217,7 +218,7 @@ impl Shared {
         method: &'static str,
         access: policy::Access,
         token: Option<String>,
-        address: Option<String>,
+        address: Option<IpAddr>,
     ) -> Result<Cx> {
         let now = self.clock.now();
         self.world.agrees(&self.clock)?;
@@ -236,10 +237,10 @@ impl Shared {
             return Ok(cx);
         };
         let who = match cx.actor {
-            Actor::Anonymous => address.unwrap_or_default(),
-            _ => cx.actor.name(),
+            Actor::Anonymous => address.map(|address| counted(address).to_string()),
+            _ => Some(cx.actor.name()),
         };
-        let who = format!("{method} {who}");
+        let who = format!("{method} {}", who.unwrap_or_default());
         self.store.limits().unseen().count(&who, an_hour, now, self.ids.bytes())?;
         cx.call = Uuid::nil();
         Ok(cx)
@@ -296,9 +297,9 @@ fn without_traces(mut request: Request<Body>) -> Request<Body> {
     request
 }
 
-fn address(request: &Request<Body>) -> Option<String> {
+fn address(request: &Request<Body>) -> Option<IpAddr> {
     let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
-    peer.map(|peer: SocketAddr| peer.ip().to_string())
+    peer.map(|peer| peer.ip().to_canonical())
 }
 
 /// The client's own deadline, where it is shorter than ours.

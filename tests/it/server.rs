@@ -80,6 +80,7 @@ async fn one_address_cannot_hold_all_connections(pool: PgPool) {
         held.push(stream);
     }
     let mut fourth = TcpStream::connect(app.address).await.unwrap();
+    let _ = fourth.write_all(PREFACE).await;
     assert!(matches!(fourth.read(&mut [0; 9]).await, Ok(0) | Err(_)));
     // A place that is given back can be taken.
     drop(held.pop());
