@@ -14,6 +14,7 @@ use tonic_health::ServingStatus;
 use tower::Layer as _;
 
 use crate::{
+    address::Proxies,
     clock::{Clock, Ids},
     config::{RemoteSettings, StoreSettings},
     domain::notice::fields::Templates,
@@ -138,6 +139,8 @@ pub struct Doors {
     pub web: Option<TcpListener>,
     /// Who may come in, at each of them.
     pub doorway: Doorway,
+    /// Whose word on who called is taken; nobody's, unless they are named.
+    pub proxies: Proxies,
     /// What one line may take.
     pub line: LineLimits,
     /// Whether tools may ask what services there are.
@@ -152,6 +155,7 @@ impl Doors {
             grpc,
             web: None,
             doorway: Doorway::default(),
+            proxies: Proxies::default(),
             line: LineLimits::default(),
             reflection: true,
         }
@@ -173,16 +177,16 @@ pub async fn run(parts: Parts, doors: Doors, stop: CancellationToken) -> anyhow:
     let readiness = tokio::spawn(watch_readiness(parts.clone(), health, stop.clone()));
 
     // One gate for both doors: a call is the same call, whatever brought it.
-    let gate =
-        Gate::new(parts.store.clone(), parts.world.clone(), parts.clock.clone(), parts.ids.clone());
+    let gate = Gate::new(&parts, doors.proxies.clone());
     let routes = add_services(Routes::new(health_service), &parts);
     let web = doors.web.map(|listener| {
-        let guests = doors.doorway.open(Tongue::Http1, listener, stop.clone());
+        let guests =
+            doors.doorway.open(Tongue::Http1, listener, doors.proxies.clone(), stop.clone());
         let stack = gate.layer(routes.clone().prepare());
         tokio::spawn(web::serve(stack, doors.line, guests, stop.clone()))
     });
     let routes = if doors.reflection { add_reflection(routes)? } else { routes };
-    let guests = doors.doorway.open(Tongue::Http2, doors.grpc, stop.clone());
+    let guests = doors.doorway.open(Tongue::Http2, doors.grpc, doors.proxies, stop.clone());
     let answered = limits(Server::builder())
         .layer(gate)
         .add_routes(routes)

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use moka::sync::Cache as Memo;
 use opentelemetry::{
     KeyValue, global,
@@ -31,7 +31,7 @@ pub use self::lanes::REQUEST_BYTES_MAX;
 use super::policy;
 use crate::{
     actor::Actor,
-    address::counted,
+    address::{FORWARDED, Proxies, counted},
     clock::{Clock, Ids},
     context::Cx,
     error::{Error, Reason, Result},
@@ -70,20 +70,30 @@ struct Shared {
     world: World,
     clock: Clock,
     ids: Ids,
-    lanes: Arc<Lanes>,
+    proxies: Proxies,
+    lanes: Lanes,
     verified: Memo<[u8; 32], Arc<(String, token::Access)>>,
 }
 
 impl Gate {
     /// A gate in front of the services of this store.
     #[must_use]
-    pub fn new(store: Store, world: World, clock: Clock, ids: Ids) -> Self {
+    pub fn new(parts: &crate::server::Parts, proxies: Proxies) -> Self {
         let verified = Memo::builder()
             .max_capacity(TOKENS_REMEMBERED)
             .time_to_live(Duration::from_mins(11))
             .build();
-        let lanes = Arc::default();
-        Self { shared: Arc::new(Shared { store, world, clock, ids, lanes, verified }) }
+        let lanes = Lanes::default();
+        let shared = Shared {
+            store: parts.store.clone(),
+            world: parts.world.clone(),
+            clock: parts.clock.clone(),
+            ids: parts.ids.clone(),
+            proxies,
+            lanes,
+            verified,
+        };
+        Self { shared: Arc::new(shared) }
     }
 }
 
@@ -101,6 +111,28 @@ pub struct Gated<S> {
     inner: S,
     gate: Gate,
 }
+
+impl<S> Gated<S> {
+    fn address(&self, request: &Request<Body>) -> Option<IpAddr> {
+        let found = request.extensions().get::<Client>().copied();
+        let peer = request.extensions().get::<TcpConnectInfo>();
+        let client = found.or_else(|| self.client(peer?, request.headers()));
+        client.map(|Client(address)| address)
+    }
+
+    /// Who calls from this peer with these headers, where proxies stand between.
+    pub fn client(&self, peer: &TcpConnectInfo, headers: &HeaderMap) -> Option<Client> {
+        let forwarded = headers.get_all(FORWARDED).iter().collect::<Vec<_>>();
+        let forwarded = forwarded.into_iter().map(|value| value.to_str().unwrap_or_default());
+        let peer = peer.remote_addr()?.ip();
+        Some(Client(self.gate.shared.proxies.client(peer, forwarded)))
+    }
+}
+
+/// Who called, where that was found out before the call was made: by the door of mini-programs, whose
+/// calls come from this process itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Client(IpAddr);
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
@@ -126,11 +158,12 @@ where
             return Box::pin(async move { ready.call(request).await });
         };
         let shared = self.gate.shared.clone();
+        let address = self.address(&request);
         let unseen = policy::access(&method).is_some_and(|(_, access)| access.unseen().is_some());
         if unseen {
             // No span, no figure, no line: when somebody filed a report is a trace, too.
             return Box::pin(async move {
-                let answer = shared.serve(&method, without_traces(request), ready).await;
+                let answer = shared.serve(&method, without_traces(request), address, ready).await;
                 Ok(answer.unwrap_or_else(|error| Status::from(error).into_http()))
             });
         }
@@ -145,7 +178,7 @@ where
         );
         let work = async move {
             let began = Instant::now();
-            let answer = shared.serve(&method, request, ready).await;
+            let answer = shared.serve(&method, request, address, ready).await;
             let response = answer.unwrap_or_else(|error| Status::from(error).into_http());
             record(&method, &response, began.elapsed());
             Ok(response)
@@ -159,6 +192,7 @@ impl Shared {
         &self,
         method: &str,
         mut request: Request<Body>,
+        address: Option<IpAddr>,
         mut service: S,
     ) -> Result<Response<Body>>
     where
@@ -174,7 +208,6 @@ impl Shared {
         // Where anybody may call unseen, it does not matter who it was.
         let unread = matches!(access, policy::Access::Unseen(_));
         let token = if unread { None } else { bearer(&request)? };
-        let address = address(&request);
         if access.unseen().is_some() {
             request.extensions_mut().clear();
             request.headers_mut().remove(http::header::AUTHORIZATION);
@@ -295,11 +328,6 @@ fn without_traces(mut request: Request<Body>) -> Request<Body> {
         }
     }
     request
-}
-
-fn address(request: &Request<Body>) -> Option<IpAddr> {
-    let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
-    peer.map(|peer| peer.ip().to_canonical())
 }
 
 /// The client's own deadline, where it is shorter than ours.

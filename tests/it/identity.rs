@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use tonic::Code;
 
-use crate::harness::{App, User, fields, reason, request_id};
+use crate::harness::{App, User, Wish, fields, reason, request_id};
 
 /// Asks the stand-in for WeChat.
 pub async fn sandbox(app: &App, path: &str, body: Value) -> String {
@@ -275,6 +275,44 @@ async fn an_address_is_limited_across_servers(pool: PgPool) {
         }
     }
     assert_eq!(refused, "RATE_LIMITED");
+}
+
+/// Tries to come in, as a proxy that was called along these addresses tells it.
+async fn forwarded(app: &App, chain: &str) -> String {
+    let mut request = tonic::Request::new(pb::SignInWithWechatRequest {
+        login_code: "x".to_owned(),
+        ..Default::default()
+    });
+    request.metadata_mut().insert("x-forwarded-for", chain.parse().unwrap());
+    reason(&app.anonymous().identity().sign_in_with_wechat(request).await.unwrap_err())
+}
+
+// Behind a load balancer the city is not one address; IPv6 counts by its networks of 64 bits.
+#[sqlx::test]
+async fn behind_a_proxy_each_client_is_counted_by_itself(pool: PgPool) {
+    let app = App::wished(pool, Wish { behind_proxy: true, ..Wish::default() }).await;
+    for attempt in 0..60 {
+        assert_eq!(forwarded(&app, "203.0.113.5").await, "LOGIN_CODE_INVALID");
+        let own = format!("2001:db8:1:2::{attempt:x}");
+        assert_eq!(forwarded(&app, &own).await, "LOGIN_CODE_INVALID");
+    }
+    // What a client wrote into the header itself stands in front, and changes nothing.
+    for limited in ["203.0.113.5", "198.51.100.1, 203.0.113.5", "2001:db8:1:2:3::9"] {
+        assert_eq!(forwarded(&app, limited).await, "RATE_LIMITED", "{limited}");
+    }
+    for other in ["203.0.113.6", "203.0.113.5, 203.0.113.7", "2001:db8:1:3::1"] {
+        assert_eq!(forwarded(&app, other).await, "LOGIN_CODE_INVALID", "{other}");
+    }
+}
+
+#[sqlx::test]
+async fn the_word_of_a_stranger_on_who_he_is_is_not_taken(pool: PgPool) {
+    let app = App::start(pool).await;
+    for attempt in 0..60 {
+        let invented = format!("203.0.113.{attempt}");
+        assert_eq!(forwarded(&app, &invented).await, "LOGIN_CODE_INVALID");
+    }
+    assert_eq!(forwarded(&app, "198.51.100.1").await, "RATE_LIMITED");
 }
 
 /// A device with its key, signed in.
