@@ -5,6 +5,7 @@ pub mod actors;
 pub mod answer_templates;
 pub mod applications;
 pub mod attachments;
+pub mod attempts;
 pub mod blacklist;
 pub mod bookings;
 pub mod cache;

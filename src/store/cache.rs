@@ -22,6 +22,7 @@ use std::{
 };
 
 use futures::{Stream, StreamExt as _};
+use jiff::Timestamp;
 use redis::{Client, Script, aio::ConnectionManager};
 use sqlx::PgConnection;
 use tokio::time::Instant;
@@ -96,6 +97,19 @@ if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) 
 return count
 ";
 
+/// Counts an attempt that may fail, and answers with the wait in milliseconds: 0 where it may be made. The
+/// wait begins with the last attempt that counted.
+const ATTEMPT: &str = r"
+local found = redis.call('GET', KEYS[1]) or ''
+local count, last = string.match(found, '^(%d+) (%d+)$')
+count, last = tonumber(count or 0), tonumber(last or 0)
+local now, lock = tonumber(ARGV[1]), tonumber(ARGV[2])
+if now - last >= lock then count = 0 end
+if count >= tonumber(ARGV[3]) then return last + lock - now end
+redis.call('SET', KEYS[1], (count + 1) .. ' ' .. ARGV[1], 'PX', ARGV[2])
+return 0
+";
+
 /// What a look-up found.
 #[derive(Debug)]
 pub enum Looked {
@@ -133,6 +147,7 @@ pub struct Live {
     fill: Script,
     raise: Script,
     count: Script,
+    attempt: Script,
 }
 
 /// An epoch, and the instant at which its reading began. The two are read and written together: an
@@ -171,6 +186,7 @@ impl Cache {
             fill: Script::new(&format!("{VERSION}{FILL}")),
             raise: Script::new(&format!("{VERSION}{RAISE}")),
             count: Script::new(COUNT),
+            attempt: Script::new(ATTEMPT),
         })))
     }
 
@@ -270,6 +286,34 @@ impl Cache {
         call.arg(window).invoke_async(&mut connection).await.ok()
     }
 
+    /// Begins an attempt of a source: the wait until it may be made, or none. `None` when Redis cannot be
+    /// asked.
+    pub async fn attempt(
+        &self,
+        source: &str,
+        now: Timestamp,
+        lock: Duration,
+        attempts_max: u32,
+    ) -> Option<Duration> {
+        let Self::Redis(live) = self else { return None };
+        let mut connection = live.connection.clone();
+        let mut call = live.attempt.key(live.attempts_key(source));
+        call.arg(now.as_millisecond()).arg(i64::try_from(lock.as_millis()).ok()?).arg(attempts_max);
+        let wait: i64 = call.invoke_async(&mut connection).await.ok()?;
+        Some(Duration::from_millis(u64::try_from(wait).ok()?))
+    }
+
+    /// Forgets the attempts of a source; where Redis is away they end by themselves.
+    pub async fn forget_attempts(&self, source: &str) {
+        let Self::Redis(live) = self else { return };
+        let mut connection = live.connection.clone();
+        let key = live.attempts_key(source);
+        let forgotten = redis::cmd("DEL").arg(key).exec_async(&mut connection).await;
+        if let Err(error) = forgotten {
+            tracing::debug!(%error, "attempts were not forgotten");
+        }
+    }
+
     /// Tells every server a hint; one that is lost is found by the poll.
     pub async fn publish(&self, hint: &[u8]) {
         let Self::Redis(live) = self else { return };
@@ -303,6 +347,10 @@ impl Cache {
 }
 
 impl Live {
+    fn attempts_key(&self, source: &str) -> String {
+        format!("{}attempts:{source}", self.prefix)
+    }
+
     fn channel(&self) -> String {
         format!("{}hints", self.prefix)
     }

@@ -11,7 +11,7 @@ use std::{
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
-use super::{Cache, unseen_limits::UnseenLimits};
+use super::{Cache, attempts::Attempts, unseen_limits::UnseenLimits};
 use crate::error::{Error, Reason, Result};
 
 macro_rules! limits {
@@ -42,7 +42,7 @@ macro_rules! limits {
 limits! {
     /// Sign-ins from one address.
     SignInAddress = "sign-in-address", 60 per 60 s;
-    /// Sign-ins to one account.
+    /// Sign-ins to one account from one address.
     SignInAccount = "sign-in-account", 10 per 60 s;
     /// One-time codes to one phone.
     PhoneCode = "phone-code", 5 per 3600 s;
@@ -98,6 +98,7 @@ pub struct Limits {
     factor: u32,
     local: Arc<Vec<Local>>,
     unseen: Arc<UnseenLimits>,
+    attempts: Attempts,
 }
 
 impl Limits {
@@ -106,13 +107,20 @@ impl Limits {
     pub fn new(cache: Cache, factor: u32) -> Self {
         let local = Limit::ALL.iter().map(|limit| Local::new(*limit, factor));
         let unseen = Arc::new(UnseenLimits::new(factor));
-        Self { cache, factor, local: Arc::new(local.collect()), unseen }
+        let attempts = Attempts::new(cache.clone(), factor);
+        Self { cache, factor, local: Arc::new(local.collect()), unseen, attempts }
     }
 
     /// Counts of which nothing is kept.
     #[must_use]
     pub fn unseen(&self) -> &UnseenLimits {
         &self.unseen
+    }
+
+    /// Attempts to come in that failed.
+    #[must_use]
+    pub const fn attempts(&self) -> &Attempts {
+        &self.attempts
     }
 
     /// Counts one more, or refuses with the wait.

@@ -238,23 +238,62 @@ async fn an_officer_needs_password_and_one_time_code(pool: PgPool) {
     }
 }
 
-// ID-03, ID-11: five failures lock the account for a quarter of an hour, also for the right code.
-#[sqlx::test]
-async fn five_failures_lock_an_account_for_a_while(pool: PgPool) {
-    let app = App::start(pool).await;
-    load_city(&app).await;
-    for _ in 0..5 {
-        let failed =
-            officer_with(&app, city::CLERK.police_number, "Wrong-password-1", "123456").await;
-        assert_eq!(failed.unwrap_err().code(), Code::Unauthenticated);
+/// An officer's sign-in with the right proofs or wrong ones, as a proxy tells where it comes from.
+async fn officer_from(app: &App, number: &str, right: Option<&Account>, from: &str) -> String {
+    let at = u64::try_from(app.now().as_second()).unwrap();
+    let code = right.map(|account| account.totp_code(at).unwrap());
+    let password = if right.is_some() { city::DEMO_PASSWORD } else { "Wrong-password-1" };
+    let mut request = tonic::Request::new(pb::SignInOfficerRequest {
+        police_number: number.to_owned(),
+        password: password.to_owned(),
+        totp_code: code.unwrap_or_else(|| "123456".to_owned()),
+        client: "desk".to_owned(),
+    });
+    request.metadata_mut().insert("x-forwarded-for", from.parse().unwrap());
+    match app.anonymous().identity().sign_in_officer(request).await {
+        Ok(_) => "OK".to_owned(),
+        Err(status) => reason(&status),
     }
-    let locked = officer(&app, &city::CLERK, 0).await.unwrap_err();
-    assert_eq!(
-        (locked.code(), reason(&locked).as_str()),
-        (Code::ResourceExhausted, "ACCOUNT_LOCKED")
-    );
+}
+
+// ID-03, ID-11: five failures make their source wait for a quarter of an hour, also with the right proofs.
+// The officer elsewhere comes in, and a stranger does not learn which numbers there are.
+#[sqlx::test]
+async fn five_failures_lock_an_account_for_their_source_alone(pool: PgPool) {
+    let app = App::wished(pool, Wish { behind_proxy: true, ..Wish::default() }).await;
+    load_city(&app).await;
+    let (number, thief) = (city::CLERK.police_number, "203.0.113.5");
+    for _ in 0..5 {
+        for tried in [number, "999999"] {
+            assert_eq!(officer_from(&app, tried, None, thief).await, "CREDENTIALS_INVALID");
+        }
+    }
+    for (tried, right) in [(number, None), (number, Some(&city::CLERK)), ("999999", None)] {
+        assert_eq!(officer_from(&app, tried, right, thief).await, "ACCOUNT_LOCKED", "{tried}");
+    }
+    assert_eq!(officer_from(&app, number, Some(&city::CLERK), "198.51.100.1").await, "OK");
     app.advance(SignedDuration::from_mins(16));
-    officer(&app, &city::CLERK, 0).await.unwrap();
+    assert_eq!(officer_from(&app, number, Some(&city::CLERK), thief).await, "OK");
+}
+
+// The slower lock, whatever the sources: who guesses from a hundred addresses waits too, and is not told.
+#[sqlx::test]
+async fn a_hundred_failures_lock_an_account_for_everybody(pool: PgPool) {
+    let app = App::wished(pool, Wish { behind_proxy: true, ..Wish::default() }).await;
+    load_city(&app).await;
+    let number = city::CLERK.police_number;
+    let failed =
+        format!("update officer set failed_attempts = 99 where police_number = '{number}'");
+    assert_eq!(app.sql(&failed).await, 1);
+    for (from, right, told) in [
+        ("203.0.113.1", None, "CREDENTIALS_INVALID"),
+        ("203.0.113.2", None, "CREDENTIALS_INVALID"),
+        ("203.0.113.3", Some(&city::CLERK), "ACCOUNT_LOCKED"),
+    ] {
+        assert_eq!(officer_from(&app, number, right, from).await, told, "{from}");
+    }
+    app.advance(SignedDuration::from_mins(16));
+    assert_eq!(officer_from(&app, number, Some(&city::CLERK), "203.0.113.3").await, "OK");
 }
 
 // ID-03: the address is limited, whatever account it tries, on all servers together.
