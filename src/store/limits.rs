@@ -44,8 +44,15 @@ limits! {
     SignInAddress = "sign-in-address", 60 per 60 s;
     /// Sign-ins to one account from one address.
     SignInAccount = "sign-in-account", 10 per 60 s;
-    /// One-time codes to one phone.
+    /// One-time codes that one person asks for, to whatever phones: each costs the bureau a message.
+    PhoneCodePerson = "phone-code-person", 10 per 3600 s;
+    /// One-time codes that are asked for from one address, which may be that of a whole company.
+    PhoneCodeAddress = "phone-code-address", 60 per 3600 s;
+    /// One-time codes that one person asks for, to one phone.
     PhoneCode = "phone-code", 5 per 3600 s;
+    /// One-time codes to one phone, whoever asks. More than one stranger may use up, so that its owner can
+    /// still ask for one.
+    PhoneCodeTotal = "phone-code-total", 20 per 3600 s;
     /// Writes of one account.
     Write = "write", 600 per 60 s;
     /// Messages of one sender (CH-20).

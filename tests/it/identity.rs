@@ -567,3 +567,45 @@ async fn a_forged_or_foreign_standing_in_redis_gives_no_role(pool: PgPool) {
         assert_eq!(account(&city.clerk).await.unwrap().roles, ["WINDOW_CLERK"]);
     }
 }
+
+/// Asks for codes until it is refused; how many were sent.
+async fn codes_sent(user: &User, phones: impl IntoIterator<Item = String>) -> usize {
+    let mut sent = 0;
+    for phone in phones {
+        let asked = user.identity().send_phone_code(pb::SendPhoneCodeRequest { phone }).await;
+        match asked {
+            Ok(_) => sent += 1,
+            Err(status) => {
+                assert_eq!(reason(&status), "RATE_LIMITED");
+                break;
+            }
+        }
+    }
+    sent
+}
+
+// One person sends ten codes an hour, whatever the phones, and five to one phone: its owner still gets one.
+#[sqlx::test]
+async fn codes_are_limited_by_who_asks_and_by_phone(pool: PgPool) {
+    let app = App::start(pool).await;
+    let many = |first: u32| (first..first + 30).map(|number| format!("139052{number:05}"));
+    let same = || std::iter::repeat_n("13905241234".to_owned(), 30);
+    let mut people = Vec::new();
+    for _ in 0..8 {
+        let person = app.person().await;
+        people.push(app.user(person).await);
+    }
+    assert_eq!(codes_sent(&people[0], many(0)).await, 10);
+    assert_eq!(codes_sent(&people[1], same()).await, 5);
+    assert_eq!(codes_sent(&people[2], same()).await, 5, "the owner of the phone");
+    assert_eq!(codes_sent(&people[3], same()).await, 5);
+    assert_eq!(codes_sent(&people[4], same()).await, 5);
+    assert_eq!(codes_sent(&people[5], same()).await, 0, "20 in all to one phone");
+    let mut others = 0;
+    for person in &people[5..] {
+        others += codes_sent(person, many(1_000)).await;
+    }
+    // 60 in all from one address; who is refused for the phone's sake has asked, too.
+    assert_eq!(others, 25);
+    app.run_workers().await;
+}
