@@ -1,7 +1,11 @@
 //! The server itself: limits against strangers, health, reflection, what happens when PostgreSQL or
 //! Redis is away.
 
-use std::time::Duration;
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use jingqi::{
     server::Doorway,
@@ -19,6 +23,9 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tracing_subscriber::{
+    Layer as _, filter::LevelFilter, fmt::format::FmtSpan, layer::SubscriberExt as _,
+};
 
 use crate::harness::{App, User, Wish, fields, reason};
 
@@ -147,6 +154,52 @@ async fn calls_that_never_send_their_body_stop_nobody(pool: PgPool) {
         }
         city.boss.identity().get_account(pb::GetAccountRequest {}).await.unwrap();
     }
+}
+
+/// What the process said, one line for each event and each end of a span.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+// Thousands of invented names would reach the limit of what a collector tells apart.
+#[sqlx::test]
+async fn a_method_that_a_stranger_invents_names_no_span(pool: PgPool) {
+    let said = Said::default();
+    let lines = said.clone();
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_writer(move || lines.clone())
+        .with_filter(LevelFilter::INFO);
+    // By itself where every test has a process, and beside the others of `conduct_reports` else.
+    let _said = tracing::subscriber::set_default(tracing_subscriber::registry().with(lines));
+    let app = App::start(pool).await;
+    for path in ["/jingqi.v1.Invented/Name1", "/jingqi.v1.TruckPassService/Name2"] {
+        let mut wire = Grpc::new(
+            Endpoint::from_shared(format!("http://{}", app.address)).unwrap().connect_lazy(),
+        );
+        let codec =
+            tonic_prost::ProstCodec::<pb::ListZonesRequest, pb::ListZonesResponse>::default();
+        wire.ready().await.unwrap();
+        let request = Request::new(pb::ListZonesRequest::default());
+        let refused = wire.unary(request, PathAndQuery::from_static(path), codec).await;
+        assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
+    }
+    app.anonymous().passes().list_zones(pb::ListZonesRequest::default()).await.unwrap();
+    let said = String::from_utf8(said.0.lock().unwrap().clone()).unwrap();
+    assert!(said.matches("rpc.method=\"unknown\"").count() >= 2, "{said}");
+    assert!(said.contains("TruckPassService/ListZones"), "{said}");
+    assert!(!said.contains("Invented") && !said.contains("Name2"), "{said}");
 }
 
 #[sqlx::test]
