@@ -161,8 +161,14 @@ pub struct ServeSettings {
     #[arg(long, env = "JINGQI_WEB_LISTEN", default_value = "")]
     pub web_listen: String,
 
-    /// Connections that one address may hold at each of them. Behind a load balancer that is the
-    /// balancer's address
+    /// The load balancers and proxies in front, whose X-Forwarded-For says who called: networks with
+    /// commas between them, `10.0.0.0/24,2001:db8::1`. Empty: nobody is believed, and all who come by one
+    /// balancer count as one address. Each of them must add to the header, as Envoy and nginx do
+    #[arg(long, env = "JINGQI_TRUSTED_PROXIES", default_value = "")]
+    pub trusted_proxies: String,
+
+    /// Connections that one address may hold at each of them; the trusted proxies may hold more. Of IPv6
+    /// a network of 64 bits counts as one address
     #[arg(long, env = "JINGQI_CONNECTIONS_PER_ADDRESS_MAX", default_value_t = 64)]
     pub connections_per_address_max: usize,
 

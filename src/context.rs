@@ -1,10 +1,13 @@
 //! The context of one call: who asks, when, under which request id. Made once, by the gate.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
     actor::{Actor, Scope},
+    address::counted,
     clock::Ids,
     id::{Collection, Id},
 };
@@ -19,7 +22,7 @@ pub struct Cx {
     /// The method, `jingqi.v1.TruckPassService/GetTruckPass`, or the name of a job.
     pub method: &'static str,
     /// The address that asks, for limits and the session list; absent for our own jobs.
-    pub address: Option<String>,
+    pub address: Option<IpAddr>,
     /// The id under which logs and traces know the call.
     pub call: Uuid,
     ids: Ids,
@@ -48,6 +51,12 @@ impl Cx {
     #[must_use]
     pub const fn ids(&self) -> &Ids {
         &self.ids
+    }
+
+    /// By what limits count an address that asks.
+    #[must_use]
+    pub fn counted_address(&self) -> String {
+        self.address.map_or_else(|| "unknown".to_owned(), |address| counted(address).to_string())
     }
 
     /// What part of the world the actor may see.

@@ -12,6 +12,7 @@
 //! | 0 | `error`, `id`, `clock`, `actor`, `context`, `token`, `crypto` |
 
 pub mod actor;
+pub mod address;
 pub mod clock;
 pub mod config;
 pub mod context;

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use anyhow::{Context as _, bail, ensure};
 use clap::{Parser, Subcommand};
 use jingqi::{
+    address::Proxies,
     clock::{Clock, Ids},
     config::{RemoteSettings, ServeSettings, StoreSettings, TelemetrySettings},
     crypto::{Suite, VerifyingKey, unhex},
@@ -195,6 +196,8 @@ async fn run_server(
         doors.web = Some(listener);
     }
     doors.doorway.connections_per_address_max = serve.connections_per_address_max;
+    doors.proxies = Proxies::parse(&serve.trusted_proxies)
+        .map_err(|wrong| anyhow::anyhow!("JINGQI_TRUSTED_PROXIES: no network: {wrong}"))?;
     doors.reflection = serve.reflection;
     server::run(parts, doors, stopped()?).await
 }

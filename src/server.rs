@@ -14,13 +14,14 @@ use tonic_health::ServingStatus;
 use tower::Layer as _;
 
 use crate::{
+    address::Proxies,
     clock::{Clock, Ids},
     config::{RemoteSettings, StoreSettings},
     domain::notice::fields::Templates,
     remote::{self, sms::Sms, webhook::Webhooks, wechat::Wechat, wecom::Wecom},
     service::{
         self,
-        gate::Gate,
+        gate::{Gate, REQUEST_BYTES_MAX},
         pb::{
             self, calendar_service_server::CalendarServiceServer,
             centre_service_server::CentreServiceServer,
@@ -46,8 +47,6 @@ use doorway::Tongue;
 
 pub use doorway::Doorway;
 
-/// The largest message that is read: what a stranger can make us hold.
-const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// The largest message that is sent.
 const REPLY_BYTES_MAX: usize = 1024 * 1024;
 /// How often readiness is looked at.
@@ -143,6 +142,8 @@ pub struct Doors {
     pub web: Option<TcpListener>,
     /// Who may come in, at each of them.
     pub doorway: Doorway,
+    /// Whose word on who called is taken; nobody's, unless they are named.
+    pub proxies: Proxies,
     /// What one line may take.
     pub line: LineLimits,
     /// Whether tools may ask what services there are.
@@ -159,6 +160,7 @@ impl Doors {
             grpc,
             web: None,
             doorway: Doorway::default(),
+            proxies: Proxies::default(),
             line: LineLimits::default(),
             reflection: true,
             drain: DRAIN,
@@ -197,16 +199,16 @@ async fn serve(parts: Parts, doors: Doors, stop: CancellationToken) -> anyhow::R
     let readiness = tokio::spawn(watch_readiness(parts.clone(), health, stop.clone()));
 
     // One gate for both doors: a call is the same call, whatever brought it.
-    let gate =
-        Gate::new(parts.store.clone(), parts.world.clone(), parts.clock.clone(), parts.ids.clone());
+    let gate = Gate::new(&parts, doors.proxies.clone());
     let routes = add_services(Routes::new(health_service), &parts);
     let web = doors.web.map(|listener| {
-        let guests = doors.doorway.open(Tongue::Http1, listener, stop.clone());
+        let guests =
+            doors.doorway.open(Tongue::Http1, listener, doors.proxies.clone(), stop.clone());
         let stack = gate.layer(routes.clone().prepare());
         tokio::spawn(web::serve(stack, doors.line, guests, stop.clone()))
     });
     let routes = if doors.reflection { add_reflection(routes)? } else { routes };
-    let guests = doors.doorway.open(Tongue::Http2, doors.grpc, stop.clone());
+    let guests = doors.doorway.open(Tongue::Http2, doors.grpc, doors.proxies, stop.clone());
     let answered = limits(Server::builder())
         .layer(gate)
         .add_routes(routes)

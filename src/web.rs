@@ -170,10 +170,11 @@ async fn shake_hands(
         let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
         token.unwrap_or_default().to_owned()
     });
+    let client = web.stack.client(&peer, &headers);
     // The server waits for the line from here on, also while the hands are shaken.
     let place = web.open.token();
     upgrade.on_upgrade(async move |socket| {
-        Line::run(socket, form, web.stack, peer, token, web.limits, web.stop).await;
+        Line::run(socket, form, web.stack, client, token, web.limits, web.stop).await;
         drop(place);
     })
 }

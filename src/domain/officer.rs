@@ -8,9 +8,12 @@ use crate::{
     error::{Flaw, Result},
 };
 
-/// Failed sign-ins in a row that lock an account (facts.md, 6.2).
-pub const FAILURES_MAX: i32 = 5;
-/// How long it is locked.
+/// Failed sign-ins in a row from one source after which it waits (facts.md, 6.2: per account and source).
+pub const FAILURES_PER_SOURCE_MAX: u32 = 5;
+/// Failed sign-ins in a row from anywhere that lock an account for everybody. So many that no single
+/// stranger locks an officer out, whose number is on the badge; so few that many strangers cannot guess.
+pub const FAILURES_MAX: i32 = 100;
+/// How long a source waits, and how long an account is locked.
 pub const LOCK: SignedDuration = SignedDuration::from_mins(15);
 /// How long a password may be used.
 pub const PASSWORD_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -178,13 +181,13 @@ mod tests {
         assert!(password_expired(set, set + day * 90));
     }
 
-    // ID-03, ID-11: the fifth failure locks for fifteen minutes.
+    // ID-03, ID-11: the hundredth failure locks for fifteen minutes, wherever they came from.
     #[test]
-    fn the_fifth_failure_locks() {
+    fn the_hundredth_failure_locks() {
         let now = Timestamp::UNIX_EPOCH;
-        for before in 0..4 {
+        for before in 0..99 {
             assert_eq!(failed(before, now), (before + 1, None));
         }
-        assert_eq!(failed(4, now), (0, Some(now + SignedDuration::from_mins(15))));
+        assert_eq!(failed(99, now), (0, Some(now + SignedDuration::from_mins(15))));
     }
 }

@@ -19,6 +19,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
+use crate::address::{Proxies, counted};
+
 /// What is spoken behind a door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tongue {
@@ -46,7 +48,8 @@ pub struct Doorway {
     pub preface_within: Duration,
     /// Connections in all.
     pub connections_max: usize,
-    /// Connections of one address. Behind a load balancer that is the balancer's address.
+    /// Connections of one address, of IPv6 of one network of 64 bits. Our own proxies are not counted by
+    /// it: all of the city calls through them.
     pub connections_per_address_max: usize,
 }
 
@@ -60,7 +63,15 @@ impl Default for Doorway {
     }
 }
 
-type Counts = Arc<Mutex<HashMap<IpAddr, usize>>>;
+/// The connections that are open.
+#[derive(Debug, Default)]
+struct Open {
+    in_all: usize,
+    /// No address stands here without a connection: a stranger has many addresses.
+    of_address: HashMap<IpAddr, usize>,
+}
+
+type Counts = Arc<Mutex<Open>>;
 
 impl Doorway {
     /// Accepts until it is told to stop, and hands on the connections that speak.
@@ -68,6 +79,7 @@ impl Doorway {
         self,
         tongue: Tongue,
         listener: TcpListener,
+        proxies: Proxies,
         stop: CancellationToken,
     ) -> mpsc::Receiver<io::Result<Guest>> {
         let (send, receive) = mpsc::channel(64);
@@ -83,7 +95,7 @@ impl Doorway {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 };
-                let Some(place) = self.place(&counts, address) else { continue };
+                let Some(place) = self.place(&counts, &proxies, address) else { continue };
                 tokio::spawn(self.receive(tongue, stream, place, send.clone()));
             }
         });
@@ -91,15 +103,20 @@ impl Doorway {
     }
 
     /// A place for the address, or `None`: then the connection is closed at once.
-    fn place(self, counts: &Counts, address: SocketAddr) -> Option<Place> {
-        let address = address.ip();
+    fn place(self, counts: &Counts, proxies: &Proxies, address: SocketAddr) -> Option<Place> {
+        let of_address_max = if proxies.trusts(address.ip()) {
+            self.connections_max
+        } else {
+            self.connections_per_address_max
+        };
+        let address = counted(address.ip());
         let mut open = counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let in_all: usize = open.values().sum();
-        let of_address = open.entry(address).or_default();
-        if in_all >= self.connections_max || *of_address >= self.connections_per_address_max {
+        let of_address = open.of_address.get(&address).copied().unwrap_or(0);
+        if open.in_all >= self.connections_max || of_address >= of_address_max {
             return None;
         }
-        *of_address = of_address.saturating_add(1);
+        open.in_all = open.in_all.saturating_add(1);
+        open.of_address.insert(address, of_address.saturating_add(1));
         drop(open);
         Some(Place { counts: counts.clone(), address })
     }
@@ -148,10 +165,11 @@ struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.address) {
+        open.in_all = open.in_all.saturating_sub(1);
+        if let Some(count) = open.of_address.get_mut(&self.address) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                open.remove(&self.address);
+                open.of_address.remove(&self.address);
             }
         }
     }
@@ -208,5 +226,57 @@ impl AsyncWrite for Guest {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::{Counts, Doorway, Place};
+    use crate::address::Proxies;
+
+    const DOORWAY: Doorway = Doorway {
+        preface_within: std::time::Duration::ZERO,
+        connections_max: 8,
+        connections_per_address_max: 3,
+    };
+
+    fn place(counts: &Counts, text: &str) -> Option<Place> {
+        let proxies = Proxies::parse("10.0.0.0/24").unwrap();
+        DOORWAY.place(counts, &proxies, SocketAddr::new(text.parse().unwrap(), 40_000))
+    }
+
+    #[test]
+    fn a_proxy_of_ours_may_hold_more_than_an_address_but_not_more_than_all() {
+        let counts = Counts::default();
+        let held = |text: &str| (0..20).filter_map(|_| place(&counts, text)).collect::<Vec<_>>();
+        assert_eq!(held("10.0.0.7").len(), DOORWAY.connections_max);
+        assert_eq!(held("10.0.1.7").len(), DOORWAY.connections_per_address_max);
+    }
+
+    // Whoever has one address of IPv6 has 2^64 of them.
+    #[test]
+    fn a_network_of_64_bits_holds_as_many_connections_as_one_address() {
+        let counts = Counts::default();
+        let own = |host: u16| place(&counts, &format!("2001:db8:1:2::{host:x}"));
+        let held: Vec<_> = (1..=20).filter_map(own).collect();
+        assert_eq!(held.len(), 3);
+        assert!(place(&counts, "2001:db8:1:3::1").is_some());
+        drop(held);
+        assert!(own(7).is_some(), "a place that is given back can be taken");
+    }
+
+    #[test]
+    fn whoever_is_refused_leaves_nothing_behind() {
+        let counts = Counts::default();
+        let held: Vec<_> = (1..=2_000u16)
+            .filter_map(|host| place(&counts, &format!("2001:db8:{host:x}::1")))
+            .collect();
+        assert_eq!(held.len(), DOORWAY.connections_max);
+        assert_eq!(counts.lock().unwrap().of_address.len(), held.len());
+        drop(held);
+        assert!(counts.lock().unwrap().of_address.is_empty());
+        assert_eq!(counts.lock().unwrap().in_all, 0);
     }
 }

@@ -1,32 +1,39 @@
 //! The one gate: deadline, token to context, POLICY, span, metrics, one log line. No method's own
 //! work.
 
+mod lanes;
+
 use std::{
     convert::Infallible,
     future::Future,
-    net::SocketAddr,
+    net::IpAddr,
     pin::Pin,
     sync::{Arc, LazyLock},
     task::{Context, Poll},
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use moka::sync::Cache as Memo;
 use opentelemetry::{
     KeyValue, global,
     metrics::{Counter, Histogram},
 };
 use sha2::{Digest as _, Sha256};
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::time::{Instant, timeout_at};
 use tonic::{Status, body::Body, transport::server::TcpConnectInfo};
 use tower::{Layer, Service};
-use tracing::{Instrument as _, Span, field};
+use tracing::{
+    Instrument as _, Span, field, instrument::WithSubscriber as _, subscriber::NoSubscriber,
+};
 use uuid::Uuid;
 
+use self::lanes::Lanes;
+pub use self::lanes::REQUEST_BYTES_MAX;
 use super::policy;
 use crate::{
     actor::Actor,
+    address::{FORWARDED, Proxies, counted},
     clock::{Clock, Ids},
     context::Cx,
     error::{Error, Reason, Result},
@@ -36,12 +43,12 @@ use crate::{
 
 /// The longest a call may take; a client may ask for less (`grpc-timeout`).
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Calls under way on one server; more are turned away at once instead of queueing.
-const IN_FLIGHT_MAX: usize = 1_024;
 /// Verified tokens that are remembered: the signature only, never the session.
 const TOKENS_REMEMBERED: u64 = 20_000;
 /// The package of our services; other services (health, reflection) pass.
 const PACKAGE: &str = "/jingqi.v1.";
+/// What spans and figures call a method that does not exist.
+const UNKNOWN: &str = "unknown";
 
 struct Meters {
     duration: Histogram<f64>,
@@ -67,20 +74,30 @@ struct Shared {
     world: World,
     clock: Clock,
     ids: Ids,
-    in_flight: Arc<Semaphore>,
+    proxies: Proxies,
+    lanes: Lanes,
     verified: Memo<[u8; 32], Arc<(String, token::Access)>>,
 }
 
 impl Gate {
     /// A gate in front of the services of this store.
     #[must_use]
-    pub fn new(store: Store, world: World, clock: Clock, ids: Ids) -> Self {
+    pub fn new(parts: &crate::server::Parts, proxies: Proxies) -> Self {
         let verified = Memo::builder()
             .max_capacity(TOKENS_REMEMBERED)
             .time_to_live(Duration::from_mins(11))
             .build();
-        let in_flight = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
-        Self { shared: Arc::new(Shared { store, world, clock, ids, in_flight, verified }) }
+        let lanes = Lanes::default();
+        let shared = Shared {
+            store: parts.store.clone(),
+            world: parts.world.clone(),
+            clock: parts.clock.clone(),
+            ids: parts.ids.clone(),
+            proxies,
+            lanes,
+            verified,
+        };
+        Self { shared: Arc::new(shared) }
     }
 }
 
@@ -98,6 +115,28 @@ pub struct Gated<S> {
     inner: S,
     gate: Gate,
 }
+
+impl<S> Gated<S> {
+    fn address(&self, request: &Request<Body>) -> Option<IpAddr> {
+        let found = request.extensions().get::<Client>().copied();
+        let peer = request.extensions().get::<TcpConnectInfo>();
+        let client = found.or_else(|| self.client(peer?, request.headers()));
+        client.map(|Client(address)| address)
+    }
+
+    /// Who calls from this peer with these headers, where proxies stand between.
+    pub fn client(&self, peer: &TcpConnectInfo, headers: &HeaderMap) -> Option<Client> {
+        let forwarded = headers.get_all(FORWARDED).iter().collect::<Vec<_>>();
+        let forwarded = forwarded.into_iter().map(|value| value.to_str().unwrap_or_default());
+        let peer = peer.remote_addr()?.ip();
+        Some(Client(self.gate.shared.proxies.client(peer, forwarded)))
+    }
+}
+
+/// Who called, where that was found out before the call was made: by the door of mini-programs, whose
+/// calls come from this process itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Client(IpAddr);
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
@@ -119,32 +158,37 @@ where
         // The service that was polled ready serves the call; its copy takes the next one.
         let next = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, next);
-        let Some(method) = request.uri().path().strip_prefix(PACKAGE).map(ToOwned::to_owned) else {
+        let Some(path) = request.uri().path().strip_prefix(PACKAGE) else {
             return Box::pin(async move { ready.call(request).await });
         };
+        // Spans and figures know the methods of POLICY alone: names that strangers invent would fill them.
+        let known = policy::access(path);
+        let method = known.map_or(UNKNOWN, |(method, _)| method);
         let shared = self.gate.shared.clone();
-        let unseen = policy::access(&method).is_some_and(|(_, access)| access.unseen().is_some());
-        if unseen {
-            // No span, no figure, no line: when somebody filed a report is a trace, too.
-            return Box::pin(async move {
-                let answer = shared.serve(&method, without_traces(request), ready).await;
+        let address = self.address(&request);
+        if known.is_some_and(|(_, access)| access.unseen().is_some()) {
+            // No span, no figure, no line, of a failure or a slow statement either: when somebody filed a
+            // report is a trace, too.
+            let work = async move {
+                let answer = shared.serve(known, without_traces(request), address, ready).await;
                 Ok(answer.unwrap_or_else(|error| Status::from(error).into_http()))
-            });
+            };
+            return Box::pin(work.with_subscriber(NoSubscriber::new()));
         }
         let span = tracing::info_span!(
             "call",
-            otel.name = %method,
+            otel.name = method,
             rpc.system = "grpc",
-            rpc.method = %method,
+            rpc.method = method,
             rpc.grpc.status_code = field::Empty,
             actor.id = field::Empty,
             call.id = field::Empty,
         );
         let work = async move {
             let began = Instant::now();
-            let answer = shared.serve(&method, request, ready).await;
+            let answer = shared.serve(known, request, address, ready).await;
             let response = answer.unwrap_or_else(|error| Status::from(error).into_http());
-            record(&method, &response, began.elapsed());
+            record(method, &response, began.elapsed());
             Ok(response)
         };
         Box::pin(work.instrument(span))
@@ -154,45 +198,56 @@ where
 impl Shared {
     async fn serve<S>(
         &self,
-        method: &str,
+        known: Option<(&'static str, policy::Access)>,
         mut request: Request<Body>,
+        address: Option<IpAddr>,
         mut service: S,
     ) -> Result<Response<Body>>
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send + 'static,
         S::Future: Send + 'static,
     {
-        let permit = self.in_flight.clone().try_acquire_owned();
-        let permit = permit.map_err(|_| Error::new(Reason::Overloaded))?;
-        let Some((method, access)) = policy::access(method) else {
-            return Err(Error::new(Reason::Denied));
-        };
-        let deadline = deadline(&request);
+        let (method, access) = known.ok_or_else(|| Error::new(Reason::Denied))?;
+        let lane = self.lanes.of(method, access);
+        let ends = Instant::now() + deadline(&request);
+        let late = |_| Error::new(Reason::DeadlineExceeded);
         // Where anybody may call unseen, it does not matter who it was.
         let unread = matches!(access, policy::Access::Unseen(_));
         let token = if unread { None } else { bearer(&request)? };
-        let address = address(&request);
         if access.unseen().is_some() {
             request.extensions_mut().clear();
             request.headers_mut().remove(http::header::AUTHORIZATION);
         }
-        let cx = tokio::time::timeout(deadline, self.admit(method, access, token, address)).await;
-        let cx = cx.map_err(|_| Error::new(Reason::DeadlineExceeded))??;
+        // Who may not call waits in no lane with its body.
+        let admitted = async {
+            let _place = lane.place()?;
+            self.admit(method, access, token, address).await
+        };
+        let cx = timeout_at(ends, admitted).await.map_err(late)??;
         let span = Span::current();
         if access.unseen().is_none() {
             span.record("actor.id", cx.actor.name());
             span.record("call.id", field::display(cx.call));
         }
+        let (head, body) = request.into_parts();
+        let body = timeout_at(ends, lane.whole(body)).await;
+        let mut request = Request::from_parts(head, body.map_err(late)??);
         request.extensions_mut().insert(cx);
+        let place = lane.place()?;
         // In a task of its own: a write goes on to its commit when the client goes away, and its
         // repetition finds the stored answer.
         let work = async move {
             let answer = service.call(request).await;
-            drop(permit);
+            drop(place);
             answer
         };
-        let task = tokio::spawn(work.instrument(span));
-        match tokio::time::timeout(deadline, task).await {
+        let work = work.instrument(span);
+        let task = if access.unseen().is_some() {
+            tokio::spawn(work.with_subscriber(NoSubscriber::new()))
+        } else {
+            tokio::spawn(work)
+        };
+        match timeout_at(ends, task).await {
             Ok(Ok(Ok(response))) => Ok(response),
             Ok(Ok(Err(never))) => match never {},
             Ok(Err(panicked)) => Err(Error::internal(panicked)),
@@ -207,7 +262,7 @@ impl Shared {
         method: &'static str,
         access: policy::Access,
         token: Option<String>,
-        address: Option<String>,
+        address: Option<IpAddr>,
     ) -> Result<Cx> {
         let now = self.clock.now();
         self.world.agrees(&self.clock)?;
@@ -226,10 +281,10 @@ impl Shared {
             return Ok(cx);
         };
         let who = match cx.actor {
-            Actor::Anonymous => address.unwrap_or_default(),
-            _ => cx.actor.name(),
+            Actor::Anonymous => address.map(|address| counted(address).to_string()),
+            _ => Some(cx.actor.name()),
         };
-        let who = format!("{method} {who}");
+        let who = format!("{method} {}", who.unwrap_or_default());
         self.store.limits().unseen().count(&who, an_hour, now, self.ids.bytes())?;
         cx.call = Uuid::nil();
         Ok(cx)
@@ -286,11 +341,6 @@ fn without_traces(mut request: Request<Body>) -> Request<Body> {
     request
 }
 
-fn address(request: &Request<Body>) -> Option<String> {
-    let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
-    peer.map(|peer: SocketAddr| peer.ip().to_string())
-}
-
 /// The client's own deadline, where it is shorter than ours.
 fn deadline(request: &Request<Body>) -> Duration {
     let asked = request.headers().get("grpc-timeout").and_then(|value| value.to_str().ok());
@@ -311,13 +361,10 @@ fn grpc_timeout(text: &str) -> Option<Duration> {
     }
 }
 
-fn record(method: &str, response: &Response<Body>, took: Duration) {
+fn record(method: &'static str, response: &Response<Body>, took: Duration) {
     let code = Status::from_header_map(response.headers()).map_or(0, |status| status.code() as i32);
     Span::current().record("rpc.grpc.status_code", code);
-    let labels = [
-        KeyValue::new("rpc.method", method.to_owned()),
-        KeyValue::new("rpc.code", i64::from(code)),
-    ];
+    let labels = [KeyValue::new("rpc.method", method), KeyValue::new("rpc.code", i64::from(code))];
     METERS.duration.record(took.as_secs_f64(), &labels);
     if code != 0 {
         METERS.refused.add(1, &labels);

@@ -60,8 +60,7 @@ impl Identity {
 
     /// Counts an attempt to come in from the caller's address.
     async fn count_address(&self, cx: &Cx) -> Result<()> {
-        let address = cx.address.as_deref().unwrap_or("unknown");
-        self.store.limits().count(Limit::SignInAddress, address).await
+        self.store.limits().count(Limit::SignInAddress, &cx.counted_address()).await
     }
 
     async fn signer(&self, cx: &Cx) -> Result<Signer> {

@@ -7,16 +7,21 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-use super::{Store, cache::Looked};
+use super::{Store, cache::Looked, seal};
 use crate::{
     actor::{Actor, Membership, Role, Roles},
     error::{Error, Reason, Result},
     id::{Id, kind},
 };
 
+/// The facts in the cache count only with our seal: they say what everybody may do.
+const SEAL_PURPOSE: &str = "actor-standing";
+
 /// What is known of an actor.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Standing {
+    /// Whose it is: an entry of another actor is not taken for it.
+    name: String,
     /// The open sessions with their ends.
     sessions: Vec<(Uuid, Timestamp)>,
     /// What kind of actor it is.
@@ -112,20 +117,26 @@ pub fn read_name(name: &str) -> Result<(&'static str, Uuid)> {
 pub async fn standing(store: &Store, name: &str, mark: [u8; 16]) -> Result<Standing> {
     let key = format!("actor:{name}");
     let mark = match store.cache().get(&key, mark).await {
-        Looked::Hit(facts) => match serde_json::from_slice(&facts) {
-            Ok(standing) => return Ok(standing),
-            // Written by another version of the program: PostgreSQL knows.
-            Err(_) => None,
+        Looked::Hit(entry) => match open(store, name, &entry) {
+            Some(standing) => return Ok(standing),
+            // Not ours, another actor's, or of another version of the program: PostgreSQL knows.
+            None => None,
         },
         Looked::Miss(mark) => Some(mark),
         Looked::Away => None,
     };
     let (version, standing) = load(store, name, &key).await?;
     if let Some(mark) = mark {
-        let facts = serde_json::to_vec(&standing).map_err(Error::internal)?;
-        store.cache().fill(mark, version, &facts).await;
+        let entry = seal::close(store.vault(), SEAL_PURPOSE, &standing)?;
+        store.cache().fill(mark, version, &entry).await;
     }
     Ok(standing)
+}
+
+/// Opens an entry, where it is of this actor.
+fn open(store: &Store, name: &str, entry: &[u8]) -> Option<Standing> {
+    let standing: Standing = seal::open(store.vault(), SEAL_PURPOSE, entry)?;
+    (standing.name == name).then_some(standing)
 }
 
 /// The key under which a change of the actor is announced.
@@ -158,7 +169,7 @@ async fn load(store: &Store, name: &str, key: &str) -> Result<(i64, Standing)> {
     };
     tx.commit().await?;
     let who = who.ok_or_else(|| Error::new(Reason::SessionEnded))?;
-    Ok((version, Standing { sessions, who }))
+    Ok((version, Standing { name: name.to_owned(), sessions, who }))
 }
 
 async fn person(connection: &mut PgConnection, id: Uuid) -> Result<Option<Who>> {

@@ -17,15 +17,13 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
-    },
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
 use futures::{Stream, StreamExt as _};
-use redis::{AsyncTypedCommands as _, Client, Script, aio::ConnectionManager};
+use jiff::Timestamp;
+use redis::{Client, Script, aio::ConnectionManager};
 use sqlx::PgConnection;
 use tokio::time::Instant;
 
@@ -48,30 +46,68 @@ const ENTRY: u8 = b'E';
 const FENCE: u8 = b'F';
 const HEADER: usize = 9;
 
+/// How a script reads the version of what stands under a key; `nil` where that is not ours. Versions
+/// are compared as numbers alone: Lua compares strings by the locale that Redis was started in, and
+/// in most of them bytes have another order. A number of Lua is exact up to 2^53 changes of one key.
+const VERSION: &str = r"
+local function version(found)
+  local kind = found and string.sub(found, 1, 1)
+  if #(found or '') < 9 or (kind ~= 'E' and kind ~= 'F') then return nil end
+  local high, low = struct.unpack('>I4I4', found, 2)
+  return high * 4294967296 + low
+end
+local function header(kind, decimal)
+  local whole = tonumber(decimal)
+  local low = whole % 4294967296
+  return kind .. struct.pack('>I4I4', (whole - low) / 4294967296, low)
+end
+";
+
 /// Puts an entry in place of a fence that permits it, or of an older entry.
 const FILL: &str = r"
-local now = redis.call('GET', KEYS[1])
-if not now then return 0 end
-local kind, version = string.sub(now, 1, 1), string.sub(now, 2, 9)
-if kind == 'E' and version >= ARGV[1] then return 0 end
-if kind == 'F' then
-  local none = string.rep('\0', 8)
-  if version == none and string.sub(now, 10) ~= ARGV[2] then return 0 end
-  if version > ARGV[1] then return 0 end
+local found = redis.call('GET', KEYS[1])
+local known, filled = version(found), tonumber(ARGV[1])
+if not known then return 0 end
+if string.sub(found, 1, 1) == 'E' then
+  if known >= filled then return 0 end
+else
+  if known == 0 and string.sub(found, 10) ~= ARGV[2] then return 0 end
+  if known > filled then return 0 end
 end
-redis.call('SET', KEYS[1], 'E' .. ARGV[1] .. ARGV[3], 'PX', ARGV[4])
+redis.call('SET', KEYS[1], header('E', ARGV[1]) .. ARGV[3], 'PX', ARGV[4])
 return 1
 ";
 
-/// Voids every entry and fence of an older version.
+/// Voids every entry and fence of an older version, and whatever is not ours.
 const RAISE: &str = r"
 for i, key in ipairs(KEYS) do
-  local now = redis.call('GET', key)
-  if not now or string.sub(now, 2, 9) < ARGV[i] then
-    redis.call('SET', key, 'F' .. ARGV[i], 'PX', ARGV[#KEYS + 1])
+  local known = version(redis.call('GET', key))
+  if not known or known < tonumber(ARGV[i]) then
+    redis.call('SET', key, header('F', ARGV[i]), 'PX', ARGV[#KEYS + 1])
   end
 end
 return 1
+";
+
+/// Counts one more. The end of the window is set whenever there is none: a count whose end got lost
+/// would lock somebody out for good.
+const COUNT: &str = r"
+local count = redis.call('INCR', KEYS[1])
+if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return count
+";
+
+/// Counts an attempt that may fail, and answers with the wait in milliseconds: 0 where it may be made. The
+/// wait begins with the last attempt that counted.
+const ATTEMPT: &str = r"
+local found = redis.call('GET', KEYS[1]) or ''
+local count, last = string.match(found, '^(%d+) (%d+)$')
+count, last = tonumber(count or 0), tonumber(last or 0)
+local now, lock = tonumber(ARGV[1]), tonumber(ARGV[2])
+if now - last >= lock then count = 0 end
+if count >= tonumber(ARGV[3]) then return last + lock - now end
+redis.call('SET', KEYS[1], (count + 1) .. ' ' .. ARGV[1], 'PX', ARGV[2])
+return 0
 ";
 
 /// What a look-up found.
@@ -106,12 +142,20 @@ pub struct Live {
     client: Client,
     connection: ConnectionManager,
     prefix: String,
-    epoch: AtomicI64,
-    /// Microseconds after `born` at which the last successful read of the epoch began.
-    polled: AtomicU64,
-    born: Instant,
+    /// The epoch and when its last reading began; nothing is trusted before the first.
+    lease: RwLock<Option<Lease>>,
     fill: Script,
     raise: Script,
+    count: Script,
+    attempt: Script,
+}
+
+/// An epoch, and the instant at which its reading began. The two are read and written together: an
+/// older epoch under a newer lease would be trusted after a writer had waited for its end.
+#[derive(Debug, Clone, Copy)]
+struct Lease {
+    epoch: i64,
+    began: Instant,
 }
 
 impl fmt::Debug for Cache {
@@ -138,20 +182,22 @@ impl Cache {
             client,
             connection,
             prefix: prefix.to_owned(),
-            epoch: AtomicI64::new(0),
-            polled: AtomicU64::new(0),
-            born: Instant::now(),
-            fill: Script::new(FILL),
-            raise: Script::new(RAISE),
+            lease: RwLock::default(),
+            fill: Script::new(&format!("{VERSION}{FILL}")),
+            raise: Script::new(&format!("{VERSION}{RAISE}")),
+            count: Script::new(COUNT),
+            attempt: Script::new(ATTEMPT),
         })))
     }
 
-    /// Takes note of an epoch whose reading began at this instant.
+    /// Takes note of an epoch whose reading began at this instant. Of readings at the same time the one
+    /// that began last counts, whichever ends last.
     pub fn renewed(&self, epoch: i64, began: Instant) {
         let Self::Redis(live) = self else { return };
-        live.epoch.store(epoch, Ordering::Release);
-        let micros = began.saturating_duration_since(live.born).as_micros();
-        live.polled.store(u64::try_from(micros).unwrap_or(u64::MAX).max(1), Ordering::Release);
+        let mut lease = live.lease.write().unwrap_or_else(PoisonError::into_inner);
+        if lease.is_none_or(|held| held.began < began) {
+            *lease = Some(Lease { epoch, began });
+        }
     }
 
     /// Looks for the facts behind a key.
@@ -195,7 +241,7 @@ impl Cache {
         let filled: redis::RedisResult<i32> = live
             .fill
             .key(mark.key)
-            .arg(&version.to_be_bytes()[..])
+            .arg(version)
             .arg(&mark.mark[..])
             .arg(facts)
             .arg(ENTRY_TTL_MS)
@@ -210,9 +256,8 @@ impl Cache {
     #[must_use]
     pub fn epoch(&self) -> Option<i64> {
         let Self::Redis(live) = self else { return None };
-        // The epoch is read before the lease is judged: a lease that still runs covers it.
-        let epoch = live.epoch.load(Ordering::Acquire);
-        live.trusted().then_some(epoch)
+        let lease = (*live.lease.read().unwrap_or_else(PoisonError::into_inner))?;
+        (lease.began.elapsed() < LEASE).then_some(lease.epoch)
     }
 
     /// Voids the entries of these keys, in this epoch, up to these versions. False when Redis did
@@ -224,7 +269,7 @@ impl Cache {
             call.key(live.key(epoch, key));
         }
         for (_, version) in keys {
-            call.arg(&version.to_be_bytes()[..]);
+            call.arg(*version);
         }
         call.arg(ENTRY_TTL_MS);
         let mut connection = live.connection.clone();
@@ -236,13 +281,37 @@ impl Cache {
     pub async fn count(&self, key: &str, window: Duration) -> Option<u64> {
         let Self::Redis(live) = self else { return None };
         let mut connection = live.connection.clone();
-        let key = format!("{}limit:{key}", live.prefix);
-        let count = connection.incr(&key, 1).await.ok()?;
-        if count == 1 {
-            let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
-            connection.pexpire(&key, window).await.ok()?;
+        let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+        let mut call = live.count.key(format!("{}limit:{key}", live.prefix));
+        call.arg(window).invoke_async(&mut connection).await.ok()
+    }
+
+    /// Begins an attempt of a source: the wait until it may be made, or none. `None` when Redis cannot be
+    /// asked.
+    pub async fn attempt(
+        &self,
+        source: &str,
+        now: Timestamp,
+        lock: Duration,
+        attempts_max: u32,
+    ) -> Option<Duration> {
+        let Self::Redis(live) = self else { return None };
+        let mut connection = live.connection.clone();
+        let mut call = live.attempt.key(live.attempts_key(source));
+        call.arg(now.as_millisecond()).arg(i64::try_from(lock.as_millis()).ok()?).arg(attempts_max);
+        let wait: i64 = call.invoke_async(&mut connection).await.ok()?;
+        Some(Duration::from_millis(u64::try_from(wait).ok()?))
+    }
+
+    /// Forgets the attempts of a source; where Redis is away they end by themselves.
+    pub async fn forget_attempts(&self, source: &str) {
+        let Self::Redis(live) = self else { return };
+        let mut connection = live.connection.clone();
+        let key = live.attempts_key(source);
+        let forgotten = redis::cmd("DEL").arg(key).exec_async(&mut connection).await;
+        if let Err(error) = forgotten {
+            tracing::debug!(%error, "attempts were not forgotten");
         }
-        u64::try_from(count).ok()
     }
 
     /// Tells every server a hint; one that is lost is found by the poll.
@@ -278,10 +347,8 @@ impl Cache {
 }
 
 impl Live {
-    fn trusted(&self) -> bool {
-        let polled = self.polled.load(Ordering::Acquire);
-        let lease_end = Duration::from_micros(polled).saturating_add(LEASE);
-        polled > 0 && self.born.elapsed() < lease_end
+    fn attempts_key(&self, source: &str) -> String {
+        format!("{}attempts:{source}", self.prefix)
     }
 
     fn channel(&self) -> String {
@@ -302,4 +369,30 @@ pub async fn raise_epoch(connection: &mut PgConnection) -> Result<()> {
 /// The epoch, held as it is until the unit of work ends.
 pub async fn hold_epoch(connection: &mut PgConnection) -> Result<i64> {
     Ok(sqlx::query_scalar!("select epoch from cache_epoch for share").fetch_one(connection).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FILL, RAISE};
+
+    // Lua compares strings by Redis's locale: 13 then comes after 14. The order of versions must not
+    // depend on where Redis was started, so every comparison is one of numbers.
+    #[test]
+    fn the_scripts_compare_numbers_alone() {
+        let number = |side: &str| {
+            ["known", "filled", "tonumber(ARGV[1])", "tonumber(ARGV[i])"].contains(&side)
+                || side.parse::<u64>().is_ok()
+        };
+        let mut compared = 0;
+        for line in FILL.lines().chain(RAISE.lines()) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            for sides in words.windows(3) {
+                if let [left, "<" | "<=" | ">" | ">=", right] = sides {
+                    assert!(number(left) && number(right), "{line}");
+                    compared += 1;
+                }
+            }
+        }
+        assert_eq!(compared, FILL.matches(['<', '>']).count() + RAISE.matches(['<', '>']).count());
+    }
 }

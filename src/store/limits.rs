@@ -1,10 +1,17 @@
 //! How often somebody may ask: counted in Redis for all servers, or here when Redis is away.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
-use super::{Cache, unseen_limits::UnseenLimits};
+use super::{Cache, attempts::Attempts, unseen_limits::UnseenLimits};
 use crate::error::{Error, Reason, Result};
 
 macro_rules! limits {
@@ -35,10 +42,17 @@ macro_rules! limits {
 limits! {
     /// Sign-ins from one address.
     SignInAddress = "sign-in-address", 60 per 60 s;
-    /// Sign-ins to one account.
+    /// Sign-ins to one account from one address.
     SignInAccount = "sign-in-account", 10 per 60 s;
-    /// One-time codes to one phone.
+    /// One-time codes that one person asks for, to whatever phones: each costs the bureau a message.
+    PhoneCodePerson = "phone-code-person", 10 per 3600 s;
+    /// One-time codes that are asked for from one address, which may be that of a whole company.
+    PhoneCodeAddress = "phone-code-address", 60 per 3600 s;
+    /// One-time codes that one person asks for, to one phone.
     PhoneCode = "phone-code", 5 per 3600 s;
+    /// One-time codes to one phone, whoever asks. More than one stranger may use up, so that its owner can
+    /// still ask for one.
+    PhoneCodeTotal = "phone-code-total", 20 per 3600 s;
     /// Writes of one account.
     Write = "write", 600 per 60 s;
     /// Messages of one sender (CH-20).
@@ -51,37 +65,69 @@ limits! {
     IdentityOpening = "identity-opening", 10 per 3600 s;
 }
 
-type Local = DefaultKeyedRateLimiter<String>;
+/// After so many local counts those are forgotten that hold nobody back any more.
+const COUNTS_BETWEEN_SWEEPS: u64 = 1_024;
+
+/// The count of one limit while Redis is away.
+#[derive(Debug)]
+struct Local {
+    limit: Limit,
+    counted: AtomicU64,
+    limiter: DefaultKeyedRateLimiter<String>,
+}
+
+impl Local {
+    fn new(limit: Limit, factor: u32) -> Self {
+        let count = NonZeroU32::new(limit.count().saturating_mul(factor));
+        let count = count.unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::with_period(limit.window() / count.get())
+            .unwrap_or(Quota::per_second(NonZeroU32::MIN))
+            .allow_burst(count);
+        Self { limit, counted: AtomicU64::new(0), limiter: RateLimiter::keyed(quota) }
+    }
+
+    /// Counts one more; false when it was one too many.
+    fn permits(&self, who: &str) -> bool {
+        let counted = self.counted.fetch_add(1, Ordering::Relaxed);
+        // Strangers have many addresses, and each would stay here for ever.
+        if counted.is_multiple_of(COUNTS_BETWEEN_SWEEPS) {
+            self.limiter.retain_recent();
+            self.limiter.shrink_to_fit();
+        }
+        self.limiter.check_key(&who.to_owned()).is_ok()
+    }
+}
 
 /// Counts per account and per address, shared by all servers while Redis answers (ID-03).
 #[derive(Debug, Clone)]
 pub struct Limits {
     cache: Cache,
     factor: u32,
-    local: Arc<Vec<(Limit, Local)>>,
+    local: Arc<Vec<Local>>,
     unseen: Arc<UnseenLimits>,
+    attempts: Attempts,
 }
 
 impl Limits {
     /// Counts in this cache, and permits the factor times as much.
     #[must_use]
     pub fn new(cache: Cache, factor: u32) -> Self {
-        let local = Limit::ALL.iter().map(|limit| {
-            let count = limit.count().saturating_mul(factor);
-            let count = NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
-            let quota = Quota::with_period(limit.window() / count.get())
-                .unwrap_or(Quota::per_second(NonZeroU32::MIN))
-                .allow_burst(count);
-            (*limit, RateLimiter::keyed(quota))
-        });
+        let local = Limit::ALL.iter().map(|limit| Local::new(*limit, factor));
         let unseen = Arc::new(UnseenLimits::new(factor));
-        Self { cache, factor, local: Arc::new(local.collect()), unseen }
+        let attempts = Attempts::new(cache.clone(), factor);
+        Self { cache, factor, local: Arc::new(local.collect()), unseen, attempts }
     }
 
     /// Counts of which nothing is kept.
     #[must_use]
     pub fn unseen(&self) -> &UnseenLimits {
         &self.unseen
+    }
+
+    /// Attempts to come in that failed.
+    #[must_use]
+    pub const fn attempts(&self) -> &Attempts {
+        &self.attempts
     }
 
     /// Counts one more, or refuses with the wait.
@@ -93,12 +139,38 @@ impl Limits {
             }
             Some(_) => Ok(()),
             None => {
-                let local = self.local.iter().find(|(counted, _)| *counted == limit);
-                match local {
-                    Some((_, local)) => local.check_key(&who.to_owned()).map_err(|_| refused()),
-                    None => Ok(()),
-                }
+                let local = self.local.iter().find(|local| local.limit == limit);
+                let permitted = local.is_none_or(|local| local.permits(who));
+                if permitted { Ok(()) } else { Err(refused()) }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COUNTS_BETWEEN_SWEEPS, Limit, Limits};
+    use crate::store::Cache;
+
+    #[tokio::test]
+    async fn without_redis_a_count_still_refuses() {
+        let limits = Limits::new(Cache::Absent, 1);
+        for _ in 0..Limit::PhoneCode.count() {
+            assert!(limits.count(Limit::PhoneCode, "a").await.is_ok());
+        }
+        assert!(limits.count(Limit::PhoneCode, "a").await.is_err());
+        assert!(limits.count(Limit::PhoneCode, "b").await.is_ok(), "another phone");
+    }
+
+    // The factor makes a count be over at once, so that the test need not wait.
+    #[tokio::test]
+    async fn without_redis_nobody_is_remembered_for_ever() {
+        let limits = Limits::new(Cache::Absent, 1_000_000);
+        for stranger in 0..10 * COUNTS_BETWEEN_SWEEPS {
+            limits.count(Limit::SignInAddress, &stranger.to_string()).await.unwrap();
+        }
+        let counted = |limit| limits.local.iter().find(move |local| local.limit == limit);
+        let remembered = counted(Limit::SignInAddress).unwrap().limiter.len() as u64;
+        assert!(remembered <= 2 * COUNTS_BETWEEN_SWEEPS, "{remembered}");
     }
 }

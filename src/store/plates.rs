@@ -23,6 +23,7 @@ use uuid::Uuid;
 use super::{
     Store,
     cache::{Looked, Mark},
+    seal,
 };
 use crate::{
     domain::{
@@ -37,8 +38,7 @@ use crate::{
 
 /// A pass that ended longer ago is not told any more: it is as if there were none.
 const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// What stands before the facts in the cache: they count only with our seal.
-const SEAL: usize = 32;
+/// The facts in the cache count only with our seal.
 const SEAL_PURPOSE: &str = "plate-standing";
 /// Pass numbers that are remembered with their plates.
 const NUMBERS_REMEMBERED: u64 = 20_000;
@@ -256,21 +256,14 @@ impl Plates {
     }
 
     async fn fill(&self, mark: Mark, standing: &PlateStanding) -> Result<()> {
-        let facts = serde_json::to_string(standing).map_err(Error::internal)?;
-        let mut entry = self.store.vault().index(SEAL_PURPOSE, &facts);
-        entry.extend_from_slice(facts.as_bytes());
+        let entry = seal::close(self.store.vault(), SEAL_PURPOSE, standing)?;
         self.store.cache().fill(mark, standing.version, &entry).await;
         Ok(())
     }
 
-    /// Opens an entry: wrong data in Redis is no data (I31).
+    /// Opens an entry, where it is of this plate.
     fn open(&self, plate_number: &str, entry: &[u8]) -> Option<PlateStanding> {
-        let (seal, facts) = entry.split_at_checked(SEAL)?;
-        let facts = std::str::from_utf8(facts).ok()?;
-        if self.store.vault().index(SEAL_PURPOSE, facts) != seal {
-            return None;
-        }
-        let standing: PlateStanding = serde_json::from_str(facts).ok()?;
+        let standing: PlateStanding = seal::open(self.store.vault(), SEAL_PURPOSE, entry)?;
         (standing.plate_number == plate_number).then_some(standing)
     }
 }

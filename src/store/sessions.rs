@@ -194,7 +194,7 @@ macro_rules! select {
 /// above the limit.
 pub async fn insert(tx: &mut Tx, owner: Owner, client: &str) -> Result<Session> {
     let (id, now): (Id<kind::Session>, _) = (tx.cx().id(), tx.now());
-    let address = tx.cx().address.clone().unwrap_or_default();
+    let address = tx.cx().address.map(|address| address.to_string()).unwrap_or_default();
     let expire_time = now.saturating_add(lifetime(owner.account())).map_err(Error::internal)?;
     let (person, officer, device) = owner.columns();
     let row = sqlx::query_as!(

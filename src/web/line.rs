@@ -11,9 +11,7 @@ use futures::{
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
-use tonic::{
-    Code, Request, Status, Streaming, metadata::MetadataValue, transport::server::TcpConnectInfo,
-};
+use tonic::{Code, Request, Status, Streaming, metadata::MetadataValue};
 
 use super::{
     LineLimits, Stack,
@@ -22,16 +20,19 @@ use super::{
 };
 use crate::{
     error::{Error, Flaw, Reason},
-    service::pb::{
-        self, client_frame::Call, conversation_service_client::ConversationServiceClient,
-        identity_service_client::IdentityServiceClient, server_frame::Reply,
+    service::{
+        gate::Client,
+        pb::{
+            self, client_frame::Call, conversation_service_client::ConversationServiceClient,
+            identity_service_client::IdentityServiceClient, server_frame::Reply,
+        },
     },
 };
 
 /// An open line.
 pub struct Line {
     stack: Stack,
-    peer: TcpConnectInfo,
+    client: Option<Client>,
     limits: LineLimits,
     form: Form,
     outbox: Outbox,
@@ -54,7 +55,7 @@ impl Line {
         socket: WebSocket,
         form: Form,
         stack: Stack,
-        peer: TcpConnectInfo,
+        client: Option<Client>,
         token: Option<String>,
         limits: LineLimits,
         stop: CancellationToken,
@@ -65,7 +66,7 @@ impl Line {
         let mut writer = AbortOnDropHandle::new(tokio::spawn(writer.run(sink)));
         let mut line = Self {
             stack,
-            peer,
+            client,
             limits,
             form,
             outbox,
@@ -255,10 +256,12 @@ impl Line {
         Ok(request)
     }
 
-    /// A call that the gate sees coming from the line's own peer.
+    /// A call that the gate sees coming from whoever opened the line.
     fn sent<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        request.extensions_mut().insert(self.peer.clone());
+        if let Some(client) = self.client {
+            request.extensions_mut().insert(client);
+        }
         request
     }
 }

@@ -17,7 +17,7 @@ use jingqi::{
     store::{
         cache::Looked,
         plates::{Answered, Plates},
-        world,
+        seal, world,
     },
 };
 use sqlx::PgPool;
@@ -625,11 +625,7 @@ async fn a_slow_reader_cannot_put_old_facts_back(pool: PgPool) {
         let key = format!("plate:{PLATE}");
         let Looked::Miss(slow) = cache.get(&key, [1; 16]).await else { panic!("a hit") };
         let (old, _) = plates.standing(PLATE, app.now(), [2; 16]).await.unwrap();
-        let entry: Vec<u8> = {
-            let facts = serde_json::to_string(&*old).unwrap();
-            let seal = app.parts.store.vault().index("plate-standing", &facts);
-            [seal, facts.into_bytes()].concat()
-        };
+        let entry = seal::close(app.parts.store.vault(), "plate-standing", &*old).unwrap();
         // Meanwhile the pass is suspended.
         change(&app, "update truck_pass set state = 'SUSPENDED'").await;
         if flush {

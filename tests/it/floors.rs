@@ -26,7 +26,7 @@ fn sources() -> Vec<(String, String)> {
 fn floor(name: &str) -> u8 {
     let room = name.split(['/', '.']).next().unwrap();
     match room {
-        "error" | "id" | "clock" | "actor" | "context" | "token" | "crypto" => 0,
+        "error" | "id" | "clock" | "actor" | "address" | "context" | "token" | "crypto" => 0,
         "domain" => 1,
         "store" | "remote" => 2,
         "service" | "worker" | "web" => 3,

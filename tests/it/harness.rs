@@ -11,6 +11,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use jingqi::{
+    address::Proxies,
     clock::{Clock, Ids, ManualClock},
     domain::{notice::fields::Templates, policy::PolicyValues, zone::Zone},
     id::{Collection, Id, kind},
@@ -92,6 +93,8 @@ pub struct Wish {
     pub without_redis: bool,
     /// Who may come in; the default of the product.
     pub doorway: Option<Doorway>,
+    /// The tests' own machine is a proxy whose word is taken.
+    pub behind_proxy: bool,
     /// What one line may take; the default of the product.
     pub line: Option<LineLimits>,
     /// The database holds a world already; ids are made from this seed.
@@ -338,6 +341,7 @@ async fn serve(parts: Parts, wish: Wish, stop: CancellationToken) -> (SocketAddr
         web: Some(web),
         doorway: wish.doorway.unwrap_or_default(),
         line: wish.line.unwrap_or_default(),
+        proxies: Proxies::parse(if wish.behind_proxy { "127.0.0.1" } else { "" }).unwrap(),
         ..Doors::new(listener)
     };
     tokio::spawn(async move { server::run(parts, doors, stop).await.unwrap() });

@@ -3,6 +3,7 @@
 
 mod applications;
 mod attachments;
+mod cache;
 mod calendar;
 mod centre;
 mod chaos_checker;

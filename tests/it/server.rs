@@ -1,11 +1,16 @@
 //! The server itself: limits against strangers, health, reflection, what happens when PostgreSQL or
 //! Redis is away.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use jingqi::{
     server::{self, Doors, Doorway},
-    service::pb,
+    service::pb::{self, truck_pass_service_client::TruckPassServiceClient},
 };
 use sqlx::PgPool;
 use tokio::{
@@ -14,9 +19,17 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, transport::Endpoint};
+use tonic::{
+    Code, Request,
+    client::Grpc,
+    codegen::http::uri::PathAndQuery,
+    transport::{Channel, Endpoint},
+};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tracing_subscriber::{
+    Layer as _, filter::LevelFilter, fmt::format::FmtSpan, layer::SubscriberExt as _,
+};
 
 use crate::harness::{App, User, Wish, fields, reason};
 
@@ -78,6 +91,7 @@ async fn one_address_cannot_hold_all_connections(pool: PgPool) {
         held.push(stream);
     }
     let mut fourth = TcpStream::connect(app.address).await.unwrap();
+    let _ = fourth.write_all(PREFACE).await;
     assert!(matches!(fourth.read(&mut [0; 9]).await, Ok(0) | Err(_)));
     // A place that is given back can be taken.
     drop(held.pop());
@@ -107,6 +121,89 @@ async fn a_message_over_the_limit_is_refused(pool: PgPool) {
     long.pass_application.as_mut().unwrap().need.as_mut().unwrap().reason = "长".repeat(501);
     let refused = city.handler.applications().create_pass_application(long).await.unwrap_err();
     assert_eq!(fields(&refused), ["need.reason TOO_LONG"]);
+}
+
+/// Begins calls that send their head and never their body.
+fn hang(channel: &Channel, count: usize) {
+    for _ in 0..count {
+        let mut wire = Grpc::new(channel.clone());
+        tokio::spawn(async move {
+            let codec =
+                tonic_prost::ProstCodec::<pb::ListZonesRequest, pb::ListZonesResponse>::default();
+            let path = PathAndQuery::from_static("/jingqi.v1.TruckPassService/ListZones");
+            wire.ready().await.unwrap();
+            wire.client_streaming(Request::new(futures::stream::pending()), path, codec).await
+        });
+    }
+}
+
+// A call is in hand only when its body is there: a stranger who never sends it holds nothing but its
+// own streams, however many connections it opens.
+#[sqlx::test]
+async fn calls_that_never_send_their_body_stop_nobody(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let mut channels = Vec::new();
+    for _ in 0..18 {
+        let endpoint = Endpoint::from_shared(format!("http://{}", app.address)).unwrap();
+        let channel = endpoint.connect().await.unwrap();
+        // The server works on 64 calls of a connection at once.
+        hang(&channel, 62);
+        channels.push(channel);
+    }
+    for _ in 0..5 {
+        for channel in &channels {
+            let mut zones = TruckPassServiceClient::new(channel.clone());
+            zones.list_zones(pb::ListZonesRequest::default()).await.unwrap();
+        }
+        city.boss.identity().get_account(pb::GetAccountRequest {}).await.unwrap();
+    }
+}
+
+/// What the process said, one line for each event and each end of a span.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+// Thousands of invented names would reach the limit of what a collector tells apart.
+#[sqlx::test]
+async fn a_method_that_a_stranger_invents_names_no_span(pool: PgPool) {
+    let said = Said::default();
+    let lines = said.clone();
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_writer(move || lines.clone())
+        .with_filter(LevelFilter::INFO);
+    // By itself where every test has a process, and beside the others of `conduct_reports` else.
+    let _said = tracing::subscriber::set_default(tracing_subscriber::registry().with(lines));
+    let app = App::start(pool).await;
+    for path in ["/jingqi.v1.Invented/Name1", "/jingqi.v1.TruckPassService/Name2"] {
+        let mut wire = Grpc::new(
+            Endpoint::from_shared(format!("http://{}", app.address)).unwrap().connect_lazy(),
+        );
+        let codec =
+            tonic_prost::ProstCodec::<pb::ListZonesRequest, pb::ListZonesResponse>::default();
+        wire.ready().await.unwrap();
+        let request = Request::new(pb::ListZonesRequest::default());
+        let refused = wire.unary(request, PathAndQuery::from_static(path), codec).await;
+        assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
+    }
+    app.anonymous().passes().list_zones(pb::ListZonesRequest::default()).await.unwrap();
+    let said = String::from_utf8(said.0.lock().unwrap().clone()).unwrap();
+    assert!(said.matches("rpc.method=\"unknown\"").count() >= 2, "{said}");
+    assert!(said.contains("TruckPassService/ListZones"), "{said}");
+    assert!(!said.contains("Invented") && !said.contains("Name2"), "{said}");
 }
 
 #[sqlx::test]

@@ -26,15 +26,25 @@ impl Identity {
         if !self.sends_sms {
             return Err(Error::new(Reason::RemoteUnavailable).because("no SMS gateway is named"));
         }
-        // The limit is the phone's, whoever asks: a stranger's phone is not to be flooded.
-        let index = self.store.vault().index("phone", phone.as_str());
-        let index = URL_SAFE_NO_PAD.encode(index);
-        self.store.limits().count(Limit::Write, &cx.actor.name()).await?;
-        self.store.limits().count(Limit::PhoneCode, &index).await?;
+        self.count_code(cx, &phone).await?;
         let mut tx = self.store.begin(cx).await?;
         let expire_time = phone_codes::insert(&mut tx, person, &phone).await?;
         tx.commit().await?;
         Ok(pb::SendPhoneCodeResponse { expire_time: Some(wire::time(expire_time)) })
+    }
+
+    /// Nobody floods a stranger's phone, nor sends at the bureau's cost without end. What is the asker's own
+    /// counts first: who is refused by it uses up nothing of the phone's.
+    async fn count_code(&self, cx: &Cx, phone: &Phone) -> Result<()> {
+        let limits = self.store.limits();
+        let asker = cx.actor.name();
+        let index = self.store.vault().index("phone", phone.as_str());
+        let index = URL_SAFE_NO_PAD.encode(index);
+        limits.count(Limit::Write, &asker).await?;
+        limits.count(Limit::PhoneCodePerson, &asker).await?;
+        limits.count(Limit::PhoneCodeAddress, &cx.counted_address()).await?;
+        limits.count(Limit::PhoneCode, &format!("{asker} {index}")).await?;
+        limits.count(Limit::PhoneCodeTotal, &index).await
     }
 
     pub(super) async fn verify_phone(

@@ -60,7 +60,11 @@ impl Identity {
         faults.done()?;
         let number = number.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
         let typed = SensitiveText::new(request.password);
-        self.store.limits().count(Limit::SignInAccount, number.as_str()).await?;
+        // By account and source, existing or not: no stranger elsewhere locks an officer out, and nobody
+        // learns from a wait which numbers there are.
+        let source = format!("{} {}", number.as_str(), cx.counted_address());
+        self.store.limits().count(Limit::SignInAccount, &source).await?;
+        self.store.limits().attempts().begin(&source, cx.now).await?;
         let signer = self.signer(cx).await?;
         let by = By::PoliceNumber(&number);
         let known = self.proved(by, &typed).await?;
@@ -68,16 +72,18 @@ impl Identity {
         let mut tx = self.store.begin(cx).await?;
         let held = officers::credentials(tx.conn(), self.store.vault(), by, true).await?;
         let held = held.ok_or_else(|| Error::new(Reason::CredentialsInvalid))?;
-        unlocked(cx, &held)?;
         let right = known.is_some_and(|hash| hash == held.password_hash);
         let step =
             totp::accepted_step(&held.totp_secret, &request.totp_code, cx.now, held.totp_step);
         let Some(step) = step.filter(|_| right) else { return Err(refuse(tx, cx, &held).await?) };
+        // Told to the owner alone, who has shown both proofs.
+        unlocked(cx, &held)?;
         let expired =
             held.password_expired || officer::password_expired(held.password_time, cx.now);
         officers::save_success(&mut tx, held.id, step, expired).await?;
         let session = sessions::insert(&mut tx, Owner::Officer(held.id), &client).await?;
         tx.commit().await?;
+        self.store.limits().attempts().held(&source).await;
         self.tokens(cx, &signer, &session).await
     }
 
@@ -106,6 +112,8 @@ impl Identity {
         faults.check(hashable, "old_password", Flaw::TooLong);
         faults.take("new_password", officer::password(&request.new_password));
         faults.done()?;
+        let source = format!("{} {}", cx.actor.name(), cx.counted_address());
+        self.store.limits().attempts().begin(&source, cx.now).await?;
         let typed = SensitiveText::new(request.old_password);
         let wanted = SensitiveText::new(request.new_password);
         let by = By::Own(id);
@@ -118,6 +126,7 @@ impl Identity {
             return Err(refuse(tx, cx, &held).await?);
         }
         drop(tx);
+        self.store.limits().attempts().held(&source).await;
         let former = former(&held);
         for hash in &former {
             if password::verify(&wanted, Some(hash)).await? {
@@ -147,7 +156,7 @@ fn former(held: &Credentials) -> Vec<String> {
     hashes.cloned().collect()
 }
 
-/// Refuses every attempt while the account is locked, right or wrong.
+/// Refuses every attempt while the account is locked.
 fn unlocked(cx: &Cx, held: &Credentials) -> Result<()> {
     match held.locked_until {
         Some(until) if cx.now < until => {
@@ -158,8 +167,12 @@ fn unlocked(cx: &Cx, held: &Credentials) -> Result<()> {
     }
 }
 
-/// Counts the failure although the call fails, and never tells which part was wrong.
+/// Counts the failure although the call fails, and never tells which part was wrong, nor whether the
+/// account is locked. A failure while it is does not make that longer.
 async fn refuse(mut tx: Tx, cx: &Cx, held: &Credentials) -> Result<Error> {
+    if unlocked(cx, held).is_err() {
+        return Ok(Error::new(Reason::CredentialsInvalid));
+    }
     let (failures, until) = officer::failed(held.failed_attempts, cx.now);
     officers::save_failure(&mut tx, held.id, failures, until).await?;
     tx.commit().await?;

@@ -322,6 +322,36 @@ async fn nothing_is_kept_of_who_files_without_a_name(pool: PgPool) {
     assert!(found.contains(&ADDRESS.to_owned()), "{found:?}");
 }
 
+// CO-22, I21: nor does the log tell of a filing that failed, as it tells of every other call that does.
+#[sqlx::test]
+async fn a_filing_that_fails_leaves_no_line(pool: PgPool) {
+    listen();
+    let app = App::start(pool).await;
+    let house = app.house().await;
+    let patrol = officer(&house.desk.city.patrol);
+    let user = canary(&app).await.user;
+    app.sql("alter table conduct.report rename to report_elsewhere").await;
+    app.sql("alter table session rename to session_elsewhere").await;
+    let heard = log().len();
+    in_silence(app.address, async move |channel| {
+        let mut client = ConductReportServiceClient::new(channel);
+        let failed = client.file_anonymous_conduct_report(anonymous(vec![patrol])).await;
+        assert_eq!(failed.unwrap_err().code(), tonic::Code::Internal);
+    })
+    .await;
+    let said = log().split_off(heard);
+    assert!(!said.contains("report") && !said.contains("call failed"), "{said}");
+    // The control: an ordinary call that fails.
+    let heard = log().len();
+    in_silence(app.address, async move |channel| {
+        let mut client = IdentityServiceClient::new(channel);
+        let sessions = marked(&user, pb::ListSessionsRequest::default());
+        client.list_sessions(sessions).await.unwrap_err();
+    })
+    .await;
+    assert!(log().split_off(heard).contains("call failed"));
+}
+
 // CO-15: a name that was given stands sealed, and nowhere else; the log does not say who filed.
 #[sqlx::test]
 async fn a_name_that_was_given_stands_in_no_log_and_in_no_other_row(pool: PgPool) {

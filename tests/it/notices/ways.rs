@@ -242,7 +242,7 @@ async fn pushes_and_webhooks_wait_in_lanes_of_their_own(pool: PgPool) {
     let hold = SignedDuration::from_secs(60);
     let mut claimed = async |lane| {
         let mut topics = Vec::new();
-        while let Some(event) = outbox::claim(&mut tx, lane, hold).await.unwrap() {
+        while let Some(event) = outbox::claim(&mut tx, lane, &[], hold).await.unwrap() {
             topics.push(event.topic);
         }
         topics
