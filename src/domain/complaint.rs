@@ -117,8 +117,8 @@ impl State for ComplaintState {
             (Self::Submitted, Do::Decline) => Self::NotAccepted,
             (Self::Submitted | Self::Accepted, Do::TransferOut) => Self::TransferredOut,
             (Self::NotAccepted, Do::Object) => Self::Submitted,
-            (Self::Accepted | Self::Returned | Self::Reopened, Do::Assign) => Self::Assigned,
-            (Self::Assigned | Self::InProgress, Do::Reassign) => Self::Assigned,
+            (Self::Accepted | Self::Returned | Self::Reopened, Do::Assign)
+            | (Self::Assigned | Self::InProgress, Do::Reassign) => Self::Assigned,
             (Self::Assigned, Do::Return) => Self::Returned,
             (Self::InProgress, Do::SubmitFeedback) => Self::FeedbackSubmitted,
             (Self::FeedbackSubmitted, Do::ApproveFeedback) => Self::CallBack,

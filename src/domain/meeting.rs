@@ -371,6 +371,7 @@ mod tests {
     fn the_drawing_of_a_point() {
         insta::assert_snapshot!(drawing::<PointState>(), @r"
         WAITING --LIST--> LISTED
+        WAITING --DROP--> DROPPED
         LISTED --DECIDE--> DECIDED
         LISTED --DROP--> DROPPED
         DECIDED --DECIDE--> DECIDED
