@@ -1,15 +1,13 @@
 //! What holds for every round of a worker: it refuses with a wrong clock, a row that fails stops no
 //! other, and what was not told is told later.
 
-use std::time::Duration;
-
 use jiff::SignedDuration;
 use jingqi::{
     clock::{Clock, ManualClock},
+    error::Reason,
     worker::Worker,
 };
 use sqlx::PgPool;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     conversations::{all, claim, close, codes, get, open, say},
@@ -36,12 +34,8 @@ async fn a_worker_with_a_wrong_clock_destroys_nothing(pool: PgPool) {
     let ahead = Clock::System.now() + SignedDuration::from_hours(400 * 24);
     let clock = Clock::Manual(ManualClock::at(ahead).claiming());
     let (_, parts) = app.another_with_clock(clock).await;
-    let stop = CancellationToken::new();
-    let running = tokio::spawn(Worker::new(parts).run(stop.clone()));
-    // Every loop begins with a round.
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    stop.cancel();
-    running.await.unwrap();
+    let refused = Worker::new(parts).run_once().await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::ClockWrong);
     assert_eq!(app.count(KEPT).await, before);
 }
 
