@@ -43,18 +43,7 @@ const READERS: &[Role] = &[
     Inspector,
 ];
 /// Who opens files: readers, and whoever works on a complaint that they came with.
-const OPENERS: &[Role] = &[
-    Person,
-    WindowClerk,
-    FirstReviewer,
-    FinalReviewer,
-    CheckpointOfficer,
-    LiaisonOfficer,
-    Assigner,
-    Handler,
-    UnitLeader,
-    Inspector,
-];
+const OPENERS: &[Role] = INBOX;
 const FILERS: &[Role] = &[LegalRepresentative, EnterpriseHandler, WindowClerk];
 const TALKERS: &[Role] = &[LegalRepresentative, EnterpriseHandler, LiaisonOfficer];
 const SUPERVISORS: &[Role] = &[UnitLeader, Inspector];
