@@ -16,7 +16,7 @@ use crate::{
         complaint::rules::{limit, limit_text},
         obligation::{Limits, ObligationKind, Times, Which},
     },
-    error::{Error, Result},
+    error::{Error, Reason, Result},
     id::{Id, Subject, kind},
 };
 
@@ -166,6 +166,36 @@ pub async fn unmeet(tx: &mut Tx, subject: Subject, kind: ObligationKind) -> Resu
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// Lets a promise go for one by another day. It may be put off once, and brought forward at any time: a
+/// day that moves whenever it comes near is no promise.
+///
+/// # Errors
+/// `EXTENSION_SPENT` when it was put off before.
+pub async fn promise_anew(
+    tx: &mut Tx,
+    subject: Subject,
+    kind: ObligationKind,
+    due: Timestamp,
+    calendar: &Calendar,
+) -> Result<()> {
+    let Some(running) = lock(tx, subject, kind).await? else { return Ok(()) };
+    let put_off_before = sqlx::query_scalar!(
+        "select exists (select from obligation
+            where collection = $1 and subject_id = $2 and kind = $3 and void_time is not null
+                and due_time < $4) as \"before!\"",
+        subject.collection,
+        subject.uuid,
+        kind.wire(),
+        running.dues.due.to_sqlx() as _
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    if running.dues.due < due && put_off_before {
+        return Err(Error::new(Reason::ExtensionSpent));
+    }
+    void(tx, subject, kind, calendar).await
 }
 
 /// Lets an open obligation of the kind go: nobody owes it any more.

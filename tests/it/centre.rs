@@ -89,6 +89,9 @@ async fn a_problem_is_found_on_a_visit_promised_and_solved_in_time(pool: PgPool)
     assert_eq!(promised.state(), pb::problem::State::Promised);
     // Another day: the first promise stays a row that nobody owes any more.
     let again = promise(&desk, &promised, "2026-11-30").await.unwrap();
+    // It is put off once, and may be brought forward.
+    let spent = promise(&desk, &again, "2026-12-02").await.unwrap_err();
+    assert_eq!(reason(&spent), "EXTENSION_SPENT");
     app.clock.set("2026-11-30T23:59:00+08:00".parse().unwrap());
     app.run_workers().await;
     let missed = "select count(*) from obligation where kind = 'SOLVE_PROBLEM'

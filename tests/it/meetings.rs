@@ -151,6 +151,8 @@ async fn an_escalated_complaint_waits_for_a_meeting_is_decided_there_and_settled
     decide(&desk.leader, &point.name, &desk.lead_unit, "2026-11-27").await.unwrap();
     // Another day, as long as the meeting lasts: the older one stays a row that nobody owes.
     let decided = decide(&desk.leader, &point.name, &desk.lead_unit, "2026-11-30").await.unwrap();
+    let spent = decide(&desk.leader, &point.name, &desk.lead_unit, "2026-12-02").await.unwrap_err();
+    assert_eq!(reason(&spent), "EXTENSION_SPENT");
     assert_eq!((decided.state(), decided.due_day.as_str()), (State::Decided, "2026-11-30"));
     assert_eq!(app.count(OWED).await, 1);
     let closed = close(&desk.leader, &meeting.name, "议定一项").await.unwrap();

@@ -2,11 +2,14 @@
 //! dissatisfied rating, the second handling by another officer, a satisfied close, the figures.
 
 use anyhow::{Context as _, ensure};
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, ToSpan as _, tz::TimeZone};
 
 use super::{Stage, people::Person, say, scene, story};
 use crate::{
-    domain::complaint::ComplaintState,
+    domain::{
+        complaint::ComplaintState,
+        month::{local_date, start_of_day},
+    },
     sandbox::city,
     service::pb::{
         self, SatisfactionLevel as Level, complaint::State, get_service_figures_request::Grouping,
@@ -252,8 +255,10 @@ async fn figures(stage: &Stage, cast: &Cast) -> anyhow::Result<()> {
     scene(7, "服务台数据:按期、一次办结、实际解决、满意(小于 3 的数不显示)");
     let now = stage.clock.now();
     let stamp = |at: Timestamp| Some(prost_types::Timestamp { seconds: at.as_second(), nanos: 0 });
+    // Whole months: what is left of another one would be too few to be told.
+    let from = local_date(now).first_of_month().checked_sub(2.months())?;
     let request = pb::GetServiceFiguresRequest {
-        from_time: stamp(now - SignedDuration::from_hours(24 * 120)),
+        from_time: stamp(start_of_day(from)),
         until_time: stamp(now + SignedDuration::from_hours(1)),
         grouping: Grouping::Month.into(),
     };

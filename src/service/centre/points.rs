@@ -100,8 +100,9 @@ impl Centre {
         let decided = point.decide(&meeting, owing, day, decision, cx)?;
         let point = points::save(&mut tx, decided).await?;
         // An older decision stays a row, kept or not; nobody owes it any more.
-        obligations::void(&mut tx, id.subject(), KIND, &self.world.calendar()).await?;
-        let due = Due { at: problem::due(day), provisional: false };
+        let (due, calendar) = (problem::due(day), self.world.calendar());
+        obligations::promise_anew(&mut tx, id.subject(), KIND, due, &calendar).await?;
+        let due = Due { at: due, provisional: false };
         let owing = point.owing.as_ref().map(|seat| seat.path.clone()).unwrap_or_default();
         let owed = Owed::until(KIND, id.subject(), owing, due, cx.now, &self.world.calendar());
         obligations::open(&mut tx, &owed).await?;

@@ -89,8 +89,9 @@ impl Centre {
         let problem = problems::save(&mut tx, problem.promise(day, note, cx)?).await?;
         // An older promise stays a row, kept or not; nobody owes it any more.
         let kind = ObligationKind::SolveProblem;
-        obligations::void(&mut tx, id.subject(), kind, &self.world.calendar()).await?;
-        let due = Due { at: problem::due(day), provisional: false };
+        let (due, calendar) = (problem::due(day), self.world.calendar());
+        obligations::promise_anew(&mut tx, id.subject(), kind, due, &calendar).await?;
+        let due = Due { at: due, provisional: false };
         let (subject, unit_path) = (id.subject(), problem.unit_path.clone());
         let owed = Owed::until(kind, subject, unit_path, due, cx.now, &self.world.calendar());
         obligations::open(&mut tx, &owed).await?;
