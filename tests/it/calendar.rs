@@ -15,7 +15,7 @@ use sqlx::PgPool;
 use tonic::{Code, Response, Status};
 
 use crate::{
-    complaints::Service,
+    complaints::{Service, step},
     conversations,
     harness::{App, User, fact, fields, reason, request_id},
 };
@@ -416,12 +416,15 @@ async fn what_is_settled_is_judged_by_the_calendar_in_force(pool: PgPool) {
     let admin = app.administrator().await;
     let desk = app.service().await;
     app.clock.set(at("2026-12-30T09:00:00"));
-    let name = accepted(&desk).await.name;
-    desk.assign(&desk.assigner, &name, &desk.lead_unit).await.unwrap();
-    desk.sign(&desk.one, &name).await.unwrap();
+    let (name, other) = (desk.in_progress(&desk.one).await, desk.in_progress(&desk.three).await);
     app.clock.set(at("2027-01-07T10:00:00"));
     import(&admin, notice(), false).await.unwrap();
     desk.answer(&desk.one, &name).await.unwrap();
+    // What nobody owes any more is judged by them, too.
+    desk.boss.complaints().withdraw_complaint(step(&other, "已自行解决")).await.unwrap();
+    let missed = "select count(*) from obligation
+        where kind = 'HANDLE_COMPLAINT' and breach_time is not null";
+    assert_eq!(app.count(missed).await, 0);
     let owed = desk.get(&desk.assigner, &name).await.unwrap().obligations;
     let handling = owed.iter().find(|owed| owed.kind == "HANDLE_COMPLAINT").unwrap();
     assert_eq!(handling.standing, "MET");

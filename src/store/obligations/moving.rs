@@ -1,5 +1,7 @@
 //! Due times that move: by a pause, an extension, a change of the calendar. The old ones are kept (CO-06).
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
@@ -73,7 +75,7 @@ pub async fn lock(tx: &mut Tx, subject: Subject, kind: ObligationKind) -> Result
     .fetch_optional(tx.conn())
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let pauses = pauses(tx.conn(), row.id).await?;
+    let pauses = pauses(tx.conn(), &[row.id]).await?.remove(&row.id).unwrap_or_default();
     let time = |at: Option<jiff_sqlx::Timestamp>| at.map(jiff_sqlx::Timestamp::to_jiff);
     let limits = (!row.limit_text.is_empty())
         .then(|| limits(&row.legal_limit_text, &row.limit_text, &row.internal_limit_text))
@@ -93,21 +95,28 @@ pub async fn lock(tx: &mut Tx, subject: Subject, kind: ObligationKind) -> Result
     }))
 }
 
-async fn pauses(connection: &mut PgConnection, obligation: Uuid) -> Result<Vec<Pause>> {
+/// The pauses of obligations: those that have ended, and the one that has not.
+pub(super) async fn pauses(
+    connection: &mut PgConnection,
+    of: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<Pause>>> {
     let rows = sqlx::query!(
-        "select begin_time as \"begin_time: jiff_sqlx::Timestamp\",
+        "select obligation_id, begin_time as \"begin_time: jiff_sqlx::Timestamp\",
             end_time as \"end_time: jiff_sqlx::Timestamp\"
-         from obligation_pause where obligation_id = $1 order by begin_time",
-        obligation
+         from obligation_pause where obligation_id = any($1)",
+        of
     )
     .fetch_all(connection)
     .await?;
-    let pauses = rows.into_iter().map(|row| Pause {
-        from: row.begin_time.to_jiff(),
-        until: row.end_time.map(jiff_sqlx::Timestamp::to_jiff),
-        reason: PauseReason::Returned,
-    });
-    Ok(pauses.collect())
+    let mut pauses: HashMap<Uuid, Vec<Pause>> = HashMap::new();
+    for row in rows {
+        pauses.entry(row.obligation_id).or_default().push(Pause {
+            from: row.begin_time.to_jiff(),
+            until: row.end_time.map(jiff_sqlx::Timestamp::to_jiff),
+            reason: PauseReason::Returned,
+        });
+    }
+    Ok(pauses)
 }
 
 /// Lets the time stand still (I19: only a return does).

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     domain::{
         calendar::Calendar,
-        obligation::{Dues, ObligationKind, Pause, PauseReason, Times},
+        obligation::{Dues, ObligationKind, Pause, Times},
     },
     error::Result,
     id::Subject,
@@ -113,13 +113,13 @@ pub async fn batch(tx: &mut Tx, calendar: &Calendar, which: Stale, rows: i64) ->
 }
 
 /// Counts again what is about to be settled, where another calendar counted it: whether it was late is
-/// judged by the notices that count today.
+/// judged by the notices that count today. Says whether there was any.
 pub(super) async fn settling(
     tx: &mut Tx,
     subject: Subject,
     kind: Option<ObligationKind>,
     calendar: &Calendar,
-) -> Result<()> {
+) -> Result<bool> {
     let open = open!(
         "where collection = $1 and subject_id = $2 and ($3::text is null or kind = $3)
             and meet_time is null and void_time is null and limit_text <> ''
@@ -131,12 +131,13 @@ pub(super) async fn settling(
         calendar.version()
     );
     let open = open.fetch_all(tx.conn()).await?;
-    if !open.is_empty() {
-        // The server's copy may be the older one.
-        let calendar = calendars::in_force(tx.conn()).await?;
-        count(tx, open, &calendar).await?;
+    if open.is_empty() {
+        return Ok(false);
     }
-    Ok(())
+    // The server's copy may be the older one.
+    let calendar = calendars::in_force(tx.conn()).await?;
+    count(tx, open, &calendar).await?;
+    Ok(true)
 }
 
 async fn count(tx: &mut Tx, open: Vec<Open>, calendar: &Calendar) -> Result<Recounted> {
@@ -231,23 +232,7 @@ async fn hold(tx: &mut Tx, found: &[Found], version: &str) -> Result<Vec<Open>> 
 
 async fn pauses(connection: &mut PgConnection, of: &[Open]) -> Result<HashMap<Uuid, Vec<Pause>>> {
     let ids: Vec<Uuid> = of.iter().map(|one| one.id).collect();
-    let rows = sqlx::query!(
-        "select obligation_id, begin_time as \"begin_time: jiff_sqlx::Timestamp\",
-            end_time as \"end_time: jiff_sqlx::Timestamp\"
-         from obligation_pause where obligation_id = any($1)",
-        &ids
-    )
-    .fetch_all(connection)
-    .await?;
-    let mut pauses: HashMap<Uuid, Vec<Pause>> = HashMap::new();
-    for row in rows {
-        pauses.entry(row.obligation_id).or_default().push(Pause {
-            from: row.begin_time.to_jiff(),
-            until: row.end_time.map(jiff_sqlx::Timestamp::to_jiff),
-            reason: PauseReason::Returned,
-        });
-    }
-    Ok(pauses)
+    moving::pauses(connection, &ids).await
 }
 
 async fn put_off(tx: &mut Tx, failed: &[Uuid]) -> Result<()> {
