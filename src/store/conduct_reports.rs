@@ -1,6 +1,6 @@
 //! Conduct reports: rows, their history, and who sees them. Every read asks `conduct.sees`, or for a list
-//! `conduct.seen_by`, in the same statement. Nothing here is written outside the schema `conduct`, nor known to a cache. No rule of
-//! what may be done.
+//! `conduct.seen_by`, in the same statement. Nothing here is written outside the schema `conduct`, nor
+//! known to a cache. No rule of what may be done.
 
 pub mod accused;
 pub mod conclusions;

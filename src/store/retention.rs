@@ -15,27 +15,24 @@ const NOTICES_BATCH: i64 = 50;
 
 /// Stored answers older than the instant.
 pub async fn answers(connection: &mut PgConnection, before: Timestamp) -> Result<()> {
-    loop {
-        let deleted = sqlx::query!(
+    let batch = || {
+        sqlx::query!(
             "delete from idempotency
              where (actor, request_id) in (
                 select actor, request_id from idempotency where create_time < $1 limit $2)",
             before.to_sqlx() as _,
             BATCH
         )
-        .execute(&mut *connection)
-        .await?;
-        if deleted.rows_affected() == 0 {
-            return Ok(());
-        }
-    }
+    };
+    while batch().execute(&mut *connection).await?.rows_affected() > 0 {}
+    Ok(())
 }
 
 /// Events that were delivered before the instant; what waits is kept, however old, and so is the event
 /// of a push that is held back: the digest sends it.
 pub async fn events(connection: &mut PgConnection, before: Timestamp) -> Result<()> {
-    loop {
-        let deleted = sqlx::query!(
+    let batch = || {
+        sqlx::query!(
             "delete from event
              where id in (
                 select id from event
@@ -47,12 +44,9 @@ pub async fn events(connection: &mut PgConnection, before: Timestamp) -> Result<
             before.to_sqlx() as _,
             BATCH
         )
-        .execute(&mut *connection)
-        .await?;
-        if deleted.rows_affected() == 0 {
-            return Ok(());
-        }
-    }
+    };
+    while batch().execute(&mut *connection).await?.rows_affected() > 0 {}
+    Ok(())
 }
 
 /// One-time codes and challenges that ended before the instant.
@@ -103,8 +97,8 @@ pub async fn notices(connection: &mut PgConnection, before: Timestamp) -> Result
             break;
         }
     }
-    loop {
-        let deleted = sqlx::query!(
+    let batch = || {
+        sqlx::query!(
             "delete from notice_digest
              where id in (
                 select id from notice_digest
@@ -115,32 +109,25 @@ pub async fn notices(connection: &mut PgConnection, before: Timestamp) -> Result
             first_id_of(before),
             BATCH
         )
-        .execute(&mut *connection)
-        .await?;
-        if deleted.rows_affected() == 0 {
-            return Ok(());
-        }
-    }
+    };
+    while batch().execute(&mut *connection).await?.rows_affected() > 0 {}
+    Ok(())
 }
 
 /// Attempts to tell another system that were made before the instant, and what it was told, once no
 /// attempt of it is left. What still waits to be told, or is a dead letter, is kept, however old.
 pub async fn webhook_log(connection: &mut PgConnection, before: Timestamp) -> Result<()> {
-    loop {
-        let deleted = sqlx::query!(
+    let batch = || {
+        sqlx::query!(
             "delete from webhook_attempt
              where id in (select id from webhook_attempt where id < $1 order by id limit $2)",
             first_id_of(before),
             BATCH
         )
-        .execute(&mut *connection)
-        .await?;
-        if deleted.rows_affected() == 0 {
-            break;
-        }
-    }
-    loop {
-        let deleted = sqlx::query!(
+    };
+    while batch().execute(&mut *connection).await?.rows_affected() > 0 {}
+    let batch = || {
+        sqlx::query!(
             "delete from webhook_delivery
              where id in (
                 select id from webhook_delivery
@@ -155,12 +142,9 @@ pub async fn webhook_log(connection: &mut PgConnection, before: Timestamp) -> Re
             first_id_of(before),
             BATCH
         )
-        .execute(&mut *connection)
-        .await?;
-        if deleted.rows_affected() == 0 {
-            return Ok(());
-        }
-    }
+    };
+    while batch().execute(&mut *connection).await?.rows_affected() > 0 {}
+    Ok(())
 }
 
 /// The least id that can be made at an instant: ids sort by time, so that whatever is older is the

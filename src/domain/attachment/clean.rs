@@ -41,7 +41,7 @@ const SCRIPTS: &[&[u8]] = &[b"<script", b"<?php", b"<html", b"<svg"];
 /// # Errors
 /// `FILE_SUSPICIOUS` for what looks infected, `FILE_TYPE_DISGUISED` for a picture that is none.
 pub fn cleaned(content_type: ContentType, content: Vec<u8>) -> Result<Vec<u8>, Flaw> {
-    if holds(&content, EICAR[0]) && holds(&content, EICAR[1]) || is_program(&content) {
+    if infected(&content) || is_program(&content) {
         return Err(Flaw::FileSuspicious);
     }
     let suspicious = match content_type {
@@ -69,10 +69,15 @@ pub fn bared(content_type: ContentType, content: &[u8]) -> Result<Vec<u8>, Flaw>
     if !content_type.fits(content) {
         return Err(Flaw::FileTypeDisguised);
     }
-    if holds(content, EICAR[0]) && holds(content, EICAR[1]) {
+    if infected(content) {
         return Err(Flaw::FileSuspicious);
     }
     drawn(content_type, content, Kept::Nothing)
+}
+
+/// Whether it holds the harmless file by which every scanner is tried.
+fn infected(content: &[u8]) -> bool {
+    holds(content, EICAR[0]) && holds(content, EICAR[1])
 }
 
 /// A picture as it is kept. What a camera hangs on behind it goes; what is a second file there is

@@ -1,6 +1,6 @@
-//! A filing, or a request for a review, happens once for its request id, without anybody's name: the row knows a keyed digest of
-//! the id, and the answer is sealed under a key that only the id gives. A stolen database opens none,
-//! and says of none who sent it.
+//! A filing, or a request for a review, happens once for its request id, without anybody's name: the row
+//! knows a keyed digest of the id, and the answer is sealed under a key that only the id gives. A stolen
+//! database opens none, and says of none who sent it.
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
