@@ -282,13 +282,13 @@ impl Conversation {
     }
 
     /// The enterprise asked: the clock of the answer begins with the first open question.
-    pub fn ask(&mut self, due: Option<Timestamp>, now: Timestamp) -> Asked {
+    pub fn ask(&mut self, due: Timestamp, now: Timestamp) -> Asked {
         let solution = self.awaiting_since.is_none() && self.reply_time.is_none();
         if self.awaiting_since.is_some() {
             return Asked { reply: None, solution };
         }
         self.awaiting_since = Some(now);
-        self.reply_due_time = due;
+        self.reply_due_time = Some(due);
         let kind = self.reply_kind();
         Asked { reply: Some(kind), solution }
     }
@@ -443,14 +443,14 @@ mod tests {
     fn a_second_question_does_not_begin_the_clock_again() {
         let mut conversation = conversation(ConversationState::Claimed);
         let due = NOW + SignedDuration::from_mins(30);
-        let asked = conversation.ask(Some(due), NOW);
+        let asked = conversation.ask(due, NOW);
         assert_eq!((asked.reply, asked.solution), (Some(ObligationKind::FirstReply), true));
         let later = NOW + SignedDuration::from_mins(5);
-        let again = conversation.ask(Some(later), later);
+        let again = conversation.ask(later, later);
         assert_eq!((again.reply, conversation.reply_due_time), (None, Some(due)));
         assert_eq!(conversation.answer(later), Some(ObligationKind::FirstReply));
         assert_eq!(conversation.answer(later), None);
-        let next = conversation.ask(None, later);
+        let next = conversation.ask(later, later);
         assert_eq!((next.reply, next.solution), (Some(ObligationKind::NextReply), false));
     }
 
@@ -460,7 +460,7 @@ mod tests {
         let mut waiting = conversation(ConversationState::Claimed);
         let at = |minutes| NOW + SignedDuration::from_mins(minutes);
         assert_eq!(waiting.release_due(false, false, at(60)), None, "nobody waits");
-        let _ = waiting.ask(None, NOW);
+        let _ = waiting.ask(NOW, NOW);
         for (on_duty, present, now, expected) in [
             (true, true, at(14), None),
             (true, true, at(15), Some(Release::Silent)),

@@ -184,7 +184,7 @@ impl Conversations {
         let calendar = self.world.calendar();
         // In a year without a notice provisionally: a question that nobody owes an answer would be lost.
         let due = calendar.counted(|calendar| post.duty.reply_due(cx.now, calendar))?;
-        let asked = conversation.ask(Some(due.at), cx.now);
+        let asked = conversation.ask(due.at, cx.now);
         let (subject, unit_path) = (conversation.id.subject(), conversation.unit_path.clone());
         if let Some(kind) = asked.reply {
             let owed = Owed::until(kind, subject, unit_path.clone(), due, cx.now, &calendar);
@@ -197,8 +197,7 @@ impl Conversations {
             let owed = Owed::within(kind, subject, unit_path, limits, cx.now, &calendar)?;
             obligations::open(tx, &owed).await?;
         }
-        let due = Some(due.at);
-        if let Some(text) = self.nobody_there(tx, cx, &post, due).await? {
+        if let Some(text) = self.nobody_there(tx, cx, &post, due.at).await? {
             conversation.auto_reply_time = Some(cx.now);
             told.push((NoticeCode::OffDuty, text));
         }
@@ -222,13 +221,10 @@ impl Conversations {
         tx: &mut Tx,
         cx: &Cx,
         post: &Post,
-        due: Option<jiff::Timestamp>,
+        due: jiff::Timestamp,
     ) -> Result<Option<String>> {
-        let until = due.map(|due| {
-            let zoned = due.to_zoned(crate::domain::month::shanghai());
-            format!(",预计{}前答复", zoned.strftime("%Y-%m-%d %H:%M"))
-        });
-        let until = until.unwrap_or_default();
+        let until = due.to_zoned(crate::domain::month::shanghai());
+        let until = format!(",预计{}前答复", until.strftime("%Y-%m-%d %H:%M"));
         let hours = post.duty.told();
         if !post.duty.covers(cx.now, &self.world.calendar()).unwrap_or(false) {
             return Ok(Some(format!(
