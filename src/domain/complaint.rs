@@ -317,8 +317,8 @@ impl Complaint {
         Ok(())
     }
 
-    /// Refuses an extension where nobody handles it, and once its time is over: what is late stays late.
-    pub fn may_extend(&self, now: Timestamp) -> Result<()> {
+    /// Refuses where nobody handles it, and once its time is over: what is late gets no more of it.
+    pub fn handled_in_time(&self, now: Timestamp) -> Result<()> {
         if self.state() != ComplaintState::InProgress {
             let error = Error::new(Reason::TransitionIllegal);
             return Err(error.fact("state", self.state().wire()));

@@ -83,7 +83,7 @@ fn opened(answer: Result<Response<pb::Complaint>, Status>) -> Answer {
     answer.map(Response::into_inner)
 }
 
-fn step(name: &str, note: &str) -> pb::MoveComplaintRequest {
+pub fn step(name: &str, note: &str) -> pb::MoveComplaintRequest {
     pb::MoveComplaintRequest {
         name: name.to_owned(),
         note: note.to_owned(),

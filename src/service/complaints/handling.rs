@@ -1,12 +1,12 @@
 //! How a complaint is handled: assigned, signed, returned, answered, extended, urged, supervised.
 
+use jiff::SignedDuration;
+
 use super::{
     Complaints, NOTE_CHARACTERS_MAX, Target, deciding, decision, in_charge,
     intake::{move_of, own},
     scope, target, verdict,
 };
-use jiff::SignedDuration;
-
 use crate::{
     actor::Sworn,
     context::Cx,
@@ -66,16 +66,15 @@ impl Complaints {
             let to = assignment(tx, cx, lead, &helpers, assigner).await?;
             let moved = complaint.assign(to, note, cx)?;
             let assigned = moved.peek();
-            owing::meet(tx, &self.world.calendar(), assigned, ObligationKind::AssignComplaint)
-                .await?;
+            let calendar = self.world.calendar();
+            owing::meet(tx, &calendar, assigned, ObligationKind::AssignComplaint).await?;
             // Whoever had it before owes nothing any more; the time of the handling goes on (I19).
-            owing::void(tx, &self.world.calendar(), assigned, ObligationKind::SignComplaint)
-                .await?;
+            owing::void(tx, &calendar, assigned, ObligationKind::SignComplaint).await?;
             extensions::lapse(tx, assigned.id, "已改派").await?;
             owing::hand_over(tx, assigned).await?;
             let owed = ObligationKind::SignComplaint;
-            owing::owe(tx, &self.world.calendar(), assigned, owed, rules.sign).await?;
-            let due = owing::resume(tx, cx, &self.world.calendar(), assigned).await?;
+            owing::owe(tx, &calendar, assigned, owed, rules.sign).await?;
+            let due = owing::resume(tx, cx, &calendar, assigned).await?;
             complaints::save(tx, moved.map(|complaint| complaint.owed_until(due))).await
         })
         .await
@@ -214,7 +213,7 @@ impl Complaints {
         let goal = Target { id, version: None, request_id: &request.request_id };
         self.step(cx, goal, &request, async |tx, complaint| {
             complaint.held_by(officer)?;
-            complaint.may_extend(cx.now)?;
+            complaint.handled_in_time(cx.now)?;
             let rules = owing::rules(tx, &complaint).await?;
             let due = complaint.handle_due_time.unwrap_or(cx.now);
             let handle = if complaint.round == 0 { rules.handle } else { rules.redo };
@@ -253,7 +252,7 @@ impl Complaints {
             deciding(tx, cx, &complaint, |rules| rules.reviewers).await?;
             complaint.judged_by(officer)?;
             if approved {
-                complaint.may_extend(cx.now)?;
+                complaint.handled_in_time(cx.now)?;
             }
             let asked = extensions::list(tx.conn(), complaint.id).await?;
             let asked = asked.into_iter().find(|extension| extension.state == "REQUESTED");

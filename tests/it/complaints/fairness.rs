@@ -307,6 +307,30 @@ async fn a_duplicate_is_merged_where_somebody_still_answers_it(pool: PgPool) {
     assert_eq!(similar(&foreign).await, 0);
 }
 
+// CO-14: both are held while they are merged: the other one does not end meanwhile.
+#[sqlx::test]
+async fn a_complaint_is_not_merged_into_one_that_ends_at_the_same_time(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.service().await;
+    let (name, ending) = (desk.file().await.name, desk.file().await.name);
+    // The enterprise takes the other one back, and has not committed.
+    let mut held = app.parts.store.pool().begin().await.unwrap();
+    let end = format!(
+        "update complaint set state = 'WITHDRAWN', close_time = now(), version = version + 1
+         where id = '{}'",
+        ending.trim_start_matches("complaints/")
+    );
+    sqlx::query(sqlx::AssertSqlSafe(end)).execute(&mut *held).await.unwrap();
+    let waits = "select count(*) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'";
+    let committed = async {
+        while app.count(waits).await == 0 {}
+        held.commit().await.unwrap();
+    };
+    let (merged, ()) = tokio::join!(desk.merge(&desk.assigner, &name, &ending), committed);
+    assert_eq!(reason(&merged.unwrap_err()), "MERGE_IMPOSSIBLE");
+}
+
 // CO-19: whoever works on it opens what came with it, and reads whose it is; nobody else does.
 #[sqlx::test]
 async fn whoever_handles_it_opens_the_files_that_came_with_it(pool: PgPool) {
