@@ -13,23 +13,24 @@
 
 mod bureau;
 mod database;
+mod serving;
 
 use std::{env, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result};
-use jingqi::{
-    server::{self, Doors},
-    service::pb::{
-        self, centre_service_client::CentreServiceClient, complaint::Category, complaint::State,
-        complaint_service_client::ComplaintServiceClient,
-        evaluation_service_client::EvaluationServiceClient,
-    },
+use jingqi::service::pb::{
+    self, centre_service_client::CentreServiceClient, complaint::Category, complaint::State,
+    complaint_service_client::ComplaintServiceClient,
+    evaluation_service_client::EvaluationServiceClient,
 };
-use tokio::{net::TcpListener, runtime::Runtime, time::Instant};
+use tokio::{runtime::Runtime, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::bureau::{Bureau, Reader};
+use crate::{
+    bureau::{Bureau, Reader},
+    serving::serve,
+};
 
 /// Calls of each list, one after the other, and those before that are not measured.
 const CALLS: usize = 100;
@@ -99,22 +100,10 @@ fn look(
     println!("{}", serving.block_on(bureau.told())?);
     println!("filled within {:.0} s\n", began.elapsed().as_secs_f64());
     let stop = CancellationToken::new();
-    let address = serve(serving, &bureau, &stop)?;
+    let address = serve(serving, &bureau.parts, &stop)?;
     let measured = driving.block_on(measure(&bureau, address));
     stop.cancel();
     measured
-}
-
-fn serve(runtime: &Runtime, bureau: &Bureau, stop: &CancellationToken) -> Result<SocketAddr> {
-    let (parts, stop) = (bureau.parts.clone(), stop.clone());
-    runtime.block_on(async move {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        parts.world.look(&parts.store).await?;
-        let doors = Doors { reflection: false, ..Doors::new(listener) };
-        tokio::spawn(server::run(parts, doors, stop));
-        Ok(address)
-    })
 }
 
 /// Everything that is asked, in the order of the table.

@@ -15,16 +15,14 @@
 mod city;
 mod database;
 mod load;
+mod serving;
 
 use std::{env, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result};
-use jingqi::{
-    server::{self, Doors},
-    service::pb::{
-        self,
-        pass_check_service_server::{PassCheckService, PassCheckServiceServer},
-    },
+use jingqi::service::pb::{
+    self,
+    pass_check_service_server::{PassCheckService, PassCheckServiceServer},
 };
 use tokio::{net::TcpListener, runtime::Runtime};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +34,7 @@ use tonic::{
 use crate::{
     city::City,
     load::{Load, Measured},
+    serving::serve,
 };
 
 /// Passes of the city, and codes that are scanned again and again.
@@ -119,19 +118,6 @@ fn serve_bare(runtime: &Runtime, redis_url: &str, answer: pb::PassCheck) -> Resu
     })
 }
 
-/// Serves the product, and says where.
-fn serve_whole(runtime: &Runtime, city: &City, stop: &CancellationToken) -> Result<SocketAddr> {
-    let (parts, stop) = (city.parts.clone(), stop.clone());
-    runtime.block_on(async move {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        parts.world.look(&parts.store).await?;
-        let doors = Doors { reflection: false, ..Doors::new(listener) };
-        tokio::spawn(server::run(parts, doors, stop));
-        Ok(address)
-    })
-}
-
 fn main() -> Result<()> {
     // `cargo test --benches` only looks whether it runs.
     if !env::args().any(|argument| argument == "--bench") {
@@ -169,7 +155,7 @@ fn measure(
     };
     let runs = setting("BENCH_RUNS", 3)?;
     let stop = CancellationToken::new();
-    let whole = serve_whole(serving, city, &stop)?;
+    let whole = serve(serving, &city.parts, &stop)?;
     let token = serving.block_on(city.token())?;
     let sample = driving.block_on(load::one(whole, &token, city.code(0)?))?;
     anyhow::ensure!(sample.verdict() == pb::pass_check::Verdict::Valid, "no pass: {sample:?}");

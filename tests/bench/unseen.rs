@@ -15,73 +15,37 @@
 
 mod bureau;
 mod database;
+#[path = "../it/raw.rs"]
+mod raw;
+mod serving;
 
 use std::{env, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result};
-use bytes::{Buf as _, BufMut as _};
 use jingqi::{
     id::kind,
-    server::{self, Doors, Parts},
+    server::Parts,
     service::pb::{self, conduct_report_service_client::ConductReportServiceClient},
 };
 use prost::Message as _;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use tokio::{net::TcpListener, runtime::Runtime, time::Instant};
+use tokio::{runtime::Runtime, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tonic::{
-    Status,
     client::Grpc,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
     transport::{Channel, Endpoint},
 };
 
-use crate::bureau::{Bureau, Reader};
+use crate::{
+    bureau::{Bureau, Reader},
+    raw::Raw,
+    serving::serve,
+};
 
 /// Calls of each read that are not measured: each connection plans a statement for good after five.
 const WARM_UP: usize = 24;
 /// How far the medians may lie apart (I20).
 const GOAL: f64 = 0.05;
-
-/// Bytes as they are.
-#[derive(Clone, Copy, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Vec<u8>;
-    type Decode = usize;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        into.put_slice(&item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = usize;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<usize>, Status> {
-        let length = from.remaining();
-        from.advance(length);
-        Ok(Some(length))
-    }
-}
 
 /// Something that an accused officer reads.
 struct Question<'a> {
@@ -197,18 +161,6 @@ async fn duplicate(of: &str, to: &str) -> Result<()> {
         sqlx::query(AssertSqlSafe(statement)).execute(&mut keeper).await?;
     }
     Ok(())
-}
-
-fn serve(runtime: &Runtime, parts: &Parts, stop: &CancellationToken) -> Result<SocketAddr> {
-    let (parts, stop) = (parts.clone(), stop.clone());
-    runtime.block_on(async move {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        parts.world.look(&parts.store).await?;
-        let doors = Doors { reflection: false, ..Doors::new(listener) };
-        tokio::spawn(server::run(parts, doors, stop));
-        Ok(address)
-    })
 }
 
 async fn connect(address: SocketAddr) -> Result<Channel> {

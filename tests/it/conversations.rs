@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use jingqi::{
     service::pb::{self, watch_messages_response::Event},
-    store::wakeups::POLL,
+    store::wakeups::Woken,
 };
 use sqlx::PgPool;
 use tonic::{Code, Status, Streaming};
@@ -348,9 +348,7 @@ async fn an_ended_session_ends_its_streams_although_the_first_look_fails(pool: P
     // PostgreSQL ends the connection that asks for the session.
     let end = "select count(pg_terminate_backend(pid)) from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock'";
-    while app.count(end).await == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    while app.count(end).await == 0 {}
     held.commit().await.unwrap();
     assert_eq!(reason(&next(&mut stream).await.unwrap_err()), "SESSION_ENDED");
 }
@@ -366,10 +364,16 @@ async fn a_session_that_is_out_of_time_ends_its_streams(pool: PgPool) {
     app.sql(&format!("update session set expire_time = '{end}' where person_id = '{person}'"))
         .await;
     app.forget(&desk.talker).await;
+    let id = name.split('/').nth(1).unwrap().parse().unwrap();
+    let mut waiter = app.parts.store.wakeups().wait(id, format!("actor:{}", desk.talker.name));
+    // The first poll sends everybody to look, for the conversation and for the actor; no later one does,
+    // as long as somebody waits.
+    let mut woken = Vec::new();
+    while !woken.contains(&Woken::Conversation) || !woken.contains(&Woken::Actor) {
+        woken.push(waiter.woken(i64::MAX).await);
+    }
     let mut stream = watch(&desk.talker, &name, 0).await.unwrap();
     next(&mut stream).await.unwrap();
-    // The first poll sends every stream to look; no later one does.
-    tokio::time::sleep(POLL * 2).await;
     app.advance(SignedDuration::from_secs(3));
     assert_eq!(reason(&next(&mut stream).await.unwrap_err()), "SESSION_ENDED");
 }
@@ -819,8 +823,10 @@ async fn a_server_that_stops_ends_its_streams_also_without_postgresql(pool: PgPo
     next(&mut stream).await.unwrap();
     app.parts.store.pool().close().await;
     app.parts.store.wakeups().tell(name.split('/').nth(1).unwrap().parse().unwrap());
-    // The stream looks, and fails.
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    // The stream looks, and fails: all of it runs on one thread, which nothing else keeps busy.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
     app.stop();
     assert_eq!(reason(&next(&mut stream).await.unwrap_err()), "SERVER_STOPPING");
 }

@@ -300,19 +300,24 @@ async fn two_confirmations_of_one_code_bind_once(pool: PgPool) {
     assert_eq!(app.count("select count(*) from liaison_binding where end_time is null").await, 1);
 }
 
-// The same by way of WeCom: the state comes back with whoever adds the officers.
-#[sqlx::test]
-async fn an_enterprise_binds_by_the_contact_way_of_wecom(pool: PgPool) {
-    let app = App::start(pool).await;
-    let desk = app.desk().await;
-    end_bindings(&desk).await;
+/// What somebody brings along who scanned the contact way of the post in WeCom.
+async fn scanned(app: &App, desk: &Desk) -> String {
     let request = pb::CreateContactWayRequest { liaison_post: desk.post.clone() };
     let way = desk.leader.liaison().create_contact_way(request).await.unwrap().into_inner();
     let url = format!("http://{}/sandbox/wecom/scan", app.sandbox);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let scanned = client.post(url).json(&serde_json::json!({ "qr_code": way.qr_code }));
     let scanned: serde_json::Value = scanned.send().await.unwrap().json().await.unwrap();
-    let text = format!("WC1:{}", scanned["state"].as_str().unwrap());
+    format!("WC1:{}", scanned["state"].as_str().unwrap())
+}
+
+// The same by way of WeCom: the state comes back with whoever adds the officers.
+#[sqlx::test]
+async fn an_enterprise_binds_by_the_contact_way_of_wecom(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.desk().await;
+    end_bindings(&desk).await;
+    let text = scanned(&app, &desk).await;
     let enterprise = desk.city.enterprise.to_string();
     let forged = confirm(&desk.talker, "WC1:0123456789", &enterprise).await.unwrap_err();
     assert_eq!(reason(&forged), "BINDING_CODE_INVALID");
@@ -329,13 +334,7 @@ async fn a_binding_is_confirmed_with_a_single_connection(pool: PgPool) {
     let app = App::start(pool.clone()).await;
     let desk = app.desk().await;
     end_bindings(&desk).await;
-    let request = pb::CreateContactWayRequest { liaison_post: desk.post.clone() };
-    let way = desk.leader.liaison().create_contact_way(request).await.unwrap().into_inner();
-    let url = format!("http://{}/sandbox/wecom/scan", app.sandbox);
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let scanned = client.post(url).json(&serde_json::json!({ "qr_code": way.qr_code }));
-    let scanned: serde_json::Value = scanned.send().await.unwrap().json().await.unwrap();
-    let text = format!("WC1:{}", scanned["state"].as_str().unwrap());
+    let text = scanned(&app, &desk).await;
     let one = sqlx::postgres::PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(std::time::Duration::from_millis(1_500))

@@ -25,6 +25,7 @@ mod notices;
 mod obligations;
 mod passes;
 mod policy;
+mod raw;
 mod redaction;
 mod retention;
 mod rooms;

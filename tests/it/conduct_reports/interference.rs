@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf as _, BufMut as _};
 use jiff::SignedDuration;
 use jingqi::{
     id::kind::COLLECTIONS,
@@ -20,16 +19,13 @@ use prost_reflect::{
     DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MethodDescriptor, Value,
 };
 use sqlx::{PgPool, postgres::PgPoolOptions};
-use tonic::{
-    Status,
-    client::Grpc,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    service::interceptor::InterceptedService,
-    transport::Channel,
-};
+use tonic::{Status, client::Grpc, service::interceptor::InterceptedService, transport::Channel};
 
 use super::{House, accept, assign, conclude, identity, listed, officer};
-use crate::harness::{App, Bearer, User, Wish, request_id};
+use crate::{
+    harness::{App, Bearer, User, Wish, request_id},
+    raw::Raw,
+};
 
 /// The word that must not come out.
 const CANARY: &str = "金丝雀举报内容";
@@ -66,46 +62,6 @@ const READ_VERBS: [&str; 8] =
 const IDLE: Duration = Duration::from_secs(2);
 /// How many names of a collection are asked for.
 const NAMES_MAX: usize = 2;
-
-/// Bytes as they are.
-#[derive(Clone, Copy, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Vec<u8>;
-    type Decode = Vec<u8>;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        into.put_slice(&item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-        let bytes = from.chunk().to_vec();
-        from.advance(bytes.len());
-        Ok(Some([bytes, from.copy_to_bytes(from.remaining()).to_vec()].concat()))
-    }
-}
 
 /// A client that keeps its connection.
 type Client = Grpc<InterceptedService<Channel, Bearer>>;

@@ -1,0 +1,21 @@
+//! The product as it is measured: served on a port of its own.
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use jingqi::server::{self, Doors, Parts};
+use tokio::{net::TcpListener, runtime::Runtime};
+use tokio_util::sync::CancellationToken;
+
+/// Serves these parts until it is told to stop, and says where.
+pub fn serve(runtime: &Runtime, parts: &Parts, stop: &CancellationToken) -> Result<SocketAddr> {
+    let (parts, stop) = (parts.clone(), stop.clone());
+    runtime.block_on(async move {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        parts.world.look(&parts.store).await?;
+        let doors = Doors { reflection: false, ..Doors::new(listener) };
+        tokio::spawn(server::run(parts, doors, stop));
+        Ok(address)
+    })
+}
