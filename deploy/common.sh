@@ -42,8 +42,9 @@ alive() {
 # may belong to a stranger by now.
 pid_in() {
     local pid='' name
-    [[ -r $1 ]] && read -r pid <"$1" || true
-    [[ $pid =~ ^[0-9]+$ ]] && alive "$pid" || return 1
+    if [[ -r $1 ]]; then read -r pid <"$1" || true; fi
+    [[ $pid =~ ^[0-9]+$ ]] || return 1
+    alive "$pid" || return 1
     name=$(cat "/proc/$pid/comm" 2>/dev/null || basename "$(ps -o comm= -p "$pid")")
     # shellcheck disable=SC2053 # NAME is a pattern on purpose.
     [[ $name == $2 ]] && echo "$pid"

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 /// The name of the instance: PostgreSQL is durable in every one but `test`.
 const INSTANCE: &str = "chaos";
@@ -108,13 +109,14 @@ fn addresses(instance: &str) -> Result<(String, String)> {
     Ok((database_url.to_owned(), redis_url.to_owned()))
 }
 
-/// kill -9, and waits until the process is gone. PostgreSQL does not start while its number is taken,
-/// be it by a process that only waits to be reaped.
+/// Sends kill -9, and waits until the process is gone. PostgreSQL does not start while its number is taken,
+/// be it by a process that only waits to be reaped. By a library: a bare machine has no program `kill`.
 pub fn kill(pid: u32) -> Result<()> {
-    let pid = pid.to_string();
-    run(Command::new("kill").args(["-KILL", &pid]))?;
+    let raw = i32::try_from(pid)?;
+    let process = Pid::from_raw(raw).with_context(|| format!("no process has the number {pid}"))?;
+    kill_process(process, Signal::KILL)?;
     let until = Instant::now() + GONE_WITHIN;
-    while run(Command::new("kill").args(["-0", &pid])).is_ok() {
+    while test_kill_process(process).is_ok() {
         if Instant::now() > until {
             bail!("process {pid} does not go away; is there an init that reaps it?");
         }

@@ -18,6 +18,7 @@ mod harness;
 mod identity;
 mod journey;
 mod keys;
+mod latency;
 mod liaison;
 mod line;
 mod meetings;
