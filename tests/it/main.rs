@@ -15,6 +15,7 @@ mod enterprises;
 mod errors;
 mod floors;
 mod harness;
+mod honest;
 mod identity;
 mod journey;
 mod keys;
