@@ -12,7 +12,9 @@ pub use need::{Need, NeedForm, NeedWindow};
 use super::{
     calendar::{Calendar, Limit},
     lifecycle::{Change, Moved, Note, State},
-    obligation::{Limits, Obligation, ObligationKind, Pause, PauseReason, Standing, Which},
+    obligation::{
+        Limits, Obligation, ObligationKind, Pause, PauseReason, Standing, Which, decision_limits,
+    },
     policy::{PassKind, PolicyValues, RefusalReason, named},
 };
 use crate::{
@@ -502,30 +504,34 @@ impl Application {
         }
     }
 
-    /// What we owe: a decision, from the first acceptance on.
-    pub fn obligation(&self, values: &PolicyValues) -> Result<Option<Obligation>> {
-        let Some(opened) = self.accept_time else { return Ok(None) };
+    /// How long the decision may take: what the policy promises, within the law.
+    #[must_use]
+    pub fn decision_limits(&self, values: &PolicyValues) -> Limits {
         let promised = if self.need.kind == PassKind::Temporary {
             values.promised.temporary_working_days
         } else {
             values.promised.other_working_days
         };
-        // 行政许可法, art. 42: twenty working days.
-        let limits =
-            Limits::new(Some(Limit::WorkingDays(20)), Some(Limit::WorkingDays(promised)), None)
-                .map_err(|flaw| Error::internal(flaw.wire()))?;
+        decision_limits(promised)
+    }
+
+    /// What we owe: a decision, from the first acceptance on.
+    #[must_use]
+    pub fn obligation(&self, values: &PolicyValues) -> Option<Obligation> {
+        let opened = self.accept_time?;
+        let limits = self.decision_limits(values);
         let pauses = self.waits.iter().map(|wait| Pause {
             from: wait.from,
             until: wait.until,
             reason: PauseReason::AwaitingCorrection,
         });
-        Ok(Some(Obligation {
+        Some(Obligation {
             kind: ObligationKind::DecidePassApplication,
             opened,
             limits,
             pauses: pauses.collect(),
             met: self.decide_time,
-        }))
+        })
     }
 
     /// When the decision is due, promised and by law; none before acceptance.
@@ -535,7 +541,7 @@ impl Application {
         now: Timestamp,
         calendar: &Calendar,
     ) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
-        let Some(owed) = self.obligation(values)? else { return Ok((None, None)) };
+        let Some(owed) = self.obligation(values) else { return Ok((None, None)) };
         let promised = owed.due(Which::Promised, now, calendar)?;
         Ok((promised, owed.due(Which::Legal, now, calendar)?))
     }
@@ -547,7 +553,7 @@ impl Application {
         now: Timestamp,
         calendar: &Calendar,
     ) -> Result<Standing> {
-        match self.obligation(values)? {
+        match self.obligation(values) {
             Some(owed) => owed.standing(now, calendar),
             None => Ok(Standing::OnTime),
         }

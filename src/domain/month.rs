@@ -8,6 +8,8 @@ use jiff::{
     tz::{self, Offset, TimeZone},
 };
 
+use crate::error::Flaw;
+
 /// UTC+8. China has had no daylight saving time since 1991, so a fixed offset is exact for every
 /// date of this product and no time zone database is needed.
 const SHANGHAI: Offset = tz::offset(8);
@@ -48,10 +50,59 @@ pub fn start_of_day(day: Date) -> Timestamp {
     instant_at(day, Time::midnight())
 }
 
-/// The same day of the month, `months` later; where that month is shorter, its last day.
+/// A day as people write it in a form: `YYYY-MM-DD` and nothing else, since a day that can be written in
+/// several ways is compared and stored in several ways.
 ///
-/// A pass that begins at 00:00 of `from` ends, exclusively, at 00:00 of the result (facts 3.3).
-/// As the last day of a period it is the rule of the Civil Code (民法典), art. 202.
+/// # Errors
+/// `DATE_INVALID`.
+pub fn day(text: &str) -> Result<Date, Flaw> {
+    let fits = |(at, byte): (usize, &u8)| match at {
+        4 | 7 => *byte == b'-',
+        _ => byte.is_ascii_digit(),
+    };
+    if text.len() != 10 || !text.as_bytes().iter().enumerate().all(fits) {
+        return Err(Flaw::DateInvalid);
+    }
+    text.parse().map_err(|_| Flaw::DateInvalid)
+}
+
+/// The day after the last one of a period of months that begins with the day `first`.
+///
+/// The last day is the one before the corresponding day; where the month has none, its own last day
+/// (民法典, art. 202): a month from 28 January ends with 27 February, one from the 29th, 30th or 31st with
+/// 28 February, so that this is 1 March. A pass that begins at 00:00 of `first` ends, exclusively, at
+/// 00:00 of the result (facts 3.3). Saturates at 9999-12-31.
+#[must_use]
+pub fn end_after_months(first: Date, months: u32) -> Date {
+    let corresponding = add_months_clamped(first, months);
+    if corresponding.day() < first.day() {
+        return corresponding.tomorrow().unwrap_or(Date::MAX);
+    }
+    corresponding
+}
+
+/// So many days later. Saturates at 9999-12-31.
+#[must_use]
+pub fn add_days(first: Date, days: u32) -> Date {
+    Span::new()
+        .try_days(i64::from(days))
+        .ok()
+        .and_then(|span| first.checked_add(span).ok())
+        .unwrap_or(Date::MAX)
+}
+
+/// So many days earlier. Saturates at the first day there is.
+#[must_use]
+pub fn days_before(day: Date, days: u32) -> Date {
+    Span::new()
+        .try_days(i64::from(days))
+        .ok()
+        .and_then(|span| day.checked_sub(span).ok())
+        .unwrap_or(Date::MIN)
+}
+
+/// The same day of the month, `months` later; where that month is shorter, its last day: the last day of
+/// a limit in months (民法典, art. 202), which begins on the day after the event.
 /// Saturates at 9999-12-31.
 #[must_use]
 pub fn add_months_clamped(from: Date, months: u32) -> Date {
@@ -73,8 +124,8 @@ pub fn last_valid_day(valid_until: Timestamp) -> Date {
 #[cfg(test)]
 mod tests {
     use super::{
-        add_months_clamped, instant_at, last_valid_day, local_date, local_time, shanghai,
-        start_of_day,
+        add_days, add_months_clamped, day as read_day, end_after_months, instant_at,
+        last_valid_day, local_date, local_time, shanghai, start_of_day,
     };
     use jiff::{
         Timestamp,
@@ -112,6 +163,52 @@ mod tests {
     fn months_beyond_the_end_of_time_saturate() {
         assert_eq!(add_months_clamped(date(2026, 1, 1), u32::MAX), Date::MAX);
         assert_eq!(add_months_clamped(date(9999, 12, 1), 1), Date::MAX);
+        assert_eq!(end_after_months(date(2026, 1, 31), u32::MAX), Date::MAX);
+        assert_eq!(add_days(date(2026, 1, 31), u32::MAX), Date::MAX);
+        assert_eq!(add_days(date(2026, 1, 31), 7_304_485), Date::MAX);
+    }
+
+    #[test]
+    fn a_period_of_months_ends_before_the_corresponding_day() {
+        for (first, months, last) in [
+            ("2027-01-28", 1, "2027-02-27"),
+            ("2027-01-29", 1, "2027-02-28"),
+            ("2027-01-30", 1, "2027-02-28"),
+            ("2027-01-31", 1, "2027-02-28"),
+            ("2027-02-28", 1, "2027-03-27"),
+            ("2022-06-15", 6, "2022-12-14"),
+            ("2022-08-31", 6, "2023-02-28"),
+            ("2023-08-31", 6, "2024-02-29"),
+            ("2024-02-29", 12, "2025-02-28"),
+            ("2026-12-31", 6, "2027-06-30"),
+            ("2026-10-01", 3, "2026-12-31"),
+        ] {
+            let end = end_after_months(day(first), months);
+            assert_eq!(end.yesterday().unwrap(), day(last), "{first} + {months}");
+        }
+    }
+
+    #[test]
+    fn a_day_is_written_in_one_way() {
+        assert_eq!(read_day("2027-02-28"), Ok(date(2027, 2, 28)));
+        for text in [
+            "",
+            "2027-02-29",
+            "20270228",
+            "2027-2-28",
+            "2027-02-28T00:00",
+            "2027-02-28Z",
+            "2027/02/28",
+            "+2027-02-28",
+            "-027-02-28",
+            "2027-059",
+            "2027-W08-7",
+            "２０２７-02-28",
+            "20270228Z ",
+            "2027-00-01",
+        ] {
+            assert!(read_day(text).is_err(), "{text}");
+        }
     }
 
     #[test]
@@ -142,7 +239,7 @@ mod tests {
 
     #[test]
     fn people_are_shown_the_last_valid_day() {
-        let until = start_of_day(add_months_clamped(date(2022, 6, 15), 6));
+        let until = start_of_day(end_after_months(date(2022, 6, 15), 6));
         assert_eq!(last_valid_day(until), date(2022, 12, 14));
         // A green lane of 72 hours may end in the middle of a day: that day is still valid.
         assert_eq!(last_valid_day(instant("2022-06-15T04:00:00Z")), date(2022, 6, 15));
@@ -160,6 +257,10 @@ mod tests {
         fn more_months_never_end_earlier(days in 0_i64..20_000, months in 0_u32..120) {
             let day = date(2000, 1, 1).checked_add(jiff::Span::new().days(days)).unwrap();
             prop_assert!(add_months_clamped(day, months) < add_months_clamped(day, months + 1));
+            prop_assert!(end_after_months(day, months) < end_after_months(day, months + 1));
+            // Whoever begins later never ends earlier.
+            let next = day.tomorrow().unwrap();
+            prop_assert!(end_after_months(day, months) <= end_after_months(next, months));
         }
     }
 }

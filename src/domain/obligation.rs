@@ -32,14 +32,12 @@ pub use times::{Dues, Times};
 /// What is owed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ObligationKind {
-    /// The decision on a pass application, from its acceptance (measure 6).
+    /// Taking a pass application in, refusing it, or saying all that is missing (measure 6).
+    AcceptPassApplication,
+    /// The decision on it, from its acceptance.
     DecidePassApplication,
-    /// The first review, 初审.
-    FirstReview,
-    /// The final review, 复审.
-    FinalReview,
-    /// The correction that the applicant owes, 补正.
-    Correction,
+    /// The confirmation of a place at the service centre (measure 18).
+    ConfirmCentreBooking,
     /// The first answer in a conversation (facts.md, 4.7).
     FirstReply,
     /// Any later answer in it.
@@ -67,10 +65,9 @@ pub enum ObligationKind {
 impl ObligationKind {
     /// Every kind.
     pub const ALL: &[Self] = &[
+        Self::AcceptPassApplication,
         Self::DecidePassApplication,
-        Self::FirstReview,
-        Self::FinalReview,
-        Self::Correction,
+        Self::ConfirmCentreBooking,
         Self::FirstReply,
         Self::NextReply,
         Self::SolveConversation,
@@ -88,10 +85,9 @@ impl ObligationKind {
     #[must_use]
     pub const fn wire(self) -> &'static str {
         match self {
+            Self::AcceptPassApplication => "ACCEPT_PASS_APPLICATION",
             Self::DecidePassApplication => "DECIDE_PASS_APPLICATION",
-            Self::FirstReview => "FIRST_REVIEW",
-            Self::FinalReview => "FINAL_REVIEW",
-            Self::Correction => "CORRECTION",
+            Self::ConfirmCentreBooking => "CONFIRM_CENTRE_BOOKING",
             Self::FirstReply => "FIRST_REPLY",
             Self::NextReply => "NEXT_REPLY",
             Self::SolveConversation => "SOLVE_CONVERSATION",
@@ -166,6 +162,12 @@ impl Limits {
         Ok(Self { legal, promised, internal })
     }
 
+    /// A promise that no law bounds.
+    #[must_use]
+    pub const fn promised(limit: Limit) -> Self {
+        Self { legal: None, promised: Some(limit), internal: None }
+    }
+
     /// One of the limits.
     #[must_use]
     pub const fn get(&self, which: Which) -> Option<Limit> {
@@ -202,18 +204,20 @@ fn usual_length(limit: Limit) -> u64 {
 /// The statutory limit of a licence decision: 行政许可法, art. 42, in working days.
 const LICENCE_LEGAL: Limit = Limit::WorkingDays(20);
 
-/// The hard promise for any pass but a temporary one (facts 1.7): passing it is escalated, though
-/// the citizen was told less.
-pub const PASS_DECISION_HARD_PROMISE: Limit = Limit::WorkingDays(5);
-
-/// The limits of the decision on a pass application (facts 1.7).
-///
-/// Promised: a temporary pass within one working day, any other within three. By law: 20 working
-/// days (行政许可法, art. 42). Defaults: a policy row may set other values through [`Limits::new`].
+/// The limits of the decision on a pass application (facts 1.7): so many working days as the policy
+/// promises, and 20 by law. Who promises more than the law allows has promised the law.
 #[must_use]
-pub const fn pass_decision_limits(temporary: bool) -> Limits {
-    let promised = Limit::WorkingDays(if temporary { 1 } else { 3 });
+pub fn decision_limits(promised_working_days: u32) -> Limits {
+    let promised = Limit::WorkingDays(promised_working_days.clamp(1, LICENCE_LEGAL.amount()));
     Limits { legal: Some(LICENCE_LEGAL), promised: Some(promised), internal: None }
+}
+
+/// The limits of taking an application in: five working days by law (行政许可法, art. 32), after which it
+/// counts as taken in; one is promised, as for a complaint.
+#[must_use]
+pub const fn acceptance_limits() -> Limits {
+    let (legal, promised) = (Limit::WorkingDays(5), Limit::WorkingDays(1));
+    Limits { legal: Some(legal), promised: Some(promised), internal: None }
 }
 
 /// Why the time stands still. Nothing else may stop it (I19).

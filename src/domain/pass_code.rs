@@ -84,7 +84,9 @@ pub enum CodeMode {
 /// Why a code is not to be believed. The texts are constant: nothing is learnt from them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CodeFault {
-    /// Not a code of ours, or damaged.
+    /// No code of ours at all: an address, the bar code of a carton.
+    Foreign,
+    /// It begins like one, and is damaged.
     Malformed,
     /// The signature is not the key's.
     SignatureWrong,
@@ -133,18 +135,42 @@ pub fn encode(
     Ok(format!("{PREFIX}{}", base45::encode(signed)))
 }
 
-/// Reads a text, without believing it.
+/// What a scanner meant to send: it types like a keyboard, ends with Enter or a tab, may begin with a byte
+/// order mark, and types small letters under caps lock and wide ones under a Chinese input method. A code
+/// has no small letter, and neither begins nor ends with a blank, so that nothing of one is lost.
+#[must_use]
+pub fn scanned(text: &str) -> String {
+    // Blanks inside belong to Base45; what does not show, and what ends a line, does not.
+    let hidden = |c: &char| {
+        c.is_control()
+            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let narrow = |c: char| match c {
+        '\u{3000}' | '\u{a0}' => ' ',
+        '\u{ff01}'..='\u{ff5e}' => {
+            u32::from(c).checked_sub(0xfee0).and_then(char::from_u32).unwrap_or(c)
+        }
+        _ => c,
+    };
+    let meant: String =
+        text.chars().filter(|c| !hidden(c)).map(|c| narrow(c).to_ascii_uppercase()).collect();
+    meant.trim().to_owned()
+}
+
+/// Reads a text as [`scanned`] gives it, without believing it.
 ///
 /// # Errors
-/// `Malformed` for anything that this file would not have written.
+/// `Foreign` for what does not begin like a code, `Malformed` for anything else that this file would not
+/// have written.
 pub fn parse(text: &str) -> Result<UnverifiedPassCode, CodeFault> {
+    let encoded = text.strip_prefix(PREFIX).ok_or(CodeFault::Foreign)?;
     if text.len() > TEXT_BYTES_MAX {
         return Err(CodeFault::Malformed);
     }
-    let text = text.strip_prefix(PREFIX).ok_or(CodeFault::Malformed)?;
-    let bytes = base45::decode(text).map_err(|_| CodeFault::Malformed)?;
+    let bytes = base45::decode(encoded).map_err(|_| CodeFault::Malformed)?;
     // Base45 has several texts for some bytes; only the one that we write is ours.
-    if base45::encode(&bytes) != text {
+    if base45::encode(&bytes) != encoded {
         return Err(CodeFault::Malformed);
     }
     let envelope = wire::open(&bytes).ok_or(CodeFault::Malformed)?;
@@ -173,17 +199,17 @@ impl UnverifiedPassCode {
     /// `KeyUnknown`, `KeyRevoked` or `SignatureWrong`; never one for another.
     pub fn verify(self, ring: &KeyRing, now: Timestamp) -> Result<PassCode, CodeFault> {
         let key = ring.find(self.envelope.kid).ok_or(CodeFault::KeyUnknown)?;
-        if !key.verifies_at(now) {
-            return Err(CodeFault::KeyRevoked);
-        }
         // The algorithm must be the key's, never the other way round (T3).
         let genuine = self.envelope.algorithm == wire::algorithm(key.key.suite())
             && key.key.verify(&self.envelope.signed, &self.envelope.signature);
-        if genuine {
-            Ok(PassCode { claims: self.claims, mode: self.mode, kid: self.envelope.kid })
-        } else {
-            Err(CodeFault::SignatureWrong)
+        if !genuine {
+            return Err(CodeFault::SignatureWrong);
         }
+        // A forgery is told as one, also under a key that was withdrawn.
+        if !key.verifies_at(now) {
+            return Err(CodeFault::KeyRevoked);
+        }
+        Ok(PassCode { claims: self.claims, mode: self.mode, kid: self.envelope.kid })
     }
 }
 

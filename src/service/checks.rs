@@ -30,7 +30,7 @@ use crate::{
     actor::{Actor, Role, Roles},
     context::Cx,
     domain::{
-        check::{CheckOutcome, CodeFault, Source, Why},
+        check::{CheckOutcome, Direction, Source, Why},
         codes::Plate,
         lifecycle::{Change, Note},
     },
@@ -90,7 +90,8 @@ impl Checks {
         let ask = Ask::parse(cx, &request)?;
         let Some(judged) = self.judged(cx, &ask).await? else {
             // PostgreSQL is away, so nothing can be written down either.
-            return Ok(unrecorded(reply(cx, &ask, &judge::away(&self.source_alone(&ask)))));
+            let away = judge::away(&source_alone(&ask), direction(&ask));
+            return Ok(unrecorded(reply(cx, &ask, &away)));
         };
         let answer = reply(cx, &ask, &judged);
         match self.log.record(record(cx, ask, &judged, &answer)).await {
@@ -108,61 +109,68 @@ impl Checks {
     async fn judged(&self, cx: &Cx, ask: &Ask) -> Result<Option<Judged>> {
         let Some(snapshot) = there(self.world.get(&self.store).await)? else { return Ok(None) };
         let Some(place) = there(self.place(cx, ask.checkpoint).await)? else { return Ok(None) };
-        let Some(question) = there(self.question(ask, &snapshot, cx.now).await)? else {
+        let Some(questions) = there(self.questions(ask, &snapshot, cx.now).await)? else {
             return Ok(None);
         };
-        let (standing, answered) = match &question.plate {
-            Some(plate) => {
-                let read = self.plates.standing(plate.as_str(), cx.now, cx.ids().bytes()).await;
-                let Some((standing, answered)) = there(read)? else { return Ok(None) };
-                (Some(standing), Some(answered))
-            }
-            None => (None, None),
-        };
-        let basis = Basis {
-            ask,
-            place: &place,
-            snapshot: &snapshot,
-            calendar: &snapshot.calendar,
-            standing: standing.as_deref(),
-            answered,
-            question,
-            now: cx.now,
-        };
-        basis.judge().map(Some)
+        let mut judged = Vec::with_capacity(questions.len());
+        for question in questions {
+            let (standing, answered) = match &question.plate {
+                Some(plate) => {
+                    let mark = cx.ids().bytes();
+                    let read = self.plates.standing(plate.as_str(), cx.now, mark).await;
+                    let Some((standing, answered)) = there(read)? else { return Ok(None) };
+                    (Some(standing), Some(answered))
+                }
+                None => (None, None),
+            };
+            let basis = Basis {
+                ask,
+                place: &place,
+                snapshot: &snapshot,
+                calendar: &snapshot.calendar,
+                standing: standing.as_deref(),
+                answered,
+                question,
+                now: cx.now,
+            };
+            judged.push(basis.judge()?);
+        }
+        Ok(Some(judge::one_of(judged)))
     }
 
-    /// What is asked, and about which plate.
-    async fn question(
+    /// What is asked, and about which plate: about several where a trailer goes with several trucks.
+    async fn questions(
         &self,
         ask: &Ask,
         snapshot: &Arc<Snapshot>,
         now: Timestamp,
-    ) -> Result<Question> {
+    ) -> Result<Vec<Question>> {
         match &ask.observed {
-            Observed::Code(text) => Ok(match self.codes.read(snapshot, text, now) {
+            Observed::Code(text) => Ok(vec![match self.codes.read(snapshot, text, now) {
                 Scan::Genuine(code) => Question::code(code, now),
                 Scan::Faulty(fault, kid) => Question::faulty(fault, kid),
-            }),
-            Observed::Plate(plate) => Ok(Question::plate(plate.clone())),
+            }]),
+            Observed::Plate(plate) => {
+                let trucks = if plate.accepted_as_trailer().is_ok() {
+                    self.plates.trucks_of(plate.as_str(), now).await?
+                } else {
+                    Vec::new()
+                };
+                if trucks.is_empty() {
+                    return Ok(vec![Question::plate(plate.clone())]);
+                }
+                let truck = |text: &String| Plate::parse(text);
+                let trucks: Result<Vec<_>, _> = trucks.iter().map(truck).collect();
+                let trucks = trucks.map_err(|_| Error::internal("a stored plate"))?;
+                let about = |truck| Question::trailer(plate.clone(), truck);
+                Ok(trucks.into_iter().map(about).collect())
+            }
             Observed::Number(number) => {
                 let plate = self.plates.plate_of_number(number.as_str()).await?;
                 let plate = plate.map(|plate| Plate::parse(&plate));
                 let plate = plate.transpose().map_err(|_| Error::internal("a stored plate"))?;
-                Ok(Question::number(number.as_str().to_owned(), plate))
+                Ok(vec![Question::number(number.as_str().to_owned(), plate)])
             }
-        }
-    }
-
-    /// What can be told without any fact: damaged text is no code of ours.
-    fn source_alone(&self, ask: &Ask) -> Source {
-        match &ask.observed {
-            Observed::Code(text) if !self.codes.is_formed(text) => {
-                Source::FaultyCode(CodeFault::Malformed)
-            }
-            Observed::Plate(plate) => Source::Plate(plate.clone()),
-            Observed::Number(number) => Source::PassNumber(number.as_str().to_owned()),
-            Observed::Code(_) => Source::PassNumber(String::new()),
         }
     }
 
@@ -259,6 +267,27 @@ impl Checks {
     }
 }
 
+/// What can be told without any fact: damaged text is no code of ours.
+fn source_alone(ask: &Ask) -> Source {
+    match &ask.observed {
+        Observed::Code(text) => match code::fault_of_form(text) {
+            Some(fault) => Source::FaultyCode(fault),
+            None => Source::PassNumber(String::new()),
+        },
+        Observed::Plate(plate) => Source::Plate(plate.clone()),
+        Observed::Number(number) => Source::PassNumber(number.as_str().to_owned()),
+    }
+}
+
+/// The direction, where it was given.
+const fn direction(ask: &Ask) -> Option<Direction> {
+    match ask.direction {
+        pb::pass_check::Direction::Inbound => Some(Direction::Inbound),
+        pb::pass_check::Direction::Outbound => Some(Direction::Outbound),
+        pb::pass_check::Direction::Unspecified => None,
+    }
+}
+
 /// Nothing where PostgreSQL is away: a check answers then that it cannot be decided.
 fn there<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
@@ -303,9 +332,14 @@ fn reply(cx: &Cx, ask: &Ask, judged: &Judged) -> pb::PassCheck {
             kid: judged.kid.map(store::world::kid_text).unwrap_or_default(),
             source: judged.answered.map_or("", store::plates::Answered::wire).to_owned(),
         }),
-        rules: judgement.rules.iter().map(|&rule| rule.to_owned()).collect(),
+        rules: judgement.rules.clone(),
         checkpoint: ask.checkpoint.to_string(),
-        direction: ask.direction.into(),
+        direction: match direction(ask) {
+            Some(Direction::Outbound) => pb::pass_check::Direction::Outbound,
+            Some(Direction::Inbound) | None => pb::pass_check::Direction::Inbound,
+        }
+        .into(),
+        direction_assumed: direction(ask).is_none(),
         action: Action::Unspecified.into(),
         action_note: String::new(),
     }
@@ -372,6 +406,8 @@ const fn outcome(outcome: CheckOutcome) -> Outcome {
         CheckOutcome::NoPassRequired => Outcome::NoPassRequired,
         CheckOutcome::NotFound => Outcome::NotFound,
         CheckOutcome::SignatureInvalid => Outcome::SignatureInvalid,
+        CheckOutcome::NotACode => Outcome::NotACode,
+        CheckOutcome::KeyWithdrawn => Outcome::KeyWithdrawn,
         CheckOutcome::CodeStale => Outcome::CodeStale,
         CheckOutcome::PlateMismatch => Outcome::PlateMismatch,
         CheckOutcome::NotStarted => Outcome::NotStarted,

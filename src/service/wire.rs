@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::pb;
 use crate::{
     context::Cx,
-    domain::application::NeedWindow,
+    domain::{application::NeedWindow, month},
     error::{Error, Faults, Flaw, Reason, Result},
     store::{Begun, Limit, Once, Store, Tx, history},
 };
@@ -127,10 +127,7 @@ pub fn day(text: &str) -> Result<Date, Flaw> {
     if text.is_empty() {
         return Err(Flaw::Required);
     }
-    if text.len() != 10 {
-        return Err(Flaw::DateInvalid);
-    }
-    text.parse().map_err(|_| Flaw::DateInvalid)
+    month::day(text)
 }
 
 /// An optional day from the wire.

@@ -1,5 +1,7 @@
 //! Applications for truck passes: rows, papers, the review queue. No rule of what may be done.
 
+mod owing;
+
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use serde_json::Value;
@@ -328,6 +330,7 @@ pub async fn save(tx: &mut Tx, moved: Moved<Application>) -> Result<Application>
     application.version = application.version.saturating_add(1);
     attach(tx, &application).await?;
     history::write(tx, application.id.subject(), &change).await?;
+    owing::follow(tx, &application, &change).await?;
     causes::of_application(tx, &application, &change).await?;
     let decided =
         matches!(application.state(), ApplicationState::Approved | ApplicationState::Rejected);

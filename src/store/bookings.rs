@@ -6,12 +6,16 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{OnConstraint as _, Tx, evaluations, history};
+use super::{
+    OnConstraint as _, Tx, calendars, evaluations, history,
+    obligations::{self, Owed},
+};
 use crate::{
     actor::Scope,
     domain::{
-        booking::{Booking, BookingState, Held},
+        booking::{Booking, BookingState, CONFIRM_WITHIN, Held},
         lifecycle::Moved,
+        obligation::{Limits, ObligationKind},
     },
     error::{Error, Reason, Result},
     id::{Id, kind},
@@ -223,7 +227,26 @@ pub async fn insert(tx: &mut Tx, moved: Moved<Booking>) -> Result<Booking> {
     .await
     .on_constraint("centre_booking_once", Reason::AlreadyExists)?;
     history::write(tx, booking.id.subject(), &change).await?;
+    follow(tx, &booking).await?;
     Ok(booking)
+}
+
+/// The confirmation is owed from the request on, and settled with it or with the end of the booking.
+async fn follow(tx: &mut Tx, after: &Booking) -> Result<()> {
+    let (kind, subject) = (ObligationKind::ConfirmCentreBooking, after.id.subject());
+    let calendar = calendars::in_force(tx.conn()).await?;
+    match after.state() {
+        BookingState::Requested => {
+            let unit_path = after.unit_path.clone();
+            let (limits, now) = (Limits::promised(CONFIRM_WITHIN), tx.now());
+            let owed = Owed::within(kind, subject, unit_path, limits, now, &calendar)?;
+            obligations::open(tx, &owed).await
+        }
+        BookingState::Confirmed | BookingState::Done => {
+            obligations::meet(tx, subject, kind, &calendar).await
+        }
+        BookingState::Cancelled => obligations::void_all(tx, subject, &calendar).await,
+    }
 }
 
 /// Stores a step.
@@ -245,6 +268,7 @@ pub async fn save(tx: &mut Tx, moved: Moved<Booking>) -> Result<Booking> {
     }
     booking.version = booking.version.saturating_add(1);
     history::write(tx, booking.id.subject(), &change).await?;
+    follow(tx, &booking).await?;
     if booking.state() == BookingState::Done {
         let subject = booking.id.subject();
         evaluations::invite_after(tx, subject, booking.enterprise, &booking.unit_path).await?;

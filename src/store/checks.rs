@@ -356,7 +356,8 @@ pub struct Filter {
     pub plate_number: Option<String>,
 }
 
-/// Checks within the scope, newest first, after the cursor.
+/// Checks within the scope, newest first, after the cursor: always a walk along an index, however many
+/// checks there are elsewhere.
 pub async fn list(
     connection: &mut PgConnection,
     filter: &Filter,
@@ -364,27 +365,21 @@ pub async fn list(
     after: Option<Uuid>,
     rows: i64,
 ) -> Result<Vec<Check>> {
+    let ids = if let Some(plate) = &filter.plate_number {
+        of_plate(&mut *connection, plate, filter, scope, after, rows).await?
+    } else if scope.all && filter.checkpoint.is_none() {
+        newest(&mut *connection, after, rows).await?
+    } else {
+        of_checkpoints(&mut *connection, filter, scope, after, rows).await?
+    };
     let rows = sqlx::query!(
         "select pass_check.id, pass_check.truck_pass_id, answer, done.action as \"action?\",
             coalesce(done.note, '') as \"note!\"
          from pass_check
          left join pass_check_action done on done.pass_check_id = pass_check.id
-         where pass_check.id < $1
-            and ($2 or checkpoint_id = $3 or ($4::text is not null and checkpoint_id in (
-                select checkpoint.id
-                from checkpoint join unit on unit.id = unit_id
-                where starts_with(unit.path, $4))))
-            and ($5::uuid is null or checkpoint_id = $5)
-            and ($6::text is null or plate_number = $6)
-         order by pass_check.id desc
-         limit $7",
-        super::before(after),
-        scope.all,
-        scope.checkpoint,
-        scope.unit_path,
-        filter.checkpoint,
-        filter.plate_number,
-        rows
+         where pass_check.id = any($1)
+         order by pass_check.id desc",
+        &ids
     )
     .fetch_all(connection)
     .await?;
@@ -396,6 +391,81 @@ pub async fn list(
         action_note: row.note,
     });
     Ok(check.collect())
+}
+
+/// Of all.
+async fn newest(
+    connection: &mut PgConnection,
+    after: Option<Uuid>,
+    rows: i64,
+) -> Result<Vec<Uuid>> {
+    let ids = sqlx::query_scalar!(
+        "select id from pass_check where id < $1 order by id desc limit $2",
+        super::before(after),
+        rows
+    );
+    Ok(ids.fetch_all(connection).await?)
+}
+
+/// Of one plate.
+async fn of_plate(
+    connection: &mut PgConnection,
+    plate: &str,
+    filter: &Filter,
+    scope: &Scope,
+    after: Option<Uuid>,
+    rows: i64,
+) -> Result<Vec<Uuid>> {
+    let ids = sqlx::query_scalar!(
+        "select pass_check.id
+         from pass_check
+         join checkpoint on checkpoint.id = checkpoint_id
+         join unit on unit.id = checkpoint.unit_id
+         where plate_number = $1 and pass_check.id < $2
+            and ($3 or checkpoint_id = $4 or ($5::text is not null and starts_with(unit.path, $5)))
+            and ($6::uuid is null or checkpoint_id = $6)
+         order by pass_check.id desc
+         limit $7",
+        plate,
+        super::before(after),
+        scope.all,
+        scope.checkpoint,
+        scope.unit_path,
+        filter.checkpoint,
+        rows
+    );
+    Ok(ids.fetch_all(connection).await?)
+}
+
+/// Of each checkpoint within the scope the newest, and of these the newest.
+async fn of_checkpoints(
+    connection: &mut PgConnection,
+    filter: &Filter,
+    scope: &Scope,
+    after: Option<Uuid>,
+    rows: i64,
+) -> Result<Vec<Uuid>> {
+    let ids = sqlx::query_scalar!(
+        "select found.id
+         from checkpoint
+         join unit on unit.id = unit_id
+         cross join lateral (
+            select pass_check.id from pass_check
+            where checkpoint_id = checkpoint.id and pass_check.id < $1
+            order by pass_check.id desc limit $6
+         ) as found
+         where ($2 or checkpoint.id = $3 or ($4::text is not null and starts_with(unit.path, $4)))
+            and ($5::uuid is null or checkpoint.id = $5)
+         order by found.id desc
+         limit $6",
+        super::before(after),
+        scope.all,
+        scope.checkpoint,
+        scope.unit_path,
+        filter.checkpoint,
+        rows
+    );
+    Ok(ids.fetch_all(connection).await?)
 }
 
 /// What an officer did after a check.

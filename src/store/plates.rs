@@ -40,6 +40,8 @@ use crate::{
 const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// The facts in the cache count only with our seal.
 const SEAL_PURPOSE: &str = "plate-standing";
+/// The most trucks that are judged for one trailer.
+const TRUCKS_MAX: i64 = 5;
 /// Pass numbers that are remembered with their plates.
 const NUMBERS_REMEMBERED: u64 = 20_000;
 /// Plates whose reading is under way, or was a moment ago.
@@ -253,6 +255,32 @@ impl Plates {
             self.numbers.insert(number.to_owned(), plate.clone());
         }
         Ok(plate)
+    }
+
+    /// The plates of the trucks whose passes name a trailer, those in force first; from PostgreSQL each
+    /// time, since nothing voids what would be remembered of it (I1).
+    pub async fn trucks_of(&self, trailer: &str, now: Timestamp) -> Result<Vec<String>> {
+        let ended_after = now.saturating_sub(FORGOTTEN_AFTER).unwrap_or(now);
+        let mut connection = self.store.read().await?;
+        let trucks = sqlx::query!(
+            "select plate_number,
+                bool_or(state = 'ACTIVE' and valid_from <= $3 and valid_until > $3) as \"in_force!\"
+             from truck_pass
+             where trailer_plate_number = $1 and trailer_plate_number <> '' and valid_until > $2
+             group by plate_number
+             order by 2 desc, max(valid_until) desc, plate_number
+             limit $4",
+            trailer,
+            ended_after.to_sqlx() as _,
+            now.to_sqlx() as _,
+            TRUCKS_MAX
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        // With which truck it went before says nothing while it goes with one.
+        let any = trucks.iter().any(|truck| truck.in_force);
+        let told = trucks.into_iter().filter(|truck| truck.in_force || !any);
+        Ok(told.map(|truck| truck.plate_number).collect())
     }
 
     async fn fill(&self, mark: Mark, standing: &PlateStanding) -> Result<()> {

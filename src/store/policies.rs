@@ -37,6 +37,18 @@ pub async fn ensure_base(store: &Store, now: Timestamp, ids: &Ids) -> Result<()>
     tx.commit().await
 }
 
+/// The values of the version that is in force.
+pub async fn values_at(connection: &mut PgConnection, now: Timestamp) -> Result<PolicyValues> {
+    let values = sqlx::query_scalar!(
+        "select values_json as \"values_json: Json<PolicyValues>\" from pass_policy
+         where effective_from <= $1 order by effective_from desc limit 1",
+        now.to_sqlx() as _
+    )
+    .fetch_optional(connection)
+    .await?;
+    values.map(|values| values.0).ok_or_else(|| Error::internal("no policy is in force"))
+}
+
 /// Puts a version of the policy in force from an instant.
 pub async fn insert_policy(
     tx: &mut Tx,

@@ -140,6 +140,15 @@ fn field(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "\\N".to_owned(), |value| value.to_string())
 }
 
+/// To what it belongs.
+const fn collection(kind: ObligationKind) -> &'static str {
+    match kind {
+        ObligationKind::DecidePassApplication => "passApplications",
+        ObligationKind::ConfirmCentreBooking => "centreBookings",
+        _ => "complaints",
+    }
+}
+
 impl Page {
     /// A new obligation.
     pub fn open(&mut self, row: &Row<'_>) {
@@ -148,8 +157,9 @@ impl Page {
         // Writing to a string cannot fail.
         let _ = writeln!(
             self.obligations,
-            "{}\tcomplaints\t{}\t{}\t{UNIT}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+            "{}\t{}\t{}\t{}\t{UNIT}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
             row.id,
+            collection(row.kind),
             row.subject,
             row.kind.wire(),
             row.opened,

@@ -1,5 +1,6 @@
-//! What happens to the complaints of the simulated years: drawn from a seed, without any calendar. When
-//! they are filed, accepted, signed, returned, extended, answered, or never answered.
+//! What happens in the simulated years: drawn from a seed, without any calendar. When complaints are filed,
+//! accepted, signed, returned, extended, answered, or never answered; when applications are accepted,
+//! corrected and decided, and booked places confirmed.
 
 use jingqi::domain::complaint::Category;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
@@ -32,14 +33,24 @@ pub enum Owes {
     Signature(Category),
     /// The answer.
     Handling(Category),
+    /// The decision on an application, of a temporary pass or of another.
+    Decision {
+        /// A temporary one is promised sooner.
+        temporary: bool,
+    },
+    /// The confirmation of a booked place.
+    Confirmation,
 }
+
+/// How many things are owed in one life, at most.
+pub const OWED_MAX: u64 = 5;
 
 /// One happening: when, to what, in the order in which they were drawn.
 #[derive(Debug, Clone, Copy)]
 pub struct Event {
     /// Unix seconds.
     pub time: i64,
-    /// Which thing that is owed: three to a complaint.
+    /// Which thing that is owed: [`OWED_MAX`] to a life.
     pub owing: u64,
     /// What.
     pub what: Happening,
@@ -66,11 +77,14 @@ impl Lives {
             60..90 => Category::Complaint,
             _ => Category::Suggestion,
         };
-        let base = self.filed * 3;
+        let base = self.filed * OWED_MAX;
         self.filed += 1;
         let mut events = Vec::with_capacity(8);
         let mut tell = |time, at, what| events.push(Event { time, owing: base + at, what });
         let filed = self.between(from, until);
+        for (at, time, what) in self.permits(filed) {
+            tell(time, at, what);
+        }
         tell(filed, 0, Happening::Opened(Owes::Acceptance(category)));
         if self.one_in(200) {
             return events;
@@ -104,6 +118,32 @@ impl Lives {
             tell(now, 2, Happening::Met);
         }
         events
+    }
+
+    /// One life in four asks for a pass, too, and one in six for a place at the centre.
+    fn permits(&mut self, from: i64) -> Vec<(u64, i64, Happening)> {
+        let mut told = Vec::new();
+        if self.one_in(4) {
+            let temporary = self.one_in(5);
+            let mut now = from + self.delay(8 * HOUR, 2 * DAY);
+            told.push((3, now, Happening::Opened(Owes::Decision { temporary })));
+            for _ in 0..i64::from(self.one_in(4)) + i64::from(self.one_in(16)) {
+                now += self.between(HOUR, 3 * DAY);
+                told.push((3, now, Happening::Paused));
+                now += self.between(HOUR, 9 * DAY);
+                told.push((3, now, Happening::Resumed));
+            }
+            if !self.one_in(60) {
+                told.push((3, now + self.delay(4 * DAY, 40 * DAY), Happening::Met));
+            }
+        }
+        if self.one_in(6) {
+            told.push((4, from, Happening::Opened(Owes::Confirmation)));
+            if !self.one_in(80) {
+                told.push((4, from + self.delay(20 * HOUR, 5 * DAY), Happening::Met));
+            }
+        }
+        told
     }
 
     /// Mostly soon, one time in six late.

@@ -34,10 +34,11 @@ use jingqi::{
     clock::{Clock, Ids, ManualClock},
     context::Cx,
     domain::{
+        booking::CONFIRM_WITHIN,
         calendar::{Calendar, CalendarYear},
         complaint::{Category, Rules},
         month::start_of_day,
-        obligation::{Limits, ObligationKind, Pause, PauseReason, Times},
+        obligation::{Limits, ObligationKind, Pause, PauseReason, Times, decision_limits},
     },
     id::{Id, kind},
     remote::{Limits as RemoteLimits, Secret, webhook::Webhooks, wechat::Wechat},
@@ -51,7 +52,7 @@ use uuid::Uuid;
 
 use crate::{
     ledger::{Page, Place, Row},
-    lives::{Event, HOUR, Happening, Lives, Owes},
+    lives::{Event, HOUR, Happening, Lives, OWED_MAX, Owes},
     services::Services,
 };
 
@@ -341,18 +342,22 @@ impl Years {
             Owes::Acceptance(category) => (ObligationKind::AcceptComplaint, category),
             Owes::Signature(category) => (ObligationKind::SignComplaint, category),
             Owes::Handling(category) => (ObligationKind::HandleComplaint, category),
+            Owes::Decision { .. } => (ObligationKind::DecidePassApplication, Category::Help),
+            Owes::Confirmation => (ObligationKind::ConfirmCentreBooking, Category::Help),
         };
         let rules = Rules::standard(category);
-        let limits = match kind {
-            ObligationKind::AcceptComplaint => Limits::new(None, Some(rules.accept), None),
-            ObligationKind::SignComplaint => Limits::new(None, Some(rules.sign), None),
-            _ => rules.handling(),
+        let limits = match owes {
+            Owes::Acceptance(_) => Limits::new(None, Some(rules.accept), None),
+            Owes::Signature(_) => Limits::new(None, Some(rules.sign), None),
+            Owes::Handling(_) => rules.handling(),
+            Owes::Decision { temporary } => Ok(decision_limits(if temporary { 1 } else { 3 })),
+            Owes::Confirmation => Ok(Limits::promised(CONFIRM_WITHIN)),
         };
         let limits = limits.map_err(|flaw| anyhow::anyhow!("{}", flaw.wire()))?;
         let times = Times::count(opened, limits, &[], 0, &self.calendar)?;
         let id = self.parts.ids.next::<kind::Obligation>(opened).uuid();
         let subject =
-            Uuid::from_u128(0x0192_0000_0001_7000_8000_0000_0000_0000 + u128::from(at / 3));
+            Uuid::from_u128(0x0192_0000_0001_7000_8000_0000_0000_0000 + u128::from(at / OWED_MAX));
         let owing = Owing {
             id,
             subject,

@@ -166,7 +166,7 @@ async fn a_wrong_step_on_a_problem_is_refused(pool: PgPool) {
     );
 }
 
-async fn slot(app: &App, desk: &Desk, capacity: i32) -> pb::CentreSlot {
+pub async fn slot(app: &App, desk: &Desk, capacity: i32) -> pb::CentreSlot {
     let request = pb::CreateCentreSlotRequest {
         centre_slot: Some(pb::CentreSlot {
             unit: unit(app).await,
@@ -181,7 +181,7 @@ async fn slot(app: &App, desk: &Desk, capacity: i32) -> pb::CentreSlot {
     desk.leader.centre().create_centre_slot(request).await.unwrap().into_inner()
 }
 
-fn wanted(slot: &str, enterprise: &str) -> pb::CreateCentreBookingRequest {
+pub fn wanted(slot: &str, enterprise: &str) -> pb::CreateCentreBookingRequest {
     pb::CreateCentreBookingRequest {
         centre_booking: Some(pb::CentreBooking {
             centre_slot: slot.to_owned(),
@@ -193,14 +193,14 @@ fn wanted(slot: &str, enterprise: &str) -> pb::CreateCentreBookingRequest {
     }
 }
 
-async fn book(
+pub async fn book(
     user: &User,
     request: pb::CreateCentreBookingRequest,
 ) -> Result<pb::CentreBooking, Status> {
     user.centre().create_centre_booking(request).await.map(tonic::Response::into_inner)
 }
 
-fn step(booking: &pb::CentreBooking) -> pb::MoveCentreBookingRequest {
+pub fn step(booking: &pb::CentreBooking) -> pb::MoveCentreBookingRequest {
     pb::MoveCentreBookingRequest {
         name: booking.name.clone(),
         request_id: request_id(),

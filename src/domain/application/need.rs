@@ -9,6 +9,7 @@ use crate::{
     domain::{
         check::PassWindow,
         codes::Plate,
+        month,
         policy::{CargoKind, Length, PassKind},
         zone::TimeWindow,
     },
@@ -209,9 +210,8 @@ fn start(text: &str, today: Date, faults: &mut Faults) -> Option<Date> {
         faults.add(path, Flaw::Required);
         return None;
     }
-    let parsed = text.parse::<Date>().map_err(|_| Flaw::DateInvalid);
-    let start = faults.take(path, parsed)?;
-    let latest = super::super::month::add_months_clamped(today, 3);
+    let start = faults.take(path, month::day(text))?;
+    let latest = month::add_months_clamped(today, 3);
     faults.check(start <= latest, path, Flaw::TooFarAhead);
     Some(start)
 }

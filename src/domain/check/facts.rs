@@ -23,9 +23,9 @@ pub struct Observation {
     pub source: Source,
     /// The zones that the checkpoint guards, one or more.
     pub zones: Vec<u16>,
-    /// For the record. Both directions are judged alike: to leave out of hours is to have been
-    /// inside out of hours.
-    pub direction: Direction,
+    /// For the record; where it was not given, into the zone is assumed, and told. Both directions are
+    /// judged alike: to leave out of hours is to have been inside out of hours.
+    pub direction: Option<Direction>,
     /// The plate of the vehicle in front.
     pub observed_plate: Option<Plate>,
     /// The colour of that plate.
@@ -43,6 +43,8 @@ pub enum Source {
     FaultyCode(CodeFault),
     /// A plate, read by a camera or typed (QR-17).
     Plate(Plate),
+    /// The plate of a trailer that a pass names: it leads to the pass, and so to its truck (PA-16).
+    Trailer(Plate),
     /// A typed pass number.
     PassNumber(String),
 }
@@ -61,10 +63,14 @@ pub struct CodeClaims {
 /// Why a code did not verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CodeFault {
-    /// Not a code of ours, or damaged.
+    /// No code of ours at all: an address, the bar code of a carton.
+    Foreign,
+    /// It begins like one, and is damaged.
     Malformed,
     /// The signature is wrong.
     SignatureWrong,
+    /// We never had the key that it names, and our list of keys is complete: the server's is.
+    KeyInvented,
     /// The key was withdrawn.
     KeyRevoked,
     /// The key is unknown to us: our list may be old, so nothing can be said.

@@ -5,13 +5,14 @@ use jiff::{Timestamp, civil::DateTime};
 
 use super::{
     facts::{
-        CheckFacts, CodeClaims, CodeFault, Freshness, Known, Observation, PassFacts, PassState,
-        PlateColour, Source,
+        CheckFacts, CodeClaims, CodeFault, Direction, Freshness, Known, Observation, PassFacts,
+        PassState, PlateColour, Source,
     },
     outcome::{CheckOutcome, Judgement, Verdict},
     pass::{self, Weighed},
 };
 use crate::domain::{
+    codes::Plate,
     policy::{RuleId, VehicleFacts},
     zone::{self, HardBan, Passage, Zone},
 };
@@ -21,6 +22,16 @@ use crate::domain::{
 /// A forged code is a no even while the store is away; everything else needs facts, and without
 /// them the verdict is [`Verdict::Undetermined`].
 pub fn judge(facts: &CheckFacts, seen: &Observation, now: Timestamp) -> Judgement {
+    let mut answer = judged(facts, seen, now);
+    let point = answer.outcome.point().map(str::to_owned);
+    answer.rules.extend(point);
+    if seen.direction.is_none() && answer.outcome != CheckOutcome::NotACode {
+        answer.reasons.push(format!("未注明行驶方向,按{}查验", Direction::Inbound.zh()));
+    }
+    answer
+}
+
+fn judged(facts: &CheckFacts, seen: &Observation, now: Timestamp) -> Judgement {
     if let Source::FaultyCode(fault) = seen.source {
         let known = match facts {
             CheckFacts::Known(known) => Some(&**known),
@@ -61,9 +72,11 @@ fn zone_versions(known: &Known) -> Vec<String> {
 fn faulty_code(fault: CodeFault, known: Option<&Known>) -> Judgement {
     let (outcome, more) = match fault {
         CodeFault::KeyUnknown => (CheckOutcome::KeyUnknown, None),
-        CodeFault::Malformed => (CheckOutcome::SignatureInvalid, Some("不是有效的通行码")),
+        CodeFault::Foreign => (CheckOutcome::NotACode, Some("所扫内容不是货车通行码")),
+        CodeFault::Malformed => (CheckOutcome::NotACode, Some("通行码不完整或已损坏")),
         CodeFault::SignatureWrong => (CheckOutcome::SignatureInvalid, None),
-        CodeFault::KeyRevoked => (CheckOutcome::SignatureInvalid, Some("签名密钥已停用")),
+        CodeFault::KeyInvented => (CheckOutcome::SignatureInvalid, Some("签名密钥从未启用")),
+        CodeFault::KeyRevoked => (CheckOutcome::KeyWithdrawn, None),
     };
     let mut answer = blank(outcome, known);
     answer.reasons.extend(more.map(str::to_owned));
@@ -76,7 +89,7 @@ struct Case<'a> {
     seen: &'a Observation,
     now: Timestamp,
     local: DateTime,
-    rules: Vec<&'static str>,
+    rules: Vec<String>,
 }
 
 /// The way without a pass, over all zones of the checkpoint.
@@ -213,14 +226,26 @@ impl<'a> Case<'a> {
             .map(|zone| (zone.code, zone.passage(vehicle, values, self.local, self.seen.day_type)))
             .collect();
         for (_, passage) in &passages {
-            self.rules.extend(match passage {
-                Passage::NotSubject => Some(RuleId::R17.wire()),
-                Passage::Exempt => Some(RuleId::R07.wire()),
-                Passage::Banned { rule, .. } if rule.hard.is_some() => Some(RuleId::R09.wire()),
-                Passage::Banned { because, .. } => because.map(RuleId::wire),
+            let rule = match passage {
+                Passage::NotSubject => Some(RuleId::R17),
+                Passage::Exempt => Some(RuleId::R07),
+                Passage::Banned { rule, .. } if rule.hard.is_some() => Some(RuleId::R09),
+                Passage::Banned { because, .. } => *because,
                 Passage::NotNow => None,
-            });
+            };
+            self.rules.extend(rule.map(|rule| rule.wire().to_owned()));
         }
+        self.rules.extend(zones.iter().zip(&passages).filter_map(|(zone, (code, passage))| {
+            match passage {
+                // The rule that bans, by its place in the plan of the zone, from 1.
+                Passage::Banned { rule, .. } => {
+                    let at = zone.plan.rules.iter().position(|it| std::ptr::eq(it, *rule))?;
+                    Some(format!("ZONE-{code}-{}", at.saturating_add(1)))
+                }
+                Passage::NotNow => Some(format!("ZONE-{code}")),
+                Passage::NotSubject | Passage::Exempt => None,
+            }
+        }));
         self.rules.sort_unstable();
         self.rules.dedup();
         let banned =
@@ -253,8 +278,25 @@ impl<'a> Case<'a> {
                 self.now,
                 self.local,
             ),
+            Source::Trailer(trailer) => pass::best(
+                passes.iter().filter(|pass| pass.trailer_plate.as_ref() == Some(trailer)),
+                banned,
+                self.now,
+                self.local,
+            ),
             Source::FaultyCode(_) => None,
         }
+    }
+
+    /// The trailer that the pass names, where it is what was seen: it is part of what may pass, and the
+    /// officer compares the truck.
+    fn trailer_seen(&self, weighed: Option<&Weighed<'_>>) -> Option<&Plate> {
+        let seen = match &self.seen.source {
+            Source::Trailer(trailer) => trailer,
+            _ => self.seen.observed_plate.as_ref()?,
+        };
+        weighed.and_then(|weighed| weighed.pass.trailer_plate.as_ref()).filter(|it| *it == seen)?;
+        Some(seen)
     }
 
     /// Facts.md, 1.11, points 1 and 2: genuine and fresh, and of the vehicle in front. These stand
@@ -279,16 +321,22 @@ impl<'a> Case<'a> {
         let named = match &self.seen.source {
             Source::ScannedCode(claims) => Some(&claims.plate),
             Source::Plate(plate) => Some(plate),
-            Source::PassNumber(_) => weighed.map(|weighed| &weighed.pass.plate),
+            Source::PassNumber(_) | Source::Trailer(_) => {
+                weighed.map(|weighed| &weighed.pass.plate)
+            }
             Source::FaultyCode(_) => None,
         };
         let vehicle = self.known.vehicle.as_ref();
+        let other =
+            |seen: &Plate, named: &Plate| named != seen && self.trailer_seen(weighed) != Some(seen);
         let plate_differs = matches!((named, &self.seen.observed_plate),
-            (Some(named), Some(seen)) if named != seen)
+            (Some(named), Some(seen)) if other(seen, named))
             || matches!((named, vehicle), (Some(named), Some(known)) if *named != known.plate);
         let expected = vehicle.and_then(|vehicle| PlateColour::of(vehicle.plate_type));
+        // The colour that was seen is then the trailer's.
         let colour_differs = matches!((expected, self.seen.observed_colour),
-            (Some(expected), Some(seen)) if expected != seen);
+            (Some(expected), Some(seen)) if expected != seen)
+            && self.trailer_seen(weighed).is_none();
         if (plate_differs || colour_differs) && !faults.contains(&CheckOutcome::PlateMismatch) {
             faults.push(CheckOutcome::PlateMismatch);
         }
@@ -305,7 +353,7 @@ impl<'a> Case<'a> {
             faults.push(CheckOutcome::VehicleAbnormal);
         }
         if !faults.is_empty() {
-            self.rules.insert(0, RuleId::R01.wire());
+            self.rules.insert(0, RuleId::R01.wire().to_owned());
         }
         faults
     }
@@ -320,6 +368,10 @@ impl<'a> Case<'a> {
         let mut answer = blank(outcome, Some(self.known));
         if !reasons.is_empty() {
             answer.reasons = reasons;
+        }
+        if let (Some(trailer), Some(weighed)) = (self.trailer_seen(weighed), weighed) {
+            let truck = &weighed.pass.plate;
+            answer.reasons.push(format!("{trailer}为该证所载挂车,请核对牵引车号牌{truck}"));
         }
         if outcome.verdict() == Verdict::Valid {
             answer.reasons.extend(self.remarks(outcome, weighed));

@@ -30,8 +30,12 @@ CheckOutcome {
     NoPassRequired = "NO_PASS_REQUIRED", "该车辆此时此地不受限行约束,无需通行证";
     /// No pass of this number, code or plate.
     NotFound = "NOT_FOUND", "未查到通行证";
-    /// Forged, altered or damaged.
-    SignatureInvalid = "SIGNATURE_INVALID", "通行码签名无效,可能伪造或损坏";
+    /// Forged or altered.
+    SignatureInvalid = "SIGNATURE_INVALID", "通行码签名无效,可能伪造";
+    /// Nothing that can be read as a code of ours: nobody is accused by it.
+    NotACode = "NOT_A_CODE", "未读到完整的货车通行码,请对准通行码重新扫描,或按号牌查验";
+    /// The key was ended before its time; whoever shows the code has done nothing.
+    KeyWithdrawn = "KEY_WITHDRAWN", "该通行码的签名密钥已停用,此码不再有效,请改按号牌查验";
     /// Not fresh: a screenshot.
     CodeStale = "CODE_STALE", "通行码已过时,可能是截图,请刷新后重新出示";
     /// Another vehicle than the pass names.
@@ -60,6 +64,29 @@ CheckOutcome {
 }
 
 impl CheckOutcome {
+    /// The point of the officer's list that it stands for (facts.md, 1.11); none where nothing was
+    /// decided, or the zone alone decides.
+    #[must_use]
+    pub const fn point(self) -> Option<&'static str> {
+        match self {
+            Self::SignatureInvalid
+            | Self::NotACode
+            | Self::KeyWithdrawn
+            | Self::KeyUnknown
+            | Self::CodeStale => Some("CHECK-1"),
+            Self::PlateMismatch => Some("CHECK-2"),
+            Self::NotStarted | Self::Expired | Self::Suspended | Self::Revoked => Some("CHECK-3"),
+            Self::OutOfTimeWindow => Some("CHECK-4"),
+            Self::OutOfArea => Some("CHECK-5"),
+            Self::VehicleAbnormal | Self::Blacklisted => Some("CHECK-7"),
+            Self::Valid
+            | Self::Exempt
+            | Self::NoPassRequired
+            | Self::NotFound
+            | Self::StatusUnknown => None,
+        }
+    }
+
     /// The verdict that it is.
     #[must_use]
     pub const fn verdict(self) -> Verdict {
@@ -67,6 +94,8 @@ impl CheckOutcome {
             Self::Valid | Self::Exempt | Self::NoPassRequired => Verdict::Valid,
             Self::NotFound
             | Self::SignatureInvalid
+            | Self::NotACode
+            | Self::KeyWithdrawn
             | Self::CodeStale
             | Self::PlateMismatch
             | Self::NotStarted
@@ -96,8 +125,9 @@ pub struct Judgement {
     pub compare: Vec<String>,
     /// The pass that was judged.
     pub pass: Option<Id<kind::TruckPass>>,
-    /// The rules of measure 6 that took part.
-    pub rules: Vec<&'static str>,
+    /// The rules that decided: `R..` of measure 6, `ZONE-code-place` of a zone's plan, `CHECK-n` of the
+    /// officer's list (facts.md, 1.11).
+    pub rules: Vec<String>,
     /// The version of the policy; empty where nothing could be known.
     pub policy_version: String,
     /// The zones, as `code:version`.

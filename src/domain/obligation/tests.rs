@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::{
-    Limits, Obligation, ObligationKind, PASS_DECISION_HARD_PROMISE, Pause, PauseReason, Standing,
-    Which, pass_decision_limits,
+    Limits, Obligation, ObligationKind, Pause, PauseReason, Standing, Which, acceptance_limits,
+    decision_limits,
 };
 use crate::{
     domain::{
@@ -49,16 +49,16 @@ fn due(obligation: &Obligation, which: Which) -> Timestamp {
 // SD-03.
 #[test]
 fn a_pass_decision_is_promised_within_the_law() {
-    let limits = pass_decision_limits(false);
-    assert_eq!(limits.get(Which::Promised), Some(Limit::WorkingDays(3)));
-    assert_eq!(limits.get(Which::Legal), Some(Limit::WorkingDays(20)));
-    let temporary = pass_decision_limits(true);
-    assert_eq!(temporary.get(Which::Promised), Some(Limit::WorkingDays(1)));
-    for limits in [limits, temporary] {
+    for (days, promised) in [(0, 1), (1, 1), (3, 3), (20, 20), (21, 20), (u32::MAX, 20)] {
+        let limits = decision_limits(days);
+        assert_eq!(limits.get(Which::Promised), Some(Limit::WorkingDays(promised)));
+        assert_eq!(limits.get(Which::Legal), Some(Limit::WorkingDays(20)));
         let (legal, promised) = (limits.get(Which::Legal), limits.get(Which::Promised));
         assert_eq!(Limits::new(legal, promised, None), Ok(limits));
-        assert!(Limits::new(legal, Some(PASS_DECISION_HARD_PROMISE), promised).is_ok());
     }
+    let limits = acceptance_limits();
+    let (legal, promised) = (limits.get(Which::Legal), limits.get(Which::Promised));
+    assert_eq!(Limits::new(legal, promised, None), Ok(limits));
 }
 
 // SD-03.
@@ -107,12 +107,12 @@ fn the_promise_ends_with_the_law_even_over_a_long_holiday() {
 #[test]
 fn a_pause_of_three_days_moves_both_dates_by_three_working_days() {
     let opened = local("2022-06-13 10:00");
-    let without = owed(opened, pass_decision_limits(false), vec![]);
+    let without = owed(opened, decision_limits(3), vec![]);
     assert_eq!(due(&without, Which::Promised), local("2022-06-17 00:00"));
     assert_eq!(due(&without, Which::Legal), local("2022-07-12 00:00"));
     // Tuesday to Friday.
     let pauses = vec![pause("2022-06-14 11:00", "2022-06-17 11:00")];
-    let with = owed(opened, pass_decision_limits(false), pauses);
+    let with = owed(opened, decision_limits(3), pauses);
     assert_eq!(due(&with, Which::Promised), local("2022-06-22 00:00"));
     assert_eq!(due(&with, Which::Legal), local("2022-07-15 00:00"));
 }
@@ -204,7 +204,7 @@ fn a_pause_after_the_breach_heals_nothing() {
         assert_eq!(late.standing(now, &calendar).unwrap(), Standing::Breached);
     }
     // The promise is broken, the law's limit still moves.
-    let limits = pass_decision_limits(true);
+    let limits = decision_limits(1);
     let pauses = vec![pause("2022-06-20 10:00", "2022-06-23 10:00")];
     let obligation = owed(opened, limits, pauses);
     assert_eq!(due(&obligation, Which::Promised), local("2022-06-17 00:00"));
@@ -263,7 +263,7 @@ fn what_is_done_stays_as_it_was() {
 #[test]
 fn a_year_without_a_notice_is_an_error() {
     let calendar = Calendar::published();
-    let obligation = owed(local("2026-12-30 10:00"), pass_decision_limits(false), vec![]);
+    let obligation = owed(local("2026-12-30 10:00"), decision_limits(3), vec![]);
     let error = obligation.standing(obligation.opened, &calendar).unwrap_err();
     assert_eq!(error.reason(), Reason::CalendarMissing);
 }

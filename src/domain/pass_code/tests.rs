@@ -108,6 +108,8 @@ fn a_code_of_another_key_is_refused_for_its_own_reason() {
         Err(CodeFault::KeyUnknown)
     );
     assert_eq!(verify(&ring_of(KID, &key(Suite::Intl), true), now()), Err(CodeFault::KeyRevoked));
+    // A forgery is one, whatever became of the key that it names.
+    assert_eq!(verify(&ring_of(KID, &other, true), now()), Err(CodeFault::SignatureWrong));
     // QR-06: a key counts until its last instant, and not at it.
     let last = now() + SignedDuration::from_hours(24);
     assert_eq!(verify(&ring(Suite::Intl), last), Err(CodeFault::KeyRevoked));
@@ -190,19 +192,44 @@ fn a_code_is_in_its_time_from_its_begin_until_before_its_end() {
 #[test]
 fn a_hostile_text_is_refused_without_being_looked_at_long() {
     let huge = format!("{PREFIX}{}", "A".repeat(1_000_000));
-    for text in [
-        "",
-        "TP1:",
-        "TP2:ABC",
-        "tp1:ABC",
-        "https://example.invalid/TP1:",
-        "TP1:\u{202e}",
-        &huge,
-        "TP1:::::",
-        "TP1:货",
-        "HC1:6BF",
-    ] {
+    for text in ["TP1:", "TP1:\u{202e}", &huge, "TP1:::::", "TP1:货"] {
         assert_eq!(parse(text).map(|_| ()), Err(CodeFault::Malformed));
+    }
+    // Nothing of ours: whoever shows it is accused of nothing.
+    for text in
+        ["", "TP2:ABC", "tp1:ABC", "https://example.invalid/TP1:", "HC1:6BF", "6901234567892"]
+    {
+        assert_eq!(parse(text).map(|_| ()), Err(CodeFault::Foreign));
+    }
+}
+
+// A scanner types: Enter or tab behind, a byte order mark before, caps lock, a Chinese input method.
+#[test]
+fn what_a_scanner_types_is_read_as_meant() {
+    for suite in [Suite::Intl, Suite::Sm] {
+        for second in 0..40 {
+            let claims = PassClaims { issued_at: second, ..full() };
+            let text = encode(&claims, CodeMode::Printed, KID, &key(suite)).unwrap();
+            let wide: String = text
+                .chars()
+                .map(|c| match c {
+                    ' ' => '\u{3000}',
+                    c => char::from_u32(u32::from(c) + 0xfee0).unwrap(),
+                })
+                .collect();
+            for typed in [
+                format!("{text}\r\n"),
+                format!("\t{text}\t"),
+                format!("\u{feff}{text}"),
+                format!("  {text} \u{a0}"),
+                text.to_lowercase(),
+                format!("{}\r\n{}", &text[..40], &text[40..]),
+                format!("{}\u{200b}{}", &text[..9], &text[9..]),
+                wide,
+            ] {
+                assert_eq!(scanned(&typed), text, "{suite:?} {second}");
+            }
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Plan {
 
 /// The first day on which a renewal may be filed.
 pub(super) fn renewal_opens(valid_until: Timestamp, window_days: u32) -> Date {
-    month::local_date(valid_until).saturating_sub(i64::from(window_days).days())
+    month::days_before(month::local_date(valid_until), window_days)
 }
 
 /// The end of the passes that are renewed: the new start.
@@ -38,9 +38,8 @@ pub(super) fn plan(bench: &mut Bench<'_>, renewed_until: Option<Timestamp>) -> O
     let start = start(bench, renewed_until);
     let first_day = month::local_date(start);
     let end = month::start_of_day(match length {
-        // Facts.md, 3.3: the same day of the month, clamped to the month's end.
-        Length::Months(months) => month::add_months_clamped(first_day, months),
-        Length::Days(days) => first_day.saturating_add(i64::from(days).days()),
+        Length::Months(months) => month::end_after_months(first_day, months),
+        Length::Days(days) => month::add_days(first_day, days),
         Length::Hours(_) => first_day,
     });
     note_classes(bench, end);
@@ -242,7 +241,7 @@ fn within_material(bench: &mut Bench<'_>, start: Timestamp, end: Timestamp) -> O
 /// The length of a period that a paper cut: whole months where it is, days otherwise.
 fn cut(start: Timestamp, end: Timestamp) -> Length {
     let (first, last) = (month::local_date(start), month::local_date(end));
-    (1..=12).find(|months| month::add_months_clamped(first, *months) == last).map_or_else(
+    (1..=12).find(|months| month::end_after_months(first, *months) == last).map_or_else(
         || Length::Days(u32::try_from((last - first).get_days()).unwrap_or(0)),
         Length::Months,
     )

@@ -244,11 +244,8 @@ pub(super) fn granted(
     }
     let amount = u32::try_from(asked).map_err(|_| Error::field(path, Flaw::OutOfRange))?;
     let first = month::local_date(grant.valid_from);
-    let end = if long {
-        month::add_months_clamped(first, amount)
-    } else {
-        first.saturating_add(jiff::Span::new().days(i64::from(amount)))
-    };
+    let end =
+        if long { month::end_after_months(first, amount) } else { month::add_days(first, amount) };
     let end = month::start_of_day(end);
     // A reviewer may grant less than the rules permit, never more (facts.md, D1).
     if end > grant.valid_until {

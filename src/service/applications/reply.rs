@@ -56,7 +56,8 @@ impl Applications {
         live: Option<&Value>,
     ) -> Result<pb::PassApplication> {
         let officer = matches!(cx.actor, Actor::Officer { .. });
-        let values = &world.policy(cx.now)?.values;
+        // By what was promised when it was taken in: a later policy moves no promise.
+        let values = &world.policy(application.accept_time.unwrap_or(cx.now))?.values;
         let due = application.due(values, cx.now, &world.calendar);
         let unknown = due.as_ref().is_err_and(|it| it.reason() == Reason::CalendarMissing);
         let (due, legal_due) = if unknown { (None, None) } else { due? };

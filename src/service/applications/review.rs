@@ -37,7 +37,6 @@ impl Applications {
             after: page.after,
         };
         let world = self.world.get(&self.store).await?;
-        let values = &world.policy(cx.now)?.values;
         let mut connection = self.store.read().await?;
         let mut found =
             store::applications::queue(&mut connection, queue, &cx.scope(), page.rows()).await?;
@@ -45,6 +44,7 @@ impl Applications {
         let mut items = Vec::with_capacity(found.len());
         for application in found {
             let waiting = application.submit_time.map(|since| since.duration_until(cx.now));
+            let values = &world.policy(application.accept_time.unwrap_or(cx.now))?.values;
             let standing = match application.standing(values, cx.now, &world.calendar) {
                 Ok(standing) => standing_name(standing),
                 Err(error) if error.reason() == Reason::CalendarMissing => "UNKNOWN",

@@ -48,8 +48,8 @@ impl Centre {
             enterprise,
             unit_path,
             subject,
-            // Without a calendar nothing is promised, and the place is held all the same.
-            confirm_due_time: self.world.calendar().deadline(cx.now, CONFIRM_WITHIN).ok(),
+            // In a year without a notice provisionally: a place that nobody owes a word on would be forgotten.
+            confirm_due_time: Some(self.world.calendar().due(cx.now, CONFIRM_WITHIN)?.at),
             create_time: cx.now,
             version: 1,
             held: Held::row(BookingState::Requested),

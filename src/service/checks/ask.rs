@@ -11,7 +11,7 @@ use super::super::{
 use crate::{
     actor::Actor,
     context::Cx,
-    domain::{codes::Plate, number::PassNumber},
+    domain::{codes::Plate, number::PassNumber, pass_code},
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
     store::Once,
@@ -22,7 +22,7 @@ const CODE_BYTES_MAX: usize = 2_048;
 
 /// By what the truck was identified.
 pub(super) enum Observed {
-    /// The text of a scanned code, not believed yet.
+    /// The text of a scanned code as it was meant, not believed yet.
     Code(String),
     /// A plate.
     Plate(Plate),
@@ -108,9 +108,10 @@ fn observed(observed: Option<&Wire>, faults: &mut Faults) -> Option<Observed> {
             None
         }
         Some(Wire::Code(text)) => {
-            faults.check(!text.is_empty(), "code", Flaw::Required);
             faults.check(text.len() <= CODE_BYTES_MAX, "code", Flaw::TooLong);
-            Some(Observed::Code(text.clone()))
+            let meant = pass_code::scanned(text.get(..CODE_BYTES_MAX).unwrap_or(text));
+            faults.check(!meant.is_empty(), "code", Flaw::Required);
+            Some(Observed::Code(meant))
         }
         Some(Wire::PlateNumber(text)) if text.is_empty() => {
             faults.add("plate_number", Flaw::Required);

@@ -34,6 +34,11 @@ pub(super) enum Scan {
 
 type Ring = Option<(Arc<Snapshot>, Arc<KeyRing>)>;
 
+/// Why a text has not even the form of a code, where it has not.
+pub(super) fn fault_of_form(text: &str) -> Option<CodeFault> {
+    pass_code::parse(text).err().map(judged)
+}
+
 /// The codes that one server has verified.
 pub(super) struct Codes {
     genuine: Memo<[u8; 32], Arc<PassCode>>,
@@ -48,12 +53,6 @@ impl Codes {
         Self { genuine, ring: RwLock::default() }
     }
 
-    /// Whether a text has the form of a code.
-    #[expect(clippy::unused_self, reason = "a question about codes, beside the others")]
-    pub(super) fn is_formed(&self, text: &str) -> bool {
-        pass_code::parse(text).is_ok()
-    }
-
     /// Reads a text, and believes it where a key that counts now signed it (I4).
     pub(super) fn read(&self, snapshot: &Arc<Snapshot>, text: &str, now: Timestamp) -> Scan {
         let ring = self.ring(snapshot);
@@ -63,7 +62,7 @@ impl Codes {
             return match ring.find(code.kid()) {
                 Some(key) if key.verifies_at(now) => Scan::Genuine(code),
                 Some(_) => Scan::Faulty(CodeFault::KeyRevoked, Some(code.kid())),
-                None => Scan::Faulty(CodeFault::KeyUnknown, Some(code.kid())),
+                None => Scan::Faulty(CodeFault::KeyInvented, Some(code.kid())),
             };
         }
         let unverified = match pass_code::parse(text) {
@@ -107,9 +106,11 @@ impl Codes {
 
 const fn judged(fault: pass_code::CodeFault) -> CodeFault {
     match fault {
+        pass_code::CodeFault::Foreign => CodeFault::Foreign,
         pass_code::CodeFault::Malformed => CodeFault::Malformed,
         pass_code::CodeFault::SignatureWrong => CodeFault::SignatureWrong,
         pass_code::CodeFault::KeyRevoked => CodeFault::KeyRevoked,
-        pass_code::CodeFault::KeyUnknown => CodeFault::KeyUnknown,
+        // The list of the server is complete: a key is published before it signs anything.
+        pass_code::CodeFault::KeyUnknown => CodeFault::KeyInvented,
     }
 }

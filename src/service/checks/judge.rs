@@ -27,7 +27,6 @@ use crate::{
     },
     error::{Reason, Result},
     id::Id,
-    service::pb,
     store::{
         checks::Place,
         plates::{Answered, KnownPass, KnownVehicle, PlateStanding},
@@ -36,6 +35,7 @@ use crate::{
 };
 
 const SEVERAL_VEHICLES_ZH: &str = "该号牌号码对应多辆不同号牌种类的车辆,请核对号牌颜色与行驶证";
+const SEVERAL_TRUCKS_ZH: &str = "该挂车登记在多张通行证中,请按牵引车号牌查验";
 const NO_CALENDAR_ZH: &str = "该年度工作日历尚未发布,无法确定当日是否为工作日";
 const NO_POLICY_ZH: &str = "当前没有生效的通行证政策";
 /// No zone has this code: what guards an unknown zone cannot be judged.
@@ -77,6 +77,11 @@ impl Question {
         Self { source: Source::Plate(plate.clone()), plate: Some(plate), kid: None, code: None }
     }
 
+    /// About the truck with which a trailer goes.
+    pub(super) const fn trailer(trailer: Plate, truck: Plate) -> Self {
+        Self { source: Source::Trailer(trailer), plate: Some(truck), kid: None, code: None }
+    }
+
     /// About a pass number, with its plate where there is such a pass.
     pub(super) const fn number(number: String, plate: Option<Plate>) -> Self {
         Self { source: Source::PassNumber(number), plate, kid: None, code: None }
@@ -109,15 +114,15 @@ pub(super) struct Judged {
 }
 
 /// The judgement while nothing can be known; a damaged code is a no even then.
-pub(super) fn away(source: &Source) -> Judged {
+pub(super) fn away(source: &Source, direction: Option<Direction>) -> Judged {
     let plate_number = match source {
-        Source::Plate(plate) => plate.as_str().to_owned(),
+        Source::Plate(plate) | Source::Trailer(plate) => plate.as_str().to_owned(),
         _ => String::new(),
     };
     let seen = Observation {
         source: source.clone(),
         zones: Vec::new(),
-        direction: Direction::Inbound,
+        direction,
         observed_plate: None,
         observed_colour: None,
         day_type: DayType::WorkingDay,
@@ -167,10 +172,7 @@ impl Basis<'_> {
     }
 
     fn seen(&self, codes: &[u16], day_type: DayType) -> Observation {
-        let direction = match self.ask.direction {
-            pb::pass_check::Direction::Outbound => Direction::Outbound,
-            _ => Direction::Inbound,
-        };
+        let direction = super::direction(self.ask);
         Observation {
             source: self.question.source.clone(),
             zones: codes.to_vec(),
@@ -236,7 +238,7 @@ impl Basis<'_> {
         standing.passes.iter().find(|pass| match &self.question.source {
             Source::ScannedCode(claims) => claims.pass.uuid() == pass.id,
             Source::PassNumber(number) => *number == pass.number,
-            Source::Plate(_) | Source::FaultyCode(_) => false,
+            Source::Plate(_) | Source::Trailer(_) | Source::FaultyCode(_) => false,
         })
     }
 
@@ -301,8 +303,30 @@ fn undecided(why: &str) -> Judgement {
     }
 }
 
+/// The one of several trucks with which a trailer goes: what is told beside the judgement is told of one
+/// truck alone.
+pub(super) fn one_of(mut judged: Vec<Judged>) -> Judged {
+    if judged.len() > 1 {
+        let all = judged.iter().map(|one| one.judgement.clone()).collect();
+        let judgement = agreed(all, SEVERAL_TRUCKS_ZH);
+        let told = judged.iter().position(|one| one.judgement.pass == judgement.pass);
+        let mut one = judged.swap_remove(told.unwrap_or(0));
+        if judgement.pass.is_none() {
+            one = Judged {
+                pass_number: String::new(),
+                holder: String::new(),
+                valid_until: None,
+                ..one
+            };
+        }
+        return Judged { judgement, ..one };
+    }
+    judged.pop().unwrap_or_else(|| away(&Source::PassNumber(String::new()), None))
+}
+
 /// The one judgement of several: where the verdicts agree, the one whose outcome stands first in
-/// the catalogue, so that the order never matters; where they differ, none.
+/// the catalogue, so that the order never matters; where they differ, none. What is to be compared is told
+/// of all, always: which of them stands in front, the officer alone can see.
 fn agreed(judgements: Vec<Judgement>, why: &str) -> Judgement {
     let place = |judgement: &Judgement| {
         let at = CheckOutcome::ALL.iter().position(|outcome| *outcome == judgement.outcome);
@@ -311,23 +335,31 @@ fn agreed(judgements: Vec<Judgement>, why: &str) -> Judgement {
     let mut judgements = judgements;
     judgements.sort_by_key(place);
     let mut rest = judgements.into_iter();
-    let Some(first) = rest.next() else { return undecided(why) };
+    let Some(mut first) = rest.next() else { return undecided(why) };
     let others: Vec<_> = rest.collect();
-    if others.iter().all(|other| other.verdict == first.verdict) {
+    let same = others.iter().all(|other| other.verdict == first.verdict);
+    for other in others {
+        merge(&mut first.compare, other.compare);
+        merge(&mut first.rules, other.rules);
+    }
+    if same {
         return first;
     }
-    let mut compare = first.compare;
-    for line in others.into_iter().flat_map(|other| other.compare) {
-        if !compare.contains(&line) {
-            compare.push(line);
-        }
-    }
     Judgement {
-        compare,
+        compare: first.compare,
+        rules: first.rules,
         policy_version: first.policy_version,
         zone_versions: first.zone_versions,
         as_of: first.as_of,
         ..undecided(why)
+    }
+}
+
+fn merge(into: &mut Vec<String>, from: Vec<String>) {
+    for line in from {
+        if !into.contains(&line) {
+            into.push(line);
+        }
     }
 }
 
@@ -365,8 +397,11 @@ mod tests {
     fn verdicts_that_agree_are_told_whatever_their_order() {
         let (one, other) = (CheckOutcome::Expired, CheckOutcome::NotFound);
         for turn in [[one, other], [other, one]] {
-            let several = turn.iter().map(|outcome| judged(*outcome, "")).collect();
-            assert_eq!(agreed(several, "why").outcome, CheckOutcome::NotFound);
+            let several = turn.iter().map(|outcome| judged(*outcome, outcome.wire())).collect();
+            let told = agreed(several, "why");
+            assert_eq!(told.outcome, CheckOutcome::NotFound);
+            // Both stand there, whether or not the verdict is the same.
+            assert_eq!(told.compare, ["NOT_FOUND", "EXPIRED"]);
         }
     }
 }

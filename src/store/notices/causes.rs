@@ -211,26 +211,18 @@ pub async fn of_escalation(tx: &mut Tx, obligation: Uuid, level: Level) -> Resul
     )
     .fetch_one(tx.conn())
     .await?;
-    let complaint = owed.collection == kind::Complaint::NAME;
-    let held = if complaint {
-        sqlx::query!("select number, handler_id from complaint where id = $1", owed.subject_id)
-            .fetch_optional(tx.conn())
-            .await?
-    } else {
-        None
-    };
-    let (number, handler) = held.map(|row| (row.number, row.handler_id)).unzip();
-    let role = match ObligationKind::from_wire(&owed.kind) {
-        Some(ObligationKind::HandleComplaint | ObligationKind::SignComplaint) => Role::Handler,
-        Some(ObligationKind::SuperviseComplaint) => Role::UnitLeader,
-        _ if complaint => Role::Assigner,
-        _ => Role::LiaisonOfficer,
-    };
-    let handling = owed.kind == ObligationKind::HandleComplaint.wire();
-    let holder = handler.flatten().filter(|_| handling).map(Id::of);
-    let to = match (level, serving(tx, holder).await?) {
+    let found = owing(tx, &owed.collection, owed.subject_id, &owed.kind).await?;
+    let to = match (level, serving(tx, found.holder).await?) {
         (Level::Amber, Some(holder)) => Some(holder),
-        (Level::Amber, None) => unit(tx, &owed.unit_path, role).await?,
+        (Level::Amber, None) => {
+            let mut to = None;
+            for &role in found.roles {
+                if to.is_none() {
+                    to = unit(tx, &owed.unit_path, role).await?;
+                }
+            }
+            to
+        }
         _ => unit(tx, &owed.unit_path, Role::UnitLeader).await?,
     };
     let telling = Telling {
@@ -238,9 +230,61 @@ pub async fn of_escalation(tx: &mut Tx, obligation: Uuid, level: Level) -> Resul
         audience: Audience::Officer(Id::of(Uuid::nil())),
         subject: format!("{}/{}", owed.collection, owed.subject_id),
         cause: format!("obligations/{obligation}/{}", level.wire()),
-        facts: Facts { number: number.unwrap_or_default(), ..Facts::default() },
+        facts: Facts { number: found.number, ..Facts::default() },
     };
     tell_officers(tx, telling, to).await
+}
+
+/// Who owes something: whoever holds it, else the first of the roles that a unit near it has.
+struct Owing {
+    number: String,
+    holder: Option<Id<kind::Officer>>,
+    roles: &'static [Role],
+}
+
+async fn owing(tx: &mut Tx, collection: &str, subject: Uuid, owed: &str) -> Result<Owing> {
+    let owed = ObligationKind::from_wire(owed);
+    if collection == kind::PassApplication::NAME {
+        let held = sqlx::query!(
+            "select number, assignee_id, state = 'FINAL_REVIEW' as \"final_review!\"
+             from pass_application where id = $1",
+            subject
+        )
+        .fetch_optional(tx.conn())
+        .await?;
+        let last = held.as_ref().is_some_and(|row| row.final_review);
+        let (number, holder) = held.map(|row| (row.number, row.assignee_id)).unzip();
+        return Ok(Owing {
+            number: number.unwrap_or_default(),
+            holder: holder.flatten().map(Id::of),
+            roles: match owed {
+                Some(ObligationKind::AcceptPassApplication) => {
+                    &[Role::WindowClerk, Role::FirstReviewer, Role::FinalReviewer]
+                }
+                _ if last => &[Role::FinalReviewer],
+                _ => &[Role::FirstReviewer, Role::FinalReviewer],
+            },
+        });
+    }
+    if collection != kind::Complaint::NAME {
+        return Ok(Owing { number: String::new(), holder: None, roles: &[Role::LiaisonOfficer] });
+    }
+    let held = sqlx::query!("select number, handler_id from complaint where id = $1", subject)
+        .fetch_optional(tx.conn())
+        .await?;
+    let (number, handler) = held.map(|row| (row.number, row.handler_id)).unzip();
+    let handling = owed == Some(ObligationKind::HandleComplaint);
+    Ok(Owing {
+        number: number.unwrap_or_default(),
+        holder: handler.flatten().filter(|_| handling).map(Id::of),
+        roles: match owed {
+            Some(ObligationKind::HandleComplaint | ObligationKind::SignComplaint) => {
+                &[Role::Handler]
+            }
+            Some(ObligationKind::SuperviseComplaint) => &[Role::UnitLeader],
+            _ => &[Role::Assigner],
+        },
+    })
 }
 
 /// An evaluation still waits.

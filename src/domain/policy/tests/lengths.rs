@@ -3,14 +3,14 @@
 use super::*;
 
 #[test]
-fn months_end_on_the_same_day_clamped_to_the_month() {
+fn months_end_before_the_corresponding_day() {
     // The vectors of facts.md, 3.3, through a whole evaluation.
     for (start, months, end) in [
         (date(2022, 6, 15), 6, date(2022, 12, 15)),
-        (date(2022, 8, 31), 6, date(2023, 2, 28)),
-        (date(2023, 8, 31), 6, date(2024, 2, 29)),
-        (date(2024, 2, 29), 12, date(2025, 2, 28)),
-        (date(2023, 1, 31), 1, date(2023, 2, 28)),
+        (date(2022, 8, 31), 6, date(2023, 3, 1)),
+        (date(2023, 8, 31), 6, date(2024, 3, 1)),
+        (date(2024, 2, 29), 12, date(2025, 3, 1)),
+        (date(2023, 1, 31), 1, date(2023, 3, 1)),
     ] {
         let mut inputs = of_classes(long(months), &[EnterpriseClass::KeyEnterprise]);
         inputs.ask.start = start;
