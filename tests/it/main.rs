@@ -21,6 +21,7 @@ mod journey;
 mod keys;
 mod liaison;
 mod line;
+mod malformed;
 mod meetings;
 mod notices;
 mod obligations;
