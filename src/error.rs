@@ -309,6 +309,8 @@ Flaw {
     PublicKeyMalformed = "PUBLIC_KEY_MALFORMED", "公钥格式不正确";
     /// A frame of the mini-program line that is no message.
     FrameMalformed = "FRAME_MALFORMED", "消息帧格式不正确";
+    /// A message that is none: cut, compressed in an unknown way, or not Protobuf.
+    MessageMalformed = "MESSAGE_MALFORMED", "请求报文格式不正确";
     /// Not an address that may be called.
     UrlRefused = "URL_REFUSED", "地址应为https,且不能指向内部网络";
     /// A time window is malformed.

@@ -26,6 +26,7 @@ pub mod enterprises;
 pub mod escalations;
 pub mod evaluations;
 pub mod history;
+mod lending;
 pub mod liaison_posts;
 pub mod limits;
 pub mod meetings;
@@ -78,6 +79,7 @@ use crate::{
 pub type Connection = PgConnection;
 
 pub use cache::Cache;
+pub use lending::proven;
 pub use limits::{Limit, Limits};
 pub use vault::Vault;
 pub use wakeups::Wakeups;
@@ -99,6 +101,8 @@ pub struct Store {
     wakeups: Wakeups,
     /// Whether other servers may hold copies that a commit must wait out.
     peers: bool,
+    /// Whether work may be cut where its caller is dropped: in a control of the tests alone.
+    droppable: bool,
 }
 
 /// What a pool asks of PostgreSQL on every connection (invariants.md, 4.5).
@@ -113,7 +117,7 @@ fn options(url: &str) -> Result<PgConnectOptions> {
 
 /// A pool that connects when it is first asked, so that a server can start before its database.
 pub fn pool(url: &str, connections_max: u32) -> Result<PgPool> {
-    Ok(PgPoolOptions::new()
+    Ok(proven(PgPoolOptions::new())
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .max_lifetime(Duration::from_mins(30))
@@ -122,7 +126,7 @@ pub fn pool(url: &str, connections_max: u32) -> Result<PgPool> {
 
 /// Brings the schema up to date, without the time limits of a serving pool.
 pub async fn migrate(url: &str) -> Result<()> {
-    let pool = PgPoolOptions::new().max_connections(1).connect(url).await?;
+    let pool = proven(PgPoolOptions::new()).max_connections(1).connect(url).await?;
     MIGRATIONS.run(&pool).await.map_err(Error::internal)?;
     pool.close().await;
     Ok(())
@@ -140,6 +144,7 @@ impl Store {
             limits,
             wakeups: Wakeups::default(),
             peers: true,
+            droppable: false,
         }
     }
 
@@ -166,7 +171,7 @@ impl Store {
     /// Begins a unit of work.
     pub async fn begin(&self, cx: &Cx) -> Result<Tx> {
         Ok(Tx {
-            inner: self.pool.begin().await?,
+            inner: self.open(lending::UNIT).await?,
             store: self.clone(),
             cx: cx.clone(),
             touched: BTreeSet::new(),
@@ -364,14 +369,19 @@ impl Tx {
         Ok(())
     }
 
-    /// Makes it durable, and voids what caches hold of the old facts before it returns.
+    /// Makes it durable, and voids what caches hold of the old facts before it returns: all of it, also
+    /// where whoever waits for it gives up in between.
     pub async fn commit(mut self) -> Result<()> {
-        let (news, wakeups) = (std::mem::take(&mut self.news), self.store.wakeups.clone());
-        self.settle().await?;
-        for conversation in news {
-            wakeups.tell(conversation);
-        }
-        Ok(())
+        let (news, store) = (std::mem::take(&mut self.news), self.store.clone());
+        let settled = async move {
+            let wakeups = self.store.wakeups.clone();
+            self.settle().await?;
+            for conversation in news {
+                wakeups.tell(conversation);
+            }
+            Ok(())
+        };
+        store.to_its_end(settled).await
     }
 
     /// Takes everything back, and returns when it is: what was held is free then. Merely dropping it

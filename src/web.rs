@@ -14,7 +14,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use http::{HeaderMap, StatusCode, header::AUTHORIZATION};
+use http::{HeaderMap, StatusCode};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -31,7 +31,7 @@ use tonic::{
 };
 
 use self::{frames::Form, line::Line};
-use crate::service::gate::Gated;
+use crate::service::gate::{self, Gated};
 
 /// The services behind the gate, in process: what gRPC serves, too.
 pub type Stack = Gated<Routes>;
@@ -166,10 +166,7 @@ async fn shake_hands(
             .into_response();
     };
     // A header that holds no token is answered like a wrong token: by the gate.
-    let token = headers.get(AUTHORIZATION).map(|value| {
-        let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
-        token.unwrap_or_default().to_owned()
-    });
+    let token = gate::bearer(&headers).unwrap_or_else(|_| Some(String::new()));
     let client = web.stack.client(&peer, &headers);
     // The server waits for the line from here on, also while the hands are shaken.
     let place = web.open.token();

@@ -2,6 +2,7 @@
 //! work.
 
 mod lanes;
+mod message;
 
 use std::{
     convert::Infallible,
@@ -14,6 +15,7 @@ use std::{
 };
 
 use http::{HeaderMap, Request, Response};
+use http_body_util::Full;
 use moka::sync::Cache as Memo;
 use opentelemetry::{
     KeyValue, global,
@@ -197,7 +199,7 @@ where
 
 impl Shared {
     async fn serve<S>(
-        &self,
+        self: Arc<Self>,
         known: Option<(&'static str, policy::Access)>,
         mut request: Request<Body>,
         address: Option<IpAddr>,
@@ -213,16 +215,19 @@ impl Shared {
         let late = |_| Error::new(Reason::DeadlineExceeded);
         // Where anybody may call unseen, it does not matter who it was.
         let unread = matches!(access, policy::Access::Unseen(_));
-        let token = if unread { None } else { bearer(&request)? };
+        let token = if unread { None } else { bearer(request.headers())? };
         if access.unseen().is_some() {
             request.extensions_mut().clear();
             request.headers_mut().remove(http::header::AUTHORIZATION);
         }
-        // Who may not call waits in no lane with its body.
-        let admitted = async {
-            let _place = lane.place()?;
-            self.admit(method, access, token, address).await
-        };
+        // Who may not call waits in no lane with its body. Whoever gives up in the meantime leaves the
+        // place taken while the store still works for it.
+        let (place, gate) = (lane.place()?, self.clone());
+        let admitted = self.store.to_its_end(async move {
+            let admitted = gate.admit(method, access, token, address).await;
+            drop(place);
+            admitted
+        });
         let cx = timeout_at(ends, admitted).await.map_err(late)??;
         let span = Span::current();
         if access.unseen().is_none() {
@@ -230,8 +235,9 @@ impl Shared {
             span.record("call.id", field::display(cx.call));
         }
         let (head, body) = request.into_parts();
-        let body = timeout_at(ends, lane.whole(body)).await;
-        let mut request = Request::from_parts(head, body.map_err(late)??);
+        let body = timeout_at(ends, lane.whole(body)).await.map_err(late)??;
+        message::check(&head.headers, &body)?;
+        let mut request = Request::from_parts(head, Body::new(Full::new(body)));
         request.extensions_mut().insert(cx);
         let place = lane.place()?;
         // In a task of its own: a write goes on to its commit when the client goes away, and its
@@ -248,7 +254,7 @@ impl Shared {
             tokio::spawn(work)
         };
         match timeout_at(ends, task).await {
-            Ok(Ok(Ok(response))) => Ok(response),
+            Ok(Ok(Ok(response))) => message::ours(response),
             Ok(Ok(Err(never))) => match never {},
             Ok(Err(panicked)) => Err(Error::internal(panicked)),
             Err(_) => Err(Error::new(Reason::DeadlineExceeded)),
@@ -314,11 +320,22 @@ impl Shared {
     }
 }
 
-fn bearer(request: &Request<Body>) -> Result<Option<String>> {
-    let Some(header) = request.headers().get(http::header::AUTHORIZATION) else { return Ok(None) };
-    let text = header.to_str().ok();
-    let token = text.and_then(|text| text.strip_prefix("Bearer "));
-    token.map(|token| Some(token.to_owned())).ok_or_else(|| Error::new(Reason::TokenInvalid))
+/// The token of these headers. The scheme is one in whatever letters it is written (RFC 9110, 11.1); two
+/// tokens are none: whoever stands between us and the client may have read the other one.
+///
+/// # Errors
+/// `TOKEN_INVALID` where there is something else than one token.
+pub fn bearer(headers: &HeaderMap) -> Result<Option<String>> {
+    let mut sent = headers.get_all(http::header::AUTHORIZATION).iter();
+    let Some(header) = sent.next() else { return Ok(None) };
+    let token = header
+        .to_str()
+        .ok()
+        .filter(|_| sent.next().is_none())
+        .and_then(|text| text.trim().split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim_start().to_owned());
+    token.map(Some).ok_or_else(|| Error::new(Reason::TokenInvalid))
 }
 
 /// The same request without anything that says who sent it, but the token, which the gate itself reads
@@ -334,8 +351,9 @@ fn without_traces(mut request: Request<Body>) -> Request<Body> {
     ];
     let sent = std::mem::take(request.headers_mut());
     for name in KEPT {
-        if let Some(value) = sent.get(name) {
-            request.headers_mut().insert(name, value.clone());
+        // All of them: what must stand once is refused where it stands twice.
+        for value in sent.get_all(name) {
+            request.headers_mut().append(name, value.clone());
         }
     }
     request

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::{Connection as _, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Store, cache::Looked, seal};
@@ -147,9 +147,8 @@ pub fn key(name: &str) -> String {
 
 async fn load(store: &Store, name: &str, key: &str) -> Result<(i64, Standing)> {
     let (collection, id) = read_name(name)?;
-    let mut connection = store.read().await?;
     // One snapshot: facts and version belong together.
-    let mut tx = connection.begin_with("begin isolation level repeatable read read only").await?;
+    let mut tx = store.snapshot().await?;
     let version = super::version(&mut tx, key).await?;
     let sessions = sqlx::query!(
         "select id, expire_time as \"expire_time: jiff_sqlx::Timestamp\"

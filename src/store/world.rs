@@ -9,7 +9,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{Connection as _, PgConnection, types::Json};
+use sqlx::{PgConnection, types::Json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -249,6 +249,7 @@ impl World {
         )
         .fetch_one(&mut *connection)
         .await?;
+        drop(connection);
         let told = Told { began, ended: Instant::now(), time: row.time.to_jiff() };
         let (known, fresh) = {
             let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
@@ -257,7 +258,7 @@ impl World {
         let snapshot = if fresh && known.version == row.version {
             known
         } else {
-            Arc::new(load(&mut connection).await?)
+            Arc::new(load(store).await?)
         };
         store.cache().renewed(row.epoch, began);
         let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -269,8 +270,8 @@ impl World {
     }
 }
 
-async fn load(connection: &mut PgConnection) -> Result<Snapshot> {
-    let mut tx = connection.begin_with("begin isolation level repeatable read read only").await?;
+async fn load(store: &Store) -> Result<Snapshot> {
+    let mut tx = store.snapshot().await?;
     let snapshot = Snapshot {
         version: super::version(&mut tx, KEY).await?,
         keys: keys(&mut tx).await?,

@@ -212,6 +212,10 @@ impl Page {
     }
 
     /// Writes everything at once.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "nobody drops it, and the connection is no pool's"
+    )]
     pub async fn write(
         self,
         connection: &mut PgConnection,

@@ -17,7 +17,8 @@ use uuid::Uuid;
 
 /// The key of a city that lives for one run, as `JINGQI_MASTER_KEY` takes it.
 pub const MASTER_KEY: &str = "2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a";
-const MASTER_KEY_BYTES: [u8; 32] = [0x2a; 32];
+/// The same as bytes.
+pub const MASTER_KEY_BYTES: [u8; 32] = [0x2a; 32];
 /// The conversations of one enterprise, and of one officer.
 const PER_ENTERPRISE: usize = 10;
 const PER_OFFICER: usize = 5;

@@ -46,6 +46,7 @@ pub async fn plain_sequence(database_url: &str, seed: u64) -> Result<History> {
     })
 }
 
+#[expect(clippy::disallowed_methods, reason = "a control, and nobody drops it")]
 async fn write(pool: PgPool, seed: u64, begin: Instant) -> Result<Vec<Sending>> {
     let mut random = StdRng::seed_from_u64(seed);
     let us = || u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);

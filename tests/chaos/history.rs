@@ -176,6 +176,12 @@ impl Record {
         ended
     }
 
+    /// How many calls were told that the fault is the server's own.
+    pub fn internal(&self) -> usize {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.iter().filter(|entry| entry.note.starts_with("Internal ")).count()
+    }
+
     /// Writes it to a file: a line of JSON for each step.
     pub fn write(&self, path: &Path) -> Result<()> {
         let mut file = BufWriter::new(File::create(path)?);

@@ -1,6 +1,7 @@
 //! The chaos run of the direct line (I14): two servers, writers and readers on both, and somebody who
-//! kills servers, PostgreSQL and Redis. A checker over what was recorded finds anything that was lost,
-//! doubled or reordered; two known mistakes are run beside it and must be caught.
+//! kills servers, PostgreSQL and Redis, while others give up their calls half-way. A checker over what was
+//! recorded finds anything that was lost, doubled or reordered, and whatever the calls that were given up
+//! left behind; three known mistakes are run beside it and must be caught.
 //!
 //! ```sh
 //! cargo bench --bench chaos                      # 200 conversations, 50 writers, ten minutes
@@ -11,6 +12,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program of its own: it prints its table")]
 
+mod abandon;
 mod checker;
 mod city;
 mod controls;
@@ -42,6 +44,7 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
+    abandon::Tally,
     checker::{History, Kept, Sighting},
     city::Line,
     history::{Process, Record},
@@ -55,6 +58,8 @@ use crate::{
 
 /// How long everybody has to come to rest at the end.
 const REST_WITHIN: Duration = Duration::from_mins(1);
+/// Those who give up.
+const ABANDONERS: usize = 2;
 /// The people of the enterprise in each conversation.
 const PEOPLE: usize = 2;
 
@@ -137,12 +142,17 @@ async fn run(settings: &Settings) -> Result<bool> {
         written: AtomicBool::new(false),
     });
     let plain = controls::plain_sequence(&services.database_url, seed).await?;
+    let folder = services::folder();
+    let unmended = abandon::without_the_mends(&services, &folder, &world.lines, seed).await?;
 
     let readers = Readers::start(&world, seed, settings.forgetful)?;
     let think = Duration::from_millis(settings.think_ms);
     let writers: Vec<_> = (0..settings.writers)
         .map(|number| Ok(tokio::spawn(Writer::new(&world, number, seed, think)?.run())))
         .collect::<Result<_>>()?;
+    let tally = Arc::new(Tally::default());
+    let abandoners: Vec<_> =
+        (0..ABANDONERS).map(|number| tokio::spawn(abandon(&world, number, seed, &tally))).collect();
     let began = Instant::now();
     let until = began + Duration::from_secs(settings.seconds);
     let round = if settings.short { torment::SHORT } else { torment::LONG };
@@ -152,6 +162,9 @@ async fn run(settings: &Settings) -> Result<bool> {
     world.written.store(true, Ordering::Relaxed);
     for writer in writers {
         writer.await??;
+    }
+    for abandoner in abandoners {
+        abandoner.await??;
     }
     let lasted = began.elapsed();
     for server in &mut tormentor.servers {
@@ -165,7 +178,9 @@ async fn run(settings: &Settings) -> Result<bool> {
         .collect();
     let behind = readers.settle(&ends, REST_WITHIN).await;
     readers.end(&world).await?;
-    world.record.write(&services::folder().join("history.jsonl"))?;
+    world.record.write(&folder.join("history.jsonl"))?;
+    let mut left = tally.left(abandon::left_open(&services.database_url).await?);
+    left.internal += world.record.internal();
 
     let settings_told = told(&services.database_url, settings, seed, lasted).await?;
     let report = Report {
@@ -179,9 +194,26 @@ async fn run(settings: &Settings) -> Result<bool> {
             kept,
         },
         plain,
+        left,
+        unmended,
         record: &world.record,
     };
     report.print()
+}
+
+/// Gives up calls as long as others write.
+fn abandon(
+    world: &Arc<World>,
+    number: usize,
+    seed: u64,
+    tally: &Arc<Tally>,
+) -> impl Future<Output = Result<()>> + Send + 'static {
+    let (world, tally) = (world.clone(), tally.clone());
+    async move {
+        let line = world.lines.get(number % world.lines.len()).context("a conversation")?;
+        let goes_on = || !world.written.load(Ordering::Relaxed);
+        abandon::give_up(&world.servers, line, seed + number as u64, &tally, goes_on).await
+    }
 }
 
 /// The schema, the keys, two servers, the city.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use anyhow::Result;
 
 use crate::{
+    abandon::Left,
     checker::{Fault, History, Outcome, Violation, check},
     history::{Call, Process, Record},
     torment::Victim,
@@ -25,12 +26,16 @@ pub struct Report<'a> {
     pub history: History,
     /// The first control.
     pub plain: History,
+    /// What the calls that were given up left behind.
+    pub left: Left,
+    /// The same at a server without the mends: the third control.
+    pub unmended: Left,
     /// The record.
     pub record: &'a Record,
 }
 
 impl Report<'_> {
-    /// Prints it; true when nothing is wrong and both controls were caught.
+    /// Prints it; true when nothing is wrong and every control was caught.
     pub fn print(self) -> Result<bool> {
         println!("\n{}\n", self.settings);
         self.killed();
@@ -44,6 +49,11 @@ impl Report<'_> {
         }
         show(&violations);
 
+        let Left { given_up: [late, reset], internal, open } = self.left;
+        println!("| calls given up, by deadline and by reset | {late}, {reset} |");
+        println!("| calls told that the fault is ours | {internal} |");
+        println!("| connections left inside a transaction | {open} |");
+
         println!("\n| control | messages | lost to its reader | |\n|---|---|---|---|");
         let plain = lost(&check(&self.plain));
         control("a cursor over a plain sequence", self.plain.sendings.len(), plain);
@@ -54,7 +64,20 @@ impl Report<'_> {
         };
         let push = lost(&check(&forgetful));
         control("a push without catch-up", sent, push);
-        let right = violations.is_empty() && self.behind == 0 && plain > 0 && push > 0;
+        let Left { given_up, internal, open } = self.unmended;
+        println!("\n| control | calls given up | told that the fault is ours | left open | |");
+        println!("|---|---|---|---|---|");
+        println!(
+            "| a begin that can be cut | {} | {internal} | {open} | {} |",
+            given_up.iter().sum::<usize>(),
+            caught(!self.unmended.nothing()),
+        );
+        let right = violations.is_empty()
+            && self.behind == 0
+            && plain > 0
+            && push > 0
+            && self.left.nothing()
+            && !self.unmended.nothing();
         println!("\n{}", if right { "nothing lost, doubled or reordered" } else { "FAILED" });
         Ok(right)
     }
@@ -106,9 +129,12 @@ fn lost(violations: &[Violation]) -> usize {
     violations.iter().filter(|violation| violation.fault == Fault::Skipped).count()
 }
 
+const fn caught(caught: bool) -> &'static str {
+    if caught { "caught" } else { "NOT CAUGHT" }
+}
+
 fn control(name: &str, messages: usize, lost: usize) {
-    let told = if lost > 0 { "caught" } else { "NOT CAUGHT" };
-    println!("| {name} | {messages} | {lost} | {told} |");
+    println!("| {name} | {messages} | {lost} | {} |", caught(lost > 0));
 }
 
 fn show(violations: &[Violation]) {

@@ -332,13 +332,13 @@ async fn an_ended_session_ends_its_streams_although_the_first_look_fails(pool: P
     let name = open(&desk).await.name;
     let mut stream = watch(&desk.talker, &name, 0).await.unwrap();
     next(&mut stream).await.unwrap();
-    let mut held = app.parts.store.pool().begin().await.unwrap();
+    let mut held = app.parts.store.begin(&app.cx()).await.unwrap();
     let person = desk.talker.name.split('/').nth(1).unwrap();
     for statement in [
         "lock table session in access exclusive mode".to_owned(),
         format!("update session set end_time = now() where person_id = '{person}'"),
     ] {
-        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut *held).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(held.conn()).await.unwrap();
     }
     let changed = format!(
         "update standing set version = version + 1 where key = 'actor:{}'",

@@ -101,6 +101,8 @@ pub struct Wish {
     pub twin: Option<u64>,
     /// Keys sign as long as they do in the product.
     pub mortal_keys: bool,
+    /// Work of the store is cut where its caller gives up: a control.
+    pub droppable: bool,
 }
 
 impl App {
@@ -163,7 +165,11 @@ impl App {
 
     /// Another server that holds no more connections to the database than this pool.
     pub async fn another_with_pool(&self, pool: PgPool) -> SocketAddr {
-        let wish = Wish::default();
+        self.another_wished(pool, Wish::default()).await
+    }
+
+    /// The same, as the test wants it.
+    pub async fn another_wished(&self, pool: PgPool, wish: Wish) -> SocketAddr {
         let parts = parts(pool, &self.clock, self.sandbox, &self.prefix, &self.files.0, wish);
         serve(parts, wish, self.stop.clone()).await.0
     }
@@ -305,8 +311,9 @@ fn parts(
     let key = Secret::new(sandbox::sms::KEY);
     let sms =
         Sms::new(&format!("{base}/sms/send"), key, "one-time-code", Limits::default()).unwrap();
+    let store = Store::new(pool, cache, Vault::new(&MASTER_KEY).unwrap());
     Parts {
-        store: Store::new(pool, cache, Vault::new(&MASTER_KEY).unwrap()),
+        store: if wish.droppable { store.droppable() } else { store },
         world: World::default(),
         clock: Clock::Manual(clock.clone()),
         ids: Ids::seeded(wish.twin.unwrap_or_else(|| {

@@ -51,7 +51,7 @@ async fn shake(
 ) -> Result<(WebSocketStream<TcpStream>, Response), tungstenite::Error> {
     let mut request = format!("ws://jingqi{path}").into_client_request().unwrap();
     for (name, value) in headers {
-        request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
+        request.headers_mut().append(*name, HeaderValue::from_str(value).unwrap());
     }
     client_async(request, stream).await
 }
@@ -314,12 +314,17 @@ async fn the_token_may_stand_in_the_header_of_the_handshake(pool: PgPool) {
     let app = App::start(pool).await;
     let city = app.city().await;
     let token = city.boss.token.clone().unwrap();
-    for (value, expected) in [
-        (format!("Bearer {token}"), json!(city.boss.name)),
-        ("Bearer nonsense".to_owned(), Value::Null),
-        ("Basic Ym9zczpib3Nz".to_owned(), Value::Null),
+    let good = format!("Bearer {token}");
+    for (values, expected) in [
+        (vec![good.clone()], json!(city.boss.name)),
+        (vec![format!("bearer {token}")], json!(city.boss.name)),
+        (vec!["Bearer nonsense".to_owned()], Value::Null),
+        (vec!["Basic Ym9zczpib3Nz".to_owned()], Value::Null),
+        (vec![good.clone(), good], Value::Null),
     ] {
-        let headers = [("sec-websocket-protocol", JSON), ("authorization", value.as_str())];
+        let values = values.iter().map(|value| ("authorization", value.as_str()));
+        let headers: Vec<_> =
+            [("sec-websocket-protocol", JSON)].into_iter().chain(values).collect();
         let stream = TcpStream::connect(app.web).await.unwrap();
         let (socket, _) = shake(stream, "/v1/line", &headers).await.unwrap();
         let mut phone = Phone { socket };

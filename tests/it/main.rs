@@ -1,6 +1,7 @@
 //! The one integration crate: every test talks to the real server on a database of its own.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test may panic")]
 
+mod abandoned;
 mod applications;
 mod attachments;
 mod cache;
@@ -23,6 +24,7 @@ mod keys;
 mod latency;
 mod liaison;
 mod line;
+mod malformed;
 mod meetings;
 mod notices;
 mod obligations;

@@ -314,13 +314,13 @@ async fn a_complaint_is_not_merged_into_one_that_ends_at_the_same_time(pool: PgP
     let desk = app.service().await;
     let (name, ending) = (desk.file().await.name, desk.file().await.name);
     // The enterprise takes the other one back, and has not committed.
-    let mut held = app.parts.store.pool().begin().await.unwrap();
+    let mut held = app.parts.store.begin(&app.cx()).await.unwrap();
     let end = format!(
         "update complaint set state = 'WITHDRAWN', close_time = now(), version = version + 1
          where id = '{}'",
         ending.trim_start_matches("complaints/")
     );
-    sqlx::query(sqlx::AssertSqlSafe(end)).execute(&mut *held).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(end)).execute(held.conn()).await.unwrap();
     let waits = "select count(*) from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock'";
     let committed = async {
