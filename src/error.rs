@@ -297,6 +297,8 @@ Flaw {
     FileTypeDisguised = "FILE_TYPE_DISGUISED", "文件内容与所报类型不符";
     /// The content looks as if it would act by itself, or as if it were infected.
     FileSuspicious = "FILE_SUSPICIOUS", "文件含有可执行或可疑内容,不能上传";
+    /// The content cannot be looked into: locked by a password, or packed in a way that is not read.
+    FileClosed = "FILE_CLOSED", "文件已加密或无法检查,请去除密码后重新上传";
     /// The declaration must be accepted.
     DeclarationMissing = "DECLARATION_MISSING", "请先阅读并同意声明";
     /// Not a code of this service.
@@ -342,12 +344,25 @@ impl Faults {
 
     /// Notes that a field is wrong.
     pub fn add(&mut self, path: impl Into<String>, flaw: Flaw) {
-        self.0.push(Field { path: path.into(), flaw, zh: Cow::Borrowed(flaw.zh()) });
+        self.note(Field { path: path.into(), flaw, zh: Cow::Borrowed(flaw.zh()) });
+    }
+
+    /// Keeps a fault, once: the same one again is no other, and of a field that could not be read, or is
+    /// absent, nothing else can be said.
+    fn note(&mut self, field: Field) {
+        let bare = |flaw| matches!(flaw, Flaw::Required | Flaw::TooShort);
+        let mut same = self.0.iter().filter(|known| known.path == field.path);
+        let told = same.any(|known| {
+            known.flaw == field.flaw || bare(field.flaw) || known.flaw == Flaw::Required
+        });
+        if !told {
+            self.0.push(field);
+        }
     }
 
     /// Notes that a field is wrong, with a sentence more precise than the catalogue's.
     pub fn add_told(&mut self, path: impl Into<String>, flaw: Flaw, zh: impl Into<String>) {
-        self.0.push(Field { path: path.into(), flaw, zh: Cow::Owned(zh.into()) });
+        self.note(Field { path: path.into(), flaw, zh: Cow::Owned(zh.into()) });
     }
 
     /// Keeps the value, or notes the flaw.
@@ -377,7 +392,7 @@ impl Faults {
     /// Takes over what another collector found, below a path.
     pub fn absorb(&mut self, prefix: &str, other: Self) {
         for field in other.0 {
-            self.0.push(Field { path: format!("{prefix}.{}", field.path), ..field });
+            self.note(Field { path: format!("{prefix}.{}", field.path), ..field });
         }
     }
 

@@ -2,9 +2,12 @@
 
 mod clean;
 mod document;
+mod lexer;
+mod ofd;
 mod picture;
+mod sealed;
 
-use super::policy::named;
+use super::{policy::named, text};
 use crate::error::Flaw;
 
 pub use clean::{bared, cleaned};
@@ -25,6 +28,8 @@ ContentType {
     Png = "image/png", "PNG图片";
     /// A document.
     Pdf = "application/pdf", "PDF文档";
+    /// A document in the form of the country's own standard, as invoices come.
+    Ofd = "application/ofd", "OFD版式文档";
     /// Spoken words, as phones record them.
     Amr = "audio/amr", "AMR语音";
     /// Spoken words, as mini-programs record them.
@@ -47,6 +52,7 @@ impl ContentType {
             Self::Jpeg => at(0, &[0xff, 0xd8, 0xff]),
             Self::Png => at(0, b"\x89PNG\r\n\x1a\n"),
             Self::Pdf => at(0, b"%PDF-"),
+            Self::Ofd => at(0, b"PK\x03\x04"),
             Self::Amr => at(0, b"#!AMR\n") || at(0, b"#!AMR-WB\n"),
             // A tag, or the first frame of layer III; text in UTF-16 begins nearly the same.
             Self::Mp3 => {
@@ -70,24 +76,15 @@ impl ContentType {
     /// Whether a paper may be of this type; a conversation may have them all.
     #[must_use]
     pub const fn paper(self) -> bool {
-        matches!(self, Self::Jpeg | Self::Png | Self::Pdf)
+        matches!(self, Self::Jpeg | Self::Png | Self::Pdf | Self::Ofd)
     }
 }
 
 /// The name of a file for people: the last part of a path, without what a screen could not show.
 pub fn clean_name(name: &str) -> Result<String, Flaw> {
-    let name = name.rsplit(['/', '\\']).next().unwrap_or_default().trim();
-    if name.is_empty() || name.chars().all(|c| c == '.') {
-        return Err(Flaw::Required);
-    }
-    if name.chars().count() > NAME_CHARACTERS_MAX {
-        return Err(Flaw::TooLong);
-    }
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if name.chars().any(|c| c.is_control() || turns(c)) {
-        return Err(Flaw::TextUnsafe);
-    }
-    Ok(name.to_owned())
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name = text::required(name, NAME_CHARACTERS_MAX)?.replace('\n', " ");
+    if name.chars().all(|c| c == '.') { Err(Flaw::Required) } else { Ok(name) }
 }
 
 #[cfg(test)]
@@ -120,6 +117,8 @@ mod tests {
         assert_eq!(clean_name("../../etc/行驶证.png"), Ok("行驶证.png".to_owned()));
         assert_eq!(clean_name("C:\\x\\a.pdf"), Ok("a.pdf".to_owned()));
         assert_eq!(clean_name(".."), Err(Flaw::Required));
+        assert_eq!(clean_name("\u{2800}\u{200b}"), Err(Flaw::Required));
+        assert_eq!(clean_name("\u{2068}行驶证\u{2069}.png"), Ok("行驶证.png".to_owned()));
         assert_eq!(clean_name("a\u{202e}gnp.exe"), Err(Flaw::TextUnsafe));
         assert_eq!(clean_name(&"x".repeat(101)), Err(Flaw::TooLong));
     }

@@ -2,7 +2,7 @@
 //! No policy, no database, no network: whether a code is issued to somebody is asked elsewhere.
 //!
 //! Every parser reads its text through [`normalise`] first, because real input holds full-width
-//! characters, small letters and blanks. What a parser gives is in canonical form.
+//! characters, small letters, blanks and what pasting hangs on. What a parser gives is in canonical form.
 
 /// Draws a closed list of codes with their official Chinese terms.
 macro_rules! code_table {
@@ -70,23 +70,27 @@ pub use vehicle_codes::{BodyColour, Energy, UseNature, VehicleState, VehicleStat
 pub use vehicle_type::{BodyKind, VehicleKind, VehicleType};
 pub use vin::Vin;
 
-/// Brings typed text into the form that the standards write: blanks at the ends removed,
-/// full-width characters made half-width, ASCII letters made capital.
+use super::text;
+
+/// A longer text is no code, whatever could be left out of it.
+const TYPED_BYTES_MAX: usize = 512;
+
+/// Brings typed and pasted text into the form that the standards write: without what nobody sees and
+/// blanks at the ends, every character in its usual form, ASCII letters made capital.
 #[must_use]
-pub fn normalise(text: &str) -> String {
-    let half: String = text.chars().map(half_width).collect();
-    half.trim().to_ascii_uppercase()
+pub fn normalise(typed: &str) -> String {
+    if typed.len() > TYPED_BYTES_MAX {
+        return typed.to_owned();
+    }
+    let capital = text::meant(typed).trim().to_ascii_uppercase();
+    // A capital may unite with the mark that stands on it where the small letter did not.
+    text::meant(&capital)
 }
 
-/// The half-width twin of a full-width character (U+FF01 to U+FF5E lie 0xFEE0 above ASCII).
-fn half_width(c: char) -> char {
-    match c {
-        '\u{3000}' => ' ',
-        '\u{FF01}'..='\u{FF5E}' => {
-            u32::from(c).checked_sub(0xFEE0).and_then(char::from_u32).unwrap_or(c)
-        }
-        _ => c,
-    }
+/// A one-time code as it was meant: its digits, however they were grouped or copied.
+#[must_use]
+pub fn one_time(typed: &str) -> String {
+    normalise(typed).chars().filter(|c| !c.is_whitespace() && !text::is_dash(*c)).collect()
 }
 
 #[cfg(test)]
@@ -103,6 +107,13 @@ mod tests {
             ("ａｂｃＸＹＺ", "ABCXYZ"),
             ("\u{3000}苏ｎ\u{3000}1\u{3000}", "苏N 1"),
             ("－．", "-."),
+            // As contacts and browsers copy them, and as documents write them.
+            ("\u{202d}13905240001\u{202c}", "13905240001"),
+            ("\u{2066}苏N1\u{200b}2345\u{2069}", "苏N12345"),
+            ("\u{feff}91321300\u{ad}\r\n", "91321300"),
+            ("\u{2fca}A12345", "黑A12345"),
+            ("⻘A12345", "青A12345"),
+            ("𝟏𝟐①", "121"),
             ("苏é", "苏é"),
             ("", ""),
         ] {

@@ -22,7 +22,7 @@ use crate::{
     id::{Id, kind},
 };
 
-pub use redaction::{Field, Original, Passage, without};
+pub use redaction::{Field, Original, Passage, Said, going_from, without};
 pub use rules::{Category, Rules};
 pub use steps::{Assignment, Draft};
 

@@ -9,6 +9,7 @@ use super::{
     calendar::{Calendar, Limit},
     month::{instant_at, local_date, start_of_day},
     policy::named,
+    text,
     zone::TimeWindow,
 };
 use crate::{
@@ -269,6 +270,7 @@ impl BindingCode {
 
     /// Reads a text into the code and its signature; whether the signature counts is asked next.
     pub fn parse(text: &str) -> Result<(Self, [u8; SIGNATURE_BYTES]), Flaw> {
+        let text = text::meant(text);
         let digits = text.trim().strip_prefix(CODE_PREFIX).ok_or(Flaw::CodeMalformed)?;
         if digits.len() != (CODE_BYTES + SIGNATURE_BYTES) * 2 {
             return Err(Flaw::CodeMalformed);

@@ -105,6 +105,8 @@ NoticeEvent {
     LimitCriticised = "LIMIT_CRITICISED", "通报批评";
     /// The limit of the law has ended.
     LimitUnlawful = "LIMIT_UNLAWFUL", "超法定时限";
+    /// Another system said that it is gone; told to who set it.
+    WebhookEnded = "WEBHOOK_ENDED", "对外推送已停止";
 }
 }
 
@@ -149,7 +151,8 @@ impl NoticeEvent {
             | Self::LimitPassed
             | Self::LimitUrged
             | Self::LimitCriticised
-            | Self::LimitUnlawful => Template::Task,
+            | Self::LimitUnlawful
+            | Self::WebhookEnded => Template::Task,
         }
     }
 

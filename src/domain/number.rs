@@ -8,6 +8,7 @@ use std::fmt;
 
 use jiff::civil::Date;
 
+use super::{codes, text::is_dash};
 use crate::error::{Error, Flaw, Result};
 
 /// The characters of ISO 7064, MOD 37,36; the place of a character is its value.
@@ -86,8 +87,9 @@ fn issue(prefix: &str, date: Date, sequence: u32) -> Result<String> {
 fn read(prefix: &str, text: &str) -> Result<String, Flaw> {
     let length = prefix.len() + DIGITS + 1;
     // One character more than needed is enough to see that the text is too long.
-    let number: String =
-        text.chars().filter(|c| !c.is_whitespace()).map(mended).take(length + 1).collect();
+    let typed = codes::normalise(text);
+    let typed = typed.chars().filter(|c| !c.is_whitespace() && !is_dash(*c));
+    let number: String = typed.take(length + 1).collect();
     let (body, check) = split_check(&number).ok_or(Flaw::NumberMalformed)?;
     let digits = body.strip_prefix(prefix).ok_or(Flaw::NumberMalformed)?;
     if digits.len() != DIGITS
@@ -105,15 +107,6 @@ fn read(prefix: &str, text: &str) -> Result<String, Flaw> {
         return Err(Flaw::NumberMalformed);
     }
     Ok(number)
-}
-
-/// Upper case, and the half-width form of a full-width character.
-fn mended(c: char) -> char {
-    let half = match c {
-        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
-        _ => c,
-    };
-    half.to_ascii_uppercase()
 }
 
 fn split_check(number: &str) -> Option<(&str, char)> {

@@ -3,7 +3,11 @@
 
 use jiff::civil::Date;
 
-use super::{codes::ResidentId, policy::named};
+use super::{
+    codes::ResidentId,
+    policy::named,
+    text::{self, is_dash, is_dot},
+};
 
 /// Words of emergency: they are answered at once with the advice to call 110 (facts.md, 4.7).
 const EMERGENCY: &[&str] = &[
@@ -34,6 +38,11 @@ const SECRET: &[&str] = &["绝密", "机密", "秘密级", "国家秘密", "内�
 const CASE: &[&str] =
     &["侦查阶段", "抓捕", "布控", "技侦", "线人", "举报人是", "办案民警手机", "案件细节"];
 
+/// The longest number that is looked for: a card of 19 digits, and what was typed around it.
+const NUMBER_DIGITS_MAX: usize = 24;
+/// The most groups of one number: each character by itself.
+const NUMBER_GROUPS_MAX: usize = 24;
+
 named! {
 /// Why an officer is warned before a text is sent.
 Warning {
@@ -61,8 +70,9 @@ pub fn emergency(text: &str) -> bool {
 /// Everything that an officer should look at again before sending.
 #[must_use]
 pub fn warnings(text: &str, today: Date) -> Vec<Warning> {
+    let meant = text::meant(text);
+    let numbers = numbers(&meant);
     let text = joined(text);
-    let numbers = numbers(&text);
     let mut found = Vec::new();
     let mut note = |warning, holds: bool| {
         if holds {
@@ -75,7 +85,8 @@ pub fn warnings(text: &str, today: Date) -> Vec<Warning> {
     note(Warning::BankCard, numbers.iter().any(|number| bank_card(number)));
     note(Warning::Secret, holds(&text, SECRET));
     note(Warning::Case, holds(&text, CASE));
-    let lower = text.to_ascii_lowercase();
+    let lower: String = meant.chars().filter(|c| !c.is_whitespace()).collect();
+    let lower = lower.to_ascii_lowercase();
     note(Warning::Link, ["http:", "https:", "www."].iter().any(|sign| lower.contains(sign)));
     found
 }
@@ -84,41 +95,65 @@ fn holds(text: &str, words: &[&str]) -> bool {
     words.iter().any(|word| text.contains(word))
 }
 
-/// The text without what could be put between its characters, in half-width digits.
+/// The text as it was meant, without what could be put between its characters.
 fn joined(text: &str) -> String {
-    text.chars()
-        .filter(|c| {
-            !c.is_whitespace()
-                && !matches!(c, '-' | '_' | '*' | '·' | '.' | '\u{200b}'..='\u{200d}')
-        })
-        .map(|c| match c {
-            '０'..='９' => {
-                char::from_digit((c as u32).saturating_sub('０' as u32), 10).unwrap_or(c)
-            }
-            c => c,
-        })
-        .collect()
+    text::meant(text).chars().filter(|c| !is_between(*c)).collect()
 }
 
-/// The runs of digits, a final X included.
-fn numbers(text: &str) -> Vec<String> {
-    let mut runs = vec![String::new()];
-    for c in text.chars() {
-        match runs.last_mut() {
-            Some(run) if c.is_ascii_digit() => run.push(c),
-            Some(run) if matches!(c, 'x' | 'X') && run.len() == 17 => run.push('X'),
-            Some(run) if !run.is_empty() => runs.push(String::new()),
-            _ => {}
+/// What stands between the groups of a number, or between two numbers: it ends none by itself.
+fn is_between(c: char) -> bool {
+    c.is_whitespace() || is_dash(c) || is_dot(c) || matches!(c, '_' | '*' | '.' | '(' | ')' | '·')
+}
+
+/// Every number that the digits of a text may be meant as: each run of groups that nothing but blanks,
+/// hyphens and dots divides, in a row from any group to any later one. So a number is found whole, in
+/// groups, and beside another one. A final X is part of it.
+fn numbers(meant: &str) -> Vec<String> {
+    let mut numbers = Vec::new();
+    let mut row: Vec<String> = Vec::new();
+    let (mut digits, mut begun) = (0_usize, false);
+    for c in meant.chars().chain(['.', '\n', '|']) {
+        if c.is_ascii_digit() || (begun && digits > 0 && matches!(c, 'x' | 'X')) {
+            match row.last_mut() {
+                Some(group) if begun => group.push(c.to_ascii_uppercase()),
+                _ => row.push(c.to_string()),
+            }
+            digits = if c.is_ascii_digit() { digits.saturating_add(1) } else { 0 };
+            begun = true;
+            continue;
+        }
+        if begun && let Some(group) = row.last() {
+            if group.len() > NUMBER_DIGITS_MAX {
+                row.clear();
+            }
+            for from in 0..row.len() {
+                let groups = row.get(from..).unwrap_or_default();
+                // Beside a whole number other groups are no part of it.
+                let whole = groups.len() > 1 && groups.iter().any(|group| mobile(group));
+                let number = groups.concat();
+                if !whole && (11..=NUMBER_DIGITS_MAX).contains(&number.len()) {
+                    numbers.push(number);
+                }
+            }
+            // No number has more groups than these.
+            let spare = row.len().saturating_sub(NUMBER_GROUPS_MAX);
+            row.drain(..spare);
+        }
+        (digits, begun) = (0, false);
+        if !is_between(c) {
+            row.clear();
         }
     }
-    runs.retain(|run| run.len() >= 11);
-    runs
+    numbers
 }
 
+/// Eleven digits of a mobile, with or without the number of the country.
 fn mobile(number: &str) -> bool {
-    number.len() == 11
-        && number.starts_with('1')
-        && matches!(number.as_bytes().get(1), Some(b'3'..=b'9'))
+    let number = number.trim_end_matches('X');
+    let local = ["0086", "86", "0"].iter().filter_map(|prefix| number.strip_prefix(prefix));
+    local
+        .chain([number])
+        .any(|number| number.len() == 11 && matches!(number.as_bytes(), [b'1', b'3'..=b'9', ..]))
 }
 
 /// Sixteen to nineteen digits whose Luhn sum is right.
@@ -163,6 +198,31 @@ mod tests {
             ("司机身份证 321302199202290014", vec![Warning::ResidentIdNumber]),
             ("电话139 0524 0001", vec![Warning::PhoneNumber]),
             ("卡号4111 1111 1111 1111", vec![Warning::BankCard]),
+            ("回电+86 139 0524 0001", vec![Warning::PhoneNumber]),
+            ("回电8613905240001", vec![Warning::PhoneNumber]),
+            ("回电(+86)139-0524-0001", vec![Warning::PhoneNumber]),
+            ("苏N12345 13905240001", vec![Warning::PhoneNumber]),
+            ("13905240001 13905240002", vec![Warning::PhoneNumber]),
+            ("13905240001\n13905240002", vec![Warning::PhoneNumber]),
+            ("139.0524.0001", vec![Warning::PhoneNumber]),
+            ("139\u{a0}0524\u{2011}0001", vec![Warning::PhoneNumber]),
+            ("１３９０５２４０００１", vec![Warning::PhoneNumber]),
+            ("1\u{200b}3\u{2060}905240001", vec![Warning::PhoneNumber]),
+            ("1 3 9 0 5 2 4 0 0 0 1", vec![Warning::PhoneNumber]),
+            ("1. 13905240001", vec![Warning::PhoneNumber]),
+            ("2026-11-24 13905240001", vec![Warning::PhoneNumber]),
+            ("4111111111111111 13905240001", vec![Warning::PhoneNumber, Warning::BankCard]),
+            ("13905240001\n4111-1111-1111-1111", vec![Warning::PhoneNumber, Warning::BankCard]),
+            (
+                "11010519491231002x 13905240001",
+                vec![Warning::ResidentIdNumber, Warning::PhoneNumber],
+            ),
+            ("110105 19491231 002X", vec![Warning::ResidentIdNumber]),
+            ("⻋牌:此件为机\u{200b}密", vec![Warning::Secret]),
+            ("见www.example.com", vec![Warning::Link]),
+            // Longer numbers are others.
+            ("编号913905240001", vec![]),
+            ("2026年11月24日10:30至12:00", vec![]),
             ("此件为机密,正在布控", vec![Warning::Secret, Warning::Case]),
             ("详见 https://example.com", vec![Warning::Link]),
             ("通行证编号SQHC20261124000001L已核发", vec![]),

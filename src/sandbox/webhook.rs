@@ -2,7 +2,7 @@
 //! are signed. It verifies nothing: that is the tests' to do, by their own means.
 //!
 //! `POST /sandbox/webhooks/{box}` takes a letter; `GET` of the same tells them all, oldest first.
-//! Faults on demand: see [`AWAY`], [`MOVED`].
+//! Faults on demand: see [`AWAY`], [`MOVED`], [`GONE`].
 
 use std::{
     collections::VecDeque,
@@ -26,6 +26,9 @@ use super::{MESSAGES_MAX, Now};
 pub const AWAY: &str = "away";
 /// The box whose system says that it is elsewhere (307 to another box): nobody must go there.
 pub const MOVED: &str = "moved";
+
+/// The box whose system wants to be told nothing any more (410).
+pub const GONE: &str = "gone";
 
 #[derive(Clone)]
 struct Boxes {
@@ -70,6 +73,7 @@ async fn take(
     };
     let answer = match letter.place.as_str() {
         AWAY => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        GONE => StatusCode::GONE.into_response(),
         MOVED => {
             let elsewhere = [(header::LOCATION, "/sandbox/webhooks/elsewhere")];
             (StatusCode::TEMPORARY_REDIRECT, elsewhere).into_response()

@@ -19,7 +19,9 @@ use crate::{
     actor::{Actor, Roles, Scope},
     context::Cx,
     domain::{
-        complaint::{Category, Complaint, ComplaintState, Rules, without},
+        complaint::{
+            Category, Complaint, ComplaintState, Field, Passage, Rules, going_from, without,
+        },
         escalation::Level,
     },
     error::{Error, Faults, Flaw, Reason, Result},
@@ -194,11 +196,14 @@ impl Complaints {
         let found = store::messages::handed_over(&mut connection, &complaint).await?;
         // What was taken out of the complaint does not come back by what it grew out of.
         let vault = self.store.vault();
-        let redacted = complaints::redactions::open(&mut connection, vault, id).await?;
-        let passages: Vec<_> = redacted.into_iter().flat_map(|it| it.passages).collect();
-        let shown = found.into_iter().map(|message| store::messages::Message {
-            body: without(&message.body, &passages),
-            ..message
+        let taken = complaints::redactions::passages(&mut connection, vault, id).await?;
+        let files = going_from(&taken, Field::File);
+        let passages = going_from(&taken, Field::Message);
+        let shown = found.into_iter().map(|message| {
+            let file = message.attachment.map(Id::<kind::Attachment>::of);
+            let file = file.filter(|file| !files.contains(&file.to_string()));
+            let body = without(&message.body, &passages);
+            store::messages::Message { body, attachment: file.map(Id::uuid), ..message }
         });
         let messages = shown.map(message_reply).collect();
         Ok(pb::ListComplaintTranscriptResponse { messages })
@@ -212,7 +217,10 @@ impl Complaints {
         let id = named::<kind::Complaint>(&request.name)?;
         let mut connection = self.store.read().await?;
         complaints::get(&mut connection, id, &scope(cx)).await?;
+        let vault = self.store.vault();
+        let taken = complaints::redactions::passages(&mut connection, vault, id).await?;
         let written = store::history::list(&mut connection, id.subject()).await?;
+        let written = redacted(written, &taken);
         let officer = is_officer(cx);
         // What the police settle among themselves is no step that the enterprise reads of.
         let seen = |step: &Written| officer || !INTERNAL.contains(&step.action.as_str());
@@ -255,6 +263,16 @@ impl Complaints {
         });
         Ok(pb::ListEscalationsResponse { escalations: escalations.collect(), next_page_token })
     }
+}
+
+/// What was written with the steps of a complaint, without what was taken out of it since.
+pub(crate) fn redacted(mut written: Vec<Written>, taken: &[Passage]) -> Vec<Written> {
+    let going = going_from(taken, Field::Note);
+    for step in &mut written {
+        step.public_note = without(&step.public_note, &going);
+        step.internal_note = without(&step.internal_note, &going);
+    }
+    written
 }
 
 fn named<K: Collection>(name: &str) -> Result<Id<K>> {

@@ -81,7 +81,7 @@ impl Enterprises {
         let name = faults.take("enterprise.display_name", wire::text(&form.display_name, 100));
         let division =
             faults.take("enterprise.division_code", DivisionCode::parse(&form.division_code));
-        let person = wire::text(&request.legal_representative_name, 50);
+        let person = wire::name(&request.legal_representative_name);
         let person = faults.take("legal_representative_name", person);
         let resident_id = ResidentId::parse(&request.legal_representative_id, today);
         let resident_id = faults.take("legal_representative_id", resident_id);

@@ -13,12 +13,17 @@ use crate::{
     context::Cx,
     domain::{
         calendar::Calendar,
+        complaint::{Field, going_from, without},
         evaluation::{Evaluation, EvaluationState, Verdict},
     },
     error::{Error, Faults, Reason, Result},
     id::{Collection as _, Id, kind},
     server::Parts,
-    store::{Store, Tx, World, complaints::consequences::evaluated, evaluations},
+    store::{
+        Store, Tx, World,
+        complaints::{consequences::evaluated, redactions},
+        evaluations,
+    },
 };
 
 /// The longest comment, in characters.
@@ -79,7 +84,7 @@ impl Evaluations {
         };
         let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
             Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
+            Write::Replay(reply) => return self.repeated(reply).await,
         };
         let asked = evaluations::lock(&mut tx, id, &cx.scope()).await?;
         if !cx.actor.acts_for(asked.enterprise, item(&asked)) {
@@ -93,6 +98,18 @@ impl Evaluations {
             ..asked
         };
         wire::finish(tx, reply(rated)).await
+    }
+}
+
+impl Evaluations {
+    /// The first answer to a repeated request, without what was redacted of its complaint since.
+    async fn repeated(&self, first: pb::ServiceEvaluation) -> Result<pb::ServiceEvaluation> {
+        let Ok(complaint) = Id::<kind::Complaint>::parse(&first.subject) else { return Ok(first) };
+        let mut connection = self.store.read().await?;
+        let vault = self.store.vault();
+        let taken = redactions::passages(&mut connection, vault, complaint).await?;
+        let comment = without(&first.comment, &going_from(&taken, Field::Comment));
+        Ok(pb::ServiceEvaluation { comment, ..first })
     }
 }
 

@@ -112,7 +112,7 @@ impl Organisation {
         let number = faults.take("officer.police_number", PoliceNumber::parse(&form.police_number));
         let unit = faults.take("officer.unit", Id::<kind::Unit>::parse(&form.unit));
         let roles = faults.take("officer.roles", officer::roles(&form.roles));
-        let full_name = faults.take("full_name", wire::text(&request.full_name, 50));
+        let full_name = faults.take("full_name", wire::name(&request.full_name));
         faults.done()?;
         let (Some(police_number), Some(unit), Some(roles), Some(full_name)) =
             (number, unit, roles, full_name)

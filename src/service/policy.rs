@@ -86,6 +86,20 @@ const INBOX: &[Role] = &[
     UnitLeader,
     Inspector,
 ];
+/// Whoever is told something: the administrator too, of the systems that he connected.
+const TOLD: &[Role] = &[
+    Person,
+    WindowClerk,
+    FirstReviewer,
+    FinalReviewer,
+    CheckpointOfficer,
+    LiaisonOfficer,
+    Assigner,
+    Handler,
+    UnitLeader,
+    Inspector,
+    SystemAdministrator,
+];
 const CLOCK_READERS: &[Role] = &[SystemAdministrator, Auditor, Inspector, UnitLeader];
 const ROADSIDE: &[Role] = &[Device, CheckpointOfficer, Auxiliary];
 
@@ -345,12 +359,12 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ComplaintService/ListComplaintPolicies", SignedIn),
     // Notices: who does business has an inbox; what was not delivered, and which other systems are
     // told, is the system's administration.
-    ("NoticeService/ListNotices", roles(INBOX)),
-    ("NoticeService/MarkNoticesRead", roles(INBOX)),
-    ("NoticeService/GetNoticeCounts", roles(INBOX)),
+    ("NoticeService/ListNotices", roles(TOLD)),
+    ("NoticeService/MarkNoticesRead", roles(TOLD)),
+    ("NoticeService/GetNoticeCounts", roles(TOLD)),
     ("NoticeService/RecordSubscriptionConsent", roles(&[Person])),
-    ("NoticeService/GetNoticePreferences", roles(INBOX)),
-    ("NoticeService/UpdateNoticePreferences", roles(INBOX)),
+    ("NoticeService/GetNoticePreferences", roles(TOLD)),
+    ("NoticeService/UpdateNoticePreferences", roles(TOLD)),
     ("NoticeService/ListDeadLetters", roles(&[SystemAdministrator])),
     ("NoticeService/ResendDeadLetter", roles(&[SystemAdministrator])),
     ("NoticeService/CreateWebhook", roles(&[SystemAdministrator])),

@@ -15,10 +15,13 @@ use uuid::Uuid;
 use super::pb;
 use crate::{
     context::Cx,
-    domain::{application::NeedWindow, month},
+    domain::{application::NeedWindow, month, text},
     error::{Error, Faults, Flaw, Reason, Result},
     store::{Begun, Limit, Once, Store, Tx, history},
 };
+
+/// The longest name of a person, in characters.
+const NAME_CHARACTERS_MAX: usize = 50;
 
 /// The items of a stream.
 pub type Items<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -135,27 +138,19 @@ pub fn day_maybe(text: &str) -> Result<Option<Date>, Flaw> {
     if text.is_empty() { Ok(None) } else { day(text).map(Some) }
 }
 
-/// A text that a person writes: trimmed, of bounded length, without control characters (other
-/// than line breaks) and without the characters that turn the direction of a line.
+/// A text that a person writes and must say something with: see [`text::required`].
 pub fn text(value: &str, characters_max: usize) -> Result<String, Flaw> {
-    let value = value.trim();
-    if value.is_empty() {
-        return Err(Flaw::Required);
-    }
-    text_maybe(value, characters_max)
+    text::required(value, characters_max)
 }
 
-/// The same where it may be absent.
+/// The same where it may be absent: see [`text::maybe`].
 pub fn text_maybe(value: &str, characters_max: usize) -> Result<String, Flaw> {
-    let value = value.trim();
-    if value.chars().count() > characters_max {
-        return Err(Flaw::TooLong);
-    }
-    let turns = |c: char| matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if value.chars().any(|c| (c.is_control() && c != '\n') || turns(c)) {
-        return Err(Flaw::TextUnsafe);
-    }
-    Ok(value.to_owned())
+    text::maybe(value, characters_max)
+}
+
+/// The name of a person: see [`text::name`].
+pub fn name(value: &str) -> Result<String, Flaw> {
+    text::name(value, NAME_CHARACTERS_MAX)
 }
 
 /// Which part of a list is asked for. Lists run newest first.
@@ -272,7 +267,7 @@ pub fn changes(written: Vec<history::Written>, officer: bool) -> Vec<pb::Change>
 mod tests {
     use uuid::Uuid;
 
-    use super::{Page, etag, text, text_maybe, version};
+    use super::{Page, etag, version};
     use crate::error::{Flaw, Reason};
 
     #[test]
@@ -299,15 +294,5 @@ mod tests {
         assert_eq!(version(&etag(7)), Ok(Some(7)));
         assert_eq!(version(""), Ok(None));
         assert_eq!(version("7"), Err(Flaw::EtagMalformed));
-    }
-
-    #[test]
-    fn text_that_turns_the_direction_of_a_line_is_refused() {
-        assert_eq!(text(" 装货 ", 4), Ok("装货".to_owned()));
-        assert_eq!(text("\u{202e}abc", 9), Err(Flaw::TextUnsafe));
-        assert_eq!(text("a\u{0}b", 9), Err(Flaw::TextUnsafe));
-        assert_eq!(text("  ", 9), Err(Flaw::Required));
-        assert_eq!(text_maybe("", 9), Ok(String::new()));
-        assert_eq!(text_maybe("12345", 4), Err(Flaw::TooLong));
     }
 }

@@ -23,7 +23,7 @@ pub struct Attachment {
     pub conversation: Option<Id<kind::Conversation>>,
     /// What it proves.
     pub kind: String,
-    /// `image/jpeg`, `image/png` or `application/pdf`.
+    /// `image/jpeg`, `image/png`, `application/pdf` or `application/ofd`.
     pub content_type: String,
     /// For people.
     pub file_name: String,
@@ -94,7 +94,7 @@ macro_rules! select {
                 valid_until as "valid_until: jiff_sqlx::Date", received_bytes,
                 complete_time is not null as "complete!", stored_bytes, stored_sha256
              from attachment
-             where id = $1 and ($2 or case when conversation_id is null
+             where id = $1 and redact_time is null and ($2 or case when conversation_id is null
                 then enterprise_id = any($3)
                     or ($4::text is not null and exists (select from enterprise
                         where enterprise.id = enterprise_id and starts_with(unit_path, $4)))

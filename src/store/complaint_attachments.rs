@@ -47,13 +47,16 @@ pub async fn link(
     faults.done()
 }
 
-/// The files of a complaint that the caller has read within the scope.
+/// The files of a complaint that the caller has read within the scope, but for what was redacted.
 pub async fn list(
     connection: &mut PgConnection,
     complaint: Id<kind::Complaint>,
 ) -> Result<Vec<Id<kind::Attachment>>> {
     let ids = sqlx::query_scalar!(
-        "select attachment_id from complaint_attachment where complaint_id = $1 order by attachment_id",
+        "select attachment_id from complaint_attachment
+         join attachment on attachment.id = attachment_id
+         where complaint_id = $1 and redact_time is null
+         order by attachment_id",
         complaint.uuid()
     )
     .fetch_all(connection)

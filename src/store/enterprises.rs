@@ -261,6 +261,9 @@ pub async fn grants_at(
 }
 
 /// Stores a grant.
+///
+/// # Errors
+/// `ALREADY_EXISTS` when the enterprise has the class in a part of the time.
 pub async fn insert_grant(tx: &mut Tx, grant: &Grant, granted_by: Id<kind::Officer>) -> Result<()> {
     let now = tx.now();
     sqlx::query!(
@@ -277,7 +280,8 @@ pub async fn insert_grant(tx: &mut Tx, grant: &Grant, granted_by: Id<kind::Offic
         now.to_sqlx() as _
     )
     .execute(tx.conn())
-    .await?;
+    .await
+    .on_constraint("class_grant_once", Reason::AlreadyExists)?;
     Ok(())
 }
 

@@ -75,7 +75,7 @@ macro_rules! select {
 /// row's lock.
 ///
 /// # Errors
-/// `ALREADY_EXISTS` when a twin of the same device and client message id was faster, and what
+/// `ALREADY_EXISTS` when a twin of the same sender and client message id was faster, and what
 /// [`Scope::missing`] says when the sender was taken out meanwhile.
 pub async fn append(
     tx: &mut Tx,
@@ -139,18 +139,18 @@ pub async fn notice(
     append(tx, conversation, &message, &everything).await
 }
 
-/// What a device sent under this id before (CH-03).
+/// What somebody sent under this id before (CH-03), whichever sign-in it came by.
 pub async fn sent(
     connection: &mut PgConnection,
     conversation: Id<kind::Conversation>,
-    device: Uuid,
+    sender: &str,
     client_message_id: Uuid,
 ) -> Result<Option<Message>> {
     let row = select!(
         "from message
-         where conversation_id = $1 and device_id = $2 and client_message_id = $3",
+         where conversation_id = $1 and sender = $2 and client_message_id = $3 and not repeated",
         conversation.uuid(),
-        device,
+        sender,
         client_message_id
     )
     .fetch_optional(connection)
@@ -318,7 +318,7 @@ pub async fn search(
         "from message join conversation on conversation.id = conversation_id
          where $1::text is not null and starts_with(unit_path, $1)
             and message.create_time >= $2 and message.create_time < $3
-            and position(lower($4) in lower(body)) > 0
+            and position(lower(normalize($4, NFKC)) in lower(normalize(body, NFKC))) > 0
          order by message.create_time desc, message.sequence desc
          limit $5",
         scope.unit_path,

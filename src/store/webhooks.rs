@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Tx, Vault, history,
-    notices::Telling,
+    notices::{Telling, causes},
     outbox::{self, Topic},
 };
 use crate::{
@@ -102,7 +102,7 @@ pub async fn lock(tx: &mut Tx, id: Id<kind::Webhook>) -> Result<Webhook> {
 }
 
 /// Tells it nothing any more.
-pub async fn disable(tx: &mut Tx, mut webhook: Webhook) -> Result<Webhook> {
+pub async fn disable(tx: &mut Tx, mut webhook: Webhook, note: Note) -> Result<Webhook> {
     let now = tx.now();
     sqlx::query!(
         "update webhook set disable_time = $2, version = version + 1 where id = $1",
@@ -113,9 +113,30 @@ pub async fn disable(tx: &mut Tx, mut webhook: Webhook) -> Result<Webhook> {
     .await?;
     webhook.disable_time = Some(now);
     webhook.version = webhook.version.saturating_add(1);
-    let change = Change::stateless("DISABLE", Note::none(), tx.cx());
+    let change = Change::stateless("DISABLE", note, tx.cx());
     history::write(tx, webhook.id.subject(), &change).await?;
     Ok(webhook)
+}
+
+/// Ends what another system says that it wants no more (410), and tells who set it; once.
+pub async fn end(tx: &mut Tx, delivery: Uuid) -> Result<()> {
+    let of = sqlx::query!(
+        "select webhook_id, substr(actor, length('officers/') + 1)::uuid as \"officer?\"
+         from webhook_delivery
+         left join change on subject_id = webhook_id and collection = 'webhooks'
+            and action = 'CREATE' and actor like 'officers/%'
+         where webhook_delivery.id = $1",
+        delivery
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    let webhook = lock(tx, Id::of(of.webhook_id)).await?;
+    if webhook.disable_time.is_some() {
+        return Ok(());
+    }
+    let id = webhook.id;
+    disable(tx, webhook, Note::internal("对方答复410,不再接收").reason("GONE")).await?;
+    causes::of_ended_webhook(tx, id, of.officer.map(Id::of)).await
 }
 
 /// All of them, newest first.

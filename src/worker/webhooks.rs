@@ -10,6 +10,9 @@ use crate::{
     store::{outbox::Event, webhooks},
 };
 
+/// What a receiver answers that wants to be told nothing any more.
+const GONE: u16 = 410;
+
 /// Delivers one.
 pub(super) async fn deliver(parts: &Parts, cx: &Cx, event: &Event) -> Result<()> {
     let mut connection = parts.store.read().await?;
@@ -31,10 +34,13 @@ pub(super) async fn deliver(parts: &Parts, cx: &Cx, event: &Event) -> Result<()>
     };
     let mut tx = parts.store.begin(cx).await?;
     webhooks::attempted(&mut tx, event.id, status, failure).await?;
+    if status == GONE {
+        webhooks::end(&mut tx, event.id).await?;
+    }
     tx.commit().await?;
-    if (200..300).contains(&answered?) {
-        Ok(())
-    } else {
-        Err(Error::new(Reason::RemoteUnavailable).fact("service", "webhook"))
+    match answered? {
+        // What else is under way for it is dropped as well.
+        200..300 | GONE => Ok(()),
+        _ => Err(Error::new(Reason::RemoteUnavailable).fact("service", "webhook")),
     }
 }

@@ -5,7 +5,9 @@
 //! engine with signatures belongs in front of the store of a bureau that has one.
 
 use super::{
-    ContentType, document,
+    ContentType,
+    document::{self, Look},
+    ofd,
     picture::{self, Kept},
 };
 use crate::error::Flaw;
@@ -39,7 +41,8 @@ const SCRIPTS: &[&[u8]] = &[b"<script", b"<?php", b"<html", b"<svg"];
 /// The content as it is kept, or why it is not.
 ///
 /// # Errors
-/// `FILE_SUSPICIOUS` for what looks infected, `FILE_TYPE_DISGUISED` for a picture that is none.
+/// `FILE_SUSPICIOUS` for what looks infected, `FILE_TYPE_DISGUISED` for a picture that is none,
+/// `FILE_CLOSED` for a document that cannot be looked into.
 pub fn cleaned(content_type: ContentType, content: Vec<u8>) -> Result<Vec<u8>, Flaw> {
     if infected(&content) || is_program(&content) {
         return Err(Flaw::FileSuspicious);
@@ -48,13 +51,29 @@ pub fn cleaned(content_type: ContentType, content: Vec<u8>) -> Result<Vec<u8>, F
         ContentType::Jpeg | ContentType::Png => {
             return drawn(content_type, &content, Kept::Colours);
         }
-        ContentType::Pdf => document::acts(&content) || is_second_file(after_pdf(&content)),
+        ContentType::Pdf => {
+            shows(document::look(&content))?;
+            is_second_file(after_pdf(&content))
+        }
+        ContentType::Ofd => {
+            let acts = |part: &[u8]| infected(part) || is_program(part) || holds(part, WINDOWS);
+            return shows(ofd::look(&content, acts)).map(|()| content);
+        }
         ContentType::Amr | ContentType::Mp3 | ContentType::M4a | ContentType::Wav => {
             holds(&content, WINDOWS)
         }
     };
     let suspicious = suspicious || holds(&content, ARCHIVE);
     if suspicious { Err(Flaw::FileSuspicious) } else { Ok(content) }
+}
+
+/// Refuses a document that does more than to show.
+const fn shows(look: Look) -> Result<(), Flaw> {
+    match look {
+        Look::Harmless => Ok(()),
+        Look::Acts => Err(Flaw::FileSuspicious),
+        Look::Closed => Err(Flaw::FileClosed),
+    }
 }
 
 /// A picture of which nothing is kept but what it shows: without the colour profile, which may name a
@@ -224,6 +243,69 @@ mod tests {
         assert_eq!(cleaned(ContentType::Jpeg, with).unwrap(), photograph(&[]));
     }
 
+    /// An Exif block of a camera: the maker, which side is up, and more, in either order of bytes.
+    fn exif(little: bool, side: u16) -> Vec<u8> {
+        let short = |it: u16| if little { it.to_le_bytes() } else { it.to_be_bytes() };
+        let long = |it: u32| if little { it.to_le_bytes() } else { it.to_be_bytes() };
+        let entry = |tag: u16, kind: u16, count: u32, value: [u8; 4]| {
+            [&short(tag)[..], &short(kind), &long(count), &value].concat()
+        };
+        let [a, b] = short(side);
+        [
+            if little { &b"II*\0"[..] } else { b"MM\0*" },
+            &long(8),
+            &short(3),
+            &entry(0x010f, 2, 4, *b"Zha\0"),
+            &entry(0x0112, 3, 1, [a, b, 0, 0]),
+            &entry(0x8825, 4, 1, long(50)),
+            &long(0),
+            b"GPS 33.95N 118.28E",
+        ]
+        .concat()
+    }
+
+    // Without them red is green, ink is light, and the picture lies on its side.
+    #[test]
+    fn a_picture_keeps_how_it_is_coded_and_which_side_is_up_and_nothing_else() {
+        let told = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+        let side = segment(0xe1, &[b"Exif\0\0", &told[..]].concat());
+        for transform in 0..=2 {
+            // RGB, YCC or four inks; version, flags and what follows may tell who wrote it.
+            let adobe = [b"Adobe\0\x65\x12\x34\x56\x78", &[transform][..], b" of Zhang"].concat();
+            let coded = segment(0xee, &[b"Adobe\0\x64\0\0\0\0", &[transform][..]].concat());
+            for little in [true, false] {
+                let camera = segment(0xe1, &[b"Exif\0\0", &exif(little, 6)[..]].concat());
+                let with = photograph(&[segment(0xee, &adobe), camera.clone(), camera].concat());
+                let kept = cleaned(ContentType::Jpeg, with.clone()).unwrap();
+                assert_eq!(kept, photograph(&[coded.clone(), side.clone()].concat()));
+                let bare = bared(ContentType::Jpeg, &with).unwrap();
+                assert!(bare.windows(coded.len()).any(|it| it == coded));
+                assert!(bare.windows(side.len()).any(|it| it == side));
+                assert!(!bare.windows(3).any(|it| it == b"GPS" || it == b"Zha"));
+                assert_eq!(bared(ContentType::Jpeg, &bare), Ok(bare));
+            }
+        }
+        // The usual side needs no word; another maker's segment and a broken block tell nothing.
+        for dropped in [
+            segment(0xe1, &[b"Exif\0\0", &exif(true, 1)[..]].concat()),
+            segment(0xe1, &[b"Exif\0\0", &exif(true, 9)[..]].concat()),
+            segment(0xe1, b"Exif\0\0II*\0\xff\xff\xff\xff"),
+            segment(0xe1, b"http://ns.adobe.com/xap/1.0/\0 Zhang"),
+            segment(0xee, b"Adobe\0\x64\0\0\0\0\x07"),
+            segment(0xee, b"Zhang\0\x64\0\0\0\0\x01"),
+        ] {
+            assert_eq!(cleaned(ContentType::Jpeg, photograph(&dropped)), Ok(photograph(&[])));
+        }
+        let with = picture_with(&chunk("eXIf", &exif(true, 6)));
+        let kept = bared(ContentType::Png, &with).unwrap();
+        assert!(kept.windows(told.len()).any(|it| it == told));
+        assert!(!kept.windows(3).any(|it| it == b"GPS"));
+        let mut reader = png::Decoder::new(std::io::Cursor::new(&kept)).read_info().unwrap();
+        let mut points = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut points).unwrap();
+        assert_eq!(bared(ContentType::Png, &kept), Ok(kept));
+    }
+
     // I21: nor what only the colours and the size on paper tell.
     #[test]
     fn a_picture_that_is_bared_shows_and_tells_nothing_else() {
@@ -291,12 +373,104 @@ mod tests {
             (ContentType::Pdf, packed(objects, "1 0 <</S/JavaScript>>")),
             (ContentType::Pdf, packed(objects, "1 0 <</JS 7 0 R>>")),
             (ContentType::Pdf, packed("/Type/#4fbjStm/Filter/FlateDecode", "<</S/Launch>>")),
-            (ContentType::Pdf, packed("/Type/ObjStm/Filter/LZWDecode", "<<>>")),
-            (ContentType::Pdf, pdf("/ObjStm /FlateDecode stream\nno zlib\nendstream")),
             (ContentType::Pdf, pdf("stream /Type/ObjStm >>\nstream\nendstream")),
         ] {
             let refused = cleaned(content_type, content.clone());
             assert_eq!(refused, Err(Flaw::FileSuspicious), "{}", content.escape_ascii());
+        }
+    }
+
+    // What cannot be looked into is told apart from what looks dangerous.
+    #[test]
+    fn a_document_that_cannot_be_looked_into_is_refused_as_closed() {
+        for content in [
+            packed("/Type/ObjStm/Filter/LZWDecode", "<<>>"),
+            packed("/Type/ObjStm/Filter/FlateDecode/DecodeParms<</Predictor 12>>", "<<>>"),
+            pdf("/ObjStm /FlateDecode stream\nno zlib\nendstream"),
+            pdf("/Encrypt 8 0 R"),
+            include_bytes!("documents/r3r-locked.pdf").to_vec(),
+            include_bytes!("documents/r4a-locked.pdf").to_vec(),
+            include_bytes!("documents/r4r-locked.pdf").to_vec(),
+            include_bytes!("documents/r5a-locked.pdf").to_vec(),
+            include_bytes!("documents/r6a-locked.pdf").to_vec(),
+        ] {
+            let refused = cleaned(ContentType::Pdf, content.clone());
+            assert_eq!(refused, Err(Flaw::FileClosed), "{}", content.escape_ascii());
+        }
+    }
+
+    // Written by another program (qpdf): copying is forbidden, the password is empty.
+    #[test]
+    fn a_document_that_only_forbids_copying_is_looked_into() {
+        for (plain, acts) in [
+            (
+                &include_bytes!("documents/r3r-plain.pdf")[..],
+                &include_bytes!("documents/r3r-js.pdf")[..],
+            ),
+            (include_bytes!("documents/r4r-plain.pdf"), include_bytes!("documents/r4r-js.pdf")),
+            (include_bytes!("documents/r4a-plain.pdf"), include_bytes!("documents/r4a-js.pdf")),
+            (include_bytes!("documents/r5a-plain.pdf"), include_bytes!("documents/r5a-js.pdf")),
+            (include_bytes!("documents/r6a-plain.pdf"), include_bytes!("documents/r6a-js.pdf")),
+        ] {
+            assert_eq!(cleaned(ContentType::Pdf, plain.to_vec()), Ok(plain.to_vec()));
+            assert_eq!(cleaned(ContentType::Pdf, acts.to_vec()), Err(Flaw::FileSuspicious));
+        }
+    }
+
+    #[test]
+    fn a_document_may_speak_of_what_it_does_not_do() {
+        let title = include_bytes!("documents/title.pdf");
+        for content in [
+            title.to_vec(),
+            pdf("/Title (About /JavaScript \\( and /Launch \\))"),
+            pdf("/Title </4a617661>"),
+            pdf(" % comes from a tool that knows /JavaScript\n"),
+            pdf(">> stream\n(see /JavaScript and /EmbeddedFile) Tj\nendstream <<"),
+        ] {
+            assert_eq!(cleaned(ContentType::Pdf, content.clone()), Ok(content));
+        }
+        // A table may point into a string, a comment or a page.
+        for content in [
+            pdf("/Title (6 0 obj <</S/JavaScript>> endobj)"),
+            pdf("% 6 0 obj <</S/JavaScript>> endobj\n"),
+            pdf(">> stream\n6 0 obj <</S/Java#53cript>> endobj\nendstream <<"),
+            pdf(">> stream\n6 0%x\robj <</S/Launch>> endobj\nendstream <<"),
+            packed("/Type/ObjStm/Filter/FlateDecode", "1 0 (<</S/JavaScript>>)"),
+        ] {
+            let refused = cleaned(ContentType::Pdf, content.clone());
+            assert_eq!(refused, Err(Flaw::FileSuspicious), "{}", content.escape_ascii());
+        }
+    }
+
+    // 电子凭证: the data of an invoice hangs on its document.
+    #[test]
+    fn an_invoice_may_carry_its_data_and_nothing_that_runs() {
+        for content in [
+            &include_bytes!("documents/invoice.pdf")[..],
+            &include_bytes!("documents/invoice-r6.pdf")[..],
+        ] {
+            assert_eq!(cleaned(ContentType::Pdf, content.to_vec()), Ok(content.to_vec()));
+        }
+        let program = include_bytes!("documents/program.pdf");
+        assert_eq!(cleaned(ContentType::Pdf, program.to_vec()), Err(Flaw::FileSuspicious));
+        let file = |dictionary: &str, file: &str| {
+            let held = format!("1 0 obj<</EF<</F 2 0 R>>>>endobj 2 0 obj<<{dictionary}>>stream\n");
+            format!("%PDF-1.7\n{held}{file}\nendstream endobj\n%%EOF").into_bytes()
+        };
+        let data = file("/Type/EmbeddedFile", "<?xml version='1.0'?><Invoice/>");
+        assert_eq!(cleaned(ContentType::Pdf, data.clone()), Ok(data));
+        for content in [
+            file("", "<html><body/></html>"),
+            file("", "<a><script>x</script></a>"),
+            file("", "MZ"),
+            // The file that is meant is another one, or stands elsewhere.
+            String::from_utf8(file("", "<a/>")).unwrap().replace("2 0 R", "3 0 R").into_bytes(),
+            String::from_utf8(file("", "<a/>"))
+                .unwrap()
+                .replace("<</F 2 0 R>>", " 9 0 R")
+                .into_bytes(),
+        ] {
+            assert_eq!(cleaned(ContentType::Pdf, content), Err(Flaw::FileSuspicious));
         }
     }
 

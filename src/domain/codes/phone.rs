@@ -4,7 +4,10 @@
 use std::fmt;
 
 use super::{mask, normalise};
-use crate::error::{Flaw, Result};
+use crate::{
+    domain::text::is_dash,
+    error::{Flaw, Result},
+};
 
 /// The area code of Suqian.
 const AREA: &str = "0527";
@@ -20,8 +23,7 @@ impl Phone {
     ///
     /// Fails with [`Flaw::PhoneMalformed`].
     pub fn parse(text: &str) -> Result<Self, Flaw> {
-        let dense: String =
-            normalise(text).chars().filter(|c| *c != '-' && !c.is_whitespace()).collect();
+        let dense: String = normalise(text).chars().filter(|c| !is_between(*c)).collect();
         let local = ["+86", "0086", "86"].iter().find_map(|prefix| dense.strip_prefix(prefix));
         if let Some(mobile) = [local, Some(&dense)].into_iter().flatten().find(|t| is_mobile(t)) {
             return Ok(Self(mobile.to_owned()));
@@ -53,6 +55,11 @@ impl fmt::Debug for Phone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Phone({})", self.mask())
     }
+}
+
+/// What people, and what they copy from, write between the groups of a number.
+fn is_between(c: char) -> bool {
+    c.is_whitespace() || is_dash(c) || matches!(c, '.' | '·' | '(' | ')' | '/')
 }
 
 /// `^1[3-9]\d{9}$`.
@@ -88,6 +95,11 @@ mod tests {
             ("19612345678", "19612345678"),
             ("052784350079", "052784350079"),
             ("0527-84350079", "052784350079"),
+            ("(0527) 8435 0079", "052784350079"),
+            ("（+86）139–0524–0001", "13905240001"),
+            ("139.0524.0001", "13905240001"),
+            ("\u{202d}+86\u{a0}139\u{2011}0524\u{2011}0001\u{202c}", "13905240001"),
+            ("\u{feff}139\u{200b}05240001\r\n", "13905240001"),
         ] {
             assert_eq!(Phone::parse(typed).as_ref().map(Phone::as_str), Ok(canonical), "{typed}");
         }

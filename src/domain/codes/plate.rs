@@ -4,7 +4,10 @@
 use std::fmt;
 
 use super::{mask, normalise};
-use crate::error::{Flaw, Result};
+use crate::{
+    domain::text::{is_dash, is_dot},
+    error::{Flaw, Result},
+};
 
 /// The short names of the 31 provinces that open a plate.
 const PROVINCES: &str = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵云藏陕甘青宁新";
@@ -143,7 +146,7 @@ impl fmt::Display for Plate {
 
 /// What people write between the parts of a plate.
 fn is_separator(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '·' | '.' | '-' | '•' | '・' | '‧' | '･')
+    c.is_whitespace() || is_dash(c) || is_dot(c) || matches!(c, '·' | '.')
 }
 
 /// One of the 31 provinces.

@@ -1,5 +1,5 @@
-//! Redaction (CO-17): passages that nobody should read are taken out of what everybody reads; what the
-//! fields said before goes under lock. Who may open it again is not said here.
+//! Redaction (CO-17): passages that nobody should read are taken out of what everybody reads, in every
+//! text that a person wrote; what the fields said before goes under lock. Who may open it again is not said here.
 
 use super::Complaint;
 use crate::{
@@ -7,6 +7,7 @@ use crate::{
     domain::{
         lifecycle::{Change, Moved, Note},
         policy::named,
+        text,
     },
     error::{Faults, Flaw, Result},
     id::{Id, kind},
@@ -24,6 +25,20 @@ Field {
     Content = "CONTENT", "内容";
     /// The answer.
     Feedback = "FEEDBACK", "答复";
+    /// Where it happened.
+    Place = "PLACE", "地点";
+    /// The written end.
+    Conclusion = "CONCLUSION", "结论";
+    /// To whom it was transferred, and its number there.
+    Outside = "OUTSIDE", "转出";
+    /// What was said with a step, an extension, a review or a point of a joint meeting.
+    Note = "NOTE", "办理记录";
+    /// What the enterprise said with its evaluation.
+    Comment = "COMMENT", "评价意见";
+    /// What was handed over from a conversation.
+    Message = "MESSAGE", "转办对话";
+    /// A file: `attachments/...`.
+    File = "FILE", "附件";
 }
 }
 
@@ -33,6 +48,35 @@ pub struct Passage {
     /// Where.
     pub field: Field,
     /// As it stands there.
+    pub text: String,
+}
+
+/// From this length on, in characters that show, a passage is nobody's to read anywhere; a shorter one is
+/// part of too many words.
+const SPREADS_FROM: usize = 2;
+
+impl Passage {
+    /// Whether it goes out of a field: out of its own, and with some length out of every text.
+    #[must_use]
+    pub fn goes_from(&self, field: Field) -> bool {
+        let texts = self.field != Field::File && field != Field::File;
+        self.field == field || (texts && text::shown(&self.text) >= SPREADS_FROM)
+    }
+}
+
+/// What goes out of a field.
+#[must_use]
+pub fn going_from(passages: &[Passage], field: Field) -> Vec<String> {
+    let going = passages.iter().filter(|passage| passage.goes_from(field));
+    going.map(|passage| passage.text.clone()).collect()
+}
+
+/// What somebody wrote about a complaint outside of its own fields.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// As what it counts.
+    pub field: Field,
+    /// What was written.
     pub text: String,
 }
 
@@ -48,47 +92,66 @@ pub struct Original {
 }
 
 impl Complaint {
-    /// Takes passages out, whatever its state; each must stand in its field. Whoever did what it is
-    /// about, or handled it, may not.
+    /// Takes passages out, whatever its state; each must stand in its field, or in what was said
+    /// elsewhere. Whoever did what it is about, or handled it, may not.
     pub fn redact(
         mut self,
         officer: Id<kind::Officer>,
         passages: &[Passage],
+        elsewhere: &[Said],
         reason: String,
         cx: &Cx,
     ) -> Result<(Moved<Self>, Vec<Original>)> {
         self.judged_by(officer)?;
         let mut faults = Faults::new();
         for (index, passage) in passages.iter().enumerate() {
-            let found = self.field(passage.field).contains(&passage.text);
+            let own = self.texts(passage.field);
+            let found = own.iter().any(|text| text.contains(&passage.text))
+                || elsewhere.iter().any(|said| said.holds(passage));
             faults.check(found, format!("passages[{index}].text"), Flaw::UnknownValue);
         }
         faults.done()?;
         let mut originals = Vec::new();
         for &field in Field::ALL {
-            let of_field = passages.iter().filter(|passage| passage.field == field);
-            let passages: Vec<_> = of_field.map(|passage| passage.text.clone()).collect();
-            if passages.is_empty() {
-                continue;
+            let going = going_from(passages, field);
+            for text in self.texts(field) {
+                let redacted = without(text, &going);
+                if redacted == *text {
+                    continue;
+                }
+                let text = std::mem::replace(text, redacted);
+                let original = Original { field, text, passages: going.clone() };
+                if !originals.contains(&original) {
+                    originals.push(original);
+                }
             }
-            if field == Field::Feedback {
-                self.given_feedback = without(&self.given_feedback, &passages);
-            }
-            let text = self.field(field);
-            let redacted = without(text, &passages);
-            let original = std::mem::replace(text, redacted);
-            originals.push(Original { field, text: original, passages });
         }
         let change = Change::remark(self.state(), "REDACT", Note::internal(reason), cx);
         Ok((Moved::new(self, change), originals))
     }
 
-    const fn field(&mut self, field: Field) -> &mut String {
+    /// The own texts of a field.
+    fn texts(&mut self, field: Field) -> Vec<&mut String> {
         match field {
-            Field::Title => &mut self.title,
-            Field::Content => &mut self.content,
-            Field::Feedback => &mut self.feedback,
+            Field::Title => vec![&mut self.title],
+            Field::Content => vec![&mut self.content],
+            Field::Feedback => vec![&mut self.feedback, &mut self.given_feedback],
+            Field::Place => vec![&mut self.place],
+            Field::Conclusion => vec![&mut self.conclusion],
+            Field::Outside => vec![&mut self.outside_target, &mut self.outside_number],
+            Field::Note | Field::Comment | Field::Message | Field::File => Vec::new(),
         }
+    }
+}
+
+impl Said {
+    fn holds(&self, passage: &Passage) -> bool {
+        self.field == passage.field
+            && if self.field == Field::File {
+                self.text == passage.text
+            } else {
+                self.text.contains(&passage.text)
+            }
     }
 }
 

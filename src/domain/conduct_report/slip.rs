@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::domain::{codes, text::is_dash};
+
 /// Crockford's alphabet: no I, L, O and U, so that nothing is misread.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LENGTH: usize = 16;
@@ -27,11 +29,13 @@ impl Slip {
     /// mistaken for digits.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
-        if text.len() > 4 * LENGTH {
+        if text.chars().count() > 4 * LENGTH {
             return None;
         }
-        let read = text.chars().filter(|c| !matches!(c, '-' | ' ')).map(|c| {
-            let c = match c.to_ascii_uppercase() {
+        let typed = codes::normalise(text);
+        let typed = typed.chars().filter(|c| !c.is_whitespace() && !is_dash(*c));
+        let read = typed.map(|c| {
+            let c = match c {
                 'O' => '0',
                 'I' | 'L' => '1',
                 other => other,

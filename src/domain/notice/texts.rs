@@ -52,6 +52,7 @@ const fn english(event: NoticeEvent) -> &'static str {
         E::LimitUrged => "urged in writing",
         E::LimitCriticised => "criticised",
         E::LimitUnlawful => "unlawfully late",
+        E::WebhookEnded => "webhook ended",
     }
 }
 
@@ -92,6 +93,10 @@ fn chinese_text(event: NoticeEvent, facts: &Facts) -> Text {
         Template::Evaluation => {
             ("请评价我们的服务".to_owned(), "您有一项已办结的服务等待评价。".to_owned())
         }
+        Template::Task if event == NoticeEvent::WebhookEnded => {
+            let body = "对方系统已停止接收推送(410),该对外推送已停用,请核对后重新设置。";
+            (state.to_owned(), body.to_owned())
+        }
         Template::Task => {
             let what = if number.is_empty() { "有一项办理事项" } else { "诉求" };
             (format!("办理事项{state}"), format!("{what}{number}{state},请及时处理。"))
@@ -127,6 +132,10 @@ fn english_text(event: NoticeEvent, facts: &Facts) -> Text {
         }
         Template::Evaluation => {
             ("Please rate".to_owned(), "A finished service waits for your rating.".to_owned())
+        }
+        Template::Task if event == NoticeEvent::WebhookEnded => {
+            let body = "The other system takes nothing any more (410): the webhook is disabled.";
+            ("Webhook ended".to_owned(), body.to_owned())
         }
         Template::Task => {
             let what = if number.is_empty() { "A task" } else { "Request " };

@@ -7,7 +7,7 @@ use crate::{
     context::Cx,
     domain::{
         calendar::Due,
-        complaint::ComplaintState,
+        complaint::{ComplaintState, Field, Passage, going_from, without},
         lifecycle::Moved,
         meeting::{JointMeeting, MeetingPoint, Seat},
         obligation::ObligationKind,
@@ -16,11 +16,14 @@ use crate::{
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Collection as _, Id, Subject, kind},
     service::{
+        complaints::redacted,
         pb,
         wire::{self, Page, Write},
     },
     store::{
-        Tx, complaints, history,
+        Connection, Tx,
+        complaints::{self, redactions},
+        history,
         meetings::{
             self,
             points::{self, Filter},
@@ -67,7 +70,7 @@ impl Centre {
         };
         let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
             Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
+            Write::Replay(reply) => return self.repeated_point(reply).await,
         };
         let meeting = meetings::lock(&mut tx, meeting, &cx.scope()).await?;
         let point = add(&mut tx, cx, &meeting, wanted).await?;
@@ -92,7 +95,7 @@ impl Centre {
         };
         let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
             Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
+            Write::Replay(reply) => return self.repeated_point(reply).await,
         };
         let (meeting, point) = lead(&mut tx, cx, id).await?;
         wire::fresh(version, point.version)?;
@@ -126,7 +129,7 @@ impl Centre {
         };
         let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
             Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
+            Write::Replay(reply) => return self.repeated_point(reply).await,
         };
         let point = points::lock(&mut tx, id, &cx.scope()).await?;
         // Whoever merely sees it, as the units above do, settles nothing.
@@ -155,7 +158,7 @@ impl Centre {
         };
         let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
             Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
+            Write::Replay(reply) => return self.repeated_point(reply).await,
         };
         let (_, point) = lead(&mut tx, cx, id).await?;
         wire::fresh(version, point.version)?;
@@ -173,10 +176,34 @@ impl Centre {
         let id = Id::<kind::MeetingPoint>::parse(&request.name);
         let id = id.map_err(|flaw| Error::field("name", flaw))?;
         let mut connection = self.store.read().await?;
-        points::get(&mut connection, id, &cx.scope()).await?;
+        let point = points::get(&mut connection, id, &cx.scope()).await?;
         let written = history::list(&mut connection, id.subject()).await?;
+        let subject = point.subject.map(|(of, id)| format!("{of}/{id}")).unwrap_or_default();
+        let written = redacted(written, &self.taken(&mut connection, &subject).await?);
         let officer = matches!(cx.actor, Actor::Officer { .. });
         Ok(pb::ListMeetingPointChangesResponse { changes: wire::changes(written, officer) })
+    }
+
+    /// The first answer to a repeated request, without what was redacted of its complaint since.
+    async fn repeated_point(&self, first: pb::MeetingPoint) -> Result<pb::MeetingPoint> {
+        let mut connection = self.store.read().await?;
+        let taken = self.taken(&mut connection, &first.subject).await?;
+        let going = going_from(&taken, Field::Note);
+        Ok(pb::MeetingPoint {
+            title: without(&first.title, &going),
+            note: without(&first.note, &going),
+            decision: without(&first.decision, &going),
+            outcome: without(&first.outcome, &going),
+            ..first
+        })
+    }
+
+    /// What was taken out of the complaint that a point is about.
+    async fn taken(&self, connection: &mut Connection, subject: &str) -> Result<Vec<Passage>> {
+        match Id::<kind::Complaint>::parse(subject) {
+            Ok(id) => redactions::passages(connection, self.store.vault(), id).await,
+            Err(_) => Ok(Vec::new()),
+        }
     }
 
     pub(super) async fn list_meeting_points(

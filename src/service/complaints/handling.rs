@@ -15,6 +15,7 @@ use crate::{
         complaint::{Assignment, Complaint, Lead, rules::may_extend},
         lifecycle::Note,
         obligation::ObligationKind,
+        text,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
@@ -148,7 +149,7 @@ impl Complaints {
         let goal = Target { id, version, request_id: &request.request_id };
         self.step(cx, goal, &request, async |tx, complaint| {
             let rules = owing::rules(tx, &complaint).await?;
-            if feedback.chars().count() < rules.answer_characters_min {
+            if text::shown(&feedback) < rules.answer_characters_min {
                 return Err(Error::field("feedback", Flaw::TooShort));
             }
             let moved = complaint.submit_feedback(officer, feedback, note, cx)?;

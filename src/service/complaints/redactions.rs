@@ -4,7 +4,10 @@
 use super::{Complaints, NOTE_CHARACTERS_MAX, in_charge};
 use crate::{
     context::Cx,
-    domain::complaint::{Field, Passage},
+    domain::{
+        complaint::{Field, Passage},
+        text,
+    },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
     service::{
@@ -50,8 +53,11 @@ impl Complaints {
         let complaint = complaints::lock(&mut tx, id, &cx.scope()).await?;
         in_charge(cx, &complaint)?;
         wire::fresh(version, complaint.version)?;
-        let (moved, originals) = complaint.redact(officer, &passages, reason.clone(), cx)?;
-        let complaint = redactions::save(&mut tx, moved, &originals, &reason, officer).await?;
+        let elsewhere = redactions::elsewhere(tx.conn(), &complaint).await?;
+        let (moved, originals) =
+            complaint.redact(officer, &passages, &elsewhere, reason.clone(), cx)?;
+        let complaint =
+            redactions::save(&mut tx, moved, originals, &passages, &reason, officer).await?;
         let reply = super::whole(tx.conn(), cx, complaint).await?;
         wire::finish(tx, reply).await
     }
@@ -64,10 +70,7 @@ impl Complaints {
         let mut faults = Faults::new();
         let id = faults.take("name", Id::<kind::Complaint>::parse(&request.name));
         let (least, most) = REASON_CHARACTERS;
-        let reason = wire::text(&request.reason, most).and_then(|reason| {
-            if reason.chars().count() < least { Err(Flaw::TooShort) } else { Ok(reason) }
-        });
-        let reason = faults.take("reason", reason);
+        let reason = faults.take("reason", text::at_least(&request.reason, least, most));
         faults.done()?;
         let (Some(id), Some(reason)) = (id, reason) else {
             return Err(Error::new(Reason::RequestInvalid));
@@ -105,8 +108,19 @@ impl Complaints {
         }
         let complaint = complaints::get(&mut connection, id, &cx.scope()).await?;
         let now = super::whole(&mut connection, cx, complaint).await?;
-        let pb::Complaint { title, content, feedback, feedbacks, .. } = now;
-        Ok(pb::Complaint { title, content, feedback, feedbacks, ..first })
+        Ok(pb::Complaint {
+            title: now.title,
+            content: now.content,
+            place: now.place,
+            feedback: now.feedback,
+            feedbacks: now.feedbacks,
+            conclusion: now.conclusion,
+            outside_target: now.outside_target,
+            outside_number: now.outside_number,
+            extensions: now.extensions,
+            attachments: now.attachments,
+            ..first
+        })
     }
 }
 

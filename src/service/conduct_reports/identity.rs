@@ -3,7 +3,8 @@
 use super::{ConductReports, beat};
 use crate::{
     context::Cx,
-    error::{Error, Faults, Flaw, Reason, Result},
+    domain::text,
+    error::{Error, Faults, Reason, Result},
     id::Id,
     service::{
         pb,
@@ -27,9 +28,8 @@ impl ConductReports {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
         let id = faults.take("name", Id::parse(&request.name));
-        let reason = faults.take("reason", wire::text(&request.reason, 200));
-        let long = |reason: &String| reason.chars().count() >= REASON_CHARACTERS_MIN;
-        faults.check(reason.as_ref().is_none_or(long), "reason", Flaw::TooShort);
+        let reason = text::at_least(&request.reason, REASON_CHARACTERS_MIN, 200);
+        let reason = faults.take("reason", reason);
         faults.done()?;
         let (Some(id), Some(reason)) = (id, reason) else {
             return Err(Error::new(Reason::RequestInvalid));

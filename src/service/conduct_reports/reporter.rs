@@ -8,7 +8,7 @@ use crate::{
     actor::Actor,
     context::Cx,
     domain::{
-        codes::Phone,
+        codes::{self, Phone},
         conduct_report::{
             CONTENT_CHARACTERS_MAX, ConductReport, DutyKind, Held, ReportState, Slip,
         },
@@ -73,7 +73,7 @@ impl ConductReports {
         };
         let mut faults = Faults::new();
         let filing = filing(&mut faults, &request.accused, &request.content, &request.matter);
-        let full_name = faults.take("full_name", wire::text(&request.full_name, 50));
+        let full_name = faults.take("full_name", wire::name(&request.full_name));
         let phone = faults.take("phone", Phone::parse(&request.phone));
         let once = wire::once(&request.request_id, &request);
         let once = faults.take("request_id", once.map_err(|_| Flaw::RequestIdMalformed)).flatten();
@@ -285,13 +285,14 @@ pub(super) fn meant(
         meant.unit = faults.take(format!("{path}.unit"), Id::parse(&form.unit));
     }
     if !form.police_number.is_empty() {
-        // Not judged, and kept as it was written: one digit that was misread still tells something.
-        let number = wire::text(&form.police_number, 20);
+        // Not judged, and kept as it was meant: one digit that was misread still tells something.
+        let number = wire::text(&form.police_number, 20).map(|number| codes::normalise(&number));
         meant.police_number = faults.take(format!("{path}.police_number"), number);
         let number = format!("警号{}", meant.police_number.as_deref().unwrap_or_default());
         text = if text.is_empty() { number } else { format!("{text}({number})") };
     }
-    let said = !text.is_empty() || meant.officer.is_some() || meant.unit.is_some();
+    // A name that cannot be read is told at its field.
+    let said = !(text.is_empty() && form.officer.is_empty() && form.unit.is_empty());
     faults.check(said, path, Flaw::Required);
     said.then_some((text, meant))
 }

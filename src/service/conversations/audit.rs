@@ -10,7 +10,10 @@ use super::{Conversations, message_reply, messages::page_rows};
 use crate::{
     context::Cx,
     crypto::{SigningKey, Suite},
-    domain::export::{Head, Writer},
+    domain::{
+        export::{Head, Writer},
+        text,
+    },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
     service::{
@@ -97,9 +100,8 @@ impl Conversations {
         request: pb::SearchMessagesRequest,
     ) -> Result<pb::SearchMessagesResponse> {
         let mut faults = Faults::new();
-        let text = faults.take("text", wire::text(&request.text, 100));
-        let long = text.as_ref().is_none_or(|text| text.chars().count() >= SEARCH_CHARACTERS_MIN);
-        faults.check(long, "text", Flaw::TooShort);
+        let text = text::at_least(&request.text, SEARCH_CHARACTERS_MIN, 100);
+        let text = faults.take("text", text);
         let reason = faults.take("reason", reasoned(&request.reason));
         let from = faults.take("from_time", wire::instant(request.from_time));
         let until = faults.take("until_time", wire::instant(request.until_time));
@@ -227,8 +229,7 @@ impl Conversations {
 
 fn reasoned(text: &str) -> Result<String, Flaw> {
     let (least, most) = REASON_CHARACTERS;
-    let text = wire::text(text, most)?;
-    if text.chars().count() < least { Err(Flaw::TooShort) } else { Ok(text) }
+    text::at_least(text, least, most)
 }
 
 fn access_reply(access: ContentAccess) -> pb::ContentAccess {

@@ -114,20 +114,16 @@ impl Conversations {
         match self.say(cx, &draft).await {
             Ok(message) => Ok(message_reply(message)),
             // Whatever speaks against it now: what was stored before gets its first answer.
-            Err(error) => self.first_answer(&draft).await?.ok_or(error),
+            Err(error) => self.first_answer(&draft, &sender).await?.ok_or(error),
         }
     }
 
     /// The answer to the first sending of this message, if there was one (CH-03).
-    async fn first_answer(&self, draft: &Draft) -> Result<Option<pb::Message>> {
+    async fn first_answer(&self, draft: &Draft, sender: &str) -> Result<Option<pb::Message>> {
         let mut connection = self.store.read().await?;
-        let sent = messages::sent(
-            &mut connection,
-            draft.conversation,
-            draft.device,
-            draft.client_message_id,
-        )
-        .await?;
+        let sent =
+            messages::sent(&mut connection, draft.conversation, sender, draft.client_message_id)
+                .await?;
         match sent {
             Some(first) if first.digest != draft.digest => Err(Error::new(Reason::RequestIdReused)),
             first => Ok(first.map(Message::shown).map(message_reply)),

@@ -24,7 +24,7 @@ impl Enterprises {
     ) -> Result<pb::Driver> {
         let mut faults = Faults::new();
         let vehicle = faults.take("vehicle", Id::parse(&request.vehicle));
-        let full_name = faults.take("full_name", wire::text(&request.full_name, 50));
+        let full_name = faults.take("full_name", wire::name(&request.full_name));
         let phone = Phone::parse(&request.phone);
         let phone =
             phone.and_then(|it| if it.is_mobile() { Ok(it) } else { Err(Flaw::PhoneMalformed) });

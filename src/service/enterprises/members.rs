@@ -128,7 +128,7 @@ fn invitation(cx: &Cx, request: &pb::InviteMemberRequest) -> Result<Invitation> 
     let phone =
         phone.and_then(|it| if it.is_mobile() { Ok(it) } else { Err(Flaw::PhoneMalformed) });
     let phone = faults.take("phone", phone);
-    let full_name = faults.take("full_name", wire::text(&request.full_name, 50));
+    let full_name = faults.take("full_name", wire::name(&request.full_name));
     faults.check(!request.scope.is_empty(), "scope", Flaw::Required);
     for (at, item) in request.scope.iter().enumerate() {
         faults.check(ITEMS.contains(&item.as_str()), format!("scope[{at}]"), Flaw::UnknownValue);

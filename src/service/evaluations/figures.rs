@@ -10,6 +10,7 @@ use crate::{
     domain::{
         complaint::Category,
         evaluation::figures::{Figures, Told, told},
+        text,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     service::{pb, wire},
@@ -110,10 +111,13 @@ fn line(figures: &Figures, told: &Told, by_unit: bool) -> String {
     format!("{},{unit}{}", cell(group), numbers.join(","))
 }
 
-/// A cell that a spreadsheet reads as text, whatever it begins with.
+/// A cell that a spreadsheet reads as text, whatever it begins with: in full width too, behind blanks
+/// and behind what nobody sees, all of which some spreadsheets pass over.
 fn cell(text: &str) -> String {
-    let guarded =
-        if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.to_owned() };
+    let begins = text::meant(text);
+    let formula = begins.trim_start().starts_with(['=', '+', '-', '@', '|', '%', '\u{2212}']);
+    let breaks = text.starts_with(['\t', '\r', '\n']);
+    let guarded = if formula || breaks { format!("'{text}") } else { text.to_owned() };
     format!("\"{}\"", guarded.replace('"', "\"\""))
 }
 
@@ -123,7 +127,14 @@ mod tests {
 
     #[test]
     fn a_cell_is_never_a_formula() {
-        assert_eq!(cell("=1+1"), "\"'=1+1\"");
+        for begins in
+            ["=", "+", "-", "@", "＝", "＋", "－", "＠", "﹢", "\t=", "\u{200b}=", " ＝", "\r"]
+        {
+            let formula = format!("{begins}1+1");
+            assert_eq!(cell(&formula), format!("\"'{formula}\""), "{begins:?}");
+        }
+        assert_eq!(cell("宿城分局"), "\"宿城分局\"");
+        assert_eq!(cell("2026-11"), "\"2026-11\"");
         assert_eq!(cell("a\"b"), "\"a\"\"b\"");
     }
 }

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use super::{Identity, account};
 use crate::{
     context::Cx,
-    domain::codes::Phone,
+    domain::codes::{self, Phone},
     error::{Error, Faults, Flaw, Reason, Result},
     service::{
         pb::{self, verify_phone_request::Proof},
@@ -67,14 +67,15 @@ impl Identity {
             Some(Proof::SentCode(sent)) => {
                 let mut faults = Faults::new();
                 let phone = faults.take("sent_code.phone", mobile(&sent.phone));
-                faults.check(!sent.code.is_empty(), "sent_code.code", Flaw::Required);
+                let code = codes::one_time(&sent.code);
+                faults.check(!code.is_empty(), "sent_code.code", Flaw::Required);
                 faults.done()?;
-                (phone.ok_or_else(|| Error::new(Reason::RequestInvalid))?, Some(sent.code))
+                (phone.ok_or_else(|| Error::new(Reason::RequestInvalid))?, Some(code))
             }
         };
         let mut tx = self.store.begin(cx).await?;
         if let Some(code) = code
-            && !phone_codes::spend(&mut tx, person, &phone, code.trim()).await?
+            && !phone_codes::spend(&mut tx, person, &phone, &code).await?
         {
             // The attempt counts although the call fails.
             tx.commit().await?;

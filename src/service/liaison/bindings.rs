@@ -10,6 +10,7 @@ use crate::{
     domain::{
         liaison::{BindingCode, BindingSource, CODE_LIFE},
         qr::QrPicture,
+        text,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
@@ -227,7 +228,8 @@ impl Liaison {
 
     /// What an enterprise was shown: an officer's code, or the state of a contact way.
     async fn shown(&self, cx: &Cx, text: &str) -> Result<Shown> {
-        let Some(state) = text.trim().strip_prefix(STATE_PREFIX) else {
+        let meant = text::meant(text);
+        let Some(state) = meant.trim().strip_prefix(STATE_PREFIX) else {
             return Ok(Shown::Code(self.trusted(cx, text).await?));
         };
         let digest = crypto::digest(Suite::Intl, state.as_bytes());

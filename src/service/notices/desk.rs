@@ -139,7 +139,7 @@ impl Notices {
             let error = Error::new(Reason::TransitionIllegal);
             return Err(error.fact("state", "DISABLED").fact("action", "DISABLE"));
         }
-        let webhook = webhooks::disable(&mut tx, webhook).await?;
+        let webhook = webhooks::disable(&mut tx, webhook, Note::none()).await?;
         wire::finish(tx, webhook_reply(webhook)).await
     }
 

@@ -6,7 +6,7 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 
 use crate::{
-    domain::complaint::{Complaint, without},
+    domain::complaint::Complaint,
     error::Result,
     id::{Id, kind},
     store::Tx,
@@ -93,30 +93,4 @@ pub async fn list(connection: &mut PgConnection, of: Id<kind::Complaint>) -> Res
         create_time: row.create_time.to_jiff(),
     });
     Ok(rows.collect())
-}
-
-/// Takes passages out of every answer; the texts as they were before.
-pub(super) async fn redact(
-    tx: &mut Tx,
-    of: Id<kind::Complaint>,
-    passages: &[String],
-) -> Result<Vec<String>> {
-    let rows = sqlx::query!(
-        "select id, feedback from complaint_feedback where complaint_id = $1 for update",
-        of.uuid()
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    let mut originals = Vec::new();
-    for row in rows {
-        let redacted = without(&row.feedback, passages);
-        if redacted == row.feedback {
-            continue;
-        }
-        sqlx::query!("update complaint_feedback set feedback = $2 where id = $1", row.id, redacted)
-            .execute(tx.conn())
-            .await?;
-        originals.push(row.feedback);
-    }
-    Ok(originals)
 }

@@ -1,4 +1,7 @@
-//! Redactions: the complaint as everybody reads it from now on, and the originals, sealed (CO-17).
+//! Redactions: the complaint as everybody reads it from now on, and the originals, sealed (CO-17). What
+//! else was written about it, and where, is in `reach`.
+
+mod reach;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
@@ -8,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        complaint::{Complaint, Field, Original},
+        complaint::{Complaint, Field, Original, Passage},
         lifecycle::Moved,
     },
     error::{Error, Reason, Result},
@@ -16,7 +19,7 @@ use crate::{
     store::{Tx, Vault, history},
 };
 
-use super::feedbacks;
+pub use reach::elsewhere;
 
 /// What a field said before a redaction.
 #[derive(Debug, Clone)]
@@ -53,27 +56,26 @@ fn purpose(id: Uuid) -> String {
 pub async fn save(
     tx: &mut Tx,
     moved: Moved<Complaint>,
-    originals: &[Original],
+    mut originals: Vec<Original>,
+    passages: &[Passage],
     reason: &str,
     officer: Id<kind::Officer>,
 ) -> Result<Complaint> {
     let (mut complaint, change) = moved.open();
     let now = tx.now();
-    for original in originals {
+    for original in reach::redact(tx, &complaint, passages).await? {
+        // What stands in the complaint too is sealed once.
+        if !originals.contains(&original) {
+            originals.push(original);
+        }
+    }
+    for original in &originals {
         seal(tx, complaint.id, original, reason, officer).await?;
-        if original.field != Field::Feedback {
-            continue;
-        }
-        // What was answered before, too; what stands in the complaint is sealed already.
-        let earlier = feedbacks::redact(tx, complaint.id, &original.passages).await?;
-        for text in earlier.into_iter().filter(|text| *text != original.text) {
-            let original = Original { text, ..original.clone() };
-            seal(tx, complaint.id, &original, reason, officer).await?;
-        }
     }
     let updated = sqlx::query!(
         "update complaint set title = $3, content = $4, feedback = $5, update_time = $6,
-            given_feedback = $7, version = version + 1
+            given_feedback = $7, place = $8, conclusion = $9, outside_target = $10,
+            outside_number = $11, version = version + 1
          where id = $1 and version = $2",
         complaint.id.uuid(),
         complaint.version,
@@ -81,7 +83,11 @@ pub async fn save(
         complaint.content,
         complaint.feedback,
         now.to_sqlx() as _,
-        complaint.given_feedback
+        complaint.given_feedback,
+        complaint.place,
+        complaint.conclusion,
+        complaint.outside_target,
+        complaint.outside_number
     )
     .execute(tx.conn())
     .await?;
@@ -155,6 +161,21 @@ pub async fn open(
         })
     });
     rows.collect()
+}
+
+/// Everything that was ever taken out of a complaint: what is written once and never again, its history
+/// and what was handed over with it, is shown without it.
+pub async fn passages(
+    connection: &mut PgConnection,
+    vault: &Vault,
+    of: Id<kind::Complaint>,
+) -> Result<Vec<Passage>> {
+    let opened = open(connection, vault, of).await?;
+    let taken = opened.into_iter().flat_map(|it| {
+        let field = it.field;
+        it.passages.into_iter().map(move |text| Passage { field, text })
+    });
+    Ok(taken.collect())
 }
 
 /// Whether a passage was ever taken out of the complaint.

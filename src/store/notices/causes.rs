@@ -287,6 +287,23 @@ async fn owing(tx: &mut Tx, collection: &str, subject: Uuid, owed: &str) -> Resu
     })
 }
 
+/// Another system takes nothing any more: told to the officer who set it.
+pub async fn of_ended_webhook(
+    tx: &mut Tx,
+    webhook: Id<kind::Webhook>,
+    officer: Option<Id<kind::Officer>>,
+) -> Result<()> {
+    let telling = Telling {
+        event: NoticeEvent::WebhookEnded,
+        audience: Audience::Officer(Id::of(Uuid::nil())),
+        subject: webhook.to_string(),
+        cause: format!("{webhook}/ended"),
+        facts: Facts::default(),
+    };
+    let to = serving(tx, officer).await?;
+    tell_officers(tx, telling, to).await
+}
+
 /// An evaluation still waits.
 pub async fn of_reminder(tx: &mut Tx, evaluation: Id<kind::Evaluation>) -> Result<()> {
     let asked = sqlx::query!(
