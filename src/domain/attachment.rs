@@ -3,6 +3,7 @@
 mod clean;
 mod document;
 mod picture;
+pub mod pieces;
 
 use super::policy::named;
 use crate::error::Flaw;
