@@ -167,8 +167,8 @@ pub struct ServeSettings {
     #[arg(long, env = "JINGQI_TRUSTED_PROXIES", default_value = "")]
     pub trusted_proxies: String,
 
-    /// Connections that one address may hold at each of them; the trusted proxies may hold more. Of IPv6
-    /// a network of 64 bits counts as one address
+    /// Connections that one address may hold at each of them, a quarter of them before anybody has signed
+    /// in on them; the trusted proxies may hold more. Of IPv6 a network of 64 bits counts as one address
     #[arg(long, env = "JINGQI_CONNECTIONS_PER_ADDRESS_MAX", default_value_t = 64)]
     pub connections_per_address_max: usize,
 

@@ -129,6 +129,10 @@ Reason {
     RenewalTooEarly = "RENEWAL_TOO_EARLY", Precondition, "未到续期时间,到期前30天起可申请";
     /// The attachment is incomplete, or its digest differs.
     AttachmentIncomplete = "ATTACHMENT_INCOMPLETE", Precondition, "附件未上传完整或校验不一致";
+    /// Too much was announced that is not whole yet.
+    AttachmentsUnderWay = "ATTACHMENTS_UNDER_WAY", Exhausted, "未传完的附件过多,请先传完;24小时未传完的将自动清除";
+    /// The enterprise or the person keeps as much as it may.
+    AttachmentSpaceFull = "ATTACHMENT_SPACE_FULL", Precondition, "附件总量已达上限;未使用的附件30天后自动清除";
     /// Too late to take a message back, or it is none that can be.
     RecallTooLate = "RECALL_TOO_LATE", Precondition, "消息发出超过2分钟,不能撤回";
     /// An officer was warned of words in the text, and has not confirmed it.
@@ -291,6 +295,8 @@ Flaw {
     MaterialExpired = "MATERIAL_EXPIRED", "材料已过期";
     /// A needed attachment is missing.
     MaterialMissing = "MATERIAL_MISSING", "缺少必要材料";
+    /// A piece of a file is not as long as the others, or too short.
+    PieceUneven = "PIECE_UNEVEN", "除最后一片外,每片大小应相同,且不小于4KB";
     /// The file type is not permitted.
     FileTypeRefused = "FILE_TYPE_REFUSED", "文件类型不允许";
     /// The content is of another type than declared.

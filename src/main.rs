@@ -196,6 +196,8 @@ async fn run_server(
         doors.web = Some(listener);
     }
     doors.doorway.connections_per_address_max = serve.connections_per_address_max;
+    doors.doorway.unproven_per_address_max = serve.connections_per_address_max.div_ceil(4);
+    doors.line.frames_max = doors.line.frames_max.saturating_mul(kept.limits_factor);
     doors.proxies = Proxies::parse(&serve.trusted_proxies)
         .map_err(|wrong| anyhow::anyhow!("JINGQI_TRUSTED_PROXIES: no network: {wrong}"))?;
     doors.reflection = serve.reflection;

@@ -2,14 +2,14 @@
 //! own work.
 
 mod doorway;
+mod serving;
 
 use std::{sync::Arc, time::Duration};
 
 use object_store::local::LocalFileSystem;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{service::Routes, transport::Server};
+use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tower::Layer as _;
 
@@ -209,11 +209,7 @@ async fn serve(parts: Parts, doors: Doors, stop: CancellationToken) -> anyhow::R
     });
     let routes = if doors.reflection { add_reflection(routes)? } else { routes };
     let guests = doors.doorway.open(Tongue::Http2, doors.grpc, doors.proxies, stop.clone());
-    let answered = limits(Server::builder())
-        .layer(gate)
-        .add_routes(routes)
-        .serve_with_incoming_shutdown(ReceiverStream::new(guests), stop.clone().cancelled_owned())
-        .await;
+    serving::serve(gate.layer(routes.prepare()), guests, stop.clone()).await;
     stop.cancel();
     if let Some(web) = web {
         web.await?;
@@ -221,7 +217,7 @@ async fn serve(parts: Parts, doors: Doors, stop: CancellationToken) -> anyhow::R
     lease.await?;
     wakeups.await?;
     readiness.await?;
-    Ok(answered?)
+    Ok(())
 }
 
 /// The older protocol too: Python's client knows no other.
@@ -232,22 +228,6 @@ fn add_reflection(routes: Routes) -> anyhow::Result<Routes> {
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     Ok(routes.add_service(reflected().build_v1()?).add_service(reflected().build_v1alpha()?))
-}
-
-/// invariants.md, 4.5: stock settings fall to one connection.
-fn limits(server: Server) -> Server {
-    server
-        .max_concurrent_streams(128)
-        .concurrency_limit_per_connection(64)
-        .http2_keepalive_interval(Some(Duration::from_secs(20)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
-        .http2_max_header_list_size(8 * 1024)
-        .http2_max_pending_accept_reset_streams(Some(32))
-        .max_connection_age(Duration::from_mins(10))
-        .max_connection_age_grace(Duration::from_secs(30))
-        .initial_stream_window_size(256 * 1024)
-        .initial_connection_window_size(1024 * 1024)
-        .tcp_nodelay(true)
 }
 
 fn add_services(routes: Routes, parts: &Parts) -> Routes {

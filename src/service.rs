@@ -13,6 +13,7 @@ pub mod evaluations;
 pub mod gate;
 pub mod identity;
 pub mod liaison;
+mod looking;
 pub mod notices;
 pub mod organisation;
 pub mod passes;

@@ -42,6 +42,7 @@ pub mod outbox;
 pub mod passes;
 pub mod persons;
 pub mod phone_codes;
+pub mod pieces;
 pub mod plates;
 pub mod policies;
 pub mod policy_inputs;

@@ -25,13 +25,13 @@ use tokio::{
     sync::mpsc,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::{
-    service::Routes,
-    transport::server::{Connected, TcpConnectInfo},
-};
+use tonic::{service::Routes, transport::server::Connected};
 
-use self::{frames::Form, line::Line};
-use crate::service::gate::{self, Gated};
+use self::{
+    frames::Form,
+    line::{Caller, Line},
+};
+use crate::service::gate::{self, Gated, Peer};
 
 /// The services behind the gate, in process: what gRPC serves, too.
 pub type Stack = Gated<Routes>;
@@ -62,6 +62,14 @@ pub struct LineLimits {
     pub ping_every: Duration,
     /// How long a line lives without any frame of the client.
     pub idle_max: Duration,
+    /// Frames that a client may send at once, and how often one more, as soon as somebody has signed in.
+    pub frames_max: u32,
+    /// See [`Self::frames_max`].
+    pub frame_every: Duration,
+    /// The same before anybody has signed in.
+    pub unproven_frames_max: u32,
+    /// See [`Self::unproven_frames_max`].
+    pub unproven_frame_every: Duration,
     /// How long the end of a line may take: its last frame, and the client's.
     pub farewell_within: Duration,
 }
@@ -80,6 +88,12 @@ impl Default for LineLimits {
             // background: a lost line must be known soon (wechat.md, 1.1).
             ping_every: Duration::from_secs(25),
             idle_max: Duration::from_mins(1),
+            // A person types some messages in a minute; a phone that comes back catches up on all of its
+            // conversations at once.
+            frames_max: 240,
+            frame_every: Duration::from_millis(100),
+            unproven_frames_max: 20,
+            unproven_frame_every: Duration::from_secs(1),
             farewell_within: Duration::from_secs(5),
         }
     }
@@ -101,7 +115,7 @@ pub async fn serve<I>(
     mut connections: mpsc::Receiver<io::Result<I>>,
     stop: CancellationToken,
 ) where
-    I: Connected<ConnectInfo = TcpConnectInfo> + AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    I: Connected<ConnectInfo = Peer> + AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let open = TaskTracker::new();
     let web = Web { stack, limits, stop: stop.clone(), open: open.clone() };
@@ -149,7 +163,7 @@ where
 /// The handshake: the client must speak a form that we know.
 async fn shake_hands(
     State(web): State<Web>,
-    Extension(peer): Extension<TcpConnectInfo>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -167,7 +181,7 @@ async fn shake_hands(
     };
     // A header that holds no token is answered like a wrong token: by the gate.
     let token = gate::bearer(&headers).unwrap_or_else(|_| Some(String::new()));
-    let client = web.stack.client(&peer, &headers);
+    let client = Caller { client: web.stack.client(&peer, &headers), peer };
     // The server waits for the line from here on, also while the hands are shaken.
     let place = web.open.token();
     upgrade.on_upgrade(async move |socket| {

@@ -5,6 +5,7 @@ mod document;
 mod lexer;
 mod ofd;
 mod picture;
+pub mod pieces;
 mod sealed;
 
 use super::{policy::named, text};

@@ -1,25 +1,33 @@
 //! The accept loop: whoever connects must begin to speak soon, and no address may hold all
 //! connections. Without it a silent connection stays for ever (invariants.md, finding 2).
 
+mod frames;
+mod guest;
+
 use std::{
     collections::HashMap,
     io,
     net::{IpAddr, SocketAddr},
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
     time::Duration,
 };
 
+use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::mpsc,
 };
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::{Connected, TcpConnectInfo};
 
-use crate::address::{Proxies, counted};
+pub use self::guest::Guest;
+use crate::{
+    address::{Proxies, counted},
+    service::gate::Peer,
+};
+
+/// What the kernel keeps of what was written and not taken. It would take megabytes of each connection, and
+/// report room again only when a third of them is free: a slow phone would look as if it took nothing.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
 
 /// What is spoken behind a door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +59,11 @@ pub struct Doorway {
     /// Connections of one address, of IPv6 of one network of 64 bits. Our own proxies are not counted by
     /// it: all of the city calls through them.
     pub connections_per_address_max: usize,
+    /// Connections of one address on which nobody has shown yet who he is. Our own proxies are not counted
+    /// by it either.
+    pub unproven_per_address_max: usize,
+    /// How long a client may take nothing of what is written to it.
+    pub write_within: Duration,
 }
 
 impl Default for Doorway {
@@ -59,6 +72,8 @@ impl Default for Doorway {
             preface_within: Duration::from_secs(5),
             connections_max: 4_096,
             connections_per_address_max: 64,
+            unproven_per_address_max: 16,
+            write_within: Duration::from_secs(30),
         }
     }
 }
@@ -68,7 +83,7 @@ impl Default for Doorway {
 struct Open {
     in_all: usize,
     /// No address stands here without a connection: a stranger has many addresses.
-    of_address: HashMap<IpAddr, usize>,
+    of_address: HashMap<IpAddr, Vec<Peer>>,
 }
 
 type Counts = Arc<Mutex<Open>>;
@@ -104,21 +119,24 @@ impl Doorway {
 
     /// A place for the address, or `None`: then the connection is closed at once.
     fn place(self, counts: &Counts, proxies: &Proxies, address: SocketAddr) -> Option<Place> {
-        let of_address_max = if proxies.trusts(address.ip()) {
-            self.connections_max
-        } else {
-            self.connections_per_address_max
-        };
+        let trusted = proxies.trusts(address.ip());
+        let peer = Peer::new(address);
         let address = counted(address.ip());
         let mut open = counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_address = open.of_address.get(&address).copied().unwrap_or(0);
-        if open.in_all >= self.connections_max || of_address >= of_address_max {
+        if open.in_all >= self.connections_max {
+            return None;
+        }
+        let held = open.of_address.get(&address).map_or(&[][..], Vec::as_slice);
+        let unproven = || held.iter().filter(|peer| !peer.is_proven()).count();
+        let full = held.len() >= self.connections_per_address_max
+            || unproven() >= self.unproven_per_address_max;
+        if full && !trusted {
             return None;
         }
         open.in_all = open.in_all.saturating_add(1);
-        open.of_address.insert(address, of_address.saturating_add(1));
+        open.of_address.entry(address).or_default().push(peer.clone());
         drop(open);
-        Some(Place { counts: counts.clone(), address })
+        Some(Place { counts: counts.clone(), address, trusted, peer })
     }
 
     async fn receive(
@@ -128,11 +146,13 @@ impl Doorway {
         place: Place,
         send: mpsc::Sender<io::Result<Guest>>,
     ) {
+        let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
         let spoken = speaks(&stream, tongue.preface());
         if let Ok(true) = tokio::time::timeout(self.preface_within, spoken).await {
             let _ = stream.set_nodelay(true);
+            let guest = Guest::new(stream, tongue, place, self.write_within);
             // Nobody takes it when the server stops.
-            let _ = send.send(Ok(Guest { stream, _place: place })).await;
+            let _ = send.send(Ok(guest)).await;
         }
     }
 }
@@ -160,72 +180,21 @@ async fn speaks(stream: &TcpStream, preface: &[u8]) -> bool {
 struct Place {
     counts: Counts,
     address: IpAddr,
+    /// Whether it is a proxy of ours.
+    trusted: bool,
+    peer: Peer,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         open.in_all = open.in_all.saturating_sub(1);
-        if let Some(count) = open.of_address.get_mut(&self.address) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
+        if let Some(held) = open.of_address.get_mut(&self.address) {
+            held.retain(|peer| !peer.is(&self.peer));
+            if held.is_empty() {
                 open.of_address.remove(&self.address);
             }
         }
-    }
-}
-
-/// A connection that was let in.
-pub struct Guest {
-    stream: TcpStream,
-    _place: Place,
-}
-
-impl Connected for Guest {
-    type ConnectInfo = TcpConnectInfo;
-
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
-    }
-}
-
-impl AsyncRead for Guest {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Guest {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, buffer)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }
 
@@ -240,6 +209,8 @@ mod tests {
         preface_within: std::time::Duration::ZERO,
         connections_max: 8,
         connections_per_address_max: 3,
+        unproven_per_address_max: 3,
+        write_within: std::time::Duration::ZERO,
     };
 
     fn place(counts: &Counts, text: &str) -> Option<Place> {

@@ -1,8 +1,10 @@
 //! The one gate: deadline, token to context, POLICY, span, metrics, one log line. No method's own
 //! work.
 
+mod head;
 mod lanes;
 mod message;
+mod peer;
 
 use std::{
     convert::Infallible,
@@ -23,7 +25,7 @@ use opentelemetry::{
 };
 use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, timeout_at};
-use tonic::{Status, body::Body, transport::server::TcpConnectInfo};
+use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 use tracing::{
     Instrument as _, Span, field, instrument::WithSubscriber as _, subscriber::NoSubscriber,
@@ -31,7 +33,7 @@ use tracing::{
 use uuid::Uuid;
 
 use self::lanes::Lanes;
-pub use self::lanes::REQUEST_BYTES_MAX;
+pub use self::{lanes::REQUEST_BYTES_MAX, peer::Peer};
 use super::policy;
 use crate::{
     actor::Actor,
@@ -121,17 +123,14 @@ pub struct Gated<S> {
 impl<S> Gated<S> {
     fn address(&self, request: &Request<Body>) -> Option<IpAddr> {
         let found = request.extensions().get::<Client>().copied();
-        let peer = request.extensions().get::<TcpConnectInfo>();
-        let client = found.or_else(|| self.client(peer?, request.headers()));
-        client.map(|Client(address)| address)
+        found.map(|Client(address)| address)
     }
 
     /// Who calls from this peer with these headers, where proxies stand between.
-    pub fn client(&self, peer: &TcpConnectInfo, headers: &HeaderMap) -> Option<Client> {
+    pub fn client(&self, peer: &Peer, headers: &HeaderMap) -> Client {
         let forwarded = headers.get_all(FORWARDED).iter().collect::<Vec<_>>();
         let forwarded = forwarded.into_iter().map(|value| value.to_str().unwrap_or_default());
-        let peer = peer.remote_addr()?.ip();
-        Some(Client(self.gate.shared.proxies.client(peer, forwarded)))
+        Client(self.gate.shared.proxies.client(peer.address().ip(), forwarded))
     }
 }
 
@@ -156,7 +155,47 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Answer {
+    fn call(&mut self, mut request: Request<Body>) -> Answer {
+        let Some(peer) = request.extensions().get::<Peer>().cloned() else {
+            return self.judged(request);
+        };
+        if request.uri().path().starts_with(PACKAGE) {
+            if request.extensions().get::<Client>().is_none() {
+                let client = self.client(&peer, request.headers());
+                request.extensions_mut().insert(client);
+            }
+            head::slim(&mut request);
+            let answer = self.judged(request);
+            return Box::pin(async move {
+                let in_turn = async {
+                    let turn = peer.turn(DEADLINE).await?;
+                    let response = answer.await.unwrap_or_else(|never| match never {});
+                    drop(turn);
+                    peer.answered(response).await
+                };
+                Ok(in_turn.await.unwrap_or_else(|error| Status::from(error).into_http()))
+            });
+        }
+        match peer.aside() {
+            Ok(place) => {
+                let answer = self.judged(request);
+                Box::pin(async move { Ok(answer.await?.map(|body| head::holding(body, place))) })
+            }
+            Err(error) => {
+                let refused = Status::from(error).into_http();
+                Box::pin(std::future::ready(Ok(refused)))
+            }
+        }
+    }
+}
+
+impl<S> Gated<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    fn judged(&mut self, request: Request<Body>) -> Answer {
         // The service that was polled ready serves the call; its copy takes the next one.
         let next = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, next);
@@ -172,7 +211,8 @@ where
             // No span, no figure, no line, of a failure or a slow statement either: when somebody filed a
             // report is a trace, too.
             let work = async move {
-                let answer = shared.serve(known, without_traces(request), address, ready).await;
+                let answer =
+                    shared.serve(known, head::without_traces(request), address, ready).await;
                 Ok(answer.unwrap_or_else(|error| Status::from(error).into_http()))
             };
             return Box::pin(work.with_subscriber(NoSubscriber::new()));
@@ -213,6 +253,7 @@ impl Shared {
         let lane = self.lanes.of(method, access);
         let ends = Instant::now() + deadline(&request);
         let late = |_| Error::new(Reason::DeadlineExceeded);
+        let peer = request.extensions().get::<Peer>().cloned();
         // Where anybody may call unseen, it does not matter who it was.
         let unread = matches!(access, policy::Access::Unseen(_));
         let token = if unread { None } else { bearer(request.headers())? };
@@ -232,6 +273,9 @@ impl Shared {
         let span = Span::current();
         if access.unseen().is_none() {
             span.record("actor.id", cx.actor.name());
+            if let Some(peer) = peer.filter(|_| cx.actor != Actor::Anonymous) {
+                peer.prove();
+            }
             span.record("call.id", field::display(cx.call));
         }
         let (head, body) = request.into_parts();
@@ -336,27 +380,6 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<String>> {
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim_start().to_owned());
     token.map(Some).ok_or_else(|| Error::new(Reason::TokenInvalid))
-}
-
-/// The same request without anything that says who sent it, but the token, which the gate itself reads
-/// and takes away.
-fn without_traces(mut request: Request<Body>) -> Request<Body> {
-    const KEPT: [&str; 6] = [
-        "content-type",
-        "te",
-        "grpc-encoding",
-        "grpc-accept-encoding",
-        "grpc-timeout",
-        "authorization",
-    ];
-    let sent = std::mem::take(request.headers_mut());
-    for name in KEPT {
-        // All of them: what must stand once is refused where it stands twice.
-        for value in sent.get_all(name) {
-            request.headers_mut().append(name, value.clone());
-        }
-    }
-    request
 }
 
 /// The client's own deadline, where it is shorter than ours.

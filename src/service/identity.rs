@@ -1,5 +1,6 @@
 //! Sign-in, sessions and the caller's own account. No rule of how long anything lasts, and no SQL.
 
+mod coming_in;
 mod devices;
 pub mod password;
 mod phone;
@@ -22,7 +23,7 @@ use crate::{
     error::{Error, Faults, Flaw, Reason, Result},
     remote::wechat::Wechat,
     store::{
-        Connection, Limit, Store, Vault, World, actors, devices as device_rows, officers, persons,
+        Connection, Store, Vault, World, actors, devices as device_rows, officers, persons,
         sessions::Session, world,
     },
     token,
@@ -56,11 +57,6 @@ impl Identity {
             wechat: parts.wechat.clone(),
             sends_sms: parts.sms.is_some(),
         }
-    }
-
-    /// Counts an attempt to come in from the caller's address.
-    async fn count_address(&self, cx: &Cx) -> Result<()> {
-        self.store.limits().count(Limit::SignInAddress, &cx.counted_address()).await
     }
 
     async fn signer(&self, cx: &Cx) -> Result<Signer> {

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::Tx;
 use crate::{
     actor::Scope,
-    error::Result,
+    domain::attachment::pieces::{Came, Held},
+    error::{Error, Result},
     id::{Id, kind},
 };
 
@@ -33,12 +34,25 @@ pub struct Attachment {
     pub sha256: Vec<u8>,
     /// The last day of what the paper proves.
     pub valid_until: Option<Date>,
+    /// Who announced it; empty where an older version did not keep that.
+    pub creator: String,
     /// How much has come.
     pub received_bytes: i64,
+    /// How long each piece of it is but the last; absent before the first one, and where an older version
+    /// took it, whose pieces lie each by itself.
+    pub piece_bytes: Option<i32>,
     /// Whether it is closed.
     pub complete: bool,
     /// What is kept of it, once it was looked through.
     pub stored: Option<Stored>,
+}
+
+impl Attachment {
+    /// What has come of it.
+    #[must_use]
+    pub const fn came(&self) -> Came {
+        Came { bytes: self.received_bytes, piece_bytes: self.piece_bytes }
+    }
 }
 
 /// What is kept of a file: without its metadata it is shorter than what came.
@@ -60,7 +74,9 @@ struct Row {
     size_bytes: i64,
     sha256: Vec<u8>,
     valid_until: Option<jiff_sqlx::Date>,
+    creator: String,
     received_bytes: i64,
+    piece_bytes: Option<i32>,
     complete: bool,
     stored_bytes: Option<i64>,
     stored_sha256: Option<Vec<u8>>,
@@ -77,7 +93,9 @@ fn entity(row: Row) -> Attachment {
         size_bytes: row.size_bytes,
         sha256: row.sha256,
         valid_until: row.valid_until.map(jiff_sqlx::Date::to_jiff),
+        creator: row.creator,
         received_bytes: row.received_bytes,
+        piece_bytes: row.piece_bytes,
         complete: row.complete,
         stored: row
             .stored_bytes
@@ -91,7 +109,7 @@ macro_rules! select {
         sqlx::query_as!(
             Row,
             r#"select id, enterprise_id, conversation_id, kind, content_type, file_name, size_bytes, sha256,
-                valid_until as "valid_until: jiff_sqlx::Date", received_bytes,
+                valid_until as "valid_until: jiff_sqlx::Date", creator, received_bytes, piece_bytes,
                 complete_time is not null as "complete!", stored_bytes, stored_sha256
              from attachment
              where id = $1 and redact_time is null and ($2 or case when conversation_id is null
@@ -140,8 +158,8 @@ pub async fn insert(tx: &mut Tx, file: &Attachment) -> Result<()> {
     let now = tx.now();
     sqlx::query!(
         "insert into attachment (id, enterprise_id, kind, content_type, file_name, size_bytes,
-            sha256, valid_until, received_bytes, create_time, conversation_id)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10)",
+            sha256, valid_until, received_bytes, create_time, conversation_id, creator)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11)",
         file.id.uuid(),
         file.enterprise.uuid(),
         file.kind,
@@ -151,7 +169,8 @@ pub async fn insert(tx: &mut Tx, file: &Attachment) -> Result<()> {
         file.sha256,
         file.valid_until.map(Date::to_sqlx) as _,
         now.to_sqlx() as _,
-        file.conversation.map(Id::uuid)
+        file.conversation.map(Id::uuid),
+        file.creator
     )
     .execute(tx.conn())
     .await?;
@@ -159,11 +178,74 @@ pub async fn insert(tx: &mut Tx, file: &Attachment) -> Result<()> {
 }
 
 /// Says how much has come.
-pub async fn received(tx: &mut Tx, id: Id<kind::Attachment>, bytes: i64) -> Result<()> {
-    sqlx::query!("update attachment set received_bytes = $2 where id = $1", id.uuid(), bytes)
-        .execute(tx.conn())
-        .await?;
+pub async fn received(tx: &mut Tx, id: Id<kind::Attachment>, came: Came) -> Result<()> {
+    sqlx::query!(
+        "update attachment set received_bytes = $2, piece_bytes = $3 where id = $1",
+        id.uuid(),
+        came.bytes,
+        came.piece_bytes
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
+}
+
+/// What an enterprise and whoever announces a file hold already. Until the unit of work ends nobody else
+/// announces one for the enterprise. What was begun before the instant is not under way any more.
+pub async fn held(
+    tx: &mut Tx,
+    enterprise: Id<kind::Enterprise>,
+    creator: &str,
+    since: Timestamp,
+) -> Result<(Held, Held)> {
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtextextended('attachment ' || $1::text, 0))",
+        enterprise.uuid().to_string()
+    )
+    .execute(tx.conn())
+    .await?;
+    let own = sqlx::query_as!(
+        Held,
+        r#"select coalesce(sum(size_bytes), 0)::bigint as "kept!",
+            coalesce(sum(size_bytes) filter (
+                where complete_time is null and create_time > $2), 0)::bigint as "under_way!"
+         from attachment where creator = $1 and creator <> ''"#,
+        creator,
+        since.to_sqlx() as _
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    let all = sqlx::query_as!(
+        Held,
+        r#"select coalesce(sum(size_bytes), 0)::bigint as "kept!",
+            coalesce(sum(size_bytes) filter (
+                where complete_time is null and create_time > $2), 0)::bigint as "under_way!"
+         from attachment where enterprise_id = $1"#,
+        enterprise.uuid(),
+        since.to_sqlx() as _
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok((own, all))
+}
+
+/// Takes a file off the books that nobody uses, with the places that drafts had for it. False where
+/// something refers to it after all; the unit of work is over then.
+pub async fn forget(tx: &mut Tx, id: Uuid) -> Result<bool> {
+    sqlx::query!(
+        "delete from pass_application_attachment using pass_application
+         where attachment_id = $1 and pass_application.id = pass_application_id
+            and pass_application.state = 'DRAFT'",
+        id
+    )
+    .execute(tx.conn())
+    .await?;
+    let deleted = sqlx::query!("delete from attachment where id = $1", id).execute(tx.conn()).await;
+    match deleted {
+        Ok(deleted) => Ok(deleted.rows_affected() > 0),
+        Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => Ok(false),
+        Err(error) => Err(Error::from(error)),
+    }
 }
 
 /// Closes a file, with what is kept of it.

@@ -286,6 +286,16 @@ impl Cache {
         call.arg(window).invoke_async(&mut connection).await.ok()
     }
 
+    /// How many were counted within the window; `None` when Redis cannot be asked.
+    pub async fn counted(&self, key: &str) -> Option<u64> {
+        let Self::Redis(live) = self else { return None };
+        let mut connection = live.connection.clone();
+        let key = format!("{}limit:{key}", live.prefix);
+        let counted: Option<u64> =
+            redis::cmd("GET").arg(key).query_async(&mut connection).await.ok()?;
+        Some(counted.unwrap_or_default())
+    }
+
     /// Begins an attempt of a source: the wait until it may be made, or none. `None` when Redis cannot be
     /// asked.
     pub async fn attempt(

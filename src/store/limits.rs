@@ -6,10 +6,11 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use moka::{ops::compute::Op, sync::Cache as Memo};
 
 use super::{Cache, attempts::Attempts, unseen_limits::UnseenLimits};
 use crate::error::{Error, Reason, Result};
@@ -40,8 +41,18 @@ macro_rules! limits {
 }
 
 limits! {
-    /// Sign-ins from one address.
-    SignInAddress = "sign-in-address", 60 per 60 s;
+    /// Attempts of persons to come in from one address, behind which may be all of a factory.
+    SignInAddress = "sign-in-address", 600 per 60 s;
+    /// Those of them that failed.
+    SignInFailure = "sign-in-failure", 60 per 60 s;
+    /// Attempts of officers to come in from one address.
+    OfficerSignInAddress = "officer-sign-in-address", 300 per 60 s;
+    /// Those of them that failed.
+    OfficerSignInFailure = "officer-sign-in-failure", 60 per 60 s;
+    /// Attempts of devices to enrol and to come in from one address.
+    DeviceSignInAddress = "device-sign-in-address", 300 per 60 s;
+    /// Those of them that failed.
+    DeviceSignInFailure = "device-sign-in-failure", 60 per 60 s;
     /// Sign-ins to one account from one address.
     SignInAccount = "sign-in-account", 10 per 60 s;
     /// One-time codes that one person asks for, to whatever phones: each costs the bureau a message.
@@ -61,12 +72,17 @@ limits! {
     Conversation = "conversation", 600 per 60 s;
     /// Files that one account announces.
     Attachment = "attachment", 60 per 60 s;
+    /// Pieces of files that one account sends.
+    Piece = "piece", 6_000 per 60 s;
     /// Records of reporters that one inspector opens.
     IdentityOpening = "identity-opening", 10 per 3600 s;
 }
 
 /// After so many local counts those are forgotten that hold nobody back any more.
 const COUNTS_BETWEEN_SWEEPS: u64 = 1_024;
+
+/// Who is remembered to have failed while Redis is away.
+const REMEMBERED_MAX: u64 = 100_000;
 
 /// The count of one limit while Redis is away.
 #[derive(Debug)]
@@ -104,6 +120,9 @@ pub struct Limits {
     cache: Cache,
     factor: u32,
     local: Arc<Vec<Local>>,
+    /// Failures while Redis is away: since when, and how many. The limiters of `local` can only be asked
+    /// by counting.
+    failed: Memo<String, (Instant, u32)>,
     unseen: Arc<UnseenLimits>,
     attempts: Attempts,
 }
@@ -115,7 +134,8 @@ impl Limits {
         let local = Limit::ALL.iter().map(|limit| Local::new(*limit, factor));
         let unseen = Arc::new(UnseenLimits::new(factor));
         let attempts = Attempts::new(cache.clone(), factor);
-        Self { cache, factor, local: Arc::new(local.collect()), unseen, attempts }
+        let failed = Memo::new(REMEMBERED_MAX);
+        Self { cache, factor, local: Arc::new(local.collect()), failed, unseen, attempts }
     }
 
     /// Counts of which nothing is kept.
@@ -128,6 +148,36 @@ impl Limits {
     #[must_use]
     pub const fn attempts(&self) -> &Attempts {
         &self.attempts
+    }
+
+    /// Counts a failure. It has failed already: whether it was one too many, the next attempt is told.
+    pub async fn failed(&self, limit: Limit, who: &str) {
+        let key = format!("{}:{who}", limit.name());
+        if self.cache.count(&key, limit.window()).await.is_some() {
+            return;
+        }
+        let now = Instant::now();
+        self.failed.entry(key).and_compute_with(|known| {
+            let (since, count) = known.map_or((now, 0), moka::Entry::into_value);
+            let over = now.duration_since(since) >= limit.window();
+            let (since, count) = if over { (now, 0) } else { (since, count) };
+            Op::Put((since, count.saturating_add(1)))
+        });
+    }
+
+    /// Refuses with the wait where there were too many failures.
+    pub async fn left(&self, limit: Limit, who: &str) -> Result<()> {
+        let key = format!("{}:{who}", limit.name());
+        let failures = match self.cache.counted(&key).await {
+            Some(count) => count,
+            None => self.failed.get(&key).map_or(0, |(since, count)| {
+                if since.elapsed() < limit.window() { u64::from(count) } else { 0 }
+            }),
+        };
+        if failures < u64::from(limit.count()) * u64::from(self.factor) {
+            return Ok(());
+        }
+        Err(Error::new(Reason::RateLimited).retry_after(limit.window()))
     }
 
     /// Counts one more, or refuses with the wait.
@@ -160,6 +210,19 @@ mod tests {
         }
         assert!(limits.count(Limit::PhoneCode, "a").await.is_err());
         assert!(limits.count(Limit::PhoneCode, "b").await.is_ok(), "another phone");
+    }
+
+    #[tokio::test]
+    async fn without_redis_failures_refuse_and_nothing_else_does() {
+        let limits = Limits::new(Cache::Absent, 1);
+        let limit = Limit::SignInFailure;
+        for _ in 0..limit.count() {
+            limits.left(limit, "a").await.unwrap();
+            limits.failed(limit, "a").await;
+        }
+        assert!(limits.left(limit, "a").await.is_err());
+        assert!(limits.left(limit, "b").await.is_ok(), "another address");
+        assert!(limits.left(Limit::OfficerSignInFailure, "a").await.is_ok(), "another door");
     }
 
     // The factor makes a count be over at once, so that the test need not wait.

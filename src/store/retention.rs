@@ -147,6 +147,52 @@ pub async fn webhook_log(connection: &mut PgConnection, before: Timestamp) -> Re
     Ok(())
 }
 
+/// Files that were announced before the instant and that nobody uses: nothing that was sent refers to them,
+/// and no draft that was touched since; and those that were never whole, from the later instant on.
+/// What is used is marked, and not looked at again.
+pub async fn unused_files(
+    connection: &mut PgConnection,
+    before: Timestamp,
+    whole_before: Timestamp,
+    after: Uuid,
+) -> Result<Vec<Uuid>> {
+    let mark = || {
+        sqlx::query!(
+            "update attachment set used = true
+             where id in (
+                select id from attachment
+                where not used and id < $1 and (
+                    exists (select from pass_application_attachment
+                        join pass_application on pass_application.id = pass_application_id
+                        where attachment_id = attachment.id and state <> 'DRAFT')
+                    or exists (select from complaint_attachment where attachment_id = attachment.id)
+                    or exists (select from message where attachment_id = attachment.id))
+                limit $2)",
+            first_id_of(before),
+            BATCH
+        )
+    };
+    while mark().execute(&mut *connection).await?.rows_affected() > 0 {}
+    Ok(sqlx::query_scalar!(
+        "select id from attachment
+         where not used and id > $3 and (
+            id < $1 and not exists (
+                select from pass_application_attachment
+                    join pass_application on pass_application.id = pass_application_id
+                where attachment_id = attachment.id and (state <> 'DRAFT' or update_time >= $5))
+            or id < $2 and complete_time is null)
+         order by id
+         limit $4",
+        first_id_of(before),
+        first_id_of(whole_before),
+        after,
+        BATCH,
+        before.to_sqlx() as _
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
 /// The least id that can be made at an instant: ids sort by time, so that whatever is older is the
 /// beginning of the primary key, and no index of its own.
 fn first_id_of(instant: Timestamp) -> Uuid {

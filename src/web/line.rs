@@ -1,7 +1,7 @@
 //! One line: its frames become calls in the order in which they come, its watches run beside them.
 //! No rule of the business: the gate and the services judge, as they do for gRPC.
 
-use std::{collections::HashMap, ops::ControlFlow};
+use std::{collections::HashMap, ops::ControlFlow, time::Duration};
 
 use axum::extract::ws::{Message, WebSocket};
 use futures::{
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     error::{Error, Flaw, Reason},
     service::{
-        gate::Client,
+        gate::{Client, Peer},
         pb::{
             self, client_frame::Call, conversation_service_client::ConversationServiceClient,
             identity_service_client::IdentityServiceClient, server_frame::Reply,
@@ -29,10 +29,19 @@ use crate::{
     },
 };
 
+/// Who opened a line, and on which connection.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who called, where proxies stand between.
+    pub client: Client,
+    /// The connection, which counts as proven from the first sign-in on.
+    pub peer: Peer,
+}
+
 /// An open line.
 pub struct Line {
     stack: Stack,
-    client: Option<Client>,
+    caller: Caller,
     limits: LineLimits,
     form: Form,
     outbox: Outbox,
@@ -42,6 +51,7 @@ pub struct Line {
     account: String,
     /// Until when somebody must sign in, again or for the first time.
     sign_in_until: Option<Instant>,
+    pace: Pace,
     /// By conversation. A task is ended when it is dropped.
     watches: HashMap<String, AbortOnDropHandle<()>>,
 }
@@ -55,7 +65,7 @@ impl Line {
         socket: WebSocket,
         form: Form,
         stack: Stack,
-        client: Option<Client>,
+        caller: Caller,
         token: Option<String>,
         limits: LineLimits,
         stop: CancellationToken,
@@ -66,13 +76,14 @@ impl Line {
         let mut writer = AbortOnDropHandle::new(tokio::spawn(writer.run(sink)));
         let mut line = Self {
             stack,
-            client,
+            caller,
             limits,
             form,
             outbox,
             token: None,
             account: String::new(),
             sign_in_until: Some(Instant::now() + limits.sign_in_within),
+            pace: Pace::new(limits.unproven_frames_max, limits.unproven_frame_every),
             watches: HashMap::new(),
         };
         let farewell = line.listen(&mut source, token, &stop, &ended).await;
@@ -118,6 +129,8 @@ impl Line {
             };
             heard = Instant::now();
             match received {
+                // Whatever it is: also a ping of the protocol is answered.
+                Ok(_) if !self.pace.permits(heard) => return Some(Farewell::TooMany),
                 Ok(message) => {
                     if let ControlFlow::Break(ended) = self.hear(&message).await {
                         return ended;
@@ -217,6 +230,9 @@ impl Line {
         if !self.account.is_empty() && self.account != account {
             return Err(Error::new(Reason::Denied).into());
         }
+        if self.account.is_empty() {
+            self.pace = Pace::new(self.limits.frames_max, self.limits.frame_every);
+        }
         self.account.clone_from(&account);
         self.token = Some(asked.access_token);
         self.sign_in_until = None;
@@ -259,10 +275,37 @@ impl Line {
     /// A call that the gate sees coming from whoever opened the line.
     fn sent<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        if let Some(client) = self.client {
-            request.extensions_mut().insert(client);
-        }
+        request.extensions_mut().insert(self.caller.client);
+        request.extensions_mut().insert(self.caller.peer.clone());
         request
+    }
+}
+
+/// How many frames the client may send yet.
+struct Pace {
+    max: u32,
+    every: Duration,
+    left: u32,
+    counted_until: Instant,
+}
+
+impl Pace {
+    fn new(max: u32, every: Duration) -> Self {
+        Self { max, every, left: max, counted_until: Instant::now() }
+    }
+
+    /// Whether it may send one more now, which counts.
+    fn permits(&mut self, now: Instant) -> bool {
+        while self.left < self.max && now.duration_since(self.counted_until) >= self.every {
+            self.left = self.left.saturating_add(1);
+            self.counted_until += self.every;
+        }
+        if self.left == self.max {
+            self.counted_until = now;
+        }
+        let left = self.left.checked_sub(1);
+        self.left = left.unwrap_or_default();
+        left.is_some()
     }
 }
 

@@ -30,6 +30,8 @@ pub enum Farewell {
     SignIn,
     /// The client does not read.
     Slow,
+    /// The client sends more frames than anybody needs.
+    TooMany,
 }
 
 impl Farewell {
@@ -42,6 +44,7 @@ impl Farewell {
             Self::TooLarge => (1009, "too large"),
             Self::SignIn => (4001, "sign in"),
             Self::Slow => (4008, "slow"),
+            Self::TooMany => (4029, "too many"),
         };
         Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }))
     }

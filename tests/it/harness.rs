@@ -346,7 +346,10 @@ async fn serve(parts: Parts, wish: Wish, stop: CancellationToken) -> (SocketAddr
     parts.world.look(&parts.store).await.unwrap();
     let doors = Doors {
         web: Some(web),
-        doorway: wish.doorway.unwrap_or_default(),
+        // Tests call in crowds, and each client of theirs is a connection of its own.
+        doorway: wish
+            .doorway
+            .unwrap_or_else(|| Doorway { unproven_per_address_max: 64, ..Doorway::default() }),
         line: wish.line.unwrap_or_default(),
         proxies: Proxies::parse(if wish.behind_proxy { "127.0.0.1" } else { "" }).unwrap(),
         ..Doors::new(listener)

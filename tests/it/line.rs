@@ -396,6 +396,8 @@ async fn a_client_that_does_not_read_is_cut(pool: PgPool) {
     let wish = limits(|line| {
         line.write_within = Duration::from_millis(200);
         line.farewell_within = PATIENCE;
+        // It is cut because it does not read, and not earlier for what it says.
+        line.unproven_frames_max = u32::MAX;
     });
     let app = App::wished(pool, wish).await;
     let mut phone = Phone::slow(app.web, None).await;

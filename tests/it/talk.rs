@@ -232,6 +232,7 @@ async fn a_phone_that_did_not_read_its_watch_is_cut_and_heals(pool: PgPool) {
         line.waiting_bytes_max = 1_024;
         line.write_within = Duration::from_millis(300);
         line.farewell_within = PATIENCE;
+        line.frames_max = u32::MAX;
     });
     let app = App::wished(pool, wish).await;
     let city = app.city().await;

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::domain::attachment::ContentType;
+use crate::domain::attachment::{ContentType, pieces::Came};
 
 /// How many pieces a report may have.
 pub const EVIDENCE_MAX: usize = 10;
@@ -25,8 +25,18 @@ pub struct Evidence {
     pub content_type: ContentType,
     /// How much has come; nothing any more once it is closed.
     pub received_bytes: i64,
+    /// How long each part of it is but the last; absent before the first one, and once it is closed.
+    pub piece_bytes: Option<i32>,
     /// How much is kept, once it is closed.
     pub kept_bytes: Option<i64>,
     /// When it was begun.
     pub create_time: Timestamp,
+}
+
+impl Evidence {
+    /// What has come of it.
+    #[must_use]
+    pub const fn came(&self) -> Came {
+        Came { bytes: self.received_bytes, piece_bytes: self.piece_bytes }
+    }
 }

@@ -1,30 +1,36 @@
-//! Papers: announced, sent in chunks, closed once length, digest and content are right.
+//! Papers: announced, sent in pieces, closed once length, digest and content are right.
 
+use jiff::SignedDuration;
 use object_store::{ObjectStoreExt as _, path::Path};
 use sha2::{Digest as _, Sha256};
 
 use super::{Applications, ITEM, Write, named};
 use crate::{
-    actor::Role,
+    actor::{Actor, Role},
     context::Cx,
     domain::{
-        attachment::{self, ContentType},
+        attachment::{
+            self, ContentType,
+            pieces::{self, PIECE_BYTES_MAX, Piece},
+        },
         policy::AttachmentKind,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
-    service::{complaints, pb, wire},
+    service::{complaints, looking::Looking, pb, wire},
     store::{
         Limit,
         attachments::{self, Attachment, Stored},
-        conversations, policy_inputs,
+        conversations,
+        pieces::Pieces,
+        policy_inputs,
     },
 };
 
 /// The largest file.
 const FILE_BYTES_MAX: i64 = 10 * 1024 * 1024;
-/// The largest chunk, in either direction.
-const CHUNK_BYTES_MAX: usize = 32 * 1024;
+/// How long a file may take to come; it is under way no longer, and is taken away.
+const WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 impl Applications {
     pub(super) async fn create_attachment(
@@ -46,6 +52,10 @@ impl Applications {
             may_bring(cx, &file)?;
             policy_inputs::site(tx.conn(), file.enterprise, &cx.scope()).await?;
         }
+        let since = cx.now.checked_sub(WITHIN).unwrap_or(cx.now);
+        let (own, all) = attachments::held(&mut tx, file.enterprise, &file.creator, since).await?;
+        let of_person = matches!(cx.actor, Actor::Person { .. });
+        pieces::room(file.size_bytes, own, of_person, all).map_err(Error::new)?;
         attachments::insert(&mut tx, &file).await?;
         let reply = reply(file);
         wire::finish(tx, reply).await
@@ -60,26 +70,32 @@ impl Applications {
         let length = i64::try_from(request.data.len()).unwrap_or(i64::MAX);
         let mut faults = Faults::new();
         faults.check(!request.data.is_empty(), "data", Flaw::Required);
-        faults.check(request.data.len() <= CHUNK_BYTES_MAX, "data", Flaw::TooLong);
+        faults.check(request.data.len() <= PIECE_BYTES_MAX, "data", Flaw::TooLong);
         faults.check(request.offset >= 0, "offset", Flaw::OutOfRange);
         faults.done()?;
-        let mut tx = self.store.begin(cx).await?;
-        let mut file = attachments::lock(&mut tx, id, &cx.scope()).await?;
-        may_bring(cx, &file)?;
-        let end = request.offset.saturating_add(length);
-        // A repetition of what has come is harmless: the digest is judged at the end.
-        if file.complete || end <= file.received_bytes {
+        self.store.limits().count(Limit::Piece, &cx.actor.name()).await?;
+        let mut file = self.brought(cx, id).await?;
+        if file.complete {
             return Ok(reply(file));
         }
-        if request.offset != file.received_bytes || end > file.size_bytes {
-            return Err(Error::field("offset", Flaw::OutOfRange));
+        let taken = file.came().take(request.offset, length, Some(file.size_bytes), FILE_BYTES_MAX);
+        let next = match taken.map_err(|(field, flaw)| Error::field(field, flaw))? {
+            Piece::Before => return Ok(reply(file)),
+            Piece::Next(next) => next,
+        };
+        // The bytes before the row: a crash in between leaves bytes that the repetition replaces. And
+        // before the unit of work begins: no row is held while a disk takes its time.
+        let offset = u64::try_from(request.offset).map_err(Error::internal)?;
+        self.pieces().put(&came_path(&file), offset, &request.data).await?;
+        let mut tx = self.store.begin(cx).await?;
+        let held = attachments::lock(&mut tx, id, &cx.scope()).await?;
+        if held.complete || held.came() != file.came() {
+            // The same piece twice at once: whoever was first has said what came.
+            return Ok(reply(held));
         }
-        // The bytes before the row: a crash in between leaves bytes that the repetition replaces.
-        let path = chunk_path(&file, request.offset);
-        self.files.put(&path, request.data.into()).await.map_err(Error::internal)?;
-        attachments::received(&mut tx, id, end).await?;
+        attachments::received(&mut tx, id, next).await?;
         tx.commit().await?;
-        file.received_bytes = end;
+        file.received_bytes = next.bytes;
         Ok(reply(file))
     }
 
@@ -89,38 +105,60 @@ impl Applications {
         request: pb::CompleteAttachmentRequest,
     ) -> Result<pb::Attachment> {
         let id = named(&request.name)?;
-        let mut tx = self.store.begin(cx).await?;
-        let mut file = attachments::lock(&mut tx, id, &cx.scope()).await?;
-        may_bring(cx, &file)?;
+        let file = self.brought(cx, id).await?;
         if file.complete {
             return Ok(reply(file));
         }
-        let content = self.content(&file).await?;
-        let whole = file.received_bytes == file.size_bytes
-            && Sha256::digest(&content).as_slice() == file.sha256;
-        if !whole {
-            return Err(Error::new(Reason::AttachmentIncomplete)
+        let incomplete = || {
+            Error::new(Reason::AttachmentIncomplete)
                 .fact("received_bytes", file.received_bytes)
-                .fact("size_bytes", file.size_bytes));
-        }
-        let declared = ContentType::from_wire(&file.content_type);
-        let Some(declared) = declared.filter(|declared| declared.fits(&content)) else {
-            return Err(Error::field("content_type", Flaw::FileTypeDisguised));
+                .fact("size_bytes", file.size_bytes)
         };
-        let kept = attachment::cleaned(declared, content)
-            .map_err(|flaw| Error::field("content_type", flaw))?;
+        if file.received_bytes != file.size_bytes {
+            return Err(incomplete());
+        }
+        // Read, looked through and kept before the unit of work begins: nobody waits for it.
+        let looking = Looking::turn().await?;
+        let content = match self.content(&file).await {
+            Ok(content) => content,
+            Err(error) => {
+                // Closed meanwhile by the same call, which took away what came.
+                let closed = self.brought(cx, id).await?;
+                return if closed.complete { Ok(reply(closed)) } else { Err(error) };
+            }
+        };
+        let (digest, wire) = (file.sha256.clone(), file.content_type.clone());
+        let kept = looking.through(move || Ok(kept(&digest, &wire, content))).await?;
+        let Some(kept) = kept else { return Err(incomplete()) };
+        let kept = kept.map_err(|flaw| Error::field("content_type", flaw))?;
         let stored = Stored {
             bytes: i64::try_from(kept.len()).unwrap_or(i64::MAX),
             sha256: Sha256::digest(&kept).to_vec(),
         };
-        // The bytes before the row, as with the chunks.
         self.files.put(&kept_path(&file), kept.into()).await.map_err(Error::internal)?;
+        let mut tx = self.store.begin(cx).await?;
+        let mut held = attachments::lock(&mut tx, id, &cx.scope()).await?;
+        if held.complete {
+            return Ok(reply(held));
+        }
         attachments::complete(&mut tx, id, &stored).await?;
         tx.commit().await?;
-        self.forget_chunks(&file).await;
-        file.complete = true;
-        file.stored = Some(stored);
-        Ok(reply(file))
+        self.forget_what_came(&held).await;
+        held.complete = true;
+        held.stored = Some(stored);
+        Ok(reply(held))
+    }
+
+    /// A file that the caller may bring pieces of.
+    async fn brought(&self, cx: &Cx, id: Id<kind::Attachment>) -> Result<Attachment> {
+        let mut connection = self.store.read().await?;
+        let file = attachments::get(&mut connection, id, &cx.scope(), cx.now).await?;
+        may_bring(cx, &file)?;
+        Ok(file)
+    }
+
+    fn pieces(&self) -> Pieces {
+        Pieces::new(self.files.clone())
     }
 
     pub(super) async fn read_attachment_chunk(
@@ -141,7 +179,7 @@ impl Applications {
         let length = u64::try_from(stored.bytes).unwrap_or_default();
         let from = u64::try_from(request.offset).ok().filter(|from| *from <= length);
         let from = from.ok_or_else(|| Error::field("offset", Flaw::OutOfRange))?;
-        let chunk = u64::try_from(CHUNK_BYTES_MAX).unwrap_or(u64::MAX);
+        let chunk = u64::try_from(PIECE_BYTES_MAX).unwrap_or(u64::MAX);
         let until = from.saturating_add(chunk).min(length);
         let data = if from == until {
             Vec::new()
@@ -161,44 +199,58 @@ impl Applications {
         let content = self.content(file).await?;
         let from = usize::try_from(offset).ok().filter(|from| *from <= content.len());
         let from = from.ok_or_else(|| Error::field("offset", Flaw::OutOfRange))?;
-        let until = from.saturating_add(CHUNK_BYTES_MAX).min(content.len());
+        let until = from.saturating_add(PIECE_BYTES_MAX).min(content.len());
         let data = content.get(from..until).unwrap_or_default().to_vec();
         Ok(pb::ReadAttachmentChunkResponse { data, last: until == content.len() })
     }
 
     /// Takes away what came: it held what must not be kept. Best effort; nobody can read it.
-    async fn forget_chunks(&self, file: &Attachment) {
-        let mut offset = 0;
-        while offset < file.received_bytes {
-            let path = chunk_path(file, offset);
-            let Ok(known) = self.files.head(&path).await else { return };
-            if let Err(error) = self.files.delete(&path).await {
-                tracing::warn!(id = %file.id, %error, "a chunk was not taken away");
-            }
-            offset = offset.saturating_add(i64::try_from(known.size).unwrap_or(i64::MAX));
+    async fn forget_what_came(&self, file: &Attachment) {
+        if let Err(error) = self.pieces().forget(&came_path(file)).await {
+            tracing::warn!(id = %file.id, %error, "what came was not taken away");
         }
     }
 
     /// The bytes that have come, in order.
     async fn content(&self, file: &Attachment) -> Result<Vec<u8>> {
+        if file.piece_bytes.is_some() {
+            let length = u64::try_from(file.received_bytes).map_err(Error::internal)?;
+            return self.pieces().whole(&came_path(file), length).await;
+        }
         let mut content = Vec::new();
         loop {
             let offset = i64::try_from(content.len()).unwrap_or(i64::MAX);
             if offset >= file.received_bytes {
                 return Ok(content);
             }
-            let chunk = self.files.get(&chunk_path(file, offset)).await.map_err(Error::internal)?;
-            let chunk = chunk.bytes().await.map_err(Error::internal)?;
-            if chunk.is_empty() {
-                return Err(Error::internal("an empty chunk was stored"));
+            let piece = self.files.get(&older_path(file, offset)).await.map_err(Error::internal)?;
+            let piece = piece.bytes().await.map_err(Error::internal)?;
+            if piece.is_empty() {
+                return Err(Error::internal("an empty piece was stored"));
             }
-            content.extend_from_slice(&chunk);
+            content.extend_from_slice(&piece);
         }
     }
 }
 
-/// Where a chunk lies: made of our own id alone, never of what a client calls it.
-fn chunk_path(file: &Attachment, offset: i64) -> Path {
+/// What is to be kept of the content, or why not; nothing where it is not what was announced.
+fn kept(sha256: &[u8], content_type: &str, content: Vec<u8>) -> Option<Result<Vec<u8>, Flaw>> {
+    if Sha256::digest(&content).as_slice() != sha256 {
+        return None;
+    }
+    let declared = ContentType::from_wire(content_type);
+    let declared = declared.filter(|declared| declared.fits(&content));
+    let declared = declared.ok_or(Flaw::FileTypeDisguised);
+    Some(declared.and_then(|declared| attachment::cleaned(declared, content)))
+}
+
+/// Where what comes lies: made of our own id alone, never of what a client calls it.
+fn came_path(file: &Attachment) -> Path {
+    Path::from(format!("{}/came", file.id.uuid()))
+}
+
+/// Where a piece lies that an older version took.
+fn older_path(file: &Attachment, offset: i64) -> Path {
     Path::from(format!("{}/{offset:012}", file.id.uuid()))
 }
 
@@ -263,7 +315,9 @@ fn announced(cx: &Cx, form: pb::Attachment) -> Result<Attachment> {
             size_bytes: form.size_bytes,
             sha256: form.sha256,
             valid_until: valid_until.flatten(),
+            creator: cx.actor.name(),
             received_bytes: 0,
+            piece_bytes: None,
             complete: false,
             stored: None,
         }),

@@ -8,14 +8,14 @@ use super::{ConductReports, named, reporter::UPLOADING};
 use crate::{
     context::Cx,
     domain::{
-        attachment::{self, ContentType},
+        attachment::{self, ContentType, pieces::Piece},
         conduct_report::{
             ConductReport, EVIDENCE_BYTES_MAX, EVIDENCE_CHUNK_BYTES_MAX, EVIDENCE_MAX, Evidence,
             OPENING_LASTS, Slip,
         },
     },
     error::{Error, Faults, Flaw, Reason, Result},
-    service::{pb, wire},
+    service::{looking::Looking, pb, wire},
     store::{
         Tx,
         conduct_reports::{
@@ -72,20 +72,21 @@ impl ConductReports {
         let (mut tx, report) = self.open_report(cx, &request.query_code, &request.secret).await?;
         let mut piece = piece_of(&mut tx, &report, id).await?;
         let length = i64::try_from(request.data.len()).unwrap_or(i64::MAX);
-        let end = request.offset.saturating_add(length);
-        // A repetition of what has come is harmless: the digest is judged at the end.
-        if piece.kept_bytes.is_some() || end <= piece.received_bytes {
+        if piece.kept_bytes.is_some() {
             return Ok(evidence_reply(piece));
         }
-        if request.offset != piece.received_bytes || end > EVIDENCE_BYTES_MAX {
-            return Err(Error::field("offset", Flaw::OutOfRange));
-        }
+        let taken = piece.came().take(request.offset, length, None, EVIDENCE_BYTES_MAX);
+        let next = match taken.map_err(|(field, flaw)| Error::field(field, flaw))? {
+            Piece::Before => return Ok(evidence_reply(piece)),
+            Piece::Next(next) => next,
+        };
         let sealer = self.chunk_sealer(id, &request.secret)?;
         // The bytes before the row: a crash in between leaves bytes that the repetition replaces.
-        self.files.put_chunk(&sealer, request.offset, &request.data, cx.ids()).await?;
-        evidence::received(&mut tx, id, end).await?;
+        let place = (request.offset, next.piece_bytes.unwrap_or_default());
+        self.files.put_chunk(&sealer, place, &request.data, cx.ids()).await?;
+        evidence::received(&mut tx, id, next).await?;
         tx.commit().await?;
-        piece.received_bytes = end;
+        piece.received_bytes = next.bytes;
         Ok(evidence_reply(piece))
     }
 
@@ -99,22 +100,34 @@ impl ConductReports {
         faults.check(request.sha256.len() == 32, "sha256", Flaw::OutOfRange);
         faults.done()?;
         let id = id.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        let piece = {
+            let (mut tx, report) =
+                self.open_report(cx, &request.query_code, &request.secret).await?;
+            piece_of(&mut tx, &report, id).await?
+        };
+        if piece.kept_bytes.is_some() {
+            return Ok(evidence_reply(piece));
+        }
+        // Read, looked through and kept before the unit of work begins: nobody waits for it.
+        let looked = self.looked_through(piece, &request.secret, request.sha256).await;
+        let kept = match looked {
+            Ok(kept) => kept,
+            Err(error) => {
+                let (mut tx, report) =
+                    self.open_report(cx, &request.query_code, &request.secret).await?;
+                let piece = piece_of(&mut tx, &report, id).await?;
+                // Closed meanwhile by the same call, which took away what came.
+                let closed = piece.kept_bytes.is_some();
+                return if closed { Ok(evidence_reply(piece)) } else { Err(error) };
+            }
+        };
+        let kept_bytes = i64::try_from(kept.len()).unwrap_or(i64::MAX);
+        self.files.keep(self.store.vault(), id, &kept, cx.ids()).await?;
         let (mut tx, report) = self.open_report(cx, &request.query_code, &request.secret).await?;
         let piece = piece_of(&mut tx, &report, id).await?;
         if piece.kept_bytes.is_some() {
             return Ok(evidence_reply(piece));
         }
-        let sealer = self.chunk_sealer(id, &request.secret)?;
-        let content = self.files.chunks(&sealer, piece.received_bytes).await?;
-        if Sha256::digest(&content).as_slice() != request.sha256 {
-            return Err(Error::new(Reason::AttachmentIncomplete)
-                .fact("received_bytes", piece.received_bytes));
-        }
-        let kept = attachment::bared(piece.content_type, &content)
-            .map_err(|flaw| Error::field("content_type", flaw))?;
-        let kept_bytes = i64::try_from(kept.len()).unwrap_or(i64::MAX);
-        // The bytes before the row, as with the chunks.
-        self.files.keep(self.store.vault(), id, &kept, cx.ids()).await?;
         evidence::complete(&mut tx, id, kept_bytes).await?;
         let as_nobody = tx.cx().clone();
         let moved = report.remark("ADD_EVIDENCE", id.to_string(), &as_nobody);
@@ -154,6 +167,28 @@ impl ConductReports {
         let data = data.get(skipped..).unwrap_or_default().to_vec();
         let end = request.offset.saturating_add(i64::try_from(data.len()).unwrap_or(i64::MAX));
         Ok(pb::ReadEvidenceChunkResponse { data, last: end >= length })
+    }
+
+    /// What is to be kept of a piece that has come whole.
+    async fn looked_through(
+        &self,
+        piece: Evidence,
+        secret: &str,
+        sha256: Vec<u8>,
+    ) -> Result<Vec<u8>> {
+        let sealer = self.chunk_sealer(piece.id, secret)?;
+        let looking = Looking::turn().await?;
+        let sealed = self.files.sealed(piece.id, piece.came()).await?;
+        let look = move || {
+            let content = sealer.open(&sealed, piece.came())?;
+            if Sha256::digest(&content).as_slice() != sha256 {
+                return Err(Error::new(Reason::AttachmentIncomplete)
+                    .fact("received_bytes", piece.received_bytes));
+            }
+            let bare = attachment::bared(piece.content_type, &content);
+            bare.map_err(|flaw| Error::field("content_type", flaw))
+        };
+        looking.through(look).await
     }
 
     /// The report of a code and its secret, while something may be added to it.

@@ -3,7 +3,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Identity, required};
+use super::{Identity, coming_in::Door, required};
 use crate::{
     context::Cx,
     crypto::{Suite, VerifyingKey},
@@ -26,7 +26,14 @@ impl Identity {
         cx: &Cx,
         request: pb::EnrolDeviceRequest,
     ) -> Result<pb::EnrolDeviceResponse> {
-        self.count_address(cx).await?;
+        self.attempt(cx, Door::Devices, self.try_enrolment(cx, request)).await
+    }
+
+    async fn try_enrolment(
+        &self,
+        cx: &Cx,
+        request: pb::EnrolDeviceRequest,
+    ) -> Result<pb::EnrolDeviceResponse> {
         let mut faults = Faults::new();
         required(&mut faults, "enrolment_code", &request.enrolment_code);
         let long = request.enrolment_code.len() > TEXT_CHARACTERS_MAX;
@@ -57,7 +64,14 @@ impl Identity {
         cx: &Cx,
         request: pb::CreateDeviceChallengeRequest,
     ) -> Result<pb::DeviceChallenge> {
-        self.count_address(cx).await?;
+        self.attempt(cx, Door::Devices, self.challenge(cx, request)).await
+    }
+
+    async fn challenge(
+        &self,
+        cx: &Cx,
+        request: pb::CreateDeviceChallengeRequest,
+    ) -> Result<pb::DeviceChallenge> {
         let device = device(&request.device)?;
         let challenge: [u8; 32] = cx.ids().bytes();
         let expire_time = cx.now.saturating_add(CHALLENGE_LIFETIME).map_err(Error::internal)?;
@@ -78,7 +92,10 @@ impl Identity {
         cx: &Cx,
         request: pb::SignInDeviceRequest,
     ) -> Result<pb::Tokens> {
-        self.count_address(cx).await?;
+        self.attempt(cx, Door::Devices, self.try_device(cx, request)).await
+    }
+
+    async fn try_device(&self, cx: &Cx, request: pb::SignInDeviceRequest) -> Result<pb::Tokens> {
         let mut faults = Faults::new();
         let id = faults.take("device", Id::<kind::Device>::parse(&request.device));
         faults.check(!request.challenge.is_empty(), "challenge", Flaw::Required);

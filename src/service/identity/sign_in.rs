@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{
     Identity, account, client,
+    coming_in::Door,
     password::{self, SensitiveText},
     required, totp,
 };
@@ -30,7 +31,14 @@ impl Identity {
         cx: &Cx,
         request: pb::SignInWithWechatRequest,
     ) -> Result<pb::Tokens> {
-        self.count_address(cx).await?;
+        self.attempt(cx, Door::Citizens, self.try_wechat(cx, request)).await
+    }
+
+    async fn try_wechat(
+        &self,
+        cx: &Cx,
+        request: pb::SignInWithWechatRequest,
+    ) -> Result<pb::Tokens> {
         let mut faults = Faults::new();
         required(&mut faults, "login_code", &request.login_code);
         let client = client(&mut faults, &request.client);
@@ -49,7 +57,10 @@ impl Identity {
         cx: &Cx,
         request: pb::SignInOfficerRequest,
     ) -> Result<pb::Tokens> {
-        self.count_address(cx).await?;
+        self.attempt(cx, Door::Officers, self.try_officer(cx, request)).await
+    }
+
+    async fn try_officer(&self, cx: &Cx, request: pb::SignInOfficerRequest) -> Result<pb::Tokens> {
         let mut faults = Faults::new();
         let number = faults.take("police_number", PoliceNumber::parse(&request.police_number));
         required(&mut faults, "password", &request.password);

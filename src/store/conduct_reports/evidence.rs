@@ -7,7 +7,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    domain::{attachment::ContentType, conduct_report::Evidence},
+    domain::{
+        attachment::{ContentType, pieces::Came},
+        conduct_report::Evidence,
+    },
     error::{Error, Result},
     id::{Id, kind},
     store::Tx,
@@ -17,6 +20,7 @@ struct Row {
     id: Uuid,
     content_type: String,
     received_bytes: Option<i64>,
+    piece_bytes: Option<i32>,
     kept_bytes: Option<i64>,
     create_time: jiff_sqlx::Timestamp,
 }
@@ -27,6 +31,7 @@ fn entity(row: &Row) -> Result<Evidence> {
         id: row.id,
         content_type: content_type.ok_or_else(|| Error::internal("a stored type"))?,
         received_bytes: row.received_bytes.unwrap_or_default(),
+        piece_bytes: row.piece_bytes,
         kept_bytes: row.kept_bytes,
         create_time: row.create_time.to_jiff(),
     })
@@ -36,7 +41,7 @@ macro_rules! select {
     ($filter:literal $(, $argument:expr)*) => {
         sqlx::query_as!(
             Row,
-            r#"select id, content_type, received_bytes, kept_bytes,
+            r#"select id, content_type, received_bytes, piece_bytes, kept_bytes,
                 create_time as "create_time: jiff_sqlx::Timestamp"
              from conduct.evidence "# + $filter
             $(, $argument)*
@@ -61,7 +66,14 @@ pub async fn insert(
     )
     .execute(tx.conn())
     .await?;
-    Ok(Evidence { id, content_type, received_bytes: 0, kept_bytes: None, create_time: now })
+    Ok(Evidence {
+        id,
+        content_type,
+        received_bytes: 0,
+        piece_bytes: None,
+        kept_bytes: None,
+        create_time: now,
+    })
 }
 
 /// A piece of the report. The row of the report is held, or the caller has read it.
@@ -88,10 +100,15 @@ pub async fn list(
 }
 
 /// Says how much has come.
-pub async fn received(tx: &mut Tx, id: Uuid, bytes: i64) -> Result<()> {
-    sqlx::query!("update conduct.evidence set received_bytes = $2 where id = $1", id, bytes)
-        .execute(tx.conn())
-        .await?;
+pub async fn received(tx: &mut Tx, id: Uuid, came: Came) -> Result<()> {
+    sqlx::query!(
+        "update conduct.evidence set received_bytes = $2, piece_bytes = $3 where id = $1",
+        id,
+        came.bytes,
+        came.piece_bytes
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 
@@ -157,8 +174,11 @@ pub async fn settle(connection: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!("delete from conduct.evidence where id = $1 and kept_bytes is null", id)
         .execute(&mut *connection)
         .await?;
-    sqlx::query!("update conduct.evidence set received_bytes = null where id = $1", id)
-        .execute(connection)
-        .await?;
+    sqlx::query!(
+        "update conduct.evidence set received_bytes = null, piece_bytes = null where id = $1",
+        id
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }

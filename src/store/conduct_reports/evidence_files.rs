@@ -12,12 +12,17 @@ use uuid::Uuid;
 use crate::{
     clock::Ids,
     crypto::{self, Sealer, Suite},
-    domain::conduct_report::{EVIDENCE_CHUNK_BYTES_MAX, Slip},
+    domain::{
+        attachment::pieces::Came,
+        conduct_report::{EVIDENCE_CHUNK_BYTES_MAX, Slip},
+    },
     error::{Error, Result},
-    store::Vault,
+    store::{Vault, pieces::Pieces},
 };
 
 const KEY_ID: [u8; 4] = [0, 0, 0, 1];
+/// By how much a sealed part is longer: the id of the key, the nonce, the tag.
+const SEAL_BYTES: usize = 4 + 12 + 16;
 
 /// The bytes of evidence.
 #[derive(Debug, Clone)]
@@ -39,6 +44,20 @@ impl ChunkSealer {
     }
 }
 
+impl ChunkSealer {
+    /// Opens what lies there, part by part.
+    pub fn open(&self, sealed: &[u8], came: Came) -> Result<Vec<u8>> {
+        let mut content = Vec::new();
+        let Some(piece_bytes) = came.piece_bytes else { return Ok(content) };
+        for part in sealed.chunks(sealed_bytes(piece_bytes)?) {
+            let purpose = content.len().to_string();
+            let part = self.sealer.open(purpose.as_bytes(), part).map_err(Error::internal)?;
+            content.extend_from_slice(&part);
+        }
+        Ok(content)
+    }
+}
+
 impl EvidenceFiles {
     /// In the folder of attachments.
     #[must_use]
@@ -46,38 +65,35 @@ impl EvidenceFiles {
         Self(files)
     }
 
-    /// Keeps what came, sealed; the same again replaces it.
+    /// Keeps a part that came, sealed, in the one file of all of them; the same again replaces it. Each lies
+    /// behind as many whole ones as were before it.
     pub async fn put_chunk(
         &self,
         sealer: &ChunkSealer,
-        offset: i64,
+        (offset, piece_bytes): (i64, i32),
         data: &[u8],
         ids: &Ids,
     ) -> Result<()> {
         let purpose = offset.to_string();
         let sealed = sealer.sealer.seal(ids.bytes(), purpose.as_bytes(), data);
         let sealed = sealed.map_err(Error::internal)?;
-        let path = chunk_path(sealer.id, offset);
-        self.0.put(&path, sealed.into()).await.map_err(Error::internal)?;
-        Ok(())
+        let before = offset.checked_div(i64::from(piece_bytes)).unwrap_or_default();
+        let before = u64::try_from(before).map_err(Error::internal)?;
+        let each = u64::try_from(sealed_bytes(piece_bytes)?).map_err(Error::internal)?;
+        let place = before.saturating_mul(each);
+        Pieces::new(self.0.clone()).put(&came_path(sealer.id), place, &sealed).await
     }
 
-    /// So many bytes that came, in order.
-    pub async fn chunks(&self, sealer: &ChunkSealer, received_bytes: i64) -> Result<Vec<u8>> {
-        let mut content = Vec::new();
-        loop {
-            let offset = i64::try_from(content.len()).unwrap_or(i64::MAX);
-            if offset >= received_bytes {
-                return Ok(content);
-            }
-            let sealed = self.bytes(&chunk_path(sealer.id, offset)).await?;
-            let purpose = offset.to_string();
-            let chunk = sealer.sealer.open(purpose.as_bytes(), &sealed).map_err(Error::internal)?;
-            if chunk.is_empty() {
-                return Err(Error::internal("an empty chunk was stored"));
-            }
-            content.extend_from_slice(&chunk);
-        }
+    /// What came, sealed as it lies there.
+    pub async fn sealed(&self, id: Uuid, came: Came) -> Result<Vec<u8>> {
+        let Some(piece_bytes) = came.piece_bytes.filter(|_| came.bytes > 0) else {
+            return Ok(Vec::new());
+        };
+        let parts = u64::try_from(came.bytes).map_err(Error::internal)?;
+        let parts = parts.div_ceil(u64::try_from(piece_bytes).map_err(Error::internal)?.max(1));
+        let seals = parts.saturating_mul(u64::try_from(SEAL_BYTES).map_err(Error::internal)?);
+        let length = u64::try_from(came.bytes).map_err(Error::internal)?.saturating_add(seals);
+        Pieces::new(self.0.clone()).whole(&came_path(id), length).await
     }
 
     /// Keeps what was cleaned, sealed piece by piece.
@@ -96,8 +112,9 @@ impl EvidenceFiles {
         vault.open(&purpose(id, index), &sealed)
     }
 
-    /// Takes away what came.
+    /// Takes away what came, also by an older version, whose parts lay each by itself.
     pub async fn forget_chunks(&self, id: Uuid) -> Result<()> {
+        Pieces::new(self.0.clone()).forget(&came_path(id)).await?;
         let chunks = self.0.list(Some(&Path::from(format!("{id}/came"))));
         let chunks: Vec<_> = chunks.try_collect().await.map_err(Error::internal)?;
         for chunk in chunks {
@@ -112,9 +129,14 @@ impl EvidenceFiles {
     }
 }
 
-/// Where a chunk lies: made of a random id alone.
-fn chunk_path(id: Uuid, offset: i64) -> Path {
-    Path::from(format!("{id}/came/{offset:012}"))
+/// Where what comes lies: made of a random id alone.
+fn came_path(id: Uuid) -> Path {
+    Path::from(format!("{id}/parts"))
+}
+
+fn sealed_bytes(piece_bytes: i32) -> Result<usize> {
+    let plain = usize::try_from(piece_bytes).map_err(Error::internal)?;
+    Ok(plain.saturating_add(SEAL_BYTES))
 }
 
 /// Where a piece of what is kept lies.

@@ -1,0 +1,122 @@
+//! Serves gRPC on the connections that were let in. tonic's own server would do, but for this: it takes
+//! away the limit of streams that are reset by us, it does not let the queue of a stream be bounded, and
+//! a connection that is too old is cut without a word (tonic 0.14.9).
+
+use std::{io, pin::pin, time::Duration};
+
+use http::Request;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::body::Body;
+use tower::ServiceExt as _;
+
+use super::doorway::Guest;
+use crate::web::Stack;
+
+/// Streams that a connection may have open.
+const STREAMS_MAX: u32 = 128;
+/// Streams of a connection that we may reset because the client begins more than it may, or sends on what
+/// is over. Each of them waits in a queue until the client reads of it.
+const RESETS_MAX: usize = 256;
+/// Streams that a client may take back before we have seen them.
+const TAKEN_BACK_MAX: usize = 32;
+/// The largest header block of a call.
+const HEADERS_BYTES_MAX: u32 = 8 * 1024;
+/// Bytes of an answer that wait in the queue of its stream.
+const QUEUED_BYTES_MAX: usize = 64 * 1024;
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// How often a client is asked for a sign of life, and how long it may take for it.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+const KEEP_ALIVE_WITHIN: Duration = Duration::from_secs(10);
+/// How old a connection becomes: then its client is told to make another one, and what is under way goes on
+/// for so long.
+const AGE_MAX: Duration = Duration::from_mins(10);
+const AGE_GRACE: Duration = Duration::from_secs(30);
+
+/// invariants.md, 4.5: stock settings fall to one connection.
+fn builder() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new()).http2_only();
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_local_error_reset_streams(RESETS_MAX)
+        .max_pending_accept_reset_streams(TAKEN_BACK_MAX)
+        .max_header_list_size(HEADERS_BYTES_MAX)
+        .max_send_buf_size(QUEUED_BYTES_MAX)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE_WITHIN);
+    builder
+}
+
+/// Serves until it is told to stop; then every client is told, and what is under way is answered.
+pub async fn serve(
+    stack: Stack,
+    mut guests: mpsc::Receiver<io::Result<Guest>>,
+    stop: CancellationToken,
+) {
+    let (builder, open) = (builder(), TaskTracker::new());
+    loop {
+        let next = tokio::select! {
+            () = stop.cancelled() => break,
+            next = guests.recv() => next,
+        };
+        match next {
+            Some(Ok(guest)) => {
+                open.spawn(answer(builder.clone(), guest, stack.clone(), stop.clone()));
+            }
+            Some(Err(error)) => tracing::debug!(%error, "a connection was lost before it began"),
+            None => break,
+        }
+    }
+    open.close();
+    open.wait().await;
+}
+
+/// Answers the calls of a connection until it ends, is too old, or the server stops.
+async fn answer(
+    builder: auto::Builder<TokioExecutor>,
+    guest: Guest,
+    stack: Stack,
+    stop: CancellationToken,
+) {
+    let peer = guest.peer();
+    let stack = stack.map_request(move |request: Request<hyper::body::Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(peer.clone());
+        request
+    });
+    let service = TowerToHyperService::new(stack);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(guest), service));
+    let old = Instant::now() + AGE_MAX;
+    let told = tokio::select! {
+        ended = &mut connection => return note(ended),
+        () = stop.cancelled() => None,
+        () = sleep_until(old) => Some(old + AGE_GRACE),
+    };
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        ended = connection => note(ended),
+        // One that was told because the server stops is cut by whoever runs the server.
+        () = sleep_until(told.unwrap_or(old + AGE_GRACE)) => {
+            tracing::debug!("a connection that was too old was cut");
+        }
+    }
+}
+
+fn note<E: std::fmt::Debug>(ended: Result<(), E>) {
+    if let Err(error) = ended {
+        tracing::debug!(?error, "a connection ended badly");
+    }
+}
