@@ -30,6 +30,7 @@ pub mod problem;
 pub mod qr;
 pub mod session;
 pub mod tenure;
+pub mod text;
 pub mod vehicle;
 pub mod webhook;
 pub mod words;

@@ -149,7 +149,7 @@ async fn a_question_is_asked_claimed_answered_closed_and_rated(pool: PgPool) {
     assert_eq!(steps, ["CREATE", "CLAIM", "CLOSE", "REOPEN"]);
 }
 
-// CH-03: unique per device, a resend gets the first answer, other content is refused.
+// CH-03: unique per sender, a resend gets the first answer, other content is refused.
 #[sqlx::test]
 async fn a_resend_gets_the_first_answer_and_a_reused_id_is_refused(pool: PgPool) {
     let app = App::start(pool).await;
@@ -177,12 +177,15 @@ async fn a_resend_gets_the_first_answer_and_a_reused_id_is_refused(pool: PgPool)
     let told = officer.send_message(answer.clone()).await.unwrap().into_inner();
     close(&desk.ann, &name).await.unwrap();
     assert_eq!(officer.send_message(answer).await.unwrap().into_inner(), told);
-    // Another device may use the same id for its own message.
-    let same_id = pb::SendMessageRequest { text: "另一台设备".to_owned(), ..request };
+    // Another device of the same sender has the same message, and no other one under its id.
+    let same_id = pb::SendMessageRequest { text: "另一台设备".to_owned(), ..request.clone() };
     let other_device = app
         .user(jingqi::id::Id::<jingqi::id::kind::Person>::parse(&desk.talker.name).unwrap())
         .await;
-    other_device.conversations().send_message(same_id).await.unwrap();
+    let again = other_device.conversations().send_message(request).await.unwrap();
+    assert_eq!(again.into_inner(), first);
+    let refused = other_device.conversations().send_message(same_id).await.unwrap_err();
+    assert_eq!(reason(&refused), "REQUEST_ID_REUSED");
 }
 
 // CH-01: gap-free under concurrency; everybody sees one order.

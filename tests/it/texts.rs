@@ -1,0 +1,562 @@
+//! What people type and paste: a text that shows nothing says nothing, a pasted number is the number
+//! that was meant, one fault is told once, one message is one message.
+
+use jingqi::{
+    actor::Role,
+    id::{Id, kind},
+    sandbox,
+    service::{
+        pb::{self, EnterpriseClass as Class},
+        policy::{Access, POLICY},
+    },
+};
+use prost::Message as _;
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value,
+};
+use sqlx::PgPool;
+use tonic::{Status, client::Grpc};
+
+use crate::{
+    conversations::{all, claim, open, say},
+    harness::{App, User, fields, reason, request_id},
+    notices::inbox,
+    raw::Raw,
+    webhooks::webhook,
+};
+
+/// What nobody sees: zero width, a filler, an empty pattern of Braille, a joiner, a mark on nothing.
+const UNSEEN: &str = "\u{200b}\u{3164}\u{2800}\u{2060}\u{feff}\u{200d}\u{301}\u{3000}";
+
+/// Fields that hold what a person says, by their last name.
+const TEXTS: &[&str] = &[
+    "title",
+    "content",
+    "text",
+    "note",
+    "reason",
+    "summary",
+    "comment",
+    "feedback",
+    "basis",
+    "source",
+    "display_name",
+    "full_name",
+    "place",
+    "people",
+    "findings",
+    "description",
+    "outcome",
+    "decision",
+    "minutes",
+    "goods",
+    "loading_place",
+    "unloading_place",
+    "route",
+    "permit_number",
+    "label",
+    "client",
+    "model",
+    "software_version",
+    "brand_model",
+    "conclusion",
+    "result",
+    "outside_number",
+    "outside_target",
+    "target",
+    "file_name",
+    "legal_representative_name",
+    "legal_representative",
+    "source_document",
+    "version",
+    "enterprise_name",
+    "rules_text",
+];
+
+/// Fields that hold names of resources, codes, days and what machines say to each other.
+const OTHERS: &[&str] = &[
+    "name",
+    "etag",
+    "request_id",
+    "page_token",
+    "enterprise",
+    "enterprises",
+    "unit",
+    "units",
+    "parent",
+    "code",
+    "number",
+    "device",
+    "officer",
+    "officers",
+    "person",
+    "persons",
+    "checkpoint",
+    "zone",
+    "zones",
+    "vehicle",
+    "vehicles",
+    "conversation",
+    "liaison_post",
+    "complaint",
+    "attachment",
+    "attachments",
+    "conduct_report",
+    "first_day",
+    "last_day",
+    "makeup_days",
+    "visit",
+    "promised_day",
+    "centre_slot",
+    "joint_meeting",
+    "owing_unit",
+    "due_day",
+    "origin",
+    "lead_unit",
+    "helper_units",
+    "handler",
+    "merged_into",
+    "into",
+    "supervision_level",
+    "level",
+    "state",
+    "kind",
+    "standing",
+    "cause",
+    "limit",
+    "accept_limit",
+    "assign_limit",
+    "sign_limit",
+    "handle_limit",
+    "review_limit",
+    "redo_limit",
+    "handle_legal_limit",
+    "handle_internal_limit",
+    "needed",
+    "intake_roles",
+    "reviewer_roles",
+    "id",
+    "police_number",
+    "matter",
+    "query_code",
+    "secret",
+    "content_type",
+    "phone",
+    "investigator",
+    "assignee",
+    "client_message_id",
+    "card",
+    "uscc",
+    "division_code",
+    "granted_by",
+    "legal_representative_id",
+    "scope",
+    "plate_number",
+    "plate_type",
+    "vehicle_type",
+    "use_nature",
+    "energy_type",
+    "vin",
+    "body_colour",
+    "inspection_valid_until",
+    "insurance_valid_until",
+    "scrapping_date",
+    "contract_valid_until",
+    "transport_permit_valid_until",
+    "vehicle_states",
+    "login_code",
+    "password",
+    "totp_code",
+    "enrolment_code",
+    "refresh_token",
+    "wechat_code",
+    "old_password",
+    "new_password",
+    "session",
+    "districts",
+    "industries",
+    "industry",
+    "successor",
+    "notices",
+    "template_id",
+    "url",
+    "events",
+    "webhook",
+    "roles",
+    "reasons",
+    "suite",
+    "start_date",
+    "trailer_plate_number",
+    "cargo_kind",
+    "last_valid_day",
+    "rule",
+    "inputs",
+    "policy_version",
+    "field",
+    "rights_of_review",
+    "truck_pass",
+    "previous_pass",
+    "batch",
+    "valid_until",
+    "pass_number",
+    "observed_plate_number",
+    "plate_source",
+    "reason_code",
+    "subject",
+    "rules_json",
+    "values_json",
+    "post",
+    "notice",
+];
+
+type Path = Vec<FieldDescriptor>;
+
+/// Every field of a message that holds text, those of the messages within it too.
+fn leaves(of: &MessageDescriptor, before: &Path, found: &mut Vec<Path>) {
+    for field in of.fields() {
+        let path = [before.as_slice(), &[field.clone()]].concat();
+        match field.kind() {
+            Kind::String => found.push(path),
+            Kind::Message(inner) => {
+                let nested = before.iter().any(|it| it.parent_message() == &inner);
+                if !nested && inner.package_name() == "jingqi.v1" && !field.is_map() {
+                    leaves(&inner, &path, found);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Says something in the field at the end of a path.
+fn say_at(message: &mut DynamicMessage, path: &[FieldDescriptor], words: &str) {
+    let (field, rest) = path.split_first().unwrap();
+    let value = match field.kind() {
+        Kind::Message(inner) => {
+            let mut inner = DynamicMessage::new(inner);
+            say_at(&mut inner, rest, words);
+            Value::Message(inner)
+        }
+        _ => Value::String(words.to_owned()),
+    };
+    message.set_field(field, if field.is_list() { Value::List(vec![value]) } else { value });
+}
+
+#[expect(clippy::disallowed_methods, reason = "a success as a status, to compare it")]
+async fn call(user: &User, method: &str, message: &DynamicMessage) -> Status {
+    let mut client = Grpc::new(user.wire());
+    client.ready().await.unwrap();
+    let path = format!("/jingqi.v1.{method}").parse().unwrap();
+    match client.unary(tonic::Request::new(message.encode_to_vec()), path, Raw).await {
+        Ok(_) => Status::new(tonic::Code::Ok, ""),
+        Err(status) => status,
+    }
+}
+
+// One function reads them all: what shows nothing is absent, in every text of every request.
+#[sqlx::test]
+async fn a_text_that_shows_nothing_is_as_good_as_none(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let unit = (city.root, "321300000000/".to_owned());
+    let mut users = vec![
+        (Role::Person, city.stranger.clone()),
+        (Role::Driver, city.driver.clone()),
+        (Role::LegalRepresentative, city.boss.clone()),
+        (Role::EnterpriseHandler, city.handler.clone()),
+        (Role::WindowClerk, city.clerk.clone()),
+        (Role::FirstReviewer, city.first.clone()),
+        (Role::FinalReviewer, city.chief.clone()),
+        (Role::CheckpointOfficer, city.patrol.clone()),
+        (Role::Device, city.device.clone()),
+    ];
+    for (at, role) in [
+        Role::Inspector,
+        Role::SystemAdministrator,
+        Role::SecurityAdministrator,
+        Role::Auditor,
+        Role::LiaisonOfficer,
+        Role::UnitLeader,
+        Role::Assigner,
+        Role::Handler,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let officer = app.officer(&format!("20001{at}"), &unit, &[role.wire()]).await;
+        users.push((role, officer));
+    }
+    let api = DescriptorPool::decode(pb::DESCRIPTORS).unwrap();
+    let unseen = UNSEEN.repeat(8);
+    let (mut said, mut required) = (0, 0);
+    for (method, access) in POLICY {
+        let (service, called) = method.split_once('/').unwrap();
+        let service = api.get_service_by_name(&format!("jingqi.v1.{service}")).unwrap();
+        let called = service.methods().find(|it| it.name() == called).unwrap();
+        let user = match access {
+            Access::Roles(roles) | Access::UnseenRoles(roles, _) => {
+                users.iter().find(|(role, _)| roles.has(*role)).map(|(_, user)| user)
+            }
+            _ => users.first().map(|(_, user)| user),
+        };
+        let user = user.unwrap_or_else(|| panic!("nobody may call {method}"));
+        let mut paths = Vec::new();
+        leaves(&called.input(), &Vec::new(), &mut paths);
+        for path in paths {
+            let last = path.last().unwrap().name().to_owned();
+            // What a booking is about is said in words; elsewhere a subject is a resource name.
+            let said_there = path.last().unwrap().full_name() == "jingqi.v1.CentreBooking.subject";
+            let text = TEXTS.contains(&last.as_str()) || said_there;
+            let other = OTHERS.contains(&last.as_str());
+            assert!(text || other, "{method}: is {last} what a person says?");
+            if !text || called.is_server_streaming() {
+                continue;
+            }
+            let told = async |words: &str| {
+                let mut message = DynamicMessage::new(called.input());
+                say_at(&mut message, &path, words);
+                let status = call(user, method, &message).await;
+                assert_ne!(status.code(), tonic::Code::Internal, "{method} {last}: {status:?}");
+                (status.code(), fields(&status))
+            };
+            let absent = told("").await;
+            assert_eq!(told(&unseen).await, absent, "{method} {last}");
+            said += 1;
+            let names: Vec<_> = path.iter().map(|field| field.name().to_owned()).collect();
+            let names = [names.join("."), last.clone()];
+            let wanted = |field: &String| {
+                let (at, flaw) = field.split_once(' ').unwrap();
+                flaw == "REQUIRED" && names.iter().any(|name| name == &at.replace("[0]", ""))
+            };
+            required += usize::from(absent.1.iter().any(wanted));
+        }
+    }
+    // The test looks at something: so many texts, and so many of them must be said.
+    assert!(said > 150, "{said}");
+    assert!(required > 60, "{required}");
+}
+
+#[sqlx::test]
+async fn what_must_be_long_is_counted_by_what_shows(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.service().await;
+    let inspector = app.officer("300027", &app.unit_of("321300170000").await, &["INSPECTOR"]).await;
+    let name = desk.in_progress(&desk.one).await;
+    let read = async |reason: &str| {
+        let reason = reason.to_owned();
+        let request = pb::ReadRedactedComplaintRequest { name: name.clone(), reason };
+        let refused = inspector.complaints().read_redacted_complaint(request).await;
+        fields(&refused.unwrap_err())
+    };
+    assert_eq!(read(&"\u{200b}".repeat(10)).await, ["reason REQUIRED"]);
+    assert_eq!(read(&format!("看看{}", "\u{200b}".repeat(10))).await, ["reason TOO_SHORT"]);
+    let answer = async |feedback: String| {
+        let request = pb::SubmitComplaintFeedbackRequest {
+            name: name.clone(),
+            feedback,
+            ..Default::default()
+        };
+        fields(&desk.one.complaints().submit_complaint_feedback(request).await.unwrap_err())
+    };
+    assert_eq!(answer("\u{200b}".repeat(60)).await, ["feedback REQUIRED"]);
+    assert_eq!(answer(format!("已办{}", "\u{2060}".repeat(60))).await, ["feedback TOO_SHORT"]);
+}
+
+#[sqlx::test]
+async fn a_message_says_something_and_its_fault_is_told_once(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.desk().await;
+    let name = open(&desk).await.name;
+    for unseen in ["\u{3164}", "\u{2800}", "\u{2060}", "\u{200b}\u{200b}", " \u{feff} "] {
+        let refused = say(&desk.talker, &name, unseen).await.unwrap_err();
+        assert_eq!(fields(&refused), ["text REQUIRED"], "{unseen:?}");
+    }
+    let refused = say(&desk.talker, &name, &"长".repeat(2_001)).await.unwrap_err();
+    assert_eq!(fields(&refused), ["text TOO_LONG"]);
+    // As another system ends its lines, and as a table is pasted: no attack.
+    let sent = say(&desk.talker, &name, "车号\t苏N12345\r\n时间\u{2028}早上").await.unwrap();
+    assert_eq!(sent.text, "车号 苏N12345\n时间\n早上");
+    let refused = say(&desk.talker, &name, "\u{202e}12345N").await.unwrap_err();
+    assert_eq!(fields(&refused), ["text TEXT_UNSAFE"]);
+}
+
+#[sqlx::test]
+async fn what_is_pasted_is_read_as_it_was_meant(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let add = pb::AddDriverRequest {
+        vehicle: city.vehicle.to_string(),
+        full_name: "\u{2066}⻢　小⻰\u{2069}".to_owned(),
+        phone: "\u{202d}+86 139-0524-0001\u{202c}\u{feff}".to_owned(),
+        request_id: request_id(),
+    };
+    city.boss.enterprises().add_driver(add).await.unwrap();
+    let check = |plate: &str| pb::CheckPassRequest {
+        observed: Some(pb::check_pass_request::Observed::PlateNumber(plate.to_owned())),
+        checkpoint: city.checkpoint.to_string(),
+        ..Default::default()
+    };
+    city.pass(&app).await;
+    let plain = city.patrol.checks().check_pass(check("苏N12345")).await.unwrap().into_inner();
+    for pasted in ["\u{202d}苏N12345\u{2069}", "苏\u{200b}N·1234５\r\n", "\u{feff}苏 n12345"] {
+        let found = city.patrol.checks().check_pass(check(pasted)).await.unwrap().into_inner();
+        assert_eq!(found.verdict, plain.verdict, "{pasted:?}");
+    }
+    // Another plate, whose province a document wrote with a radical.
+    for (pasted, meant) in [("\u{2fca}A12345", "黑A12345"), ("⻘A12345", "青A12345")] {
+        let found = city.patrol.checks().check_pass(check(pasted)).await.unwrap().into_inner();
+        let other = city.patrol.checks().check_pass(check(meant)).await.unwrap().into_inner();
+        assert_eq!(found.verdict, other.verdict, "{meant}");
+    }
+}
+
+// CH-20: every number that goes to a third person is warned of, however it is written.
+#[sqlx::test]
+async fn an_officer_is_warned_of_a_number_however_it_is_written(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.desk().await;
+    let name = open(&desk).await.name;
+    claim(&desk.ann, &name).await.unwrap();
+    for words in [
+        "请联系+86 139 0524 0001",
+        "苏N12345 13905240001",
+        "13905240001 13905240002",
+        "13905240001\n13905240002",
+        "卡4111 1111 1111 1111 13905240001",
+        "139\u{a0}0524\u{a0}0001",
+        "1\u{200b}3905240001",
+    ] {
+        let refused = say(&desk.ann, &name, words).await.unwrap_err();
+        assert_eq!(reason(&refused), "TEXT_WARNED", "{words:?}");
+    }
+    say(&desk.ann, &name, "2026年11月24日10:30前办结").await.unwrap();
+}
+
+// CH-03: a phone that signed in again has the same sender and the same message.
+#[sqlx::test]
+async fn a_message_sent_again_after_a_new_sign_in_stands_once(pool: PgPool) {
+    let app = App::start(pool).await;
+    let desk = app.desk().await;
+    let name = open(&desk).await.name;
+    let message = pb::SendMessageRequest {
+        conversation: name.clone(),
+        client_message_id: request_id(),
+        kind: pb::MessageKind::Text.into(),
+        text: "明天几点可以进城?".to_owned(),
+        ..Default::default()
+    };
+    let first = desk.talker.conversations().send_message(message.clone()).await.unwrap();
+    let again = app.user(Id::<kind::Person>::parse(&desk.talker.name).unwrap()).await;
+    let second = again.conversations().send_message(message.clone()).await.unwrap();
+    assert_eq!(second.into_inner(), first.into_inner());
+    let asked = all(&desk.talker, &name).await;
+    assert_eq!(asked.iter().filter(|it| it.text == message.text).count(), 1);
+    let other = pb::SendMessageRequest { text: "另一句".to_owned(), ..message.clone() };
+    let refused = again.conversations().send_message(other).await.unwrap_err();
+    assert_eq!(reason(&refused), "REQUEST_ID_REUSED");
+    // Somebody else may choose the same id.
+    claim(&desk.ann, &name).await.unwrap();
+    desk.ann.conversations().send_message(message).await.unwrap();
+}
+
+// What was stored twice before stays, since the chain knows it; the first one answers.
+#[sqlx::test(migrations = false)]
+async fn messages_that_stood_twice_before_survive_the_migration(pool: PgPool) {
+    let all = sqlx::migrate!("./migrations");
+    let new = "0034";
+    for migration in all.iter().filter(|it| it.version < new.parse().unwrap()) {
+        sqlx::raw_sql(migration.sql.clone()).execute(&pool).await.unwrap();
+    }
+    // Nothing but the messages matters here.
+    let rows = "alter table message drop constraint message_conversation_fkey;
+        insert into message (conversation_id, sequence, sender, device_id, client_message_id, digest,
+            kind, body, detail, create_time, chain)
+        select '00000000-0000-0000-0000-000000000001', sequence, sender, device::uuid,
+            client::uuid, '', 'TEXT', '', '', now(), ''
+        from (values (1, 'persons/a', '00000000-0000-0000-0000-00000000000a',
+                '00000000-0000-0000-0000-00000000000f'),
+            (2, 'persons/a', '00000000-0000-0000-0000-00000000000b',
+                '00000000-0000-0000-0000-00000000000f'),
+            (3, 'persons/b', '00000000-0000-0000-0000-00000000000c',
+                '00000000-0000-0000-0000-00000000000f'),
+            (4, 'system', null, null), (5, 'system', null, null))
+            as old (sequence, sender, device, client)";
+    sqlx::raw_sql(rows).execute(&pool).await.unwrap();
+    for migration in all.iter().filter(|it| it.version == new.parse::<i64>().unwrap()) {
+        sqlx::raw_sql(migration.sql.clone()).execute(&pool).await.unwrap();
+    }
+    let repeated: Vec<i64> =
+        sqlx::query_scalar("select sequence from message where repeated order by sequence")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+    assert_eq!(repeated, [2]);
+}
+
+// NO-08: who says that it is gone is asked no more, and who set it is told.
+#[sqlx::test]
+async fn a_webhook_that_is_gone_ends_and_its_maker_is_told(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let administrator = app.administrator().await;
+    let gone = webhook(&app, &administrator, sandbox::webhook::GONE, &[]).await.unwrap();
+    let good = webhook(&app, &administrator, "good", &[]).await.unwrap();
+    city.pass(&app).await;
+    app.run_workers().await;
+    app.run_workers().await;
+    let attempts = "select count(*) from webhook_attempt where status = 410";
+    assert_eq!(app.count(attempts).await, 1, "what else was under way is dropped");
+    let listed = administrator.notices().list_webhooks(pb::ListWebhooksRequest::default()).await;
+    for webhook in listed.unwrap().into_inner().webhooks {
+        assert_eq!(webhook.disable_time.is_some(), webhook.name == gone.name, "{}", webhook.name);
+    }
+    let told = inbox(&administrator).await;
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].event.as_str(), &told[0].subject), ("WEBHOOK_ENDED", &gone.name));
+    assert!(told[0].body.contains("410"), "{}", told[0].body);
+    assert_eq!(app.count("select count(*) from change where reason = 'GONE'").await, 1);
+    app.advance(jiff::SignedDuration::from_hours(30));
+    app.run_workers().await;
+    assert_eq!(app.count(attempts).await, 1);
+    assert_ne!(good.name, gone.name);
+}
+
+#[sqlx::test]
+async fn a_class_is_granted_once_for_a_time(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let now = app.now().as_second();
+    let grant = async |class: Class, from: i64, until: i64| {
+        let time =
+            |day: i64| Some(prost_types::Timestamp { seconds: now + day * 86_400, nanos: 0 });
+        let request = pb::GrantEnterpriseClassRequest {
+            enterprise: city.enterprise.to_string(),
+            class_grant: Some(pb::EnterpriseClassGrant {
+                class: class.into(),
+                source_document: "宿工信〔2026〕8号".to_owned(),
+                valid_from: time(from),
+                valid_until: time(until),
+                ..Default::default()
+            }),
+            request_id: request_id(),
+        };
+        let granted = city.first.enterprises().grant_enterprise_class(request).await;
+        granted.map(|it| it.into_inner().name).map_err(|it| reason(&it))
+    };
+    let exists = Err("ALREADY_EXISTS".to_owned());
+    let first = grant(Class::Leading, 0, 30).await.unwrap();
+    for (from, until) in [(0, 30), (5, 10), (-5, 1), (29, 60), (-5, 60)] {
+        assert_eq!(grant(Class::Leading, from, until).await, exists, "{from} to {until}");
+    }
+    // Another class, and the time right behind it.
+    grant(Class::Listed, 0, 30).await.unwrap();
+    grant(Class::Leading, 30, 60).await.unwrap();
+    // What was ended leaves its time to another.
+    let end = pb::EndEnterpriseClassGrantRequest {
+        name: first,
+        reason: "文件已更换".to_owned(),
+        request_id: request_id(),
+    };
+    city.first.enterprises().end_enterprise_class_grant(end).await.unwrap();
+    grant(Class::Leading, 0, 30).await.unwrap();
+}
