@@ -1,6 +1,6 @@
 //! The configuration: the environment, read once and checked at start. `--help` is the manual.
 
-use std::{fmt, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeSet, ffi::OsString, fmt, net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
@@ -241,6 +241,52 @@ impl StoreSettings {
     }
 }
 
+/// What stands before the names of our variables.
+const PREFIX: &str = "JINGQI_";
+/// Variables of the scripts and of compose around the program, which it may find in its environment.
+const OF_SCRIPTS: [&str; 6] = [
+    "JINGQI_PROGRAM",
+    "JINGQI_ACCOUNTS",
+    "JINGQI_CODES",
+    "JINGQI_SEARCHED",
+    "JINGQI_DATABASE_PASSWORD",
+    "JINGQI_REDIS_PASSWORD",
+];
+
+/// Refuses a variable that looks like ours and is none: whoever set it believes in a setting that is not
+/// there, and one server without Redis makes every revocation of it slow.
+///
+/// # Errors
+/// Names the variables; never prints what they are set to.
+pub fn refuse_unknown(
+    program: &clap::Command,
+    set: impl Iterator<Item = OsString>,
+) -> anyhow::Result<()> {
+    fn collect(command: &clap::Command, known: &mut BTreeSet<String>) {
+        let named = command.get_arguments().filter_map(clap::Arg::get_env);
+        known.extend(named.map(|name| name.to_string_lossy().into_owned()));
+        command.get_subcommands().for_each(|part| collect(part, known));
+    }
+    let mut known = BTreeSet::new();
+    collect(program, &mut known);
+    let set = set.map(|name| name.to_string_lossy().into_owned());
+    let ours = set.filter(|name| name.to_ascii_uppercase().starts_with(PREFIX));
+    let unknown = ours.filter(|name| !known.contains(name) && !OF_SCRIPTS.contains(&&**name));
+    let told: BTreeSet<String> = unknown
+        .map(|name| {
+            let bare = name.get(PREFIX.len()..).unwrap_or_default().to_ascii_uppercase();
+            let meant = [bare.clone(), format!("{PREFIX}{bare}")];
+            match meant.iter().find(|meant| known.contains(*meant)) {
+                Some(meant) => format!("{name} (is {meant} meant?)"),
+                None => name,
+            }
+        })
+        .collect();
+    let told = Vec::from_iter(told).join(", ");
+    ensure!(told.is_empty(), "no setting of this program: {told}; `--help` lists them all");
+    Ok(())
+}
+
 /// Whether an address leads to this machine: by its loopback, or by a socket in the file system.
 fn is_local(url: &str) -> bool {
     // What is no address is refused by whoever uses it.
@@ -259,7 +305,7 @@ fn is_local(url: &str) -> bool {
 mod tests {
     use clap::{Args as _, Parser};
 
-    use super::{RemoteSettings, StoreSettings, TelemetrySettings, is_local};
+    use super::{RemoteSettings, StoreSettings, TelemetrySettings, is_local, refuse_unknown};
 
     #[derive(Parser)]
     struct Program {
@@ -307,6 +353,27 @@ mod tests {
         ] {
             assert!(is_local(url), "{url}");
         }
+    }
+
+    #[test]
+    fn a_variable_that_looks_like_a_setting_and_is_none_is_refused_by_name() {
+        let refused = |names: &[&str]| {
+            let program = <Program as clap::CommandFactory>::command();
+            let names = names.iter().map(std::ffi::OsString::from);
+            refuse_unknown(&program, names).err().map(|error| error.to_string())
+        };
+        let known = ["DATABASE_URL", "JINGQI_REDIS_PREFIX", "JINGQI_PROGRAM", "PATH", "REDIS_URI"];
+        assert_eq!(refused(&known), None);
+        let told = refused(&["JINGQI_REDIS_URL", "JINGQI_LOG", "JINGQI_TRUSTED_PROXY"]);
+        assert_eq!(
+            told.as_deref(),
+            Some(
+                "no setting of this program: JINGQI_REDIS_URL (is REDIS_URL meant?), \
+                 JINGQI_TRUSTED_PROXY; `--help` lists them all"
+            )
+        );
+        let told = refused(&["jingqi_redis_prefix"]).unwrap_or_default();
+        assert!(told.contains("is JINGQI_REDIS_PREFIX meant?"), "{told}");
     }
 
     // A setting that compose does not pass cannot be used there.

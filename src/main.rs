@@ -3,11 +3,11 @@
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use jingqi::{
     address::Proxies,
     clock::{Clock, Ids},
-    config::{RemoteSettings, ServeSettings, StoreSettings, TelemetrySettings},
+    config::{self, RemoteSettings, ServeSettings, StoreSettings, TelemetrySettings},
     crypto::{Suite, VerifyingKey, unhex},
     domain::export,
     sandbox::{self, city, tour},
@@ -120,7 +120,9 @@ enum DemoPart {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    match Program::parse().role {
+    let role = Program::parse().role;
+    config::refuse_unknown(&Program::command(), std::env::vars_os().map(|(name, _)| name))?;
+    match role {
         Role::Serve { kept, called, serve, told } => {
             run_server(&kept, &called, &serve, &told).await
         }

@@ -29,6 +29,7 @@ pub mod history;
 mod lending;
 pub mod liaison_posts;
 pub mod limits;
+pub mod link;
 pub mod meetings;
 pub mod members;
 pub mod messages;
@@ -50,7 +51,9 @@ pub mod problems;
 pub mod retention;
 pub mod seal;
 pub mod sessions;
+mod settle;
 pub mod signing_keys;
+pub mod trust;
 pub mod units;
 pub mod unseen_limits;
 pub mod vault;
@@ -178,6 +181,7 @@ impl Store {
             touched: BTreeSet::new(),
             news: BTreeSet::new(),
             once: None,
+            answer: None,
         })
     }
 
@@ -207,7 +211,8 @@ impl Store {
             return Ok(Begun::Fresh(tx));
         }
         let row = sqlx::query!(
-            "select method, digest, response from idempotency where actor = $1 and request_id = $2",
+            "select method, digest, response, unsettled_keys, unsettled_versions
+             from idempotency where actor = $1 and request_id = $2",
             actor,
             once.request_id
         )
@@ -217,7 +222,13 @@ impl Store {
             return Err(Error::new(Reason::RequestIdReused));
         }
         let sealed = row.response.ok_or_else(|| Error::internal("an answer was not stored"))?;
-        Ok(Begun::Replay(self.vault.open("idempotency", &sealed)?))
+        let answer = self.vault.open("idempotency", &sealed)?;
+        tx.rollback().await?;
+        if let (Some(keys), Some(versions)) = (row.unsettled_keys, row.unsettled_versions) {
+            let touched = keys.into_iter().zip(versions).collect();
+            self.settle_again(cx, once.request_id, touched).await?;
+        }
+        Ok(Begun::Replay(answer))
     }
 
     /// What may be lost.
@@ -298,6 +309,8 @@ pub struct Tx {
     touched: BTreeSet<String>,
     news: BTreeSet<Uuid>,
     once: Option<Uuid>,
+    /// The answer to the request id, sealed; it is stored with the commit.
+    answer: Option<Vec<u8>>,
 }
 
 impl Tx {
@@ -354,19 +367,11 @@ impl Tx {
     }
 
     /// Stores the answer under the request id, sealed: answers hold personal data.
-    pub async fn answer(&mut self, response: &[u8]) -> Result<()> {
-        let Some(request_id) = self.once else { return Ok(()) };
-        let nonce = self.cx.ids().bytes();
-        let sealed = self.store.vault.seal("idempotency", response, nonce)?;
-        let actor = self.cx.actor.name();
-        sqlx::query!(
-            "update idempotency set response = $3 where actor = $1 and request_id = $2",
-            actor,
-            request_id,
-            sealed
-        )
-        .execute(self.conn())
-        .await?;
+    pub fn answer(&mut self, response: &[u8]) -> Result<()> {
+        if self.once.is_some() {
+            let nonce = self.cx.ids().bytes();
+            self.answer = Some(self.store.vault.seal("idempotency", response, nonce)?);
+        }
         Ok(())
     }
 
@@ -389,68 +394,6 @@ impl Tx {
     /// frees what it held a little later.
     pub async fn rollback(self) -> Result<()> {
         Ok(self.inner.rollback().await?)
-    }
-
-    async fn settle(mut self) -> Result<()> {
-        let mut voided = Vec::with_capacity(self.touched.len());
-        // In the order of the keys, so that two units of work never wait for each other in a ring.
-        for key in std::mem::take(&mut self.touched) {
-            let version = sqlx::query_scalar!(
-                "insert into standing (key, version) values ($1, 1)
-                 on conflict (key) do update set version = standing.version + 1
-                 returning version",
-                key
-            )
-            .fetch_one(self.conn())
-            .await?;
-            voided.push((key, version));
-        }
-        if voided.is_empty() {
-            self.inner.commit().await?;
-            return Ok(());
-        }
-        // Voided once before the commit, so that a crash between commit and answer leaves no old
-        // entry behind, and once after it, so that an entry filled in between is gone too.
-        let epoch = self.void_before_commit(&voided).await?;
-        let world = voided.iter().any(|(key, _)| key == world::KEY);
-        let store = self.store;
-        self.inner.commit().await?;
-        let fenced = match epoch {
-            Some(epoch) => store.cache.fence(epoch, &voided).await,
-            None => false,
-        };
-        if epoch.is_some() && !fenced {
-            cache::raise_epoch(&mut *store.read().await?).await?;
-        }
-        // Every server trusts its copy of the world, and its epoch, for a lease.
-        if store.peers && (world || !fenced) {
-            tokio::time::sleep(cache::LEASE_OVER).await;
-        }
-        Ok(())
-    }
-
-    /// Voids the entries in the epoch that is in force until this unit of work ends, and says
-    /// which; `None` when Redis did not confirm, and the epoch was raised instead.
-    async fn void_before_commit(&mut self, voided: &[(String, i64)]) -> Result<Option<i64>> {
-        let cache = self.store.cache.clone();
-        let Some(seen) = cache.epoch() else {
-            if !matches!(cache, Cache::Absent) {
-                cache::raise_epoch(self.conn()).await?;
-                return Ok(None);
-            }
-            return Ok(Some(0));
-        };
-        // Redis is asked before the row is locked: a writer that holds the shared lock never
-        // needs the exclusive one, so two writers cannot wait for each other.
-        if !cache.fence(seen, voided).await {
-            cache::raise_epoch(self.conn()).await?;
-            return Ok(None);
-        }
-        let epoch = cache::hold_epoch(self.conn()).await?;
-        if epoch != seen && !cache.fence(epoch, voided).await {
-            return Err(Error::new(Reason::StoreUnavailable).retry_after(cache::LEASE));
-        }
-        Ok(Some(epoch))
     }
 }
 

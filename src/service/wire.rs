@@ -66,7 +66,7 @@ pub async fn begin<Q: Message, R: Message + Default>(
 
 /// Stores the answer with the effect, and commits both.
 pub async fn finish<R: Message>(mut tx: Tx, reply: R) -> Result<R> {
-    tx.answer(&reply.encode_to_vec()).await?;
+    tx.answer(&reply.encode_to_vec())?;
     tx.commit().await?;
     Ok(reply)
 }

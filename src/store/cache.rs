@@ -1,18 +1,24 @@
 //! Redis: versioned entries that may be lost at any moment. Truth never lives here.
 //!
 //! The promise (I1): no reader that begins after [`Tx::commit`](super::Tx::commit) returned gets
-//! facts older than that commit. Redis alone cannot promise it, so three things work together:
+//! facts older than that commit. Redis alone cannot promise it, so four things work together:
 //!
-//! 1. A writer voids the entry by a *fence* that carries the new version. A reader who finds a
-//!    fence reads PostgreSQL, and may fill the entry only with that version or a later one.
-//! 2. A reader who finds nothing leaves a fence with its own mark first, then reads PostgreSQL,
-//!    and fills only while its mark stands. A flush or a writer in between takes the mark away, so
-//!    a slow reader cannot put old facts back.
+//! 1. A writer voids the entry by a *fence* that carries the new version, before its commit and after
+//!    it (`settle`).
+//! 2. A reader who finds no entry leaves its own mark on what stands there, then reads PostgreSQL, and
+//!    fills only while its mark stands, and no version below the fence. A flush, or a writer in between,
+//!    takes the mark away, so a slow reader cannot put old facts back. While one reader's mark is young,
+//!    the others read and do not fill.
 //! 3. A writer who cannot reach Redis raises the *epoch* in PostgreSQL, which is part of every
 //!    key, and waits until every server must have seen it: a server trusts Redis only within a
-//!    lease after it last read the epoch.
+//!    lease after it last read the epoch. Whoever commits meanwhile in the new epoch waits too: on
+//!    another server an entry of the older one may still count.
+//! 4. The epoch is agreed between one PostgreSQL and one Redis ([`trust`](super::trust)). What is read
+//!    counts only over a connection that leads to that Redis ([`link`](super::link)): one that was
+//!    promoted may lack the last fence, and a PostgreSQL that was restored counts versions again.
 //!
-//! Redis must run without persistence: a restart then begins empty instead of with old entries.
+//! The steps are searched whole in tests/it/revocation. Redis must run without persistence: a restart
+//! then begins empty instead of with old entries.
 
 use std::{
     fmt,
@@ -23,25 +29,30 @@ use std::{
 
 use futures::{Stream, StreamExt as _};
 use jiff::Timestamp;
-use redis::{Client, Script, aio::ConnectionManager};
-use sqlx::PgConnection;
+use redis::{RedisResult, Script, aio::MultiplexedConnection};
 use tokio::time::Instant;
 
-use crate::error::{Error, Result};
+use super::{
+    link::{Link, Way},
+    trust::Epoch,
+};
+use crate::error::Result;
 
 /// How long a server trusts Redis after it began to read the epoch.
 pub const LEASE: Duration = Duration::from_secs(1);
 /// The wait after which every older lease has run out.
 pub const LEASE_OVER: Duration = Duration::from_millis(1_050);
-/// How long Redis may take to answer; beyond that PostgreSQL is asked.
-const RESPONSE_TIMEOUT: Duration = Duration::from_millis(50);
 /// How long an entry lives without being voided.
 const ENTRY_TTL_MS: u64 = 3_600_000;
 /// How long a reader's mark lives: longer than any read of PostgreSQL may take.
 const MARK_TTL_MS: u64 = 5_000;
+/// How long a reader's mark keeps others from leaving theirs: longer than reading usually takes. With
+/// none, many readers of one key would take the mark from each other, and nobody would ever fill.
+const MARK_YOUNG_MS: u64 = 250;
 
 /// An entry is `E`, eight bytes of version, the facts. A fence is `F`, eight bytes of the least
-/// version that may be filled, sixteen bytes of a reader's mark (or none).
+/// version that may be filled, then nothing, or sixteen bytes of a reader's mark and eight of when it was
+/// left, in milliseconds of Redis's clock.
 const ENTRY: u8 = b'E';
 const FENCE: u8 = b'F';
 const HEADER: usize = 9;
@@ -50,11 +61,14 @@ const HEADER: usize = 9;
 /// are compared as numbers alone: Lua compares strings by the locale that Redis was started in, and
 /// in most of them bytes have another order. A number of Lua is exact up to 2^53 changes of one key.
 const VERSION: &str = r"
+local function number(text, at)
+  local high, low = struct.unpack('>I4I4', text, at)
+  return high * 4294967296 + low
+end
 local function version(found)
   local kind = found and string.sub(found, 1, 1)
   if #(found or '') < 9 or (kind ~= 'E' and kind ~= 'F') then return nil end
-  local high, low = struct.unpack('>I4I4', found, 2)
-  return high * 4294967296 + low
+  return number(found, 2)
 end
 local function header(kind, decimal)
   local whole = tonumber(decimal)
@@ -63,17 +77,30 @@ local function header(kind, decimal)
 end
 ";
 
-/// Puts an entry in place of a fence that permits it, or of an older entry.
+/// Leaves a reader's mark where there is none, or an old one. Answers with the entry, where one stands
+/// now; with `M` where the mark was left; with nothing where another's mark is young.
+const MARK: &str = r"
+local found = redis.call('GET', KEYS[1])
+if found and string.sub(found, 1, 1) == 'E' then return found end
+if found and not version(found) then return '' end
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
+if #(found or '') == 33 then
+  local age = now - number(found, 26)
+  if 0 <= age and age < tonumber(ARGV[2]) then return '' end
+end
+local least = found and string.sub(found, 1, 9) or header('F', '0')
+redis.call('SET', KEYS[1], least .. ARGV[1] .. string.sub(header('F', now), 2), 'PX', ARGV[3])
+return 'M'
+";
+
+/// Puts an entry in place of a fence that permits it and bears the reader's own mark.
 const FILL: &str = r"
 local found = redis.call('GET', KEYS[1])
 local known, filled = version(found), tonumber(ARGV[1])
-if not known then return 0 end
-if string.sub(found, 1, 1) == 'E' then
-  if known >= filled then return 0 end
-else
-  if known == 0 and string.sub(found, 10) ~= ARGV[2] then return 0 end
-  if known > filled then return 0 end
-end
+if not known or string.sub(found, 1, 1) ~= 'F' then return 0 end
+if string.sub(found, 10, 25) ~= ARGV[2] and ARGV[5] ~= '1' then return 0 end
+if known > filled then return 0 end
 redis.call('SET', KEYS[1], header('E', ARGV[1]) .. ARGV[3], 'PX', ARGV[4])
 return 1
 ";
@@ -117,15 +144,21 @@ pub enum Looked {
     Hit(Vec<u8>),
     /// Nothing that counts: read PostgreSQL, then fill.
     Miss(Mark),
-    /// Redis is not to be asked now: read PostgreSQL.
+    /// Redis is not to be asked now, or another reader is about to fill: read PostgreSQL.
     Away,
 }
 
 /// The right to fill one entry after a miss.
-#[derive(Debug)]
 pub struct Mark {
     key: String,
     mark: [u8; 16],
+    link: Arc<Link>,
+}
+
+impl fmt::Debug for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Mark").field(&self.key).finish()
+    }
 }
 
 /// The cache of one server.
@@ -139,23 +172,65 @@ pub enum Cache {
 
 /// A connection and what is known about how far to trust it.
 pub struct Live {
-    client: Client,
-    connection: ConnectionManager,
+    way: Way,
     prefix: String,
-    /// The epoch and when its last reading began; nothing is trusted before the first.
+    /// Nothing is trusted before the first.
     lease: RwLock<Option<Lease>>,
+    mark: Script,
     fill: Script,
     raise: Script,
     count: Script,
     attempt: Script,
+    without: Without,
 }
 
-/// An epoch, and the instant at which its reading began. The two are read and written together: an
-/// older epoch under a newer lease would be trusted after a writer had waited for its end.
-#[derive(Debug, Clone, Copy)]
+/// An epoch, the instant at which its reading began, and the link that led to the Redis with which it was
+/// agreed. They are read and written together: an older epoch under a newer lease would be trusted after a
+/// writer had waited for its end.
+#[derive(Clone)]
 struct Lease {
-    epoch: i64,
+    epoch: Epoch,
     began: Instant,
+    /// When this server first knew of the epoch.
+    since: Instant,
+    link: Option<Arc<Link>>,
+}
+
+/// What a server may rely on now.
+#[derive(Clone)]
+pub struct Trusted {
+    /// The epoch in force, at most a lease ago.
+    pub epoch: Epoch,
+    /// When this server first knew of it: every lease on an older one began before.
+    pub since: Instant,
+    link: Arc<Link>,
+}
+
+impl Trusted {
+    /// With which Redis the epoch was agreed.
+    #[must_use]
+    pub fn redis(&self) -> &str {
+        self.link.identity()
+    }
+
+    /// The same link in another epoch.
+    #[must_use]
+    pub fn within(self, epoch: Epoch) -> Self {
+        Self { epoch, ..self }
+    }
+}
+
+/// Parts of the protocol that a run may take out, to see that it is caught. Nothing in the program does.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Without {
+    /// A stored answer is told before its effect is settled.
+    pub settled_answers: bool,
+    /// Nobody waits in an epoch that was raised a moment ago.
+    pub calm: bool,
+    /// Whatever Redis stands behind the address is trusted, and whatever PostgreSQL.
+    pub identity: bool,
+    /// A fence with a version may be filled by anybody.
+    pub own_mark: bool,
 }
 
 impl fmt::Debug for Cache {
@@ -168,122 +243,140 @@ impl fmt::Debug for Cache {
 }
 
 impl Cache {
-    /// Connects in the background; until Redis answers, look-ups say `Away`.
+    /// Connects when it is first needed; until Redis answers, look-ups say `Away`.
     pub fn connect(url: &str, prefix: &str) -> Result<Self> {
-        let client = Client::open(url).map_err(Error::internal)?;
-        let config = redis::aio::ConnectionManagerConfig::new()
-            .set_response_timeout(Some(RESPONSE_TIMEOUT))
-            .set_connection_timeout(Some(Duration::from_millis(500)))
-            .set_max_delay(Duration::from_millis(500))
-            .set_number_of_retries(1);
-        let connection = ConnectionManager::new_lazy_with_config(client.clone(), config)
-            .map_err(Error::internal)?;
+        Self::connect_without(url, prefix, Without::default())
+    }
+
+    /// The same with parts of the protocol taken out, for the runs that must catch it.
+    pub fn connect_without(url: &str, prefix: &str, without: Without) -> Result<Self> {
         Ok(Self::Redis(Arc::new(Live {
-            client,
-            connection,
+            way: Way::new(url, prefix)?,
             prefix: prefix.to_owned(),
             lease: RwLock::default(),
+            mark: Script::new(&format!("{VERSION}{MARK}")),
             fill: Script::new(&format!("{VERSION}{FILL}")),
             raise: Script::new(&format!("{VERSION}{RAISE}")),
             count: Script::new(COUNT),
             attempt: Script::new(ATTEMPT),
+            without,
         })))
     }
 
-    /// Takes note of an epoch whose reading began at this instant. Of readings at the same time the one
-    /// that began last counts, whichever ends last.
-    pub fn renewed(&self, epoch: i64, began: Instant) {
-        let Self::Redis(live) = self else { return };
-        let mut lease = live.lease.write().unwrap_or_else(PoisonError::into_inner);
-        if lease.is_none_or(|held| held.began < began) {
-            *lease = Some(Lease { epoch, began });
+    /// What was taken out.
+    #[must_use]
+    pub fn without(&self) -> Without {
+        match self {
+            Self::Absent => Without::default(),
+            Self::Redis(live) => live.without,
         }
     }
 
-    /// Looks for the facts behind a key.
+    /// The link to Redis, asked now who is at its other end; `None` where nobody is, or nobody who can be
+    /// trusted.
+    pub async fn link(&self) -> Option<Arc<Link>> {
+        let Self::Redis(live) = self else { return None };
+        live.way.verified().await
+    }
+
+    /// Takes note of an epoch whose reading began at this instant, and of the link over which it may be
+    /// trusted, if any. Of readings at the same time the one that began last counts, whichever ends last.
+    pub fn renewed(&self, epoch: Epoch, began: Instant, link: Option<Arc<Link>>) {
+        let Self::Redis(live) = self else { return };
+        let mut lease = live.lease.write().unwrap_or_else(PoisonError::into_inner);
+        if lease.as_ref().is_some_and(|held| held.began >= began) {
+            return;
+        }
+        let known = lease.as_ref().filter(|held| held.epoch == epoch);
+        let since = known.map_or_else(Instant::now, |held| held.since);
+        *lease = Some(Lease { epoch, began, since, link });
+    }
+
+    /// What this server may rely on now; `None` when it trusts no epoch, or not this Redis.
+    #[must_use]
+    pub fn trusted(&self) -> Option<Trusted> {
+        let Self::Redis(live) = self else { return None };
+        let lease = live.lease.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        if lease.began.elapsed() >= LEASE {
+            return None;
+        }
+        let link = if live.without.identity { live.way.link() } else { lease.link };
+        Some(Trusted { epoch: lease.epoch, since: lease.since, link: link? })
+    }
+
+    /// Looks for the facts behind a key. The mark is sixteen fresh random bytes.
     pub async fn get(&self, key: &str, mark: [u8; 16]) -> Looked {
         let Self::Redis(live) = self else { return Looked::Away };
-        let Some(epoch) = self.epoch() else { return Looked::Away };
+        let Some(Trusted { epoch, link, .. }) = self.trusted() else { return Looked::Away };
         let key = live.key(epoch, key);
-        let mut connection = live.connection.clone();
-        let found: Option<Vec<u8>> =
-            match redis::cmd("GET").arg(&key).query_async(&mut connection).await {
-                Ok(found) => found,
-                Err(_) => return Looked::Away,
-            };
+        let mut connection = link.connection();
+        let got: RedisResult<Option<Vec<u8>>> =
+            redis::cmd("GET").arg(&key).query_async(&mut connection).await;
+        let found = match got {
+            Ok(found) => found,
+            Err(error) => {
+                live.way.failed(&link, &error);
+                return Looked::Away;
+            }
+        };
         match found {
-            Some(mut value) if value.first() == Some(&ENTRY) && value.len() >= HEADER => {
-                Looked::Hit(value.split_off(HEADER))
-            }
-            Some(value) if value.first() == Some(&FENCE) => Looked::Miss(Mark { key, mark }),
+            Some(entry) if is_entry(&entry) => return hit(entry),
             // Somebody wrote another thing under our key: it is not ours to trust.
-            Some(_) => Looked::Away,
-            None => {
-                let mut fence = vec![FENCE, 0, 0, 0, 0, 0, 0, 0, 0];
-                fence.extend_from_slice(&mark);
-                let left = redis::cmd("SET")
-                    .arg(&key)
-                    .arg(fence)
-                    .arg("NX")
-                    .arg("PX")
-                    .arg(MARK_TTL_MS)
-                    .exec_async(&mut connection)
-                    .await;
-                if left.is_ok() { Looked::Miss(Mark { key, mark }) } else { Looked::Away }
-            }
+            Some(fence) if fence.first() != Some(&FENCE) => return Looked::Away,
+            Some(_) | None => {}
+        }
+        let mut call = live.mark.key(&key);
+        call.arg(&mark[..]).arg(MARK_YOUNG_MS).arg(MARK_TTL_MS);
+        match call.invoke_async::<Vec<u8>>(&mut connection).await {
+            Ok(entry) if is_entry(&entry) => hit(entry),
+            Ok(told) if told == b"M" => Looked::Miss(Mark { key, mark, link }),
+            _ => Looked::Away,
         }
     }
 
     /// Puts the facts in place, unless something newer happened since the miss.
     pub async fn fill(&self, mark: Mark, version: i64, facts: &[u8]) {
         let Self::Redis(live) = self else { return };
-        let mut connection = live.connection.clone();
-        let filled: redis::RedisResult<i32> = live
+        let filled: RedisResult<i32> = live
             .fill
             .key(mark.key)
             .arg(version)
             .arg(&mark.mark[..])
             .arg(facts)
             .arg(ENTRY_TTL_MS)
-            .invoke_async(&mut connection)
+            .arg(i32::from(live.without.own_mark))
+            .invoke_async(&mut mark.link.connection())
             .await;
         if let Err(error) = filled {
-            tracing::debug!(%error, "a cache entry was not filled");
+            live.way.failed(&mark.link, &error);
         }
     }
 
-    /// The epoch that this server trusts now; `None` when it trusts none.
-    #[must_use]
-    pub fn epoch(&self) -> Option<i64> {
-        let Self::Redis(live) = self else { return None };
-        let lease = (*live.lease.read().unwrap_or_else(PoisonError::into_inner))?;
-        (lease.began.elapsed() < LEASE).then_some(lease.epoch)
-    }
-
-    /// Voids the entries of these keys, in this epoch, up to these versions. False when Redis did
-    /// not confirm.
-    pub async fn fence(&self, epoch: i64, keys: &[(String, i64)]) -> bool {
-        let Self::Redis(live) = self else { return true };
+    /// Voids the entries of these keys up to these versions. False when Redis did not confirm.
+    pub async fn fence(&self, trusted: &Trusted, keys: &[(String, i64)]) -> bool {
+        let Self::Redis(live) = self else { return false };
         let mut call = live.raise.prepare_invoke();
         for (key, _) in keys {
-            call.key(live.key(epoch, key));
+            call.key(live.key(trusted.epoch, key));
         }
         for (_, version) in keys {
             call.arg(*version);
         }
         call.arg(ENTRY_TTL_MS);
-        let mut connection = live.connection.clone();
-        let done: redis::RedisResult<i32> = call.invoke_async(&mut connection).await;
+        let done: RedisResult<i32> = call.invoke_async(&mut trusted.link.connection()).await;
+        if let Err(error) = &done {
+            live.way.failed(&trusted.link, error);
+        }
         done.is_ok()
     }
 
     /// Counts one more within the window; `None` when Redis cannot be asked.
     pub async fn count(&self, key: &str, window: Duration) -> Option<u64> {
         let Self::Redis(live) = self else { return None };
-        let mut connection = live.connection.clone();
         let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
         let mut call = live.count.key(format!("{}limit:{key}", live.prefix));
-        call.arg(window).invoke_async(&mut connection).await.ok()
+        call.arg(window);
+        live.ask(async |mut connection| call.invoke_async(&mut connection).await).await
     }
 
     /// How many were counted within the window; `None` when Redis cannot be asked.
@@ -306,33 +399,28 @@ impl Cache {
         attempts_max: u32,
     ) -> Option<Duration> {
         let Self::Redis(live) = self else { return None };
-        let mut connection = live.connection.clone();
         let mut call = live.attempt.key(live.attempts_key(source));
         call.arg(now.as_millisecond()).arg(i64::try_from(lock.as_millis()).ok()?).arg(attempts_max);
-        let wait: i64 = call.invoke_async(&mut connection).await.ok()?;
+        let wait: i64 =
+            live.ask(async |mut connection| call.invoke_async(&mut connection).await).await?;
         Some(Duration::from_millis(u64::try_from(wait).ok()?))
     }
 
     /// Forgets the attempts of a source; where Redis is away they end by themselves.
     pub async fn forget_attempts(&self, source: &str) {
         let Self::Redis(live) = self else { return };
-        let mut connection = live.connection.clone();
-        let key = live.attempts_key(source);
-        let forgotten = redis::cmd("DEL").arg(key).exec_async(&mut connection).await;
-        if let Err(error) = forgotten {
-            tracing::debug!(%error, "attempts were not forgotten");
-        }
+        let mut forget = redis::cmd("DEL");
+        forget.arg(live.attempts_key(source));
+        live.ask(async |mut connection| forget.exec_async(&mut connection).await).await;
     }
 
     /// Tells every server a hint; one that is lost is found by the poll.
     pub async fn publish(&self, hint: &[u8]) {
         let Self::Redis(live) = self else { return };
-        let mut connection = live.connection.clone();
-        let told: redis::RedisResult<i64> =
-            redis::cmd("PUBLISH").arg(live.channel()).arg(hint).query_async(&mut connection).await;
-        if let Err(error) = told {
-            tracing::debug!(%error, "a hint was not told");
-        }
+        let mut publish = redis::cmd("PUBLISH");
+        publish.arg(live.channel()).arg(hint);
+        let told = live.ask(async |mut connection| publish.query_async(&mut connection).await);
+        let _: Option<i64> = told.await;
     }
 
     /// The hints of every server from now on, until the connection breaks; `None` while Redis is
@@ -340,7 +428,7 @@ impl Cache {
     pub async fn hints(&self) -> Option<Pin<Box<dyn Stream<Item = Vec<u8>> + Send>>> {
         let Self::Redis(live) = self else { return None };
         let connecting = async {
-            let mut hints = live.client.get_async_pubsub().await?;
+            let mut hints = live.way.client().get_async_pubsub().await?;
             hints.subscribe(live.channel()).await?;
             Ok::<_, redis::RedisError>(hints.into_on_message())
         };
@@ -351,8 +439,9 @@ impl Cache {
     /// Whether Redis answers.
     pub async fn answers(&self) -> bool {
         let Self::Redis(live) = self else { return false };
-        let mut connection = live.connection.clone();
-        redis::cmd("PING").exec_async(&mut connection).await.is_ok()
+        let answered =
+            live.ask(async |mut connection| redis::cmd("PING").exec_async(&mut connection).await);
+        answered.await.is_some()
     }
 }
 
@@ -365,36 +454,49 @@ impl Live {
         format!("{}hints", self.prefix)
     }
 
-    fn key(&self, epoch: i64, key: &str) -> String {
+    fn key(&self, epoch: Epoch, key: &str) -> String {
         format!("{}{epoch}:{key}", self.prefix)
+    }
+
+    /// Asks for what is no fact: over whatever link there is, or a new one.
+    async fn ask<T>(
+        &self,
+        asked: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
+    ) -> Option<T> {
+        let link = self.way.reach().await?;
+        match asked(link.connection()).await {
+            Ok(answer) => Some(answer),
+            Err(error) => {
+                self.way.failed(&link, &error);
+                None
+            }
+        }
     }
 }
 
-/// Makes every server forget the whole cache, within a lease.
-pub async fn raise_epoch(connection: &mut PgConnection) -> Result<()> {
-    sqlx::query!("update cache_epoch set epoch = epoch + 1").execute(connection).await?;
-    Ok(())
+fn is_entry(found: &[u8]) -> bool {
+    found.first() == Some(&ENTRY) && found.len() >= HEADER
 }
 
-/// The epoch, held as it is until the unit of work ends.
-pub async fn hold_epoch(connection: &mut PgConnection) -> Result<i64> {
-    Ok(sqlx::query_scalar!("select epoch from cache_epoch for share").fetch_one(connection).await?)
+fn hit(mut entry: Vec<u8>) -> Looked {
+    Looked::Hit(entry.split_off(HEADER))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FILL, RAISE};
+    use super::{FILL, MARK, RAISE};
 
     // Lua compares strings by Redis's locale: 13 then comes after 14. The order of versions must not
     // depend on where Redis was started, so every comparison is one of numbers.
     #[test]
     fn the_scripts_compare_numbers_alone() {
         let number = |side: &str| {
-            ["known", "filled", "tonumber(ARGV[1])", "tonumber(ARGV[i])"].contains(&side)
+            let side = side.trim_end_matches(')');
+            ["known", "filled", "age", "tonumber(ARGV[2]", "tonumber(ARGV[i]"].contains(&side)
                 || side.parse::<u64>().is_ok()
         };
         let mut compared = 0;
-        for line in FILL.lines().chain(RAISE.lines()) {
+        for line in FILL.lines().chain(RAISE.lines()).chain(MARK.lines()) {
             let words: Vec<&str> = line.split_whitespace().collect();
             for sides in words.windows(3) {
                 if let [left, "<" | "<=" | ">" | ">=", right] = sides {
@@ -403,6 +505,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(compared, FILL.matches(['<', '>']).count() + RAISE.matches(['<', '>']).count());
+        let signs = [FILL, RAISE, MARK].map(|script| script.matches(['<', '>']).count());
+        assert_eq!(compared, signs.iter().sum::<usize>());
     }
 }

@@ -14,7 +14,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Store, cache::LEASE};
+use super::{
+    Store,
+    cache::LEASE,
+    link::Link,
+    trust::{self, Epoch},
+};
 use crate::{
     clock::Clock,
     domain::{
@@ -160,6 +165,8 @@ impl Snapshot {
 #[derive(Debug, Default)]
 struct Held {
     snapshot: Arc<Snapshot>,
+    /// Of which PostgreSQL: one that was restored counts the same versions for something else.
+    postgresql: Option<String>,
     /// When the last look began; nothing is trusted before the first.
     looked: Option<Instant>,
     /// What PostgreSQL's clock showed at that look.
@@ -240,33 +247,101 @@ impl World {
     /// Looks whether anything changed, and renews the lease of this copy and of the cache.
     pub async fn look(&self, store: &Store) -> Result<Arc<Snapshot>> {
         let began = Instant::now();
-        let mut connection = store.read().await?;
-        let row = sqlx::query!(
-            "select epoch, coalesce((select version from standing where key = $1), 0)
-                as \"version!\", clock_timestamp() as \"time!: jiff_sqlx::Timestamp\"
-             from cache_epoch",
-            KEY
-        )
-        .fetch_one(&mut *connection)
-        .await?;
-        drop(connection);
-        let told = Told { began, ended: Instant::now(), time: row.time.to_jiff() };
+        let asked = async {
+            let mut connection = store.read().await?;
+            let row = agreed(&mut connection).await?;
+            Ok::<_, Error>((Instant::now(), row))
+        };
+        // Who Redis is belongs to the same look: what it was before says nothing of now.
+        let (asked, link) = tokio::join!(asked, store.cache().link());
+        let (ended, row) = asked?;
+        let told = Told { began, ended, time: row.time };
         let (known, fresh) = {
             let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
-            (held.snapshot.clone(), held.looked.is_some())
+            let same = held.looked.is_some() && held.postgresql == row.here;
+            (held.snapshot.clone(), same)
         };
         let snapshot = if fresh && known.version == row.version {
             known
         } else {
             Arc::new(load(store).await?)
         };
-        store.cache().renewed(row.epoch, began);
-        let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        // A slower look must not put an older copy back.
-        if held.looked.is_none_or(|looked| looked < began) {
-            *held = Held { snapshot: snapshot.clone(), looked: Some(began), told: Some(told) };
+        {
+            let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            // A slower look must not put an older copy back.
+            if held.looked.is_none_or(|looked| looked < began) {
+                *held = Held {
+                    snapshot: snapshot.clone(),
+                    postgresql: row.here.clone(),
+                    looked: Some(began),
+                    told: Some(told),
+                };
+            }
         }
+        renew(store, row, began, link).await;
         Ok(snapshot)
+    }
+}
+
+/// What is agreed on the cache, and what stands against it.
+struct Agreed {
+    epoch: Epoch,
+    /// With which PostgreSQL and which Redis.
+    postgresql: Option<String>,
+    redis: Option<String>,
+    /// Which PostgreSQL this is; `None` for a standby.
+    here: Option<String>,
+    version: i64,
+    time: Timestamp,
+}
+
+async fn agreed(connection: &mut PgConnection) -> Result<Agreed> {
+    let row = sqlx::query!(
+        "select token, postgresql, redis, postgresql_identity() as here,
+            coalesce((select version from standing where key = $1), 0) as \"version!\",
+            clock_timestamp() as \"time!: jiff_sqlx::Timestamp\"
+         from cache_epoch",
+        KEY
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(Agreed {
+        epoch: Epoch::read(row.token)?,
+        postgresql: row.postgresql,
+        redis: row.redis,
+        here: row.here,
+        version: row.version,
+        time: row.time.to_jiff(),
+    })
+}
+
+/// Renews the lease of the cache: over a link to the Redis, and by a look at the PostgreSQL, between which
+/// the epoch was agreed. Where they are others, a new one is agreed on first.
+async fn renew(
+    store: &Store,
+    row: Agreed,
+    began: Instant,
+    link: Option<Arc<Link>>,
+) {
+    let cache = store.cache();
+    let Some(link) = link else { return cache.renewed(row.epoch, began, None) };
+    let ours = row.here.is_some() && row.postgresql == row.here;
+    if (ours && row.redis.as_deref() == Some(link.identity())) || cache.without().identity {
+        return cache.renewed(row.epoch, began, Some(link));
+    }
+    let redis = link.identity().to_owned();
+    let bound = async { trust::bind(&mut *store.read().await?, &redis).await };
+    match bound.await {
+        Ok(Some(epoch)) => {
+            tracing::warn!(
+                redis,
+                before = row.redis,
+                "the cache begins anew: it was agreed with others"
+            );
+            cache.renewed(epoch, began, Some(link));
+        }
+        Ok(None) => cache.renewed(row.epoch, began, None),
+        Err(error) => tracing::warn!(%error, "no epoch could be agreed on"),
     }
 }
 

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use jingqi::{
     clock::Ids,
-    store::{Cache, cache::Looked},
+    store::{Cache, cache::Looked, trust::Epoch},
 };
 use tokio::time::Instant;
 use uuid::Uuid;
 
 /// The epoch of these tests.
-const EPOCH: i64 = 1;
+const EPOCH: Epoch = Epoch::of([1; 16]);
 /// Where bytes, decimal digits and the letters of any locale have different orders.
 const VERSIONS: [i64; 14] =
     [1, 2, 9, 10, 13, 36, 90, 99, 100, 255, 256, 65_536, 4_294_967_296, 9_007_199_254_740_000];
@@ -32,12 +32,24 @@ fn url() -> Option<String> {
 
 /// Asks, with a lease that runs.
 async fn look(cache: &Cache, key: &str) -> Looked {
-    cache.renewed(EPOCH, Instant::now());
-    cache.get(key, [7; 16]).await
+    look_as(cache, key, [7; 16]).await
+}
+
+async fn look_as(cache: &Cache, key: &str, mark: [u8; 16]) -> Looked {
+    renewed(cache).await;
+    cache.get(key, mark).await
+}
+
+/// Begins a lease, over a link to the Redis of these tests.
+async fn renewed(cache: &Cache) {
+    let link = cache.link().await;
+    assert!(link.is_some(), "Redis answers, and says who it is");
+    cache.renewed(EPOCH, Instant::now(), link);
 }
 
 async fn fence(cache: &Cache, key: &str, version: i64) {
-    assert!(cache.fence(EPOCH, &[(key.to_owned(), version)]).await);
+    renewed(cache).await;
+    assert!(cache.fence(&cache.trusted().unwrap(), &[(key.to_owned(), version)]).await);
 }
 
 /// Fills with the version, after a miss; says whether it stands.
@@ -64,6 +76,14 @@ async fn a_fence_voids_exactly_the_older_entries() {
     }
 }
 
+fn epoch(number: u8) -> Epoch {
+    Epoch::of([number; 16])
+}
+
+fn trusted(cache: &Cache) -> Option<Epoch> {
+    cache.trusted().map(|trusted| trusted.epoch)
+}
+
 // I1: a writer who raised the epoch waits until no server can trust the older one. A reading that was held
 // up for longer must not bring it back, and no reading extends the lease of another.
 #[tokio::test]
@@ -71,37 +91,58 @@ async fn the_reading_that_began_last_counts_whichever_ends_last() {
     let Some(cache) = cache() else { return };
     let now = Instant::now();
     let ago = |millis| now.checked_sub(Duration::from_millis(millis)).unwrap();
-    assert_eq!(cache.epoch(), None, "nothing is trusted before the first reading");
-    cache.renewed(1, ago(700));
-    assert_eq!(cache.epoch(), Some(1));
-    cache.renewed(2, ago(300));
-    cache.renewed(1, ago(500));
-    assert_eq!(cache.epoch(), Some(2), "a slower reading of the older epoch came later");
+    let link = cache.link().await;
+    assert_eq!(trusted(&cache), None, "nothing is trusted before the first reading");
+    cache.renewed(epoch(1), ago(700), link.clone());
+    assert_eq!(trusted(&cache), Some(epoch(1)));
+    cache.renewed(epoch(2), ago(300), link.clone());
+    cache.renewed(epoch(1), ago(500), link.clone());
+    assert_eq!(trusted(&cache), Some(epoch(2)), "a slower reading of the older epoch came later");
+    cache.renewed(epoch(2), ago(200), None);
+    assert_eq!(trusted(&cache), None, "a later reading found another Redis, or none");
     let (cache, _) = prefixed().unwrap();
-    cache.renewed(3, ago(1_001));
-    assert_eq!(cache.epoch(), None, "a lease that has run out");
-    cache.renewed(2, ago(5_000));
-    assert_eq!(cache.epoch(), None);
+    cache.renewed(epoch(3), ago(1_001), link.clone());
+    assert_eq!(trusted(&cache), None, "a lease that has run out");
+    cache.renewed(epoch(2), ago(5_000), link);
+    assert_eq!(trusted(&cache), None);
+}
+
+// Whoever commits in an epoch that was raised waits until every older lease has run out, counted from when
+// its server first knew of the epoch: a later reading of the same one is no other beginning.
+#[tokio::test]
+async fn an_epoch_is_known_since_its_first_reading() {
+    let Some(cache) = cache() else { return };
+    let link = cache.link().await;
+    let since = || cache.trusted().unwrap().since;
+    cache.renewed(epoch(1), Instant::now(), link.clone());
+    let first = since();
+    cache.renewed(epoch(1), Instant::now(), link.clone());
+    assert_eq!(since(), first);
+    cache.renewed(epoch(2), Instant::now(), link);
+    assert!(since() > first);
 }
 
 // The epoch and its lease are one: while a stale epoch and a fresh one are told in turn, the stale one is
 // never trusted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_older_epoch_is_never_read_under_a_newer_lease() {
+    let Some(cache) = cache() else { return };
+    let link = cache.link().await;
     for _ in 0..200 {
-        let Some(cache) = cache() else { return };
-        cache.renewed(1, Instant::now().checked_sub(Duration::from_millis(1_100)).unwrap());
+        let (cache, _) = prefixed().unwrap();
+        let old = Instant::now().checked_sub(Duration::from_millis(1_100)).unwrap();
+        cache.renewed(epoch(1), old, link.clone());
         let reader = tokio::task::spawn_blocking({
             let cache = cache.clone();
             move || loop {
-                match cache.epoch() {
+                match trusted(&cache) {
                     None => {}
                     told => break told,
                 }
             }
         });
-        cache.renewed(2, Instant::now());
-        assert_eq!(reader.await.unwrap(), Some(2));
+        cache.renewed(epoch(2), Instant::now(), link.clone());
+        assert_eq!(reader.await.unwrap(), Some(epoch(2)));
     }
 }
 
@@ -118,22 +159,61 @@ async fn a_fence_permits_exactly_its_version_and_later_ones() {
     }
 }
 
-// Two readers who read at different times: the later facts stay, whoever fills last.
+// While one reader is about to fill, another reads and fills nothing; what stands is what the first one
+// filled, whatever the other would have brought.
 #[tokio::test]
-async fn an_entry_is_replaced_by_a_later_version_alone() {
+async fn of_two_readers_who_miss_one_fills() {
     let Some(cache) = cache() else { return };
-    for first in VERSIONS {
-        for second in VERSIONS {
-            let key = format!("twice:{first}:{second}");
-            fence(&cache, &key, 1).await;
-            let Looked::Miss(one) = look(&cache, &key).await else { panic!("no miss") };
-            let Looked::Miss(two) = look(&cache, &key).await else { panic!("no miss") };
-            cache.fill(one, first, first.to_string().as_bytes()).await;
-            cache.fill(two, second, second.to_string().as_bytes()).await;
-            let Looked::Hit(found) = look(&cache, &key).await else { panic!("no hit") };
-            assert_eq!(found, first.max(second).to_string().as_bytes(), "{first}, then {second}");
+    for fenced in [None, Some(1)] {
+        let key = format!("twice:{fenced:?}");
+        if let Some(version) = fenced {
+            fence(&cache, &key, version).await;
         }
+        let Looked::Miss(one) = look_as(&cache, &key, [1; 16]).await else { panic!("no miss") };
+        let two = look_as(&cache, &key, [2; 16]).await;
+        assert!(matches!(two, Looked::Away), "{two:?}");
+        cache.fill(one, 5, b"5").await;
+        assert!(matches!(look(&cache, &key).await, Looked::Hit(found) if found == b"5"));
     }
+}
+
+// A reader who died between its mark and its filling keeps nobody from filling for long; and if it lives
+// after all, its filling finds another's mark.
+#[tokio::test]
+async fn an_old_mark_is_replaced() {
+    let Some(cache) = cache() else { return };
+    fence(&cache, "key", 3).await;
+    let Looked::Miss(slow) = look_as(&cache, "key", [1; 16]).await else { panic!("no miss") };
+    let mut waited = 0;
+    let quick = loop {
+        match look_as(&cache, "key", [2; 16]).await {
+            Looked::Miss(mark) => break mark,
+            other => assert!(matches!(other, Looked::Away), "{other:?}"),
+        }
+        waited += 1;
+    };
+    assert!(waited > 0, "a young mark stands");
+    cache.fill(slow, 4, b"slow").await;
+    cache.fill(quick, 3, b"quick").await;
+    assert!(matches!(look(&cache, "key").await, Looked::Hit(found) if found == b"quick"));
+}
+
+// I1: a reader read version 2 and was held up; versions 2 and 3 were committed and answered; Redis lost the
+// key, and the fence of 2 arrived late. What the reader brings is older than what was answered.
+#[tokio::test]
+async fn a_late_fence_lets_no_slow_reader_fill() {
+    let Some((cache, prefix)) = prefixed() else { return };
+    let Looked::Miss(slow) = look(&cache, "key").await else { panic!("no miss") };
+    for version in [2, 3] {
+        fence(&cache, "key", version).await;
+    }
+    let client = redis::Client::open(url().unwrap()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let lost = redis::cmd("DEL").arg(format!("{prefix}{EPOCH}:key")).to_owned();
+    lost.exec_async(&mut connection).await.unwrap();
+    fence(&cache, "key", 2).await;
+    cache.fill(slow, 2, b"2").await;
+    assert!(matches!(look_as(&cache, "key", [8; 16]).await, Looked::Miss(_)));
 }
 
 // I31: another thing under our key is voided like an old entry.

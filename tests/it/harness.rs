@@ -174,6 +174,19 @@ impl App {
         serve(parts, wish, self.stop.clone()).await.0
     }
 
+    /// The parts of another server on this database, with a cache of its own; nobody serves with them.
+    pub fn parts_with_cache(&self, pool: PgPool, cache: Cache) -> Parts {
+        let wish = Wish { without_redis: true, ..Wish::default() };
+        let other = parts(pool, &self.clock, self.sandbox, &self.prefix, &self.files.0, wish);
+        Parts { store: Store::new(other.store.pool().clone(), cache, vault()), ..other }
+    }
+
+    /// Another server on this database, with a cache of its own, and its parts.
+    pub async fn another_with_cache(&self, pool: PgPool, cache: Cache) -> (SocketAddr, Parts) {
+        let other = self.parts_with_cache(pool, cache);
+        (serve(other.clone(), Wish::default(), self.stop.clone()).await.0, other)
+    }
+
     /// Announces a change of an actor that was made by the test's own statements.
     pub async fn forget(&self, user: &User) {
         let mut tx = self.parts.store.begin(&self.cx()).await.unwrap();
@@ -284,6 +297,10 @@ impl App {
     }
 }
 
+fn vault() -> Vault {
+    Vault::new(&MASTER_KEY).unwrap()
+}
+
 fn rand_bits() -> u128 {
     u128::from_le_bytes(Ids::system().bytes())
 }
@@ -311,7 +328,7 @@ fn parts(
     let key = Secret::new(sandbox::sms::KEY);
     let sms =
         Sms::new(&format!("{base}/sms/send"), key, "one-time-code", Limits::default()).unwrap();
-    let store = Store::new(pool, cache, Vault::new(&MASTER_KEY).unwrap());
+    let store = Store::new(pool, cache, vault());
     Parts {
         store: if wish.droppable { store.droppable() } else { store },
         world: World::default(),

@@ -551,7 +551,7 @@ async fn a_forged_or_foreign_standing_in_redis_gives_no_role(pool: PgPool) {
     }
     let client = redis::Client::open(url).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let epoch = app.parts.store.cache().epoch().unwrap();
+    let epoch = app.parts.store.cache().trusted().unwrap().epoch;
     let key = |user: &User| format!("{}{epoch}:actor:{}", app.prefix, user.name);
     let entry = async |user: &User| -> Vec<u8> {
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
