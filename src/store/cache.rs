@@ -7,18 +7,16 @@
 //!    it (`settle`).
 //! 2. A reader who finds no entry leaves its own mark on what stands there, then reads PostgreSQL, and
 //!    fills only while its mark stands, and no version below the fence. A flush, or a writer in between,
-//!    takes the mark away, so a slow reader cannot put old facts back. While one reader's mark is young,
-//!    the others read and do not fill.
+//!    takes it away, so no slow reader puts old facts back. While one mark is young, others do not fill.
 //! 3. A writer who cannot reach Redis raises the *epoch* in PostgreSQL, which is part of every
 //!    key, and waits until every server must have seen it: a server trusts Redis only within a
 //!    lease after it last read the epoch. Whoever commits meanwhile in the new epoch waits too: on
 //!    another server an entry of the older one may still count.
 //! 4. The epoch is agreed between one PostgreSQL and one Redis ([`trust`](super::trust)). What is read
-//!    counts only over a connection that leads to that Redis ([`link`](super::link)): one that was
-//!    promoted may lack the last fence, and a PostgreSQL that was restored counts versions again.
+//!    counts only over a link that leads to that Redis ([`link`](super::link)): one that was promoted
+//!    may lack the last fence, and a PostgreSQL that was restored counts versions again.
 //!
-//! The steps are searched whole in tests/it/revocation. Redis must run without persistence: a restart
-//! then begins empty instead of with old entries.
+//! Redis must run without persistence. The steps are searched whole in tests/revocation.
 
 use std::{
     fmt,
@@ -47,7 +45,7 @@ const ENTRY_TTL_MS: u64 = 3_600_000;
 /// How long a reader's mark lives: longer than any read of PostgreSQL may take.
 const MARK_TTL_MS: u64 = 5_000;
 /// How long a reader's mark keeps others from leaving theirs: longer than reading usually takes. With
-/// none, many readers of one key would take the mark from each other, and nobody would ever fill.
+/// none, many readers would take the mark from each other, and nobody would ever fill.
 const MARK_YOUNG_MS: u64 = 250;
 
 /// An entry is `E`, eight bytes of version, the facts. A fence is `F`, eight bytes of the least
@@ -221,6 +219,7 @@ impl Trusted {
 }
 
 /// Parts of the protocol that a run may take out, to see that it is caught. Nothing in the program does.
+#[expect(clippy::struct_excessive_bools, reason = "each is a part of its own")]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Without {
     /// A stored answer is told before its effect is settled.
@@ -243,7 +242,7 @@ impl fmt::Debug for Cache {
 }
 
 impl Cache {
-    /// Connects when it is first needed; until Redis answers, look-ups say `Away`.
+    /// Connects when first needed; until then look-ups say `Away`.
     pub fn connect(url: &str, prefix: &str) -> Result<Self> {
         Self::connect_without(url, prefix, Without::default())
     }

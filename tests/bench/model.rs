@@ -6,6 +6,7 @@
 //! ```
 
 #![expect(clippy::print_stdout, reason = "a program of its own: it prints its table")]
+#![expect(clippy::indexing_slicing, reason = "a model is bounded, and a failing search may panic")]
 
 use std::{process::ExitCode, time::Instant};
 

@@ -17,6 +17,7 @@ const CALLS: usize = 3;
 const TWIN: usize = 2;
 
 /// What is done to the servers, to Redis and to PostgreSQL.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Faults {
     /// The first writer dies after its commit.
@@ -196,6 +197,7 @@ enum Call {
 }
 
 /// Everything.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct State {
     version: u8,
