@@ -381,10 +381,10 @@ impl Cache {
     /// How many were counted within the window; `None` when Redis cannot be asked.
     pub async fn counted(&self, key: &str) -> Option<u64> {
         let Self::Redis(live) = self else { return None };
-        let mut connection = live.connection.clone();
-        let key = format!("{}limit:{key}", live.prefix);
+        let mut get = redis::cmd("GET");
+        get.arg(format!("{}limit:{key}", live.prefix));
         let counted: Option<u64> =
-            redis::cmd("GET").arg(key).query_async(&mut connection).await.ok()?;
+            live.ask(async |mut connection| get.query_async(&mut connection).await).await?;
         Some(counted.unwrap_or_default())
     }
 
