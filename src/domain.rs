@@ -9,6 +9,7 @@ pub mod check;
 pub mod codes;
 pub mod complaint;
 pub mod conduct_report;
+pub mod contest;
 pub mod conversation;
 pub mod enterprise;
 pub mod escalation;

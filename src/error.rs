@@ -98,7 +98,15 @@ Reason {
     /// The enterprise is registered already.
     EnterpriseExists = "ENTERPRISE_EXISTS", Exists, "该统一社会信用代码已登记";
     /// The vehicle is in the garage already.
-    VehicleExists = "VEHICLE_EXISTS", Exists, "该车辆已登记";
+    VehicleExists = "VEHICLE_EXISTS", Exists, "该车辆已在车队中登记;如由其他企业登记而车辆归您所有,请提交行驶证提出异议";
+    /// A claim needs a phone that the person has proved.
+    PhoneUnproven = "PHONE_UNPROVEN", Precondition, "请先验证您的手机号";
+    /// The person has as many open claims as permitted.
+    ClaimsSpent = "CLAIMS_SPENT", Precondition, "您已有3项待核验的企业登记,请等待办结或先撤回";
+    /// Nobody has compared the claim with its licence yet.
+    NotPrepared = "NOT_PREPARED", Precondition, "窗口尚未核对材料,不能核验";
+    /// No other enterprise holds the vehicle: it can be registered.
+    NothingToContest = "NOTHING_TO_CONTEST", Precondition, "该车辆未被其他企业登记,请直接登记车辆";
     /// The state does not permit the action.
     TransitionIllegal = "TRANSITION_ILLEGAL", Precondition, "当前状态不能执行此操作";
     /// Somebody else was faster.
@@ -269,6 +277,20 @@ Flaw {
     ResidentIdBirthDate = "RESIDENT_ID_BIRTH_DATE", "公民身份号码中的出生日期不存在";
     /// The check character is wrong.
     ResidentIdChecksum = "RESIDENT_ID_CHECKSUM", "公民身份号码校验位不正确";
+    /// Not the number of a passport.
+    PassportMalformed = "PASSPORT_MALFORMED", "护照号码应为5至17位字母和数字";
+    /// Not a Home Return Permit.
+    HomeReturnPermitMalformed = "HOME_RETURN_PERMIT_MALFORMED", "港澳居民来往内地通行证号码应为H或M加8位数字,可再加2位换证次数";
+    /// Not a Taiwan permit.
+    TaiwanPermitMalformed = "TAIWAN_PERMIT_MALFORMED", "台湾居民来往大陆通行证号码应为8位数字";
+    /// Not a foreigner's permanent residence card.
+    PermanentResidenceMalformed = "PERMANENT_RESIDENCE_MALFORMED", "外国人永久居留身份证号码应为9开头的18位,或3位字母加12位数字";
+    /// The check character is wrong.
+    PermanentResidenceChecksum = "PERMANENT_RESIDENCE_CHECKSUM", "外国人永久居留身份证号码校验位不正确";
+    /// The birth date does not exist.
+    PermanentResidenceBirthDate = "PERMANENT_RESIDENCE_BIRTH_DATE", "外国人永久居留身份证号码中的出生日期不存在";
+    /// A legal representative is of full age.
+    Underage = "UNDERAGE", "法定代表人应年满18周岁";
     /// Not a telephone number.
     PhoneMalformed = "PHONE_MALFORMED", "电话号码格式不正确";
     /// Not a VIN (GB 16735).

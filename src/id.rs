@@ -59,6 +59,8 @@ pub mod kind {
         ClassGrant = "classGrants";
         /// A vehicle of a garage.
         Vehicle = "vehicles";
+        /// What an enterprise says of a vehicle in another's garage (异议).
+        VehicleContest = "vehicleContests";
         /// A driver whom an enterprise named for a vehicle.
         Driver = "drivers";
         /// A file kept outside the database.

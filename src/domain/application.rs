@@ -10,7 +10,7 @@ use uuid::Uuid;
 pub use need::{Need, NeedForm, NeedWindow};
 
 use super::{
-    calendar::{Calendar, Limit},
+    calendar::Calendar,
     lifecycle::{Change, Moved, Note, State},
     obligation::{
         Limits, Obligation, ObligationKind, Pause, PauseReason, Standing, Which, decision_limits,

@@ -15,6 +15,9 @@ pub use clean::{bared, cleaned};
 
 /// The kind of a file that belongs to a conversation instead of proving something.
 pub const MESSAGE: &str = "MESSAGE";
+/// The kind of the paper that a claim of an enterprise is compared with: its claimer's own, until the
+/// claim binds it.
+pub const LICENCE: &str = "BUSINESS_LICENCE";
 /// The brands of MP4 that phones record voices in.
 const BRANDS: [&[u8]; 8] = [b"M4A ", b"mp41", b"mp42", b"isom", b"iso2", b"3gp4", b"3gp5", b"3gp6"];
 /// The longest name, in characters.

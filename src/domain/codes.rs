@@ -46,6 +46,7 @@ macro_rules! code_table {
 }
 
 mod division;
+mod identity_document;
 pub mod mask;
 mod phone;
 mod plate;
@@ -59,6 +60,7 @@ mod vehicle_type;
 mod vin;
 
 pub use division::DivisionCode;
+pub use identity_document::{DocumentKind, IdentityDocument};
 pub use phone::Phone;
 pub use plate::{Plate, PlateClass};
 pub use plate_type::PlateType;

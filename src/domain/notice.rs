@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    complaint::ComplaintAction, escalation::Level, evaluation::EvaluationState, policy::named,
+    complaint::ComplaintAction, enterprise::EnterpriseAction, escalation::Level,
+    evaluation::EvaluationState, policy::named,
 };
 use crate::{
     actor::{Actor, Role},
@@ -73,6 +74,26 @@ NoticeEvent {
     ComplaintEscalated = "COMPLAINT_ESCALATED", "提级督办";
     /// It is over.
     ComplaintClosed = "COMPLAINT_CLOSED", "已办结";
+    /// To a claim of an enterprise, told to its claimer.
+    EnterpriseVerified = "ENTERPRISE_VERIFIED", "已通过核验";
+    /// It was refused.
+    EnterpriseRejected = "ENTERPRISE_REJECTED", "未通过核验";
+    /// Another claim of the same code was verified.
+    EnterpriseOutdone = "ENTERPRISE_OUTDONE", "他人已核验";
+    /// Nobody verified it in time.
+    EnterpriseLapsed = "ENTERPRISE_LAPSED", "逾期失效";
+    /// The verification was taken back.
+    EnterpriseAnnulled = "ENTERPRISE_ANNULLED", "核验已撤销";
+    /// To a vehicle, told to its holder: another enterprise says that it is theirs.
+    VehicleContested = "VEHICLE_CONTESTED", "被提出异议";
+    /// An officer took it out of the garage.
+    VehicleRemoved = "VEHICLE_REMOVED", "已移出车队";
+    /// To a contest, told to who filed it: the vehicle stands in their garage.
+    VehicleReceived = "VEHICLE_RECEIVED", "已移入车队";
+    /// It left the other garage, and can be registered.
+    VehicleReleased = "VEHICLE_RELEASED", "可以登记";
+    /// The vehicle stays where it is.
+    VehicleContestDismissed = "VEHICLE_CONTEST_DISMISSED", "异议未采纳";
     /// Nobody has said yet how it was.
     EvaluationReminder = "EVALUATION_REMINDER", "待评价";
     /// To a complaint that was filed, or objected about: told to who takes it in.
@@ -136,6 +157,16 @@ impl NoticeEvent {
             | Self::ComplaintReopened
             | Self::ComplaintEscalated
             | Self::ComplaintClosed => Template::Complaint,
+            Self::EnterpriseVerified
+            | Self::EnterpriseRejected
+            | Self::EnterpriseOutdone
+            | Self::EnterpriseLapsed
+            | Self::EnterpriseAnnulled
+            | Self::VehicleContested
+            | Self::VehicleRemoved
+            | Self::VehicleReceived
+            | Self::VehicleReleased
+            | Self::VehicleContestDismissed => Template::Enterprise,
             Self::EvaluationReminder => Template::Evaluation,
             Self::TaskToAccept
             | Self::TaskToAssign
@@ -212,6 +243,21 @@ impl NoticeEvent {
         })
     }
 
+    /// What a claimer, or the people of an enterprise, are told of a step of it.
+    #[must_use]
+    pub fn of_enterprise(action: &str) -> Option<Self> {
+        Some(match EnterpriseAction::from_wire(action)? {
+            EnterpriseAction::Verify => Self::EnterpriseVerified,
+            EnterpriseAction::Reject => Self::EnterpriseRejected,
+            EnterpriseAction::Yield => Self::EnterpriseOutdone,
+            EnterpriseAction::Lapse => Self::EnterpriseLapsed,
+            EnterpriseAction::Annul => Self::EnterpriseAnnulled,
+            EnterpriseAction::Withdraw | EnterpriseAction::Suspend | EnterpriseAction::Resume => {
+                return None;
+            }
+        })
+    }
+
     /// What the enterprise is told of a step of its complaint.
     #[must_use]
     pub fn of_complaint(action: &str) -> Option<Self> {
@@ -278,6 +324,8 @@ Template {
     Pass = "pass", "通行证状态";
     /// Steps of a complaint.
     Complaint = "complaint", "诉求办理进度";
+    /// A claim of an enterprise, and what others say of its vehicles.
+    Enterprise = "enterprise", "企业和车辆登记";
     /// News in a conversation.
     Message = "message", "新消息";
     /// How was it?
@@ -291,10 +339,11 @@ Template {
 
 impl Template {
     /// Those that a person can permit at WeChat.
-    pub const AT_WECHAT: [Self; 6] = [
+    pub const AT_WECHAT: [Self; 7] = [
         Self::PassApplication,
         Self::Pass,
         Self::Complaint,
+        Self::Enterprise,
         Self::Message,
         Self::Evaluation,
         Self::Digest,

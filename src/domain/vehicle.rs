@@ -1,6 +1,7 @@
 //! A vehicle as its licence (行驶证) describes it: parsed once, with every fault told at once.
 
 use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
 
 use super::{
     codes::{
@@ -19,7 +20,7 @@ const KG_MAX: i32 = 100_000;
 const MM_MAX: i32 = 60_000;
 
 /// What a client sends, as it sends it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct VehicleForm {
     /// 号牌号码.
     pub plate_number: String,
@@ -44,7 +45,7 @@ pub struct VehicleForm {
     /// 国四 4, 国五 5, 国六 6; 0 where it does not apply.
     pub emission_stage: i32,
     /// The wire name of the relation; anything else was not given.
-    pub relation: &'static str,
+    pub relation: String,
     /// Days that were read by the caller.
     pub inspection_valid_until: Option<Date>,
     /// See above.
@@ -109,6 +110,8 @@ pub struct Vehicle {
     pub states: VehicleStates,
     /// Whether it, or its enterprise, is on the blacklist.
     pub blacklisted: bool,
+    /// Whether another enterprise says that it is theirs.
+    pub contested: bool,
     /// When it left.
     pub retire_time: Option<Timestamp>,
     /// Rises with each write.
@@ -134,7 +137,7 @@ impl Licence {
             faults.take(path("body_colour"), BodyColour::parse(&form.body_colour))
         };
         measures(&form, faults);
-        let relation = Relation::from_wire(form.relation);
+        let relation = Relation::from_wire(&form.relation);
         faults.check(relation.is_some(), path("relation"), Flaw::Required);
         let held_by_contract = relation.is_some_and(|relation| relation != Relation::Owned);
         let contract = !held_by_contract || form.contract_valid_until.is_some();

@@ -3,6 +3,7 @@
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
 use tonic::Request;
 use uuid::Uuid;
 
@@ -10,10 +11,11 @@ use super::city::{self, Account};
 use crate::{
     actor::{Actor, Membership, Role, Scope},
     context::Cx,
-    domain::month,
+    domain::{codes::Phone, month},
     id::Id,
     server::Parts,
     service::{
+        applications::Applications,
         complaints::Complaints,
         enterprises::Enterprises,
         evaluations::Evaluations,
@@ -21,6 +23,7 @@ use crate::{
             self, SatisfactionLevel as Level, complaint_service_server::ComplaintService as _,
             enterprise_service_server::EnterpriseService as _,
             evaluation_service_server::EvaluationService as _,
+            pass_application_service_server::PassApplicationService as _,
         },
     },
     store::{officers, persons, units},
@@ -114,6 +117,8 @@ async fn enterprise(parts: &Parts, at: Timestamp) -> anyhow::Result<(Actor, Stri
     let cx = Cx::job("demo-city", at, parts.ids.clone());
     let mut tx = parts.store.begin(&cx).await?;
     let person = persons::sign_in(&mut tx, "demo-past").await?;
+    let phone = Phone::parse("13905240099").map_err(|flaw| anyhow::anyhow!(flaw.wire()))?;
+    persons::save_phone(&mut tx, person, &phone).await?;
     tx.commit().await?;
     let actor = |memberships| Actor::Person {
         person,
@@ -131,24 +136,58 @@ async fn enterprise(parts: &Parts, at: Timestamp) -> anyhow::Result<(Actor, Stri
         }),
         legal_representative_name: "李秀英".to_owned(),
         legal_representative_id: "32132419880808004X".to_owned(),
+        licence: licence(parts, &actor(Vec::new()), at).await?,
         ..Default::default()
     };
     let asked = asked(parts, actor(Vec::new()), at, create);
     let created = room.create_enterprise(asked).await?.into_inner();
-    let verify = pb::VerifyEnterpriseRequest {
+    let prepare = pb::PrepareEnterpriseRequest {
         name: created.name.clone(),
-        note: "已核对营业执照".to_owned(),
+        note: "营业执照与填报内容一致".to_owned(),
         etag: created.etag,
         ..Default::default()
     };
     let clerk = officer(parts, &city::CLERK).await?;
-    room.verify_enterprise(self::asked(parts, clerk, at, verify)).await?;
+    let prepare = self::asked(parts, clerk, at, prepare);
+    let prepared = room.prepare_enterprise(prepare).await?.into_inner();
+    let verify = pb::VerifyEnterpriseRequest {
+        name: created.name.clone(),
+        note: "已核对营业执照".to_owned(),
+        etag: prepared.etag,
+        ..Default::default()
+    };
+    let reviewer = officer(parts, &city::SECOND_REVIEWER).await?;
+    room.verify_enterprise(self::asked(parts, reviewer, at, verify)).await?;
     let membership = Membership {
         enterprise: Id::parse(&created.name).map_err(|flaw| anyhow::anyhow!(flaw.wire()))?,
         role: Role::LegalRepresentative,
         scope: Vec::new(),
     };
     Ok((actor(vec![membership]), created.name))
+}
+
+/// The business licence of the enterprise, as its claimer brings it.
+async fn licence(parts: &Parts, claimer: &Actor, at: Timestamp) -> anyhow::Result<String> {
+    let content = b"%PDF-1.7\n% BUSINESS_LICENCE".to_vec();
+    let room = Applications::new(parts);
+    let create = pb::CreateAttachmentRequest {
+        attachment: Some(pb::Attachment {
+            kind: "BUSINESS_LICENCE".to_owned(),
+            content_type: "application/pdf".to_owned(),
+            size_bytes: i64::try_from(content.len())?,
+            sha256: Sha256::digest(&content).to_vec(),
+            file_name: "营业执照.pdf".to_owned(),
+            ..pb::Attachment::default()
+        }),
+        ..pb::CreateAttachmentRequest::default()
+    };
+    let create = asked(parts, claimer.clone(), at, create);
+    let name = room.create_attachment(create).await?.into_inner().name;
+    let chunk = pb::UploadAttachmentChunkRequest { name: name.clone(), offset: 0, data: content };
+    room.upload_attachment_chunk(asked(parts, claimer.clone(), at, chunk)).await?;
+    let complete = pb::CompleteAttachmentRequest { name: name.clone() };
+    room.complete_attachment(asked(parts, claimer.clone(), at, complete)).await?;
+    Ok(name)
 }
 
 /// A request as the gate hands it on.

@@ -104,7 +104,7 @@ impl Centre {
         let visit = Visit {
             id: cx.id(),
             enterprise: enterprise.id,
-            unit_path: enterprise.unit_path,
+            unit_path: enterprise.claim.unit_path,
             officer,
             visit_time,
             place,

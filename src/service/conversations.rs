@@ -24,6 +24,7 @@ use crate::{
     domain::{
         codes::mask,
         conversation::{Conversation, ConversationState, Held, MEMBERS_MAX},
+        enterprise::EnterpriseState,
         evaluation::Evaluation,
         message::NoticeCode,
     },
@@ -309,7 +310,7 @@ async fn served(
     let (division, industry, state) = liaison_posts::whereabouts(tx, enterprise)
         .await?
         .ok_or_else(|| cx.scope().missing(enterprise.subject()))?;
-    if state == "PENDING" {
+    if !EnterpriseState::proves(&state) {
         return Err(Error::new(Reason::EnterpriseNotVerified));
     }
     let Some(source) = post.serves(&division, &industry) else {

@@ -1,6 +1,9 @@
-//! Enterprises: registered by a person, verified by the desk, classed by documents. Members stand
-//! in `members`, the garage in `vehicles`, drivers in `drivers`.
+//! Enterprises: read, suspended, classed by documents. Claims and their verification stand in `claims`,
+//! members in `members`, the garage in `vehicles`, vehicles of two garages in `contests`, drivers in
+//! `drivers`.
 
+mod claims;
+mod contests;
 mod drivers;
 mod members;
 mod vehicles;
@@ -11,20 +14,19 @@ use super::{
     wire::{self, Page, Write},
 };
 use crate::{
+    actor::Role,
     context::Cx,
     domain::{
-        codes::{DivisionCode, ResidentId, Uscc, mask},
-        enterprise::{Enterprise, EnterpriseAction, EnterpriseState, Held},
-        month,
+        codes::{Uscc, mask},
+        enterprise::{Enterprise, EnterpriseAction, EnterpriseState},
         policy::EnterpriseClass,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
     server::Parts,
     store::{
-        self, Store,
+        self, Connection, Store, claims as sealed_claims,
         enterprises::{self, Grant},
-        members::NewMember,
     },
 };
 
@@ -40,6 +42,12 @@ rpc! { EnterpriseService, Enterprises {
     create_enterprise(pb::CreateEnterpriseRequest) -> pb::Enterprise;
     get_enterprise(pb::GetEnterpriseRequest) -> pb::Enterprise;
     list_enterprises(pb::ListEnterprisesRequest) -> pb::ListEnterprisesResponse;
+    update_enterprise(pb::UpdateEnterpriseRequest) -> pb::Enterprise;
+    withdraw_enterprise(pb::WithdrawEnterpriseRequest) -> pb::Enterprise;
+    read_enterprise_claim(pb::ReadEnterpriseClaimRequest) -> pb::EnterpriseClaim;
+    prepare_enterprise(pb::PrepareEnterpriseRequest) -> pb::Enterprise;
+    reject_enterprise(pb::RejectEnterpriseRequest) -> pb::Enterprise;
+    annul_enterprise(pb::AnnulEnterpriseRequest) -> pb::Enterprise;
     verify_enterprise(pb::VerifyEnterpriseRequest) -> pb::Enterprise;
     suspend_enterprise(pb::SuspendEnterpriseRequest) -> pb::Enterprise;
     resume_enterprise(pb::ResumeEnterpriseRequest) -> pb::Enterprise;
@@ -55,6 +63,11 @@ rpc! { EnterpriseService, Enterprises {
     update_vehicle(pb::UpdateVehicleRequest) -> pb::Vehicle;
     retire_vehicle(pb::RetireVehicleRequest) -> pb::Vehicle;
     set_vehicle_states(pb::SetVehicleStatesRequest) -> pb::Vehicle;
+    contest_vehicle(pb::ContestVehicleRequest) -> pb::VehicleContest;
+    withdraw_vehicle_contest(pb::WithdrawVehicleContestRequest) -> pb::VehicleContest;
+    list_vehicle_contests(pb::ListVehicleContestsRequest) -> pb::ListVehicleContestsResponse;
+    move_vehicle(pb::MoveVehicleRequest) -> pb::Vehicle;
+    dismiss_vehicle_contest(pb::DismissVehicleContestRequest) -> pb::VehicleContest;
     add_driver(pb::AddDriverRequest) -> pb::Driver;
     claim_vehicle(pb::ClaimVehicleRequest) -> pb::Driver;
     list_drivers(pb::ListDriversRequest) -> pb::ListDriversResponse;
@@ -68,54 +81,6 @@ impl Enterprises {
         Self { store: parts.store.clone() }
     }
 
-    async fn create_enterprise(
-        &self,
-        cx: &Cx,
-        request: pb::CreateEnterpriseRequest,
-    ) -> Result<pb::Enterprise> {
-        let applicant = cx.actor.person()?;
-        let form = request.enterprise.clone().unwrap_or_default();
-        let today = month::local_date(cx.now);
-        let mut faults = Faults::new();
-        let uscc = faults.take("enterprise.uscc", Uscc::parse(&form.uscc));
-        let name = faults.take("enterprise.display_name", wire::text(&form.display_name, 100));
-        let division =
-            faults.take("enterprise.division_code", DivisionCode::parse(&form.division_code));
-        let person = wire::name(&request.legal_representative_name);
-        let person = faults.take("legal_representative_name", person);
-        let resident_id = ResidentId::parse(&request.legal_representative_id, today);
-        let resident_id = faults.take("legal_representative_id", resident_id);
-        faults.done()?;
-        let (Some(uscc), Some(name), Some(division), Some(person), Some(resident_id)) =
-            (uscc, name, division, person, resident_id)
-        else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let unit = enterprises::serving_unit(tx.conn(), division.as_str()).await?;
-        let (unit, unit_path) =
-            unit.ok_or_else(|| Error::field("enterprise.division_code", Flaw::UnknownValue))?;
-        let enterprise = Enterprise {
-            id: cx.id(),
-            uscc: uscc.as_str().to_owned(),
-            display_name: name,
-            division_code: division.as_str().to_owned(),
-            unit,
-            unit_path,
-            legal_representative: person,
-            applicant,
-            create_time: cx.now,
-            version: 1,
-            held: Held::row(EnterpriseState::Pending),
-        };
-        let registered = enterprise.register(cx);
-        let enterprise = enterprises::insert(&mut tx, registered, resident_id.as_str()).await?;
-        wire::finish(tx, reply(&enterprise, &[])).await
-    }
-
     async fn get_enterprise(
         &self,
         cx: &Cx,
@@ -125,8 +90,7 @@ impl Enterprises {
         let mut connection = self.store.read().await?;
         let vault = self.store.vault();
         let enterprise = enterprises::get(&mut connection, vault, id, &cx.scope()).await?;
-        let grants = enterprises::grants_at(&mut connection, id, cx.now).await?;
-        Ok(reply(&enterprise, &grants))
+        whole(&mut connection, vault, cx, &enterprise).await
     }
 
     async fn list_enterprises(
@@ -140,13 +104,18 @@ impl Enterprises {
             Some(Uscc::parse(&request.uscc).map_err(|flaw| Error::field("uscc", flaw))?)
         };
         let key = self.store.vault().key("page-token");
-        let arguments = [cx.method, &request.uscc];
+        let state = EnterpriseState::from_wire(request.state().as_str_name());
+        let filter = enterprises::Filter {
+            uscc: uscc.as_ref().map(Uscc::as_str),
+            state: state.map(EnterpriseState::wire),
+        };
+        let arguments = [cx.method, &request.uscc, filter.state.unwrap_or_default()];
         let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
         let mut connection = self.store.read().await?;
         let mut found = enterprises::list(
             &mut connection,
             self.store.vault(),
-            uscc.as_ref().map(Uscc::as_str),
+            filter,
             &cx.scope(),
             page.after,
             page.rows(),
@@ -159,29 +128,6 @@ impl Enterprises {
             listed.push(reply(&enterprise, &grants));
         }
         Ok(pb::ListEnterprisesResponse { enterprises: listed, next_page_token })
-    }
-
-    async fn verify_enterprise(
-        &self,
-        cx: &Cx,
-        request: pb::VerifyEnterpriseRequest,
-    ) -> Result<pb::Enterprise> {
-        let step = Step::parse(&request.name, &request.note, "note", &request.etag)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let enterprise = step.take(&mut tx, cx, EnterpriseAction::Verify).await?;
-        let member = NewMember {
-            enterprise: enterprise.id,
-            person: enterprise.applicant,
-            full_name: &enterprise.legal_representative,
-            role: "LEGAL_REPRESENTATIVE",
-            scope: &[],
-            valid_until: None,
-        };
-        store::members::insert(&mut tx, member).await?;
-        wire::finish(tx, reply(&enterprise, &[])).await
     }
 
     async fn suspend_enterprise(
@@ -244,6 +190,9 @@ impl Enterprises {
             Write::Replay(reply) => return Ok(reply),
         };
         let enterprise = enterprises::lock(&mut tx, enterprise, &cx.scope()).await?;
+        if !enterprise.state().proven() {
+            return Err(Error::new(Reason::EnterpriseNotVerified));
+        }
         let grant = Grant {
             id: cx.id(),
             enterprise: enterprise.id,
@@ -287,15 +236,18 @@ struct Step {
 impl Step {
     fn parse(name: &str, note: &str, path: &str, etag: &str) -> Result<Self> {
         let mut faults = Faults::new();
+        let step = Self::read(name, note, path, etag, &mut faults);
+        faults.done()?;
+        step.ok_or_else(|| Error::new(Reason::RequestInvalid))
+    }
+
+    /// The same beside other fields, whose faults are told together.
+    fn read(name: &str, note: &str, path: &str, etag: &str, faults: &mut Faults) -> Option<Self> {
         let id = faults.take("name", Id::parse(name));
         let note = faults.take(path, wire::text(note, 500));
         faults.check(!etag.is_empty(), "etag", Flaw::Required);
         let version = faults.take("etag", wire::version(etag)).flatten();
-        faults.done()?;
-        match (id, note) {
-            (Some(id), Some(note)) => Ok(Self { id, note, version }),
-            _ => Err(Error::new(Reason::RequestInvalid)),
-        }
+        Some(Self { id: id?, note: note?, version })
     }
 
     async fn take(
@@ -319,22 +271,61 @@ fn warning(flaw: Flaw) -> pb::CodedReason {
     pb::CodedReason { code: flaw.wire().to_owned(), text: flaw.zh().to_owned() }
 }
 
+/// An enterprise without what was claimed, as lists show it.
 fn reply(enterprise: &Enterprise, grants: &[Grant]) -> pb::Enterprise {
     let state = pb::enterprise::State::from_str_name(enterprise.state().wire());
-    let uscc = Uscc::parse(&enterprise.uscc).ok();
+    let uscc = Uscc::parse(&enterprise.claim.uscc).ok();
     pb::Enterprise {
         name: enterprise.id.to_string(),
         // Public for organisations, personal for individuals (facts.md, 6.6).
         uscc: uscc.as_ref().map(|uscc| uscc.shown().clone()).unwrap_or_default(),
-        display_name: enterprise.display_name.clone(),
-        division_code: enterprise.division_code.clone(),
+        display_name: enterprise.claim.display_name.clone(),
+        division_code: enterprise.claim.division_code.clone(),
         state: state.unwrap_or_default().into(),
-        legal_representative: mask::name(&enterprise.legal_representative),
+        legal_representative: mask::name(&enterprise.claim.legal_representative),
         class_grants: grants.iter().map(grant_reply).collect(),
         create_time: Some(wire::time(enterprise.create_time)),
         warnings: uscc.and_then(|uscc| uscc.warning()).map(warning).into_iter().collect(),
         etag: wire::etag(enterprise.version),
+        claim: None,
+        reason: enterprise.reason.map(|reason| pb::CodedReason {
+            code: reason.wire().to_owned(),
+            text: format!("{}:{}", reason.zh(), enterprise.reason_note),
+        }),
     }
+}
+
+/// An enterprise with its grants; for who claimed it and for the desk also with what was claimed, masked.
+async fn whole(
+    connection: &mut Connection,
+    vault: &store::Vault,
+    cx: &Cx,
+    enterprise: &Enterprise,
+) -> Result<pb::Enterprise> {
+    let grants = enterprises::grants_at(connection, enterprise.id, cx.now).await?;
+    let mut reply = reply(enterprise, &grants);
+    let own = cx.actor.person().is_ok_and(|person| person == enterprise.applicant);
+    if own || at_desk(cx) {
+        let sealed = sealed_claims::sealed(connection, vault, enterprise.id).await?;
+        let mut claim = claims::claim_reply(enterprise);
+        claim.legal_representative_name = mask::name(&enterprise.claim.legal_representative);
+        claim.legal_representative_id =
+            mask::document(enterprise.claim.document, &sealed.document_number);
+        if !sealed.phone.is_empty() {
+            claim.phone = mask::phone(&sealed.phone);
+        }
+        if at_desk(cx) {
+            claims::add_prepared(connection, enterprise, &mut claim).await?;
+        }
+        reply.claim = Some(claim);
+    }
+    Ok(reply)
+}
+
+/// Whether an officer of the desk asks.
+fn at_desk(cx: &Cx) -> bool {
+    let roles = cx.actor.roles();
+    [Role::WindowClerk, Role::FirstReviewer, Role::FinalReviewer].iter().any(|it| roles.has(*it))
 }
 
 fn grant_reply(grant: &Grant) -> pb::EnterpriseClassGrant {

@@ -50,7 +50,9 @@ const SUPERVISORS: &[Role] = &[UnitLeader, Inspector];
 const CARERS: &[Role] = &[LiaisonOfficer, UnitLeader];
 const CARED: &[Role] =
     &[LegalRepresentative, EnterpriseHandler, LiaisonOfficer, UnitLeader, Inspector];
-const BRINGERS: &[Role] = &[LegalRepresentative, EnterpriseHandler, WindowClerk, LiaisonOfficer];
+/// A person brings the licence of a claim; whose the file is asks the service again.
+const BRINGERS: &[Role] =
+    &[Person, LegalRepresentative, EnterpriseHandler, WindowClerk, LiaisonOfficer];
 const INTAKE: &[Role] = &[LegalRepresentative, EnterpriseHandler, WindowClerk, Assigner];
 const COMPLAINT_READERS: &[Role] = &[
     LegalRepresentative,
@@ -162,7 +164,14 @@ pub const POLICY: &[(&str, Access)] = &[
     ("EnterpriseService/CreateEnterprise", roles(&[Person])),
     ("EnterpriseService/GetEnterprise", roles(READERS)),
     ("EnterpriseService/ListEnterprises", roles(READERS)),
-    ("EnterpriseService/VerifyEnterprise", roles(DESK)),
+    // A claim: the desk prepares, a reviewer decides.
+    ("EnterpriseService/UpdateEnterprise", roles(&[Person])),
+    ("EnterpriseService/WithdrawEnterprise", roles(&[Person])),
+    ("EnterpriseService/ReadEnterpriseClaim", roles(DESK)),
+    ("EnterpriseService/PrepareEnterprise", roles(DESK)),
+    ("EnterpriseService/VerifyEnterprise", roles(REVIEWERS)),
+    ("EnterpriseService/RejectEnterprise", roles(REVIEWERS)),
+    ("EnterpriseService/AnnulEnterprise", roles(&[FinalReviewer])),
     ("EnterpriseService/SuspendEnterprise", roles(REVIEWERS)),
     ("EnterpriseService/ResumeEnterprise", roles(REVIEWERS)),
     ("EnterpriseService/GrantEnterpriseClass", roles(REVIEWERS)),
@@ -175,7 +184,18 @@ pub const POLICY: &[(&str, Access)] = &[
     ("EnterpriseService/GetVehicle", roles(READERS)),
     ("EnterpriseService/ListVehicles", roles(READERS)),
     ("EnterpriseService/UpdateVehicle", roles(FILERS)),
-    ("EnterpriseService/RetireVehicle", roles(ENTERPRISE)),
+    (
+        "EnterpriseService/RetireVehicle",
+        roles(&[LegalRepresentative, EnterpriseHandler, FirstReviewer, FinalReviewer]),
+    ),
+    ("EnterpriseService/ContestVehicle", roles(FILERS)),
+    ("EnterpriseService/WithdrawVehicleContest", roles(FILERS)),
+    (
+        "EnterpriseService/ListVehicleContests",
+        roles(&[LegalRepresentative, EnterpriseHandler, WindowClerk, FirstReviewer, FinalReviewer]),
+    ),
+    ("EnterpriseService/MoveVehicle", roles(REVIEWERS)),
+    ("EnterpriseService/DismissVehicleContest", roles(REVIEWERS)),
     ("EnterpriseService/SetVehicleStates", roles(REVIEWERS)),
     ("EnterpriseService/AddDriver", roles(ENTERPRISE)),
     ("EnterpriseService/ClaimVehicle", roles(&[Person])),

@@ -342,6 +342,26 @@ pub async fn save(tx: &mut Tx, moved: Moved<Application>) -> Result<Application>
     Ok(application)
 }
 
+/// Ends what is asked for a vehicle that leaves its garage: drafts, and what waits for a decision. An
+/// approval under way is waited for, so that what it issued is seen after this.
+pub async fn end_of_vehicle(tx: &mut Tx, vehicle: Id<kind::Vehicle>, note: &str) -> Result<()> {
+    let rows = select!(
+        "where vehicle_id = $1 and state in ('DRAFT', 'SUBMITTED', 'NEEDS_CORRECTION', 'ACCEPTED',
+            'FIRST_REVIEW', 'FINAL_REVIEW')
+         order by id
+         for update",
+        vehicle.uuid()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let cx = tx.cx().clone();
+    for row in rows {
+        let moved = entity(row)?.withdraw(note.to_owned(), &cx)?;
+        save(tx, moved).await?;
+    }
+    Ok(())
+}
+
 /// Binds the papers. The foreign key refuses the papers of another enterprise.
 async fn attach(tx: &mut Tx, application: &Application) -> Result<()> {
     let papers: Vec<Uuid> = application.attachments.iter().map(|paper| paper.uuid()).collect();

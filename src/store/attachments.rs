@@ -18,8 +18,10 @@ use crate::{
 pub struct Attachment {
     /// Its id; the bytes lie under it.
     pub id: Id<kind::Attachment>,
-    /// Whose it is.
-    pub enterprise: Id<kind::Enterprise>,
+    /// Whose it is; none of a licence that no claim has bound yet.
+    pub enterprise: Option<Id<kind::Enterprise>>,
+    /// Who brought a licence.
+    pub person: Option<Id<kind::Person>>,
     /// The conversation that it belongs to; absent for a paper.
     pub conversation: Option<Id<kind::Conversation>>,
     /// What it proves.
@@ -66,7 +68,8 @@ pub struct Stored {
 
 struct Row {
     id: Uuid,
-    enterprise_id: Uuid,
+    enterprise_id: Option<Uuid>,
+    person_id: Option<Uuid>,
     conversation_id: Option<Uuid>,
     kind: String,
     content_type: String,
@@ -85,7 +88,8 @@ struct Row {
 fn entity(row: Row) -> Attachment {
     Attachment {
         id: Id::of(row.id),
-        enterprise: Id::of(row.enterprise_id),
+        enterprise: row.enterprise_id.map(Id::of),
+        person: row.person_id.map(Id::of),
         conversation: row.conversation_id.map(Id::of),
         kind: row.kind,
         content_type: row.content_type,
@@ -108,12 +112,12 @@ macro_rules! select {
     ($lock:literal, $id:expr, $scope:expr, $now:expr) => {
         sqlx::query_as!(
             Row,
-            r#"select id, enterprise_id, conversation_id, kind, content_type, file_name, size_bytes, sha256,
+            r#"select id, enterprise_id, person_id, conversation_id, kind, content_type, file_name, size_bytes, sha256,
                 valid_until as "valid_until: jiff_sqlx::Date", creator, received_bytes, piece_bytes,
                 complete_time is not null as "complete!", stored_bytes, stored_sha256
              from attachment
              where id = $1 and redact_time is null and ($2 or case when conversation_id is null
-                then enterprise_id = any($3)
+                then enterprise_id = any($3) or person_id = $5
                     or ($4::text is not null and exists (select from enterprise
                         where enterprise.id = enterprise_id and starts_with(unit_path, $4)))
                     or exists (select from complaint_attachment
@@ -158,10 +162,10 @@ pub async fn insert(tx: &mut Tx, file: &Attachment) -> Result<()> {
     let now = tx.now();
     sqlx::query!(
         "insert into attachment (id, enterprise_id, kind, content_type, file_name, size_bytes,
-            sha256, valid_until, received_bytes, create_time, conversation_id, creator)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11)",
+            sha256, valid_until, received_bytes, create_time, conversation_id, creator, person_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11, $12)",
         file.id.uuid(),
-        file.enterprise.uuid(),
+        file.enterprise.map(Id::uuid),
         file.kind,
         file.content_type,
         file.file_name,
@@ -170,7 +174,8 @@ pub async fn insert(tx: &mut Tx, file: &Attachment) -> Result<()> {
         file.valid_until.map(Date::to_sqlx) as _,
         now.to_sqlx() as _,
         file.conversation.map(Id::uuid),
-        file.creator
+        file.creator,
+        file.person.map(Id::uuid)
     )
     .execute(tx.conn())
     .await?;
@@ -194,13 +199,15 @@ pub async fn received(tx: &mut Tx, id: Id<kind::Attachment>, came: Came) -> Resu
 /// announces one for the enterprise. What was begun before the instant is not under way any more.
 pub async fn held(
     tx: &mut Tx,
-    enterprise: Id<kind::Enterprise>,
+    enterprise: Option<Id<kind::Enterprise>>,
     creator: &str,
     since: Timestamp,
 ) -> Result<(Held, Held)> {
+    // What belongs to no enterprise yet is counted of whoever brings it.
+    let whose = enterprise.map_or_else(|| creator.to_owned(), |id| id.uuid().to_string());
     sqlx::query!(
         "select pg_advisory_xact_lock(hashtextextended('attachment ' || $1::text, 0))",
-        enterprise.uuid().to_string()
+        whose
     )
     .execute(tx.conn())
     .await?;
@@ -221,7 +228,7 @@ pub async fn held(
             coalesce(sum(size_bytes) filter (
                 where complete_time is null and create_time > $2), 0)::bigint as "under_way!"
          from attachment where enterprise_id = $1"#,
-        enterprise.uuid(),
+        enterprise.map(Id::uuid),
         since.to_sqlx() as _
     )
     .fetch_one(tx.conn())

@@ -5,11 +5,12 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{OnConstraint as _, Tx, Vault, history};
+use super::{OnConstraint as _, Tx, Vault, history, notices::causes};
 use crate::{
     actor::Scope,
     domain::{
-        enterprise::{Enterprise, EnterpriseState, Held},
+        codes::{DocumentKind, IdentityDocument},
+        enterprise::{Claim, Enterprise, EnterpriseRefusal, EnterpriseState, Held, Prepared},
         lifecycle::Moved,
         policy::EnterpriseClass,
     },
@@ -26,25 +27,48 @@ struct Row {
     unit_path: String,
     state: String,
     legal_representative_sealed: Vec<u8>,
+    representative_document: String,
+    licence_id: Option<Uuid>,
     applicant_id: Uuid,
     create_time: jiff_sqlx::Timestamp,
+    expire_time: Option<jiff_sqlx::Timestamp>,
+    prepared_by: Option<Uuid>,
+    prepare_time: Option<jiff_sqlx::Timestamp>,
+    prepare_note: String,
+    reason_code: Option<String>,
+    reason_note: String,
     version: i64,
 }
 
 fn entity(row: Row, vault: &Vault) -> Result<Enterprise> {
-    let state = EnterpriseState::from_wire(&row.state);
+    let unknown = |what: &'static str| move || Error::internal(what);
+    let state = EnterpriseState::from_wire(&row.state).ok_or_else(unknown("a stored state"))?;
+    let document = DocumentKind::from_wire(&row.representative_document);
+    let prepared = row.prepared_by.zip(row.prepare_time);
     Ok(Enterprise {
         id: Id::of(row.id),
-        uscc: row.uscc,
-        display_name: row.display_name,
-        division_code: row.division_code,
-        unit: Id::of(row.unit_id),
-        unit_path: row.unit_path,
-        legal_representative: vault.open_text("full-name", &row.legal_representative_sealed)?,
+        claim: Claim {
+            uscc: row.uscc,
+            display_name: row.display_name,
+            division_code: row.division_code,
+            unit: Id::of(row.unit_id),
+            unit_path: row.unit_path,
+            legal_representative: vault.open_text("full-name", &row.legal_representative_sealed)?,
+            document: document.ok_or_else(unknown("a stored document kind"))?,
+            licence: row.licence_id.map(Id::of),
+        },
         applicant: Id::of(row.applicant_id),
         create_time: row.create_time.to_jiff(),
+        expire_time: row.expire_time.map(jiff_sqlx::Timestamp::to_jiff),
+        prepared: prepared.map(|(by, time)| Prepared {
+            by: Id::of(by),
+            time: time.to_jiff(),
+            note: row.prepare_note,
+        }),
+        reason: row.reason_code.as_deref().and_then(EnterpriseRefusal::from_wire),
+        reason_note: row.reason_note,
         version: row.version,
-        held: Held::row(state.ok_or_else(|| Error::internal("a stored state"))?),
+        held: Held::row(state),
     })
 }
 
@@ -53,8 +77,11 @@ macro_rules! select {
         sqlx::query_as!(
             Row,
             r#"select id, uscc, display_name, division_code, unit_id, unit_path, state,
-                legal_representative_sealed, applicant_id,
-                create_time as "create_time: jiff_sqlx::Timestamp", version
+                legal_representative_sealed, representative_document, licence_id, applicant_id,
+                create_time as "create_time: jiff_sqlx::Timestamp",
+                expire_time as "expire_time: jiff_sqlx::Timestamp", prepared_by,
+                prepare_time as "prepare_time: jiff_sqlx::Timestamp", prepare_note, reason_code,
+                reason_note, version
              from enterprise "# + $filter,
             $($argument),*
         )
@@ -98,11 +125,20 @@ pub async fn lock(tx: &mut Tx, id: Id<kind::Enterprise>, scope: &Scope) -> Resul
     entity(row.ok_or_else(|| scope.missing(id.subject()))?, tx.vault())
 }
 
+/// What a list is narrowed to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Filter<'a> {
+    /// One code.
+    pub uscc: Option<&'a str>,
+    /// One state.
+    pub state: Option<&'static str>,
+}
+
 /// Enterprises within the scope, newest first, after the cursor.
 pub async fn list(
     connection: &mut PgConnection,
     vault: &Vault,
-    uscc: Option<&str>,
+    filter: Filter<'_>,
     scope: &Scope,
     after: Option<Uuid>,
     rows: i64,
@@ -111,14 +147,16 @@ pub async fn list(
         "where id < $1 and ($2 or id = any($3) or applicant_id = $4
             or ($5::text is not null and starts_with(unit_path, $5)))
             and ($6::text is null or uscc = $6)
+            and ($7::text is null or state = $7)
          order by id desc
-         limit $7",
+         limit $8",
         super::before(after),
         scope.all,
         &scope.enterprises,
         scope.person,
         scope.unit_path,
-        uscc,
+        filter.uscc,
+        filter.state,
         rows
     )
     .fetch_all(connection)
@@ -149,61 +187,187 @@ pub async fn serving_unit(
     Ok(row.map(|row| (Id::of(row.id), row.path)))
 }
 
-/// Stores a registration; the resident id of the legal representative is sealed with it.
+/// The claim of the person who filed it, held until the unit of work ends.
+pub async fn lock_own(
+    tx: &mut Tx,
+    id: Id<kind::Enterprise>,
+    applicant: Id<kind::Person>,
+    scope: &Scope,
+) -> Result<Enterprise> {
+    let row =
+        select!("where id = $1 and applicant_id = $2 for update", id.uuid(), applicant.uuid())
+            .fetch_optional(tx.conn())
+            .await?;
+    entity(row.ok_or_else(|| scope.missing(id.subject()))?, tx.vault())
+}
+
+/// Every claim that waits with the code of this one, in one order, so that two verifications of rivals
+/// wait for each other; held until the unit of work ends.
+pub async fn lock_claims(tx: &mut Tx, id: Id<kind::Enterprise>) -> Result<Vec<Enterprise>> {
+    let rows = select!(
+        "where state = 'PENDING' and uscc = (select uscc from enterprise asked where asked.id = $1)
+         order by id
+         for update",
+        id.uuid()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(|row| entity(row, tx.vault())).collect()
+}
+
+/// The claims whose time is over.
+pub async fn lapsing(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Id<kind::Enterprise>>> {
+    let ids = sqlx::query_scalar!(
+        "select id from enterprise
+         where state = 'PENDING' and expire_time <= $1
+         order by expire_time
+         limit $2",
+        now.to_sqlx() as _,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(ids.into_iter().map(Id::of).collect())
+}
+
+/// Who has this code: another one that was verified, and the other claims that wait.
+pub async fn of_code(
+    connection: &mut PgConnection,
+    uscc: &str,
+    but: Id<kind::Enterprise>,
+) -> Result<(Option<Id<kind::Enterprise>>, Vec<Id<kind::Enterprise>>)> {
+    let rows = sqlx::query!(
+        "select id, state = 'PENDING' as \"waits!\" from enterprise
+         where uscc = $1 and state in ('PENDING', 'VERIFIED', 'SUSPENDED') and id <> $2
+         order by id
+         limit 100",
+        uscc,
+        but.uuid()
+    )
+    .fetch_all(connection)
+    .await?;
+    let (waiting, held): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.waits);
+    let holder = held.first().map(|row| Id::of(row.id));
+    Ok((holder, waiting.into_iter().map(|row| Id::of(row.id)).collect()))
+}
+
+/// Stores a claim; the number of the legal representative's document is sealed with it.
+///
+/// # Errors
+/// `ENTERPRISE_EXISTS` when the person claims this code already.
 pub async fn insert(
     tx: &mut Tx,
     moved: Moved<Enterprise>,
-    resident_id: &str,
+    document: &IdentityDocument,
 ) -> Result<Enterprise> {
     let (enterprise, change) = moved.open();
     let (now, ids) = (tx.now(), tx.cx().ids().clone());
-    let name = enterprise.legal_representative.as_bytes();
+    let claim = &enterprise.claim;
+    let name = claim.legal_representative.as_bytes();
     let name = tx.vault().seal("full-name", name, ids.bytes())?;
-    let resident_id = tx.vault().seal("resident-id", resident_id.as_bytes(), ids.bytes())?;
+    let number = tx.vault().seal("resident-id", document.as_str().as_bytes(), ids.bytes())?;
     sqlx::query!(
         "insert into enterprise (id, uscc, display_name, division_code, unit_id, unit_path, state,
-            legal_representative_sealed, legal_representative_id_sealed, applicant_id, create_time,
-            update_time, version)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)",
+            legal_representative_sealed, legal_representative_id_sealed, representative_document,
+            licence_id, applicant_id, create_time, expire_time, update_time, version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $13, $15)",
         enterprise.id.uuid(),
-        enterprise.uscc,
-        enterprise.display_name,
-        enterprise.division_code,
-        enterprise.unit.uuid(),
-        enterprise.unit_path,
+        claim.uscc,
+        claim.display_name,
+        claim.division_code,
+        claim.unit.uuid(),
+        claim.unit_path,
         enterprise.state().wire(),
         name,
-        resident_id,
+        number,
+        claim.document.wire(),
+        claim.licence.map(Id::uuid),
         enterprise.applicant.uuid(),
         now.to_sqlx() as _,
+        enterprise.expire_time.map(Timestamp::to_sqlx) as _,
         enterprise.version
     )
     .execute(tx.conn())
     .await
-    .on_constraint("enterprise_uscc_once", Reason::EnterpriseExists)?;
+    .on_constraint("enterprise_claimed_once", Reason::EnterpriseExists)?;
     history::write(tx, enterprise.id.subject(), &change).await?;
     Ok(enterprise)
 }
 
-/// Stores a step.
+/// Stores what was edited of a claim, before the step is saved.
+///
+/// # Errors
+/// `ENTERPRISE_EXISTS` when the person claims this code already.
+pub async fn rewrite(
+    tx: &mut Tx,
+    enterprise: &Enterprise,
+    document: &IdentityDocument,
+) -> Result<()> {
+    let ids = tx.cx().ids().clone();
+    let claim = &enterprise.claim;
+    let name = claim.legal_representative.as_bytes();
+    let name = tx.vault().seal("full-name", name, ids.bytes())?;
+    let number = tx.vault().seal("resident-id", document.as_str().as_bytes(), ids.bytes())?;
+    sqlx::query!(
+        "update enterprise
+         set uscc = $2, display_name = $3, division_code = $4, unit_id = $5, unit_path = $6,
+            legal_representative_sealed = $7, legal_representative_id_sealed = $8,
+            representative_document = $9, licence_id = $10
+         where id = $1",
+        enterprise.id.uuid(),
+        claim.uscc,
+        claim.display_name,
+        claim.division_code,
+        claim.unit.uuid(),
+        claim.unit_path,
+        name,
+        number,
+        claim.document.wire(),
+        claim.licence.map(Id::uuid)
+    )
+    .execute(tx.conn())
+    .await
+    .on_constraint("enterprise_claimed_once", Reason::EnterpriseExists)?;
+    Ok(())
+}
+
+/// Stores a step, and tells of it.
+///
+/// # Errors
+/// `ENTERPRISE_EXISTS` when it would be verified beside another one of the same code.
 pub async fn save(tx: &mut Tx, moved: Moved<Enterprise>) -> Result<Enterprise> {
     let (mut enterprise, change) = moved.open();
     let now = tx.now();
+    let prepared = enterprise.prepared.as_ref();
     let updated = sqlx::query!(
-        "update enterprise set state = $3, update_time = $4, version = version + 1
+        "update enterprise
+         set state = $3, update_time = $4, expire_time = $5, prepared_by = $6, prepare_time = $7,
+            prepare_note = $8, reason_code = $9, reason_note = $10, version = version + 1
          where id = $1 and version = $2",
         enterprise.id.uuid(),
         enterprise.version,
         enterprise.state().wire(),
-        now.to_sqlx() as _
+        now.to_sqlx() as _,
+        enterprise.expire_time.map(Timestamp::to_sqlx) as _,
+        prepared.map(|it| it.by.uuid()),
+        prepared.map(|it| it.time.to_sqlx()) as _,
+        prepared.map(|it| it.note.clone()).unwrap_or_default(),
+        enterprise.reason.map(EnterpriseRefusal::wire),
+        enterprise.reason_note
     )
     .execute(tx.conn())
-    .await?;
+    .await
+    .on_constraint("enterprise_verified_once", Reason::EnterpriseExists)?;
     if updated.rows_affected() == 0 {
         return Err(Error::new(Reason::EtagStale));
     }
     enterprise.version = enterprise.version.saturating_add(1);
     history::write(tx, enterprise.id.subject(), &change).await?;
+    causes::of_enterprise(tx, &enterprise, &change).await?;
     Ok(enterprise)
 }
 

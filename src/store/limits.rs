@@ -74,6 +74,14 @@ limits! {
     Attachment = "attachment", 60 per 60 s;
     /// Pieces of files that one account sends.
     Piece = "piece", 6_000 per 60 s;
+    /// Licences that one person brings before there is an enterprise.
+    Licence = "licence", 10 per 86_400 s;
+    /// Claims of enterprises by one person, a day.
+    Claim = "claim", 10 per 86_400 s;
+    /// Claims that one officer reads whole.
+    ClaimReading = "claim-reading", 60 per 3600 s;
+    /// Vehicles of others that one account contests, a day.
+    Contest = "contest", 20 per 86_400 s;
     /// Records of reporters that one inspector opens.
     IdentityOpening = "identity-opening", 10 per 3600 s;
 }

@@ -144,6 +144,7 @@ pub async fn invitable(
     Ok(sqlx::query_scalar!(
         "select id from enterprise
          where id = any($1) and $2::text is not null and starts_with(unit_path, $2)
+            and state in ('VERIFIED', 'SUSPENDED')
          order by id",
         enterprises,
         scope.unit_path

@@ -160,6 +160,31 @@ pub async fn end(tx: &mut Tx, id: Id<kind::Member>, scope: &Scope) -> Result<Mem
     })
 }
 
+/// Ends every membership of an enterprise whose verification was annulled, and its invitations.
+pub async fn end_of_enterprise(tx: &mut Tx, enterprise: Id<kind::Enterprise>) -> Result<()> {
+    let now = tx.now();
+    let people = sqlx::query_scalar!(
+        "update member set end_time = $2 where enterprise_id = $1 and end_time is null
+         returning person_id",
+        enterprise.uuid(),
+        now.to_sqlx() as _
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    for person in people {
+        tx.touch(actors::key(&Id::<kind::Person>::of(person).to_string()));
+    }
+    sqlx::query!(
+        "update invitation set expire_time = $2
+         where enterprise_id = $1 and accept_time is null and expire_time > $2",
+        enterprise.uuid(),
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// An invitation.
 #[derive(Debug, Clone)]
 pub struct Invitation {

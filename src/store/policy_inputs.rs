@@ -14,6 +14,7 @@ use crate::{
     domain::{
         application::{Application, Purpose},
         codes::{Energy, Plate, PlateType, UseNature, VehicleStates, VehicleType},
+        enterprise::EnterpriseState,
         month,
         pass::Pass,
         policy::{
@@ -214,7 +215,7 @@ async fn enterprise(
         })
     });
     Ok(EnterpriseFacts {
-        verified: state != "PENDING",
+        verified: EnterpriseState::proves(&state),
         suspended: state == "SUSPENDED",
         blacklisted: false,
         grants: grants.collect::<Result<_>>()?,

@@ -166,6 +166,8 @@ pub async fn unused_files(
                         join pass_application on pass_application.id = pass_application_id
                         where attachment_id = attachment.id and state <> 'DRAFT')
                     or exists (select from complaint_attachment where attachment_id = attachment.id)
+                    or exists (select from enterprise where licence_id = attachment.id)
+                    or exists (select from vehicle_contest where attachment.id = any(attachment_ids))
                     or exists (select from message where attachment_id = attachment.id))
                 limit $2)",
             first_id_of(before),

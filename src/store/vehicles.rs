@@ -45,6 +45,7 @@ struct Row {
     retire_time: Option<jiff_sqlx::Timestamp>,
     version: i64,
     blacklisted: bool,
+    contested: bool,
 }
 
 fn entity(row: Row) -> Result<Vehicle> {
@@ -77,6 +78,7 @@ fn entity(row: Row) -> Result<Vehicle> {
         },
         states: VehicleStates::parse(&row.vehicle_states).map_err(stored)?,
         blacklisted: row.blacklisted,
+        contested: row.contested,
         retire_time: row.retire_time.map(jiff_sqlx::Timestamp::to_jiff),
         version: row.version,
     })
@@ -101,7 +103,10 @@ macro_rules! select {
                             or entry.enterprise_id = vehicle.enterprise_id)
                         and entry.lift_time is null and entry.valid_from <= $1
                         and (entry.valid_until is null or $1 < entry.valid_until)
-                ) as "blacklisted!"
+                ) as "blacklisted!",
+                exists (select from vehicle_contest contest
+                    where contest.vehicle_id = vehicle.id and contest.state = 'OPEN'
+                ) as "contested!"
              from vehicle "# + $filter,
             $($argument),*
         )
@@ -149,6 +154,37 @@ pub async fn lock(tx: &mut Tx, id: Id<kind::Vehicle>, scope: &Scope) -> Result<V
     .fetch_optional(tx.conn())
     .await?;
     entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+}
+
+/// The vehicle of a plate in another's garage, whoever asks: who contests it learns nothing of it.
+pub async fn lock_of_another(
+    tx: &mut Tx,
+    enterprise: Id<kind::Enterprise>,
+    licence: &Licence,
+) -> Result<Option<Vehicle>> {
+    let row = select!(
+        "where plate_number = $2 and plate_type = $3 and retire_time is null and enterprise_id <> $4
+         for update",
+        tx.now().to_sqlx() as _,
+        licence.plate.as_str(),
+        licence.plate_type.code(),
+        enterprise.uuid()
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(entity).transpose()
+}
+
+/// The vehicles in the garage of an enterprise, held until the unit of work ends.
+pub async fn lock_garage(tx: &mut Tx, enterprise: Id<kind::Enterprise>) -> Result<Vec<Vehicle>> {
+    let rows = select!(
+        "where enterprise_id = $2 and retire_time is null order by id for update",
+        tx.now().to_sqlx() as _,
+        enterprise.uuid()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(entity).collect()
 }
 
 /// What a list is narrowed to.

@@ -1,8 +1,15 @@
-//! Applications whose correction nobody answered end by the clock.
+//! Applications whose correction nobody answered, and claims of enterprises that nobody verified, end by
+//! the clock.
 
 use jiff::SignedDuration;
 
-use crate::{context::Cx, error::Result, server::Parts, store::applications};
+use crate::{
+    context::Cx,
+    error::Result,
+    id::{Id, kind},
+    server::Parts,
+    store::{applications, enterprises},
+};
 
 /// How long a correction is awaited. The law sets no limit for the applicant; a month leaves time
 /// to have a paper reissued, and keeps the queue honest.
@@ -17,7 +24,14 @@ pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result
     let before = now.checked_sub(ANSWER_WITHIN).unwrap_or(now);
     let mut connection = parts.store.read().await?;
     let waiting = applications::waiting_since(&mut connection, before, BATCH).await?;
+    let claims = enterprises::lapsing(&mut connection, now, BATCH).await?;
     drop(connection);
+    for id in claims {
+        let cx = cx();
+        if let Err(error) = lapse_claim(parts, &cx, id).await {
+            tracing::error!(%id, %error, "a claim could not lapse");
+        }
+    }
     for id in waiting {
         let cx = cx();
         if let Err(error) = lapse(parts, &cx, id).await {
@@ -27,13 +41,20 @@ pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result
     Ok(())
 }
 
-async fn lapse(
-    parts: &Parts,
-    cx: &Cx,
-    id: crate::id::Id<crate::id::kind::PassApplication>,
-) -> Result<()> {
+async fn lapse(parts: &Parts, cx: &Cx, id: Id<kind::PassApplication>) -> Result<()> {
     let mut tx = parts.store.begin(cx).await?;
     let application = applications::lock(&mut tx, id, &cx.scope()).await?;
     applications::save(&mut tx, application.lapse(cx)?).await?;
+    tx.commit().await
+}
+
+async fn lapse_claim(parts: &Parts, cx: &Cx, id: Id<kind::Enterprise>) -> Result<()> {
+    let mut tx = parts.store.begin(cx).await?;
+    let claim = enterprises::lock(&mut tx, id, &cx.scope()).await?;
+    // It was decided, or edited, since it was found.
+    if claim.expire_time.is_none_or(|end| end > cx.now) {
+        return Ok(());
+    }
+    enterprises::save(&mut tx, claim.lapse(cx)?).await?;
     tx.commit().await
 }

@@ -5,37 +5,12 @@ use jingqi::service::pb::{self, enterprise::State};
 use sqlx::PgPool;
 use tonic::Code;
 
-use crate::harness::{App, City, User, fields, reason, request_id};
+use crate::{
+    claims::{prepare, prove, registration, verify},
+    harness::{App, City, User, fields, reason, request_id},
+};
 
-fn registration() -> pb::CreateEnterpriseRequest {
-    pb::CreateEnterpriseRequest {
-        enterprise: Some(pb::Enterprise {
-            uscc: "91321302MA1XQ0000N".to_owned(),
-            display_name: "宿迁市新开物流有限公司".to_owned(),
-            division_code: "321302".to_owned(),
-            ..Default::default()
-        }),
-        legal_representative_name: "王大勇".to_owned(),
-        legal_representative_id: "321302199202290014".to_owned(),
-        request_id: request_id(),
-    }
-}
-
-/// Proves a phone for a person, as the identity service would.
-async fn prove(app: &App, user: &User, phone: &str) {
-    let index = app.parts.store.vault().index("phone", phone);
-    let sealed = app.parts.store.vault().seal("phone", phone.as_bytes(), [9; 12]).unwrap();
-    let id = uuid::Uuid::parse_str(user.name.strip_prefix("persons/").unwrap()).unwrap();
-    sqlx::query("update person set phone_index = $2, phone_sealed = $3 where id = $1")
-        .bind(id)
-        .bind(index)
-        .bind(sealed)
-        .execute(app.parts.store.pool())
-        .await
-        .unwrap();
-}
-
-fn truck(enterprise: &str) -> pb::Vehicle {
+pub fn truck(enterprise: &str) -> pb::Vehicle {
     pb::Vehicle {
         enterprise: enterprise.to_owned(),
         plate_number: "苏n·77777".to_owned(),
@@ -66,21 +41,17 @@ async fn an_enterprise_from_registration_to_a_removed_handler(pool: PgPool) {
     let app = App::start(pool).await;
     let city = app.city().await;
     let founder = &city.stranger;
-    let created = founder.enterprises().create_enterprise(registration()).await.unwrap();
-    let created = created.into_inner();
+    prove(&app, founder, "13905240010").await;
+    let asked = registration(&app, founder).await;
+    let created = founder.enterprises().create_enterprise(asked).await.unwrap().into_inner();
     assert_eq!((created.state(), created.legal_representative.as_str()), (State::Pending, "王**"));
     let early = create(founder, truck(&created.name)).await.unwrap_err();
     assert_eq!(early.code(), Code::PermissionDenied);
 
-    let verify = pb::VerifyEnterpriseRequest {
-        name: created.name.clone(),
-        note: "已核对".to_owned(),
-        etag: created.etag,
-        request_id: request_id(),
-    };
-    let foreign = city.foreign_reviewer.enterprises().verify_enterprise(verify.clone()).await;
+    let prepared = prepare(&city.clerk, &created).await.unwrap();
+    let foreign = verify(&city.foreign_reviewer, &prepared).await;
     assert_eq!(foreign.unwrap_err().code(), Code::PermissionDenied);
-    let verified = city.clerk.enterprises().verify_enterprise(verify).await.unwrap().into_inner();
+    let verified = verify(&city.first, &prepared).await.unwrap();
     assert_eq!(verified.state(), State::Verified);
     // The same token now acts for the enterprise: the membership counts from the next call on.
     create(founder, truck(&created.name)).await.unwrap();
@@ -139,12 +110,14 @@ async fn a_handlers_authorisation_ends_with_its_day(pool: PgPool) {
 async fn a_registration_with_wrong_codes_is_told_every_fault(pool: PgPool) {
     let app = App::start(pool).await;
     let city = app.city().await;
-    let mut request = registration();
+    prove(&app, &city.stranger, "13905240010").await;
+    let mut request = registration(&app, &city.stranger).await;
     request.legal_representative_id = "32130219900229001X".to_owned();
     let enterprise = request.enterprise.as_mut().unwrap();
     enterprise.uscc = "91321302MA1XQ0000M".to_owned();
     enterprise.display_name = String::new();
     enterprise.division_code = "3213".to_owned();
+    request.licence = String::new();
     let refused = city.stranger.enterprises().create_enterprise(request).await.unwrap_err();
     assert_eq!(
         fields(&refused),
@@ -153,11 +126,18 @@ async fn a_registration_with_wrong_codes_is_told_every_fault(pool: PgPool) {
             "enterprise.division_code UNKNOWN_VALUE",
             "enterprise.uscc USCC_CHECKSUM",
             "legal_representative_id RESIDENT_ID_BIRTH_DATE",
+            "licence MATERIAL_MISSING",
         ]
     );
-    city.stranger.enterprises().create_enterprise(registration()).await.unwrap();
-    let twice = city.driver.enterprises().create_enterprise(registration()).await.unwrap_err();
+    let asked = registration(&app, &city.stranger).await;
+    city.stranger.enterprises().create_enterprise(asked).await.unwrap();
+    // The same person claims it once; somebody else claims it beside.
+    let asked = registration(&app, &city.stranger).await;
+    let twice = city.stranger.enterprises().create_enterprise(asked).await.unwrap_err();
     assert_eq!((twice.code(), reason(&twice).as_str()), (Code::AlreadyExists, "ENTERPRISE_EXISTS"));
+    prove(&app, &city.driver, "13905240011").await;
+    let asked = registration(&app, &city.driver).await;
+    city.driver.enterprises().create_enterprise(asked).await.unwrap();
 }
 
 // PA-02: the garage, with every fault of a vehicle at once.

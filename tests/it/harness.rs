@@ -54,7 +54,7 @@ use uuid::Uuid;
 pub const START: &str = "2026-11-24T10:30:00+08:00";
 /// The templates that are filed at WeChat.
 const TEMPLATES: &str = "pass-application=T-application;pass=T-pass;complaint=T-complaint;\
-    message=T-message;evaluation=T-evaluation;digest=T-digest";
+    enterprise=T-enterprise;message=T-message;evaluation=T-evaluation;digest=T-digest";
 const MASTER_KEY: [u8; 32] = [42; 32];
 static SEED: AtomicU64 = AtomicU64::new(1);
 

@@ -373,6 +373,7 @@ async fn every_event_fits_the_fields_of_wechat(pool: PgPool) {
                 Template::Pass => "T-pass",
                 Template::Complaint => "T-complaint",
                 Template::Message => "T-message",
+                Template::Enterprise => "T-enterprise",
                 _ => "T-evaluation",
             };
             app.consents(&city.driver, "driver-zhao", template).await;

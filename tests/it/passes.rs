@@ -215,6 +215,7 @@ async fn a_retired_vehicle_loses_its_passes(pool: PgPool) {
         name: city.vehicle.to_string(),
         reason: "车辆转让".to_owned(),
         request_id: request_id(),
+        ..Default::default()
     };
     city.boss.enterprises().retire_vehicle(retire).await.unwrap();
     let ended = read(&city.boss, &pass).await;

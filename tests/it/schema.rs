@@ -5,8 +5,11 @@ use jingqi::domain::{
     application::{ApplicationState, Purpose},
     attachment::ContentType,
     booking::BookingState,
+    codes::DocumentKind,
     conduct_report::{DutyKind, Finding, ReportState},
+    contest::ContestState,
     conversation::ConversationState,
+    enterprise::EnterpriseState,
     liaison::{BindingSource, PostMode},
     lifecycle::State,
     meeting::{MeetingState, PointState},
@@ -61,6 +64,12 @@ async fn every_state_stands_in_its_check_constraint(pool: PgPool) {
     agrees(&pool, "evidence_type_known", &pictures).await;
     let found: Vec<_> = Finding::ALL.iter().map(|it| it.wire()).collect();
     agrees(&pool, "conclusion_finding_known", &found).await;
+    let states: Vec<_> = <EnterpriseState as State>::ALL.iter().map(|it| it.wire()).collect();
+    agrees(&pool, "enterprise_state_known", &states).await;
+    let kinds: Vec<_> = DocumentKind::ALL.iter().map(|it| it.wire()).collect();
+    agrees(&pool, "enterprise_document_known", &kinds).await;
+    let states: Vec<_> = <ContestState as State>::ALL.iter().map(|it| it.wire()).collect();
+    agrees(&pool, "vehicle_contest_state_known", &states).await;
     let modes: Vec<_> = PostMode::ALL.iter().map(|it| it.wire()).collect();
     agrees(&pool, "liaison_post_mode_known", &modes).await;
     let sources: Vec<_> = BindingSource::ALL.iter().map(|it| it.wire()).collect();

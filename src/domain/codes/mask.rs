@@ -5,7 +5,7 @@
 
 use jiff::civil::Date;
 
-use super::{Phone, Plate, ResidentId, Uscc, Vin, normalise};
+use super::{DocumentKind, Phone, Plate, ResidentId, Uscc, Vin, normalise};
 
 /// What a malformed value shows.
 pub const NOTHING: &str = "*";
@@ -56,6 +56,16 @@ pub fn phone(text: &str) -> String {
 pub fn resident_id(text: &str) -> String {
     // The day does not matter for a mask, so none bounds the birth date.
     ResidentId::parse(text, Date::MAX).map_or_else(|_| NOTHING.to_owned(), |id| id.mask())
+}
+
+/// The number of an identity document: a resident's as [`resident_id`], of others the first two
+/// characters and the last two.
+#[must_use]
+pub fn document(kind: DocumentKind, text: &str) -> String {
+    match kind {
+        DocumentKind::ResidentId | DocumentKind::PermanentResidence => resident_id(text),
+        _ => keep(text, 2, 2),
+    }
 }
 
 /// A unified social credit code: `9132**********DE8U`. The codes of organisations are public;

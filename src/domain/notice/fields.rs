@@ -70,6 +70,7 @@ const fn names(template: Template) -> &'static [&'static str] {
         Template::PassApplication => &["character_string1", "phrase2", "thing3", "time4"],
         Template::Pass => &["car_number1", "phrase2", "thing3", "time4"],
         Template::Complaint => &["character_string1", "phrase2", "time3"],
+        Template::Enterprise => &["thing1", "phrase2", "time3"],
         Template::Message | Template::Evaluation => &["thing1", "time2"],
         Template::Digest => &["number1", "thing2", "time3"],
         Template::Task => &[],
@@ -90,6 +91,9 @@ impl Filed {
             }
             Template::Complaint => {
                 vec![facts.number.clone(), push.phrase.to_owned(), time(push.time)]
+            }
+            Template::Enterprise => {
+                vec![title.clone(), push.phrase.to_owned(), time(push.time)]
             }
             Template::Message | Template::Evaluation => vec![title.clone(), time(push.time)],
             Template::Digest => {

@@ -15,7 +15,7 @@ fn at(text: &str) -> Timestamp {
 }
 
 fn facts(event: NoticeEvent) -> Facts {
-    let plate = matches!(event.template(), Template::Pass);
+    let plate = event.template() == Template::Pass || event.wire().starts_with("VEHICLE");
     Facts {
         number: "SQTX202611240000015".to_owned(),
         plate: if plate { "苏N12345".to_owned() } else { String::new() },

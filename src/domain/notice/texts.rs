@@ -22,13 +22,20 @@ const fn english(event: NoticeEvent) -> &'static str {
         E::PassReturned => "correction due",
         E::PassNotAccepted | E::ComplaintNotAccepted => "not accepted",
         E::PassApproved => "approved",
-        E::PassRejected => "refused",
-        E::PassLapsed => "lapsed",
+        E::PassRejected | E::EnterpriseRejected => "refused",
+        E::PassLapsed | E::EnterpriseLapsed => "lapsed",
+        E::EnterpriseVerified => "verified",
+        E::EnterpriseOutdone => "verified for somebody else",
+        E::VehicleContested => "contested",
+        E::VehicleRemoved => "taken out of your garage",
+        E::VehicleReceived => "moved to your garage",
+        E::VehicleReleased => "free to register",
+        E::VehicleContestDismissed => "contest dismissed",
         E::PassSuspended => "suspended",
         E::PassResumed => "resumed",
         E::PassWithdrawn | E::TaskWithdrawn => "withdrawn",
         E::PassCancelled => "cancelled",
-        E::PassAnnulled => "annulled",
+        E::PassAnnulled | E::EnterpriseAnnulled => "annulled",
         E::PassPenalised => "revoked",
         E::PassExpiring => "ends soon",
         E::MessageReceived => "new message",
@@ -90,6 +97,12 @@ fn chinese_text(event: NoticeEvent, facts: &Facts) -> Text {
         Template::Complaint => {
             (format!("诉求{state}"), format!("您的诉求{number}{state},请打开小程序查看。"))
         }
+        Template::Enterprise if plate.is_empty() => {
+            (format!("企业登记{state}"), format!("您的企业登记{state},请打开小程序查看。"))
+        }
+        Template::Enterprise => {
+            (format!("车辆{state}"), format!("车辆{plate}{state},请打开小程序查看。"))
+        }
         Template::Evaluation => {
             ("请评价我们的服务".to_owned(), "您有一项已办结的服务等待评价。".to_owned())
         }
@@ -130,6 +143,10 @@ fn english_text(event: NoticeEvent, facts: &Facts) -> Text {
         Template::Complaint => {
             (format!("Request: {state}"), format!("Your request {number}: {state}."))
         }
+        Template::Enterprise if plate.is_empty() => {
+            ("Registration".to_owned(), format!("Your registration: {state}."))
+        }
+        Template::Enterprise => ("Vehicle".to_owned(), format!("The vehicle {plate}: {state}.")),
         Template::Evaluation => {
             ("Please rate".to_owned(), "A finished service waits for your rating.".to_owned())
         }

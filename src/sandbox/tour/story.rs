@@ -94,6 +94,7 @@ pub(super) async fn enterprise(stage: &Stage, boss: &Person) -> anyhow::Result<p
     if let Some(known) = listed.into_inner().enterprises.into_iter().next() {
         return Ok(known);
     }
+    prove(stage, boss, city::BOSS, "13905240000").await?;
     let create = pb::CreateEnterpriseRequest {
         enterprise: Some(pb::Enterprise {
             uscc: "91321300MA1ABCDE8U".to_owned(),
@@ -103,18 +104,27 @@ pub(super) async fn enterprise(stage: &Stage, boss: &Person) -> anyhow::Result<p
         }),
         legal_representative_name: "王大勇".to_owned(),
         legal_representative_id: "321302199202290014".to_owned(),
+        licence: paper(boss, "", "BUSINESS_LICENCE").await?,
         ..Default::default()
     };
     let created = client.create_enterprise(create).await?.into_inner();
     say(&format!("  已登记,待核验:法定代表人 {}", created.legal_representative));
     let clerk = stage.officer(&city::CLERK).await?;
-    let verify = pb::VerifyEnterpriseRequest {
+    let prepare = pb::PrepareEnterpriseRequest {
         name: created.name.clone(),
-        note: "已核对营业执照和法定代表人身份".to_owned(),
+        note: "营业执照与填报内容一致".to_owned(),
         etag: created.etag,
         ..Default::default()
     };
-    clerk.enterprises().verify_enterprise(verify).await?;
+    let prepared = clerk.enterprises().prepare_enterprise(prepare).await?.into_inner();
+    let verify = pb::VerifyEnterpriseRequest {
+        name: created.name.clone(),
+        note: "已核对营业执照和法定代表人身份".to_owned(),
+        etag: prepared.etag,
+        ..Default::default()
+    };
+    let reviewer = stage.officer(&city::SECOND_REVIEWER).await?;
+    reviewer.enterprises().verify_enterprise(verify).await?;
     let now = stage.clock.now();
     let stamp = |at: jiff::Timestamp| prost_types::Timestamp { seconds: at.as_second(), nanos: 0 };
     let until = now.saturating_add(SignedDuration::from_hours(24 * 365))?;
@@ -129,9 +139,8 @@ pub(super) async fn enterprise(stage: &Stage, boss: &Person) -> anyhow::Result<p
         }),
         ..Default::default()
     };
-    let reviewer = stage.officer(&city::SECOND_REVIEWER).await?;
     reviewer.enterprises().grant_enterprise_class(grant).await?;
-    say("  窗口已核验;民警依名录认定为规模以上企业");
+    say("  窗口已核对材料,民警已核验;民警依名录认定为规模以上企业");
     let get = pb::GetEnterpriseRequest { name: created.name };
     Ok(client.get_enterprise(get).await?.into_inner())
 }
@@ -313,12 +322,7 @@ async fn bind_driver(stage: &Stage, boss: &Person, truck: &Truck) -> anyhow::Res
     say(&format!("  企业指定驾驶人 {} {}", named.display_name, named.phone));
     let user = format!("driver-{digits:08}");
     let driver = stage.person(&user).await?;
-    let body = json!({ "user": user, "phone": phone });
-    let wechat_code = stage.sandbox_code("/sandbox/phone_codes", &body).await?;
-    let verify = pb::VerifyPhoneRequest {
-        proof: Some(pb::verify_phone_request::Proof::WechatCode(wechat_code)),
-    };
-    driver.identity().verify_phone(verify).await?;
+    prove(stage, &driver, &user, &phone).await?;
     let claim = pb::ClaimVehicleRequest {
         plate_number: truck.plate.clone(),
         plate_type: "01".to_owned(),
@@ -327,6 +331,17 @@ async fn bind_driver(stage: &Stage, boss: &Person, truck: &Truck) -> anyhow::Res
     driver.enterprises().claim_vehicle(claim).await?;
     say(&format!("  驾驶人已认领 {}", truck.plate));
     Ok(driver)
+}
+
+/// A person proves a phone with WeChat's button.
+async fn prove(stage: &Stage, person: &Person, user: &str, phone: &str) -> anyhow::Result<()> {
+    let body = json!({ "user": user, "phone": phone });
+    let wechat_code = stage.sandbox_code("/sandbox/phone_codes", &body).await?;
+    let verify = pb::VerifyPhoneRequest {
+        proof: Some(pb::verify_phone_request::Proof::WechatCode(wechat_code)),
+    };
+    person.identity().verify_phone(verify).await?;
+    Ok(())
 }
 
 async fn show(driver: &Person, pass: &pb::TruckPass) -> anyhow::Result<pb::PassCode> {

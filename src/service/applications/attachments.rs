@@ -21,7 +21,7 @@ use crate::{
     store::{
         Limit,
         attachments::{self, Attachment, Stored},
-        conversations,
+        claims, conversations,
         pieces::Pieces,
         policy_inputs,
     },
@@ -47,10 +47,18 @@ impl Applications {
         if let Some(id) = file.conversation {
             // Whoever takes part may bring a file; it belongs to the conversation's enterprise.
             let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-            file.enterprise = conversation.enterprise;
-        } else {
+            file.enterprise = Some(conversation.enterprise);
+        } else if let Some(enterprise) = file.enterprise {
             may_bring(cx, &file)?;
-            policy_inputs::site(tx.conn(), file.enterprise, &cx.scope()).await?;
+            policy_inputs::site(tx.conn(), enterprise, &cx.scope()).await?;
+        } else {
+            // Nobody stores without end what belongs to no enterprise.
+            let person = cx.actor.person()?;
+            self.store.limits().count(Limit::Licence, &cx.actor.name()).await?;
+            if !claims::claimer(&mut tx, person).await?.proved {
+                return Err(Error::new(Reason::PhoneUnproven));
+            }
+            file.person = Some(person);
         }
         let since = cx.now.checked_sub(WITHIN).unwrap_or(cx.now);
         let (own, all) = attachments::held(&mut tx, file.enterprise, &file.creator, since).await?;
@@ -262,13 +270,15 @@ fn kept_path(file: &Attachment) -> Path {
 /// The enterprise's own people, or a clerk who files for them; of a conversation whoever takes
 /// part, which the store has judged.
 fn may_bring(cx: &Cx, file: &Attachment) -> Result<()> {
-    if file.conversation.is_some() {
+    if file.conversation.is_some() || file.person.is_some() && file.person == cx.actor.person().ok()
+    {
         return Ok(());
     }
     let clerk = cx.actor.roles().has(Role::WindowClerk);
     // Papers of an application, or files of a complaint: what it becomes is said when it is used.
-    let acts = |item| cx.actor.acts_for(file.enterprise, item);
-    if acts(ITEM) || acts(complaints::ITEM) || clerk {
+    let acts = |item| file.enterprise.is_some_and(|it| cx.actor.acts_for(it, item));
+    let paper = file.person.is_none();
+    if paper && (acts(ITEM) || acts(complaints::ITEM) || clerk) {
         Ok(())
     } else {
         Err(cx.scope().missing(file.id.subject()))
@@ -282,14 +292,17 @@ fn announced(cx: &Cx, form: pb::Attachment) -> Result<Attachment> {
     } else {
         faults.take("attachment.conversation", Id::<kind::Conversation>::parse(&form.conversation))
     };
-    let enterprise = if form.conversation.is_empty() {
+    let licence = form.conversation.is_empty() && form.kind == attachment::LICENCE;
+    let enterprise = if form.conversation.is_empty() && !licence {
         faults.take("attachment.enterprise", Id::<kind::Enterprise>::parse(&form.enterprise))
     } else {
-        // The conversation knows whose it is.
+        // The conversation knows whose it is, and a licence is its bringer's.
         faults.check(form.enterprise.is_empty(), "attachment.enterprise", Flaw::NotAllowed);
-        Some(Id::of(uuid::Uuid::nil()))
+        None
     };
-    let known = if form.conversation.is_empty() {
+    let known = if licence {
+        true
+    } else if form.conversation.is_empty() {
         AttachmentKind::from_wire(&form.kind).is_some()
     } else {
         form.kind == attachment::MESSAGE
@@ -304,10 +317,11 @@ fn announced(cx: &Cx, form: pb::Attachment) -> Result<Attachment> {
     let valid_until = faults.take("attachment.valid_until", wire::day_maybe(&form.valid_until));
     let file_name = faults.take("attachment.file_name", attachment::clean_name(&form.file_name));
     faults.done()?;
-    match (enterprise, file_name) {
-        (Some(enterprise), Some(file_name)) => Ok(Attachment {
+    match file_name {
+        Some(file_name) => Ok(Attachment {
             id: cx.id(),
             enterprise,
+            person: None,
             conversation,
             kind: form.kind,
             content_type: form.content_type,
@@ -321,7 +335,7 @@ fn announced(cx: &Cx, form: pb::Attachment) -> Result<Attachment> {
             complete: false,
             stored: None,
         }),
-        _ => Err(Error::new(Reason::RequestInvalid)),
+        None => Err(Error::new(Reason::RequestInvalid)),
     }
 }
 
@@ -333,7 +347,7 @@ fn reply(file: Attachment) -> pb::Attachment {
         stored_bytes,
         stored_sha256,
         name: file.id.to_string(),
-        enterprise: file.enterprise.to_string(),
+        enterprise: file.enterprise.map(|id| id.to_string()).unwrap_or_default(),
         kind: file.kind,
         content_type: file.content_type,
         size_bytes: file.size_bytes,

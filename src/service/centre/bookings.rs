@@ -4,7 +4,10 @@ use super::{Centre, ITEM};
 use crate::{
     actor::Actor,
     context::Cx,
-    domain::booking::{Booking, BookingAction, BookingState, CONFIRM_WITHIN, Held},
+    domain::{
+        booking::{Booking, BookingAction, BookingState, CONFIRM_WITHIN, Held},
+        enterprise::EnterpriseState,
+    },
     error::{Error, Faults, Reason, Result},
     id::{Id, kind},
     service::{
@@ -38,7 +41,7 @@ impl Centre {
             Write::Replay(reply) => return Ok(reply),
         };
         let known = liaison_posts::whereabouts(&mut tx, enterprise).await?;
-        if known.is_none_or(|(_, _, state)| state == "PENDING") {
+        if !known.is_some_and(|(_, _, state)| EnterpriseState::proves(&state)) {
             return Err(Error::new(Reason::EnterpriseNotVerified));
         }
         let unit_path = bookings::take_place(&mut tx, slot).await?;

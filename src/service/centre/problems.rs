@@ -51,7 +51,7 @@ impl Centre {
         let problem = Problem {
             id: cx.id(),
             enterprise: enterprise.id,
-            unit_path: enterprise.unit_path,
+            unit_path: enterprise.claim.unit_path,
             title,
             description: description.unwrap_or_default(),
             visit,

@@ -8,6 +8,7 @@ use crate::{
     context::Cx,
     domain::{
         complaint::{Category, Channel, Complaint, Draft, Rules, rules::Needed},
+        enterprise::EnterpriseState,
         obligation::ObligationKind,
     },
     error::{Error, Faults, Flaw, Reason, Result},
@@ -78,7 +79,10 @@ impl Complaints {
         };
         let rules = complaint_policies::in_force(tx.conn(), filing.category, cx.now).await?;
         filing.complete(&rules)?;
-        let (unit_path, _) = policy_inputs::site(tx.conn(), enterprise, &scope(cx)).await?;
+        let (unit_path, state) = policy_inputs::site(tx.conn(), enterprise, &scope(cx)).await?;
+        if !EnterpriseState::proves(&state) {
+            return Err(Error::new(Reason::EnterpriseNotVerified));
+        }
         let draft = Draft {
             enterprise,
             unit_path,

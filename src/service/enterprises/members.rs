@@ -8,7 +8,6 @@ use crate::{
     context::Cx,
     domain::{
         codes::{Phone, mask},
-        enterprise::EnterpriseState,
         month,
     },
     error::{Error, Faults, Flaw, Reason, Result},
@@ -47,7 +46,7 @@ impl Enterprises {
             return Err(cx.scope().missing(enterprise.subject()));
         }
         let known = enterprises::lock(&mut tx, enterprise, &cx.scope()).await?;
-        if known.state() == EnterpriseState::Pending {
+        if !known.state().proven() {
             return Err(Error::new(Reason::EnterpriseNotVerified));
         }
         members::invite(&mut tx, &invitation).await?;

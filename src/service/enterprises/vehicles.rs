@@ -6,7 +6,9 @@ use crate::{
     context::Cx,
     domain::{
         codes::{Plate, VehicleStates},
-        enterprise::EnterpriseState,
+        contest::{ContestAction, VehicleRuling},
+        lifecycle::{Change, Note},
+        notice::NoticeEvent,
         vehicle::{Licence, Vehicle, VehicleForm},
     },
     error::{Error, Faults, Flaw, Reason, Result},
@@ -15,7 +17,10 @@ use crate::{
         pb,
         wire::{self, Page, Write},
     },
-    store::{Tx, drivers, enterprises, passes, vehicles},
+    store::{
+        Tx, applications, drivers, enterprises, history, notices::causes, passes, vehicle_contests,
+        vehicles,
+    },
 };
 
 impl Enterprises {
@@ -39,11 +44,7 @@ impl Enterprises {
         };
         may_change(cx, enterprise)?;
         let known = enterprises::lock(&mut tx, enterprise, &cx.scope()).await?;
-        match known.state() {
-            EnterpriseState::Verified => {}
-            EnterpriseState::Pending => return Err(Error::new(Reason::EnterpriseNotVerified)),
-            EnterpriseState::Suspended => return Err(Error::new(Reason::EnterpriseSuspended)),
-        }
+        known.refuse_unproven()?;
         let id: Id<kind::Vehicle> = cx.id();
         let states = VehicleStates::parse("A").map_err(|flaw| Error::internal(flaw.wire()))?;
         let vehicle = Vehicle {
@@ -52,12 +53,13 @@ impl Enterprises {
             licence,
             states,
             blacklisted: false,
+            contested: false,
             retire_time: None,
             version: 1,
         };
         vehicles::insert(&mut tx, &vehicle).await?;
         let stored = vehicles::get(tx.conn(), id, &cx.scope(), cx.now).await?;
-        wire::finish(tx, reply(&stored, true)).await
+        wire::finish(tx, vehicle_of(&stored)).await
     }
 
     pub(super) async fn get_vehicle(
@@ -68,7 +70,7 @@ impl Enterprises {
         let id = named(&request.name)?;
         let mut connection = self.store.read().await?;
         let vehicle = vehicles::get(&mut connection, id, &cx.scope(), cx.now).await?;
-        Ok(reply(&vehicle, true))
+        Ok(vehicle_of(&vehicle))
     }
 
     pub(super) async fn list_vehicles(
@@ -134,7 +136,7 @@ impl Enterprises {
         faults.done()?;
         vehicle.licence = licence;
         let vehicle = vehicles::save(&mut tx, vehicle).await?;
-        wire::finish(tx, reply(&vehicle, true)).await
+        wire::finish(tx, vehicle_of(&vehicle)).await
     }
 
     pub(super) async fn retire_vehicle(
@@ -145,6 +147,13 @@ impl Enterprises {
         let mut faults = Faults::new();
         let id = faults.take("name", Id::parse(&request.name));
         let reason = faults.take("reason", wire::text(&request.reason, 500));
+        let officer = cx.actor.officer().is_ok();
+        let code = if officer {
+            faults.take("reason_code", ruling(&request.reason_code, ContestAction::Uphold))
+        } else {
+            faults.check(request.reason_code.is_empty(), "reason_code", Flaw::NotAllowed);
+            None
+        };
         faults.done()?;
         let (Some(id), Some(reason)) = (id, reason) else {
             return Err(Error::new(Reason::RequestInvalid));
@@ -153,13 +162,14 @@ impl Enterprises {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let mut vehicle = vehicles::lock(&mut tx, id, &cx.scope()).await?;
-        may_change(cx, vehicle.enterprise)?;
-        vehicle.retire_time = Some(cx.now);
-        let vehicle = vehicles::save(&mut tx, vehicle).await?;
-        passes::cancel_of_vehicle(&mut tx, id, &reason).await?;
-        drivers::end_of_vehicle(&mut tx, id).await?;
-        wire::finish(tx, reply(&vehicle, true)).await
+        let vehicle = vehicles::lock(&mut tx, id, &cx.scope()).await?;
+        if officer {
+            cx.actor.sworn()?;
+        } else {
+            may_change(cx, vehicle.enterprise)?;
+        }
+        let vehicle = depart(&mut tx, cx, vehicle, code, &reason, None).await?;
+        wire::finish(tx, vehicle_of(&vehicle)).await
     }
 
     pub(super) async fn set_vehicle_states(
@@ -183,7 +193,7 @@ impl Enterprises {
         let vehicle = vehicles::lock(&mut tx, id, &cx.scope()).await?;
         let vehicle = vehicles::save(&mut tx, Vehicle { states, ..vehicle }).await?;
         tracing::info!(vehicle = %id, officer = %sworn.officer, source, "vehicle states were set");
-        wire::finish(tx, reply(&vehicle, true)).await
+        wire::finish(tx, vehicle_of(&vehicle)).await
     }
 }
 
@@ -196,6 +206,71 @@ pub(super) fn may_change(cx: &Cx, enterprise: Id<kind::Enterprise>) -> Result<()
     }
 }
 
+/// Takes a vehicle out of its garage: what was asked for it ends, then what was issued, then who drives
+/// it; the contests of it are answered. With a ruling an officer does it, and the holder is told; with a
+/// contest it goes to the garage of who filed that.
+pub(super) async fn depart(
+    tx: &mut Tx,
+    cx: &Cx,
+    mut vehicle: Vehicle,
+    ruling: Option<VehicleRuling>,
+    note: &str,
+    to: Option<Id<kind::VehicleContest>>,
+) -> Result<Vehicle> {
+    let id = vehicle.id;
+    vehicle.retire_time = Some(cx.now);
+    let mut vehicle = vehicles::save(tx, vehicle).await?;
+    history::write(tx, id.subject(), &acted("RETIRE", ruling, note, cx)).await?;
+    // An approval under way is waited for by this, and its pass is found by the next one.
+    applications::end_of_vehicle(tx, id, note).await?;
+    passes::cancel_of_vehicle(tx, id, note).await?;
+    drivers::end_of_vehicle(tx, id).await?;
+    for contest in vehicle_contests::lock_open(tx, id).await? {
+        let note = note.to_owned();
+        let (moved, event) = match (to, ruling) {
+            (Some(_), _) => {
+                let other = VehicleRuling::OtherProven;
+                let decided = contest.decide(ContestAction::Dismiss, other, note, cx)?;
+                (decided, NoticeEvent::VehicleContestDismissed)
+            }
+            (None, Some(ruling)) => {
+                let decided = contest.decide(ContestAction::Uphold, ruling, note, cx)?;
+                (decided, NoticeEvent::VehicleReleased)
+            }
+            (None, None) => (contest.release(note, cx)?, NoticeEvent::VehicleReleased),
+        };
+        vehicle_contests::save(tx, moved, Some(event)).await?;
+    }
+    if ruling.is_some() {
+        let cause = format!("{id}/{}", vehicle.version);
+        causes::of_vehicle(tx, &vehicle, NoticeEvent::VehicleRemoved, cause).await?;
+    }
+    vehicle.contested = false;
+    Ok(vehicle)
+}
+
+/// The act on a vehicle, for its history.
+pub(super) fn acted(
+    action: &'static str,
+    ruling: Option<VehicleRuling>,
+    note: &str,
+    cx: &Cx,
+) -> Change {
+    let mut said = Note::public(note);
+    said.reason = ruling.map(VehicleRuling::wire);
+    Change::stateless(action, said, cx)
+}
+
+/// The coded reason of an officer for the act.
+pub(super) fn ruling(code: &str, action: ContestAction) -> Result<VehicleRuling, Flaw> {
+    if code.is_empty() {
+        return Err(Flaw::Required);
+    }
+    VehicleRuling::from_wire(code)
+        .filter(|it| it.fits(action) && *it != VehicleRuling::EnterpriseAnnulled)
+        .ok_or(Flaw::UnknownValue)
+}
+
 /// The vehicle, where the caller acts for its enterprise.
 pub(super) async fn own(tx: &mut Tx, cx: &Cx, id: Id<kind::Vehicle>) -> Result<Vehicle> {
     let vehicle = vehicles::lock(tx, id, &cx.scope()).await?;
@@ -204,6 +279,17 @@ pub(super) async fn own(tx: &mut Tx, cx: &Cx, id: Id<kind::Vehicle>) -> Result<V
 }
 
 fn licence(form: &pb::Vehicle, faults: &mut Faults) -> Option<Licence> {
+    let form = licence_form(form, faults);
+    read_licence(form, faults)
+}
+
+/// Reads what was typed, and notes every fault of it.
+pub(super) fn read_licence(form: VehicleForm, faults: &mut Faults) -> Option<Licence> {
+    Licence::parse(form, faults)
+}
+
+/// What was typed, with its days read.
+pub(super) fn licence_form(form: &pb::Vehicle, faults: &mut Faults) -> VehicleForm {
     let inspection =
         faults.take("vehicle.inspection_valid_until", wire::day(&form.inspection_valid_until));
     let insurance =
@@ -215,7 +301,7 @@ fn licence(form: &pb::Vehicle, faults: &mut Faults) -> Option<Licence> {
     let contract = maybe("contract_valid_until", &form.contract_valid_until);
     let permit = maybe("transport_permit_valid_until", &form.transport_permit_valid_until);
     let brand = faults.take("vehicle.brand_model", wire::text_maybe(&form.brand_model, 60));
-    let form = VehicleForm {
+    VehicleForm {
         plate_number: form.plate_number.clone(),
         plate_type: form.plate_type.clone(),
         vehicle_type: form.vehicle_type.clone(),
@@ -227,14 +313,50 @@ fn licence(form: &pb::Vehicle, faults: &mut Faults) -> Option<Licence> {
         masses_kg: [form.gross_mass_kg, form.kerb_mass_kg, form.rated_load_kg],
         outer_mm: [form.outer_length_mm, form.outer_width_mm, form.outer_height_mm],
         emission_stage: form.emission_stage,
-        relation: form.relation().as_str_name(),
+        relation: form.relation().as_str_name().to_owned(),
         inspection_valid_until: inspection,
         insurance_valid_until: insurance,
         scrapping_date: scrapping,
         contract_valid_until: contract,
         transport_permit_valid_until: permit,
-    };
-    Licence::parse(form, faults)
+    }
+}
+
+/// What was typed, as it is shown again.
+pub(super) fn form_reply(enterprise: Id<kind::Enterprise>, form: &VehicleForm) -> pb::Vehicle {
+    let ([gross, kerb, load], [length, width, height]) = (form.masses_kg, form.outer_mm);
+    let relation = pb::vehicle::Relation::from_str_name(&form.relation);
+    let day = |date: Option<jiff::civil::Date>| date.map(|day| day.to_string()).unwrap_or_default();
+    pb::Vehicle {
+        enterprise: enterprise.to_string(),
+        plate_number: form.plate_number.clone(),
+        plate_type: form.plate_type.clone(),
+        vehicle_type: form.vehicle_type.clone(),
+        use_nature: form.use_nature.clone(),
+        energy_type: form.energy_type.clone(),
+        vin: form.vin.clone(),
+        body_colour: form.body_colour.clone(),
+        brand_model: form.brand_model.clone(),
+        gross_mass_kg: gross,
+        kerb_mass_kg: kerb,
+        rated_load_kg: load,
+        outer_length_mm: length,
+        outer_width_mm: width,
+        outer_height_mm: height,
+        emission_stage: form.emission_stage,
+        inspection_valid_until: day(form.inspection_valid_until),
+        insurance_valid_until: day(form.insurance_valid_until),
+        scrapping_date: day(form.scrapping_date),
+        relation: relation.unwrap_or_default().into(),
+        contract_valid_until: day(form.contract_valid_until),
+        transport_permit_valid_until: day(form.transport_permit_valid_until),
+        ..pb::Vehicle::default()
+    }
+}
+
+/// One vehicle, whole.
+pub(super) fn vehicle_of(vehicle: &Vehicle) -> pb::Vehicle {
+    reply(vehicle, true)
 }
 
 /// A vehicle as its reader may see it; the VIN whole only where one vehicle is asked for.
@@ -271,6 +393,7 @@ fn reply(vehicle: &Vehicle, whole: bool) -> pb::Vehicle {
         warnings: licence.warnings().into_iter().map(warning).collect(),
         blacklisted: vehicle.blacklisted,
         retire_time: wire::time_of(vehicle.retire_time),
+        contested: vehicle.contested,
         etag: wire::etag(vehicle.version),
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     context::Cx,
     crypto::{self, SigningKey, Suite, VerifyingKey, hex},
     domain::{
+        enterprise::EnterpriseState,
         liaison::{BindingCode, BindingSource, CODE_LIFE},
         qr::QrPicture,
         text,
@@ -159,7 +160,7 @@ impl Liaison {
         let (_, _, state) = liaison_posts::whereabouts(&mut tx, enterprise)
             .await?
             .ok_or_else(|| cx.scope().missing(enterprise.subject()))?;
-        if state == "PENDING" {
+        if !EnterpriseState::proves(&state) {
             return Err(Error::new(Reason::EnterpriseNotVerified));
         }
         let (source, once) = match shown {

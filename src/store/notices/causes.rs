@@ -12,12 +12,15 @@ use crate::{
     domain::{
         application::Application,
         complaint::Complaint,
+        contest::Contest,
+        enterprise::Enterprise,
         escalation::Level,
         evaluation::EvaluationState,
         lifecycle::Change,
         notice::{Audience, Facts, NoticeEvent},
         obligation::ObligationKind,
         pass::Pass,
+        vehicle::Vehicle,
     },
     error::Result,
     id::{Collection as _, Id, kind},
@@ -95,6 +98,63 @@ async fn tell_of_pass(
         telling.audience = Audience::Person(Id::of(person));
         tell(tx, &telling).await?;
     }
+    Ok(())
+}
+
+/// After a step of an enterprise: who claimed it, and who acts for it still.
+pub async fn of_enterprise(tx: &mut Tx, after: &Enterprise, change: &Change) -> Result<()> {
+    let Some(event) = NoticeEvent::of_enterprise(change.action()) else { return Ok(()) };
+    let people = sqlx::query_scalar!(
+        "select person_id as \"person_id!\" from member
+         where enterprise_id = $1 and end_time is null
+         union select $2",
+        after.id.uuid(),
+        after.applicant.uuid()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    for person in people {
+        let telling = Telling {
+            event,
+            audience: Audience::Person(Id::of(person)),
+            subject: after.id.to_string(),
+            cause: format!("{}/{}", after.id, after.version),
+            facts: Facts::default(),
+        };
+        tell(tx, &telling).await?;
+    }
+    Ok(())
+}
+
+/// The holder is told that another enterprise, which is not named, says that the vehicle is theirs; or
+/// that an officer took it out of the garage.
+pub async fn of_vehicle(
+    tx: &mut Tx,
+    vehicle: &Vehicle,
+    event: NoticeEvent,
+    cause: String,
+) -> Result<()> {
+    let telling = Telling {
+        event,
+        audience: Audience::Enterprise(vehicle.enterprise, PASS),
+        subject: vehicle.id.to_string(),
+        cause,
+        facts: Facts { plate: vehicle.licence.plate.as_str().to_owned(), ..Facts::default() },
+    };
+    tell(tx, &telling).await?;
+    Ok(())
+}
+
+/// Who filed a contest is told what became of it.
+pub async fn of_contest(tx: &mut Tx, after: &Contest, event: NoticeEvent) -> Result<()> {
+    let telling = Telling {
+        event,
+        audience: Audience::Enterprise(after.enterprise, PASS),
+        subject: after.id.to_string(),
+        cause: format!("{}/{}", after.id, after.version),
+        facts: Facts { plate: after.plate_number.clone(), ..Facts::default() },
+    };
+    tell(tx, &telling).await?;
     Ok(())
 }
 
