@@ -11,7 +11,10 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use futures::future::join_all;
+use futures::{
+    future::join_all,
+    stream::{self, StreamExt as _},
+};
 use jingqi::{
     config::{RemoteSettings, StoreSettings},
     server::{self, Doors, Parts},
@@ -37,7 +40,9 @@ use crate::{
 };
 
 /// The calls of a burst; every fourth is reset, the others have a deadline.
-const BURST: usize = 20;
+const BURST: usize = 12;
+/// So many at once: with more, most would be given up before they have a connection.
+const IN_FLIGHT: usize = 4;
 /// The longest patience.
 const PATIENCE_US: u64 = 6_000;
 /// How long the transactions that are under way have to end by themselves.
@@ -110,7 +115,8 @@ pub async fn give_up(
             };
             one(call, number, patience, tally)
         });
-        join_all(calls.collect::<Vec<_>>()).await;
+        let calls = stream::iter(calls.collect::<Vec<_>>());
+        calls.buffer_unordered(IN_FLIGHT).collect::<()>().await;
         sleep(Duration::from_millis(random.random_range(0..20))).await;
     }
     Ok(())
@@ -202,8 +208,9 @@ pub async fn without_the_mends(
         "control",
         "--database-url",
         &services.database_url,
+        // Each call asks PostgreSQL.
         "--redis-url",
-        &services.redis_url,
+        "",
         "--master-key",
         MASTER_KEY,
         "--limits-factor",
