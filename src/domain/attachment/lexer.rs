@@ -126,7 +126,7 @@ fn unescaped(within: &[u8]) -> Vec<u8> {
             said.push(*byte);
             continue;
         }
-        let octal = rest.iter().take(3).take_while(|it| (b'0'..=b'7').contains(it)).count();
+        let octal = rest.iter().take(3).take_while(|it| (b'0'..=b'7').contains(*it)).count();
         if octal > 0 {
             let digits = rest.get(..octal).unwrap_or_default();
             said.push(

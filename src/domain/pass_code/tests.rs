@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     CodeFault, CodeMode, CodeWindow, Freshness, InTime, KeyList, KeyRing, PREFIX, PassClaims,
-    PublishedKey, RingKey, STALE_SECONDS, encode, parse, wire,
+    PublishedKey, RingKey, STALE_SECONDS, encode, parse, scanned, wire,
 };
 use crate::{
     crypto::{SigningKey, Suite, VerifyingKey},

@@ -155,7 +155,7 @@ mod tests {
     }
 
     // What waits in a queue of the connection counts as much as what was not asked for yet.
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn what_a_client_does_not_take_is_bounded() {
         let peer = Peer::new("203.0.113.7:40000".parse().unwrap());
         let first = peer.answered(answer(ANSWER_BYTES_MAX / 2)).await.unwrap();
