@@ -11,6 +11,7 @@ use super::{
     wire::{self, Page, Write},
 };
 use crate::{
+    actor::Matter,
     context::Cx,
     domain::{
         codes::{DivisionCode, ResidentId, Uscc, mask},
@@ -124,7 +125,8 @@ impl Enterprises {
         let id = named(&request.name)?;
         let mut connection = self.store.read().await?;
         let vault = self.store.vault();
-        let enterprise = enterprises::get(&mut connection, vault, id, &cx.scope()).await?;
+        let enterprise =
+            enterprises::get(&mut connection, vault, id, &cx.sight_of(Matter::Enterprise)).await?;
         let grants = enterprises::grants_at(&mut connection, id, cx.now).await?;
         Ok(reply(&enterprise, &grants))
     }
@@ -147,7 +149,7 @@ impl Enterprises {
             &mut connection,
             self.store.vault(),
             uscc.as_ref().map(Uscc::as_str),
-            &cx.scope(),
+            &cx.sight_of(Matter::Enterprise),
             page.after,
             page.rows(),
         )
@@ -243,7 +245,8 @@ impl Enterprises {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let enterprise = enterprises::lock(&mut tx, enterprise, &cx.scope()).await?;
+        let enterprise =
+            enterprises::lock(&mut tx, enterprise, &cx.scope_of(Matter::Enterprise)).await?;
         let grant = Grant {
             id: cx.id(),
             enterprise: enterprise.id,
@@ -272,7 +275,7 @@ impl Enterprises {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let grant = enterprises::end_grant(&mut tx, id, &cx.scope()).await?;
+        let grant = enterprises::end_grant(&mut tx, id, &cx.scope_of(Matter::Enterprise)).await?;
         wire::finish(tx, grant_reply(&grant)).await
     }
 }
@@ -304,7 +307,7 @@ impl Step {
         cx: &Cx,
         action: EnterpriseAction,
     ) -> Result<Enterprise> {
-        let enterprise = enterprises::lock(tx, self.id, &cx.scope()).await?;
+        let enterprise = enterprises::lock(tx, self.id, &cx.scope_of(Matter::Enterprise)).await?;
         wire::fresh(self.version, enterprise.version)?;
         let moved = enterprise.act(action, self.note, cx)?;
         enterprises::save(tx, moved).await

@@ -86,6 +86,18 @@ const INBOX: &[Role] = &[
     UnitLeader,
     Inspector,
 ];
+/// Who reads with a reason what is not the own duty: whoever does business of the police.
+const READERS_WITH_REASON: &[Role] = &[
+    WindowClerk,
+    FirstReviewer,
+    FinalReviewer,
+    CheckpointOfficer,
+    LiaisonOfficer,
+    Assigner,
+    Handler,
+    UnitLeader,
+    Inspector,
+];
 const CLOCK_READERS: &[Role] = &[SystemAdministrator, Auditor, Inspector, UnitLeader];
 const ROADSIDE: &[Role] = &[Device, CheckpointOfficer, Auxiliary];
 
@@ -217,7 +229,7 @@ pub const POLICY: &[(&str, Access)] = &[
     ("PassCheckService/RecordCheckAction", roles(&[Device, CheckpointOfficer, Auxiliary])),
     (
         "PassCheckService/ListPassChecks",
-        roles(&[CheckpointOfficer, FirstReviewer, FinalReviewer, Inspector, Auditor]),
+        roles(&[CheckpointOfficer, FirstReviewer, FinalReviewer, Inspector]),
     ),
     ("PassCheckService/GetPassKeyList", roles(ROADSIDE)),
     // Liaison posts: the unit decides who serves whom; officer and enterprise confirm by code.
@@ -305,6 +317,7 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ConversationService/InspectConversation", roles(SUPERVISORS)),
     ("ConversationService/SearchMessages", roles(SUPERVISORS)),
     ("ConversationService/ExportConversation", roles(SUPERVISORS)),
+    ("ConversationService/CreateContentAccess", roles(READERS_WITH_REASON)),
     ("ConversationService/ListContentAccesses", roles(&[Inspector, Auditor])),
     // Complaints: who handles neither takes in, nor judges, nor closes.
     ("ComplaintService/FileComplaint", roles(INTAKE)),

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Applications, ITEM, Write, named};
 use crate::{
-    actor::Role,
+    actor::{Matter, Role},
     context::Cx,
     domain::{
         attachment::{self, ContentType},
@@ -16,7 +16,8 @@ use crate::{
     service::{complaints, pb, wire},
     store::{
         Limit,
-        attachments::{self, Attachment, Stored},
+        attachments::{self, Attachment, Sight, Stored},
+        content_accesses::{self, Reading},
         conversations, policy_inputs,
     },
 };
@@ -64,7 +65,7 @@ impl Applications {
         faults.check(request.offset >= 0, "offset", Flaw::OutOfRange);
         faults.done()?;
         let mut tx = self.store.begin(cx).await?;
-        let mut file = attachments::lock(&mut tx, id, &cx.scope()).await?;
+        let mut file = attachments::lock(&mut tx, id, &Sight::of(&cx.actor)).await?;
         may_bring(cx, &file)?;
         let end = request.offset.saturating_add(length);
         // A repetition of what has come is harmless: the digest is judged at the end.
@@ -90,7 +91,7 @@ impl Applications {
     ) -> Result<pb::Attachment> {
         let id = named(&request.name)?;
         let mut tx = self.store.begin(cx).await?;
-        let mut file = attachments::lock(&mut tx, id, &cx.scope()).await?;
+        let mut file = attachments::lock(&mut tx, id, &Sight::of(&cx.actor)).await?;
         may_bring(cx, &file)?;
         if file.complete {
             return Ok(reply(file));
@@ -130,11 +131,12 @@ impl Applications {
     ) -> Result<pb::ReadAttachmentChunkResponse> {
         let id = named(&request.name)?;
         let mut connection = self.store.read().await?;
-        let file = attachments::get(&mut connection, id, &cx.scope(), cx.now).await?;
+        let file = attachments::get(&mut connection, id, &Sight::of(&cx.actor), cx.now).await?;
         drop(connection);
         if !file.complete {
             return Err(Error::new(Reason::AttachmentIncomplete));
         }
+        self.note_reading(cx, &file).await?;
         let Some(stored) = &file.stored else {
             return self.older_chunk(&file, request.offset).await;
         };
@@ -150,6 +152,16 @@ impl Applications {
             range.map_err(Error::internal)?.to_vec()
         };
         Ok(pb::ReadAttachmentChunkResponse { data, last: until == length })
+    }
+
+    /// Keeps that an officer reads the file, before anything of it is given.
+    async fn note_reading(&self, cx: &Cx, file: &Attachment) -> Result<()> {
+        let opened = cx.sight_of(Matter::Paper);
+        let opened =
+            opened.enterprises.contains(&file.enterprise.uuid()) || opened.unit_path.is_some();
+        let subject = file.id.to_string();
+        let reading = Reading { action: "READ_PAPER", subject: &subject, query: "", opened };
+        content_accesses::note(&self.store, cx, reading).await
     }
 
     /// A chunk of a paper that was closed before files were looked through: it lies as it came.

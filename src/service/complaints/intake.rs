@@ -17,7 +17,9 @@ use crate::{
         wire::{self, Write},
     },
     store::{
-        Tx, complaint_attachments, complaint_policies,
+        Tx,
+        attachments::Sight,
+        complaint_attachments, complaint_policies,
         complaints::{self, extensions, filing::file, owing},
         policy_inputs,
     },
@@ -78,7 +80,9 @@ impl Complaints {
         };
         let rules = complaint_policies::in_force(tx.conn(), filing.category, cx.now).await?;
         filing.complete(&rules)?;
-        let (unit_path, _) = policy_inputs::site(tx.conn(), enterprise, &scope(cx)).await?;
+        // An officer files for whoever comes to the unit; a person was judged above.
+        let place = if is_officer(cx) { cx.scope() } else { scope(cx) };
+        let (unit_path, _) = policy_inputs::site(tx.conn(), enterprise, &place).await?;
         let draft = Draft {
             enterprise,
             unit_path,
@@ -93,8 +97,8 @@ impl Complaints {
             outside_number: filing.outside_number,
         };
         let complaint = file(&mut tx, cx, &self.world.calendar(), cx.id(), draft).await?;
-        let brought = &filing.attachments;
-        complaint_attachments::link(&mut tx, complaint.id, enterprise, brought).await?;
+        let (brought, sight) = (&filing.attachments, Sight::of(&cx.actor));
+        complaint_attachments::link(&mut tx, complaint.id, enterprise, brought, &sight).await?;
         let reply = super::whole(tx.conn(), cx, complaint).await?;
         wire::finish(tx, reply).await
     }

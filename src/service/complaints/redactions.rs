@@ -3,6 +3,7 @@
 
 use super::{Complaints, NOTE_CHARACTERS_MAX, in_charge};
 use crate::{
+    actor::Matter,
     context::Cx,
     domain::complaint::{Field, Passage},
     error::{Error, Faults, Flaw, Reason, Result},
@@ -47,7 +48,7 @@ impl Complaints {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return self.repeated(cx, reply).await,
         };
-        let complaint = complaints::lock(&mut tx, id, &cx.scope()).await?;
+        let complaint = complaints::lock(&mut tx, id, &cx.sight_of(Matter::Request)).await?;
         in_charge(cx, &complaint)?;
         wire::fresh(version, complaint.version)?;
         let (moved, originals) = complaint.redact(officer, &passages, reason.clone(), cx)?;
@@ -73,6 +74,7 @@ impl Complaints {
             return Err(Error::new(Reason::RequestInvalid));
         };
         let mut connection = self.store.read().await?;
+        // The reason comes with the call, so that nothing need be opened before.
         complaints::get(&mut connection, id, &cx.scope()).await?;
         drop(connection);
         // In a unit of work of its own, before anything is opened.
@@ -82,6 +84,7 @@ impl Complaints {
             unit_path: cx.scope().unit_path.unwrap_or_default(),
             conversation: None,
             complaint: Some(id),
+            subject: id.to_string(),
             action: "READ_REDACTED".to_owned(),
             reason,
             query: String::new(),
@@ -103,7 +106,7 @@ impl Complaints {
         if !redactions::exist(&mut connection, id).await? {
             return Ok(first);
         }
-        let complaint = complaints::get(&mut connection, id, &cx.scope()).await?;
+        let complaint = complaints::get(&mut connection, id, &cx.sight_of(Matter::Request)).await?;
         let now = super::whole(&mut connection, cx, complaint).await?;
         let pb::Complaint { title, content, feedback, feedbacks, .. } = now;
         Ok(pb::Complaint { title, content, feedback, feedbacks, ..first })
