@@ -133,6 +133,103 @@ pub struct Membership {
     pub scope: Vec<String>,
 }
 
+/// What a read or a step is about. It decides which item of an authorisation a handler needs, and
+/// which roles of the police have it as their duty in the whole of their units (facts.md, section 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Matter {
+    /// The enterprise itself: who it is, who belongs to it.
+    Enterprise,
+    /// Vehicles and their drivers.
+    Garage,
+    /// Applications for passes.
+    Application,
+    /// Papers, which ask for more than the matter: see `store::attachments`.
+    Paper,
+    /// Passes.
+    Pass,
+    /// Visits and problems of enterprises.
+    Care,
+    /// Bookings at the centre, which its own desk sees whoever serves the enterprise.
+    Centre,
+    /// Liaison posts and whom they serve.
+    Post,
+    /// Requests and complaints.
+    Request,
+    /// Joint meetings and what is on their lists.
+    Meeting,
+    /// Where and when trucks were checked.
+    Whereabouts,
+}
+
+/// The item of an authorisation that passes, garage and their papers need.
+pub const PASS: &str = "PASS";
+/// The item that the direct line and the centre need.
+pub const LIAISON: &str = "LIAISON";
+/// The item that requests and complaints need.
+pub const REQUEST: &str = "REQUEST";
+
+impl Matter {
+    /// The items of which a handler needs one; none means that any membership will do.
+    const fn items(self) -> &'static [&'static str] {
+        match self {
+            Self::Enterprise => &[],
+            Self::Garage | Self::Application | Self::Paper | Self::Pass => &[PASS],
+            Self::Care | Self::Centre | Self::Post => &[LIAISON],
+            Self::Request => &[REQUEST],
+            Self::Meeting => &[LIAISON, REQUEST],
+            // Where a truck was seen is the police's own knowledge.
+            Self::Whereabouts => &["WHEREABOUTS"],
+        }
+    }
+
+    /// The roles whose duty covers the matter in all of their units.
+    const fn duty(self) -> Roles {
+        use Role::{
+            Assigner, CheckpointOfficer, FinalReviewer, FirstReviewer, Handler, Inspector,
+            LiaisonOfficer, UnitLeader, WindowClerk,
+        };
+        match self {
+            Self::Enterprise | Self::Garage | Self::Application => {
+                Roles::of(&[WindowClerk, FirstReviewer, FinalReviewer])
+            }
+            Self::Pass => {
+                Roles::of(&[WindowClerk, FirstReviewer, FinalReviewer, CheckpointOfficer])
+            }
+            // A paper is read for the application or complaint that one works on.
+            Self::Paper => Roles::NONE,
+            Self::Care => Roles::of(&[UnitLeader]),
+            Self::Centre => Roles::of(&[LiaisonOfficer, UnitLeader]),
+            Self::Post => Roles::of(&[LiaisonOfficer, UnitLeader, Inspector]),
+            Self::Request => Roles::of(&[Assigner, UnitLeader]),
+            Self::Meeting => Roles::of(&[LiaisonOfficer, Assigner, Handler, UnitLeader]),
+            Self::Whereabouts => Roles::of(&[CheckpointOfficer]),
+        }
+    }
+
+    /// Whether the officers of a post have it as their duty for the enterprises that the post serves.
+    const fn by_post(self) -> bool {
+        matches!(
+            self,
+            Self::Enterprise
+                | Self::Garage
+                | Self::Application
+                | Self::Paper
+                | Self::Pass
+                | Self::Care
+                | Self::Centre
+        )
+    }
+}
+
+/// A file of the police that an officer opened for a while, with a reason that was recorded first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opened {
+    /// What is known of one enterprise.
+    Enterprise(Id<kind::Enterprise>),
+    /// What is known in a unit, by the path that reaches it: the inspectorate's.
+    Unit(String),
+}
+
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
@@ -161,6 +258,8 @@ pub enum Actor {
         unit_path: String,
         /// The roles.
         roles: Roles,
+        /// What was opened with a reason, and is open still.
+        opened: Vec<Opened>,
     },
     /// A checkpoint device.
     Device {
@@ -267,16 +366,51 @@ impl Actor {
         }
     }
 
-    /// What part of the world the actor may see in matters of a kind: of the enterprises only those for
-    /// which the actor may act in them.
+    /// What part of the world the actor may act in, in this matter: of enterprises those for which
+    /// the actor may act in it, of the police's what is the duty of the actor's roles.
     #[must_use]
-    pub fn scope_of(&self, item: &str) -> Scope {
+    pub fn scope_of(&self, matter: Matter) -> Scope {
         let mut scope = self.scope();
-        scope.enterprises.retain(|enterprise| self.acts_for(Id::of(*enterprise), item));
+        let items = matter.items();
+        scope.enterprises.retain(|enterprise| {
+            items.is_empty() || items.iter().any(|item| self.acts_for(Id::of(*enterprise), item))
+        });
+        if let Self::Officer { officer, roles, .. } = self {
+            scope.unit_path = scope.unit_path.filter(|_| roles.meets(matter.duty()));
+            let posted = matter.by_post() && roles.has(Role::LiaisonOfficer);
+            scope.serving = posted.then(|| officer.uuid());
+        }
         scope
     }
 
-    /// What part of the world the actor may see.
+    /// What part of the world the actor may see in this matter: what the actor may act in, and what
+    /// was opened with a reason.
+    #[must_use]
+    pub fn sight_of(&self, matter: Matter) -> Scope {
+        let mut scope = self.scope_of(matter);
+        for opened in self.opened() {
+            match opened {
+                Opened::Enterprise(enterprise) => scope.enterprises.push(enterprise.uuid()),
+                Opened::Unit(path) if scope.unit_path.is_none() => {
+                    scope.unit_path = Some(path.clone());
+                }
+                Opened::Unit(_) => {}
+            }
+        }
+        scope
+    }
+
+    /// What an officer opened with a reason.
+    #[must_use]
+    pub fn opened(&self) -> &[Opened] {
+        match self {
+            Self::Officer { opened, .. } => opened,
+            _ => &[],
+        }
+    }
+
+    /// What part of the world the actor may see where no matter narrows it: of the organisation, and
+    /// of what is judged by taking part.
     #[must_use]
     pub fn scope(&self) -> Scope {
         match self {
@@ -286,8 +420,10 @@ impl Actor {
                 person: Some(person.uuid()),
                 ..Scope::default()
             },
-            Self::Officer { officer, unit_path, .. } => Scope {
+            Self::Officer { officer, unit, unit_path, roles, .. } => Scope {
                 unit_path: Some(unit_path.clone()),
+                reach: Some(unit_path.clone()),
+                unit: roles.has(Role::Handler).then(|| unit.uuid()),
                 officer: Some(officer.uuid()),
                 ..Scope::default()
             },
@@ -323,8 +459,15 @@ pub struct Scope {
     pub person: Option<Uuid>,
     /// The checkpoint of a device.
     pub checkpoint: Option<Uuid>,
-    /// The officer: drafts filed on behalf.
+    /// The officer: drafts filed on behalf, what one works on.
     pub officer: Option<Uuid>,
+    /// The officer whose posts serve enterprises: those are visible too.
+    pub serving: Option<Uuid>,
+    /// The unit whose assigned complaints the officer handles.
+    pub unit: Option<Uuid>,
+    /// The whole reach of the officer's unit, whatever of it is visible: the walks along sights
+    /// begin there, and narrow further.
+    pub reach: Option<String>,
 }
 
 impl Scope {
@@ -370,6 +513,7 @@ mod tests {
             unit: Id::of(uuid::Uuid::nil()),
             unit_path: String::new(),
             roles,
+            opened: Vec::new(),
         };
         assert!(officer(Roles::of(&[Role::FirstReviewer])).sworn().is_ok());
         let both = Roles::of(&[Role::FirstReviewer, Role::Auxiliary]);

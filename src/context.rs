@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    actor::{Actor, Scope},
+    actor::{Actor, Matter, Scope},
     address::counted,
     clock::Ids,
     id::{Collection, Id},
@@ -59,9 +59,21 @@ impl Cx {
         self.address.map_or_else(|| "unknown".to_owned(), |address| counted(address).to_string())
     }
 
-    /// What part of the world the actor may see.
+    /// What part of the world the actor may see where no matter narrows it.
     #[must_use]
     pub fn scope(&self) -> Scope {
         self.actor.scope()
+    }
+
+    /// What part of the world the actor may act in, in this matter.
+    #[must_use]
+    pub fn scope_of(&self, matter: Matter) -> Scope {
+        self.actor.scope_of(matter)
+    }
+
+    /// What part of the world the actor may see in this matter.
+    #[must_use]
+    pub fn sight_of(&self, matter: Matter) -> Scope {
+        self.actor.sight_of(matter)
     }
 }

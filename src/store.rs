@@ -63,6 +63,7 @@ pub mod vehicles;
 pub mod visits;
 pub mod wakeups;
 pub mod webhooks;
+pub mod whereabouts;
 pub mod world;
 
 use std::{collections::BTreeSet, str::FromStr as _, sync::Arc, time::Duration};

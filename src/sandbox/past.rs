@@ -109,6 +109,7 @@ async fn officer(parts: &Parts, account: &Account) -> anyhow::Result<Actor> {
         unit: unit.id,
         unit_path: unit.reach,
         roles: found.roles,
+        opened: Vec::new(),
     })
 }
 

@@ -20,7 +20,7 @@ use super::{
     wire::{self, Page, Write},
 };
 use crate::{
-    actor::{Actor, Role},
+    actor::{Actor, Matter, Role},
     context::Cx,
     domain::{
         application::{
@@ -32,7 +32,7 @@ use crate::{
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
     server::Parts,
-    store::{self, Store, Tx, World, history, numbers, policy_inputs},
+    store::{self, Store, Tx, World, attachments::Sight, history, numbers, policy_inputs},
 };
 
 /// The most papers of one application.
@@ -119,7 +119,9 @@ impl Applications {
         let id = named(&request.name)?;
         let world = self.world.get(&self.store).await?;
         let mut connection = self.store.read().await?;
-        let application = store::applications::get(&mut connection, id, &cx.scope()).await?;
+        let application =
+            store::applications::get(&mut connection, id, &cx.sight_of(Matter::Application))
+                .await?;
         self.reply_evaluated(&mut connection, cx, application, &world).await
     }
 
@@ -147,7 +149,7 @@ impl Applications {
         let mut found = store::applications::list(
             &mut connection,
             &filter,
-            &cx.scope(),
+            &cx.sight_of(Matter::Application),
             page.after,
             page.rows(),
         )
@@ -180,7 +182,8 @@ impl Applications {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let mut application = store::applications::lock(&mut tx, id, &cx.scope()).await?;
+        let mut application =
+            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
         files_for(cx, &application)?;
         wire::fresh(version, application.version)?;
         let mut faults = Faults::new();
@@ -206,7 +209,8 @@ impl Applications {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let application = store::applications::lock(&mut tx, id, &cx.scope()).await?;
+        let application =
+            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
         files_for(cx, &application)?;
         wire::fresh(version, application.version)?;
         let application = self.hand_in(&mut tx, cx, application, &world).await?;
@@ -229,7 +233,8 @@ impl Applications {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let application = store::applications::lock(&mut tx, id, &cx.scope()).await?;
+        let application =
+            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
         files_for(cx, &application)?;
         let moved = application.withdraw(note, cx)?;
         let application = store::applications::save(&mut tx, moved).await?;
@@ -244,7 +249,9 @@ impl Applications {
     ) -> Result<pb::ListPassApplicationChangesResponse> {
         let id = named(&request.name)?;
         let mut connection = self.store.read().await?;
-        let application = store::applications::get(&mut connection, id, &cx.scope()).await?;
+        let application =
+            store::applications::get(&mut connection, id, &cx.sight_of(Matter::Application))
+                .await?;
         let written = history::list(&mut connection, application.id.subject()).await?;
         let officer = matches!(cx.actor, Actor::Officer { .. });
         let changes = wire::changes(written, officer);
@@ -381,7 +388,7 @@ fn need(cx: &Cx, form: pb::PassNeed, faults: &mut Faults) -> Option<Need> {
 async fn site(connection: &mut store::Connection, cx: &Cx, asked: &Asked) -> Result<String> {
     let own = cx.actor.acts_for(asked.enterprise, ITEM);
     let clerk = cx.actor.roles().has(Role::WindowClerk);
-    let scope = cx.scope();
+    let scope = cx.scope_of(Matter::Application);
     let missing = || scope.missing(asked.enterprise.subject());
     if !own && !clerk {
         return Err(missing());
@@ -394,7 +401,7 @@ async fn site(connection: &mut store::Connection, cx: &Cx, asked: &Asked) -> Res
     }
     policy_inputs::vehicle(connection, asked.enterprise, asked.vehicle).await?;
     if let Some(previous) = asked.previous {
-        let pass = store::passes::get(connection, previous, &scope).await?;
+        let pass = store::passes::get(connection, previous, &cx.scope_of(Matter::Pass)).await?;
         if pass.vehicle != asked.vehicle {
             return Err(Error::field("previous_pass", Flaw::NotAllowed));
         }
@@ -446,9 +453,9 @@ async fn file(tx: &mut Tx, asked: Asked) -> Result<Application> {
 }
 
 async fn refuse_faulty_papers(tx: &mut Tx, application: &Application) -> Result<()> {
-    let today = month::local_date(tx.now());
+    let (sight, now) = (Sight::of(&tx.cx().actor), tx.now());
     let mut faults = Faults::new();
-    for (at, flaw) in policy_inputs::faulty_papers(tx.conn(), application, today).await? {
+    for (at, flaw) in policy_inputs::faulty_papers(tx.conn(), application, &sight, now).await? {
         faults.add(format!("attachments[{at}]"), flaw);
     }
     faults.done()

@@ -16,7 +16,7 @@ use super::{
     wire::{self, Page, Write},
 };
 use crate::{
-    actor::Actor,
+    actor::{Actor, Matter},
     context::Cx,
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
@@ -100,7 +100,8 @@ impl Centre {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let enterprise = store::enterprises::lock(&mut tx, enterprise, &cx.scope()).await?;
+        let enterprise =
+            store::enterprises::lock(&mut tx, enterprise, &cx.scope_of(Matter::Care)).await?;
         let visit = Visit {
             id: cx.id(),
             enterprise: enterprise.id,
@@ -126,7 +127,7 @@ impl Centre {
         let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.enterprise];
         let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
-        let (scope, mut connection) = (cx.scope(), self.store.read().await?);
+        let (scope, mut connection) = (cx.sight_of(Matter::Care), self.store.read().await?);
         let (after, rows) = (page.after, page.rows());
         let mut found = visits::list(&mut connection, enterprise, &scope, after, rows).await?;
         let next_page_token = page.cut(&key, &mut found, |visit| visit.id.uuid());

@@ -27,7 +27,7 @@ use super::{
     wire::{self, Page, Write},
 };
 use crate::{
-    actor::{Actor, Role, Roles},
+    actor::{Actor, Matter, Role, Roles},
     context::Cx,
     domain::{
         check::{CheckOutcome, Direction, Source, Why},
@@ -40,8 +40,10 @@ use crate::{
     store::{
         self, Store, World,
         checks::{Check, CheckLog, Done, Filter, Place, Record, Recorded},
+        content_accesses::{self, Reading},
         history,
         plates::Plates,
+        whereabouts,
         world::Snapshot,
     },
 };
@@ -249,13 +251,36 @@ impl Checks {
         let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.checkpoint, &request.plate_number];
         let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
-        let mut connection = self.store.read().await?;
-        let mut found =
-            store::checks::list(&mut connection, &filter, &cx.scope(), page.after, page.rows())
-                .await?;
+        let mut found = self.seen(cx, &filter, &page, &request).await?;
         let next_page_token = page.cut(&key, &mut found, |check| check.id.uuid());
         let pass_checks = found.iter().map(recorded).collect::<Result<_>>()?;
         Ok(pb::ListPassChecksResponse { pass_checks, next_page_token })
+    }
+
+    /// The checks that the caller's duty covers, or that were opened with a reason. Where trucks were is
+    /// recorded as read before it is given.
+    async fn seen(
+        &self,
+        cx: &Cx,
+        filter: &Filter,
+        page: &Page,
+        request: &pb::ListPassChecksRequest,
+    ) -> Result<Vec<Check>> {
+        let duty = cx.scope_of(Matter::Whereabouts);
+        let sight = cx.sight_of(Matter::Whereabouts);
+        let opened = duty.unit_path.is_none() && !cx.actor.opened().is_empty();
+        let (subject, query) = (&request.checkpoint, &request.plate_number);
+        let reading = Reading { action: "READ_CHECKS", subject, query, opened };
+        content_accesses::note(&self.store, cx, reading).await?;
+        let mut connection = self.store.read().await?;
+        let (after, rows) = (page.after, page.rows());
+        if sight.unit_path.is_some() || sight.all {
+            return store::checks::list(&mut connection, filter, &sight, after, rows).await;
+        }
+        // Who decides about passes reads the checks that propose to end one.
+        let reach = cx.scope_of(Matter::Application).unit_path;
+        let told = whereabouts::Told { reach: reach.as_deref(), enterprises: &sight.enterprises };
+        whereabouts::list(&mut connection, filter, told, after, rows).await
     }
 
     async fn get_pass_key_list(

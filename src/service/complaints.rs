@@ -16,7 +16,7 @@ use super::{
     wire::{self, Page, Write},
 };
 use crate::{
-    actor::{Actor, Roles, Scope},
+    actor::{Actor, Matter, Roles, Scope},
     context::Cx,
     domain::{
         complaint::{
@@ -34,6 +34,7 @@ use crate::{
             extensions::{self, Extension},
             feedbacks::{self, Feedback},
         },
+        content_accesses::{self, Reading},
         enterprises, escalations,
         history::Written,
         obligations::{self, Shown},
@@ -193,6 +194,14 @@ impl Complaints {
         let id = named(&request.name)?;
         let mut connection = self.store.read().await?;
         let complaint = complaints::get(&mut connection, id, &scope(cx)).await?;
+        drop(connection);
+        let subject = id.to_string();
+        let opened = cx.sight_of(Matter::Paper);
+        let opened =
+            opened.enterprises.contains(&complaint.enterprise.uuid()) || opened.unit_path.is_some();
+        let reading = Reading { action: "READ_TRANSCRIPT", subject: &subject, query: "", opened };
+        content_accesses::note(&self.store, cx, reading).await?;
+        let mut connection = self.store.read().await?;
         let found = store::messages::handed_over(&mut connection, &complaint).await?;
         // What was taken out of the complaint does not come back by what it grew out of.
         let vault = self.store.vault();
@@ -245,7 +254,8 @@ impl Complaints {
         let unsettled = if request.unsettled { "unsettled" } else { "" };
         let arguments = [cx.method, &request.level, unsettled];
         let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
-        let (scope, mut connection) = (scope(cx), self.store.read().await?);
+        // That something is late is told in all of the units; what it is about is not.
+        let (scope, mut connection) = (cx.scope(), self.store.read().await?);
         let (after, rows) = (page.after, page.rows());
         let mut found =
             escalations::list(&mut connection, level_min, request.unsettled, &scope, after, rows)
@@ -321,15 +331,15 @@ fn aimed(
 }
 
 /// What of the world the caller sees here: of the enterprises only those that let the caller act in
-/// such matters.
+/// such matters, of the police what is the caller's work, or was opened with a reason.
 fn scope(cx: &Cx) -> Scope {
-    cx.actor.scope_of(ITEM)
+    cx.sight_of(Matter::Request)
 }
 
 /// Refuses an officer whose unit is not in charge of the enterprise's place: who merely handles a
 /// complaint sees it, and decides nothing about it.
 fn in_charge(cx: &Cx, complaint: &Complaint) -> Result<()> {
-    let scope = scope(cx);
+    let scope = cx.scope();
     let reach = scope.unit_path.as_deref();
     if reach.is_some_and(|reach| complaint.unit_path.starts_with(reach)) {
         Ok(())

@@ -18,7 +18,7 @@ use super::{
     wire::{self, Page, Write},
 };
 use crate::{
-    actor::Actor,
+    actor::{Actor, Matter},
     clock::Clock,
     context::Cx,
     domain::{
@@ -81,7 +81,8 @@ rpc! {
         get_conversation_figures(pb::GetConversationFiguresRequest) -> pb::ConversationFigures;
         inspect_conversation(pb::InspectConversationRequest) -> pb::ListMessagesResponse;
         search_messages(pb::SearchMessagesRequest) -> pb::SearchMessagesResponse;
-        list_content_accesses(pb::ListContentAccessesRequest) -> pb::ListContentAccessesResponse;
+        create_content_access(pb::CreateContentAccessRequest) -> pb::ContentAccess;
+    list_content_accesses(pb::ListContentAccessesRequest) -> pb::ListContentAccessesResponse;
     }
     streams {
         watch_messages(pb::WatchMessagesRequest)
@@ -303,7 +304,7 @@ async fn served(
     enterprise: Id<kind::Enterprise>,
     post: Id<kind::LiaisonPost>,
 ) -> Result<String> {
-    let post = liaison_posts::get(tx.conn(), post, &cx.scope()).await?;
+    let post = liaison_posts::get(tx.conn(), post, &cx.scope_of(Matter::Post)).await?;
     if liaison_posts::bound(tx, enterprise, post.id).await? {
         return Ok(post.unit_path);
     }

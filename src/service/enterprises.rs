@@ -14,7 +14,7 @@ use super::{
     wire::{self, Page, Write},
 };
 use crate::{
-    actor::Role,
+    actor::{Matter, Role},
     context::Cx,
     domain::{
         codes::{Uscc, mask},
@@ -89,7 +89,8 @@ impl Enterprises {
         let id = named(&request.name)?;
         let mut connection = self.store.read().await?;
         let vault = self.store.vault();
-        let enterprise = enterprises::get(&mut connection, vault, id, &cx.scope()).await?;
+        let enterprise =
+            enterprises::get(&mut connection, vault, id, &cx.sight_of(Matter::Enterprise)).await?;
         whole(&mut connection, vault, cx, &enterprise).await
     }
 
@@ -116,7 +117,7 @@ impl Enterprises {
             &mut connection,
             self.store.vault(),
             filter,
-            &cx.scope(),
+            &cx.sight_of(Matter::Enterprise),
             page.after,
             page.rows(),
         )
@@ -189,7 +190,8 @@ impl Enterprises {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let enterprise = enterprises::lock(&mut tx, enterprise, &cx.scope()).await?;
+        let enterprise =
+            enterprises::lock(&mut tx, enterprise, &cx.scope_of(Matter::Enterprise)).await?;
         if !enterprise.state().proven() {
             return Err(Error::new(Reason::EnterpriseNotVerified));
         }
@@ -221,7 +223,7 @@ impl Enterprises {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let grant = enterprises::end_grant(&mut tx, id, &cx.scope()).await?;
+        let grant = enterprises::end_grant(&mut tx, id, &cx.scope_of(Matter::Enterprise)).await?;
         wire::finish(tx, grant_reply(&grant)).await
     }
 }
@@ -256,7 +258,7 @@ impl Step {
         cx: &Cx,
         action: EnterpriseAction,
     ) -> Result<Enterprise> {
-        let enterprise = enterprises::lock(tx, self.id, &cx.scope()).await?;
+        let enterprise = enterprises::lock(tx, self.id, &cx.scope_of(Matter::Enterprise)).await?;
         wire::fresh(self.version, enterprise.version)?;
         let moved = enterprise.act(action, self.note, cx)?;
         enterprises::save(tx, moved).await

@@ -59,9 +59,9 @@ impl Evaluations {
         let key = self.store.vault().key("page-token");
         let arguments = [cx.method, state.unwrap_or_default()];
         let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
-        let (scope, mut connection) = (cx.scope(), self.store.read().await?);
+        let (asked, mut connection) = (askable(cx), self.store.read().await?);
         let (after, rows) = (page.after, page.rows());
-        let mut found = evaluations::list(&mut connection, state, &scope, after, rows).await?;
+        let mut found = evaluations::list(&mut connection, state, &asked, after, rows).await?;
         let next_page_token = page.cut(&key, &mut found, |asked| asked.id.uuid());
         let evaluations = found.into_iter().map(reply).collect();
         Ok(pb::ListEvaluationsResponse { evaluations, next_page_token })
@@ -87,7 +87,7 @@ impl Evaluations {
             Write::Replay(reply) => return self.repeated(reply).await,
         };
         let asked = evaluations::lock(&mut tx, id, &cx.scope()).await?;
-        if !cx.actor.acts_for(asked.enterprise, item(&asked)) {
+        if !cx.actor.acts_for(asked.enterprise, item(&asked.collection)) {
             return Err(cx.scope().missing(id.subject()));
         }
         answer(&mut tx, cx, &asked, &verdict, &self.world.calendar()).await?;
@@ -113,9 +113,25 @@ impl Evaluations {
     }
 }
 
+/// What may be asked about: the collections of the things that are evaluated.
+const EVALUATED: [&str; 5] = [
+    kind::Conversation::NAME,
+    kind::PassApplication::NAME,
+    kind::Complaint::NAME,
+    kind::Problem::NAME,
+    kind::CentreBooking::NAME,
+];
+
+/// The enterprises for which the caller acts, each with what it may be asked about.
+fn askable(cx: &Cx) -> Vec<(uuid::Uuid, &'static str)> {
+    let own = cx.scope().enterprises.into_iter();
+    let pairs = own.flat_map(|own| EVALUATED.map(|collection| (own, collection)));
+    pairs.filter(|(own, collection)| cx.actor.acts_for(Id::of(*own), item(collection))).collect()
+}
+
 /// The item kind in which somebody must act for the enterprise to say how it was.
-fn item(asked: &Evaluation) -> &'static str {
-    match asked.collection.as_str() {
+fn item(collection: &str) -> &'static str {
+    match collection {
         kind::Conversation::NAME => conversations::ITEM,
         kind::PassApplication::NAME => "PASS",
         _ => complaints::ITEM,

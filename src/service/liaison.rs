@@ -10,6 +10,7 @@ use super::{
     wire::{self, Page, Write},
 };
 use crate::{
+    actor::Matter,
     context::Cx,
     domain::{
         application::NeedWindow,
@@ -121,7 +122,7 @@ impl Liaison {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let mut post = liaison_posts::lock(&mut tx, id, &cx.scope()).await?;
+        let mut post = liaison_posts::lock(&mut tx, id, &cx.scope_of(Matter::Post)).await?;
         wire::fresh(version, post.version)?;
         post.display_name = written.display_name;
         post.duty = written.duty;
@@ -141,7 +142,7 @@ impl Liaison {
     ) -> Result<pb::LiaisonPost> {
         let id = named(&request.name)?;
         let mut connection = self.store.read().await?;
-        let post = liaison_posts::get(&mut connection, id, &cx.scope()).await?;
+        let post = liaison_posts::get(&mut connection, id, &cx.sight_of(Matter::Post)).await?;
         self.reply(&mut connection, cx, &post).await
     }
 
@@ -159,7 +160,7 @@ impl Liaison {
         let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.enterprise];
         let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
-        let (scope, mut connection) = (cx.scope(), self.store.read().await?);
+        let (scope, mut connection) = (cx.sight_of(Matter::Post), self.store.read().await?);
         let mut found = match enterprise {
             Some(enterprise) => {
                 let (after, rows) = (page.after, page.rows());
@@ -192,7 +193,7 @@ impl Liaison {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let post = liaison_posts::lock(&mut tx, id, &cx.scope()).await?;
+        let post = liaison_posts::lock(&mut tx, id, &cx.scope_of(Matter::Post)).await?;
         if !liaison_posts::assign(&mut tx, id, officer, &cx.scope()).await? {
             return Err(cx.scope().missing(officer.subject()));
         }
@@ -226,7 +227,7 @@ impl Liaison {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let post = liaison_posts::lock(&mut tx, id, &cx.scope()).await?;
+        let post = liaison_posts::lock(&mut tx, id, &cx.scope_of(Matter::Post)).await?;
         if let Some(successor) = successor
             && liaison_posts::lock_seat(&mut tx, id, successor).await?.is_none()
         {
@@ -254,7 +255,7 @@ impl Liaison {
     ) -> Result<pb::ListLiaisonPostChangesResponse> {
         let id: Id<kind::LiaisonPost> = named(&request.name)?;
         let mut connection = self.store.read().await?;
-        liaison_posts::get(&mut connection, id, &cx.scope()).await?;
+        liaison_posts::get(&mut connection, id, &cx.sight_of(Matter::Post)).await?;
         let written = store::history::list(&mut connection, id.subject()).await?;
         Ok(pb::ListLiaisonPostChangesResponse { changes: wire::changes(written, true) })
     }

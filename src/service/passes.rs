@@ -11,7 +11,7 @@ use super::{
     wire::{self, Page, Write},
 };
 use crate::{
-    actor::Actor,
+    actor::{Actor, Matter},
     context::Cx,
     domain::pass::{Pass, PassAction, PassRevocationReason, Shown},
     error::{Error, Faults, Flaw, Reason, Result},
@@ -67,7 +67,7 @@ impl Passes {
     ) -> Result<pb::TruckPass> {
         let id = named(&request.name)?;
         let mut connection = self.store.read().await?;
-        let pass = store::passes::get(&mut connection, id, &cx.scope()).await?;
+        let pass = store::passes::get(&mut connection, id, &cx.sight_of(Matter::Pass)).await?;
         Ok(reply(cx, &pass))
     }
 
@@ -96,9 +96,14 @@ impl Passes {
         let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
         let filter = store::passes::Filter { enterprise, vehicle, plate_number };
         let mut connection = self.store.read().await?;
-        let mut found =
-            store::passes::list(&mut connection, &filter, &cx.scope(), page.after, page.rows())
-                .await?;
+        let mut found = store::passes::list(
+            &mut connection,
+            &filter,
+            &cx.sight_of(Matter::Pass),
+            page.after,
+            page.rows(),
+        )
+        .await?;
         let next_page_token = page.cut(&key, &mut found, |pass| pass.id.uuid());
         let truck_passes = found.iter().map(|pass| reply(cx, pass)).collect();
         Ok(pb::ListTruckPassesResponse { truck_passes, next_page_token })
@@ -182,7 +187,7 @@ impl Passes {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let pass = store::passes::lock(&mut tx, id, &cx.scope()).await?;
+        let pass = store::passes::lock(&mut tx, id, &cx.scope_of(Matter::Pass)).await?;
         permitted(cx, &pass, action)?;
         wire::fresh(version, pass.version)?;
         let moved = pass.act(action, reason, note, cx)?;
@@ -198,7 +203,7 @@ impl Passes {
     ) -> Result<pb::ListTruckPassChangesResponse> {
         let id = named(&request.name)?;
         let mut connection = self.store.read().await?;
-        let pass = store::passes::get(&mut connection, id, &cx.scope()).await?;
+        let pass = store::passes::get(&mut connection, id, &cx.sight_of(Matter::Pass)).await?;
         let written = history::list(&mut connection, pass.id.subject()).await?;
         let officer = matches!(cx.actor, Actor::Officer { .. });
         Ok(pb::ListTruckPassChangesResponse { changes: wire::changes(written, officer) })

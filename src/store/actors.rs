@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Store, cache::Looked, seal};
+use super::{Store, cache::Looked, content_accesses, seal};
 use crate::{
-    actor::{Actor, Membership, Role, Roles},
+    actor::{Actor, Membership, Opened, Role, Roles},
     error::{Error, Reason, Result},
     id::{Id, kind},
 };
@@ -30,9 +30,40 @@ pub struct Standing {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 enum Who {
-    Person { memberships: Vec<StoredMembership>, drives: bool },
-    Officer { unit: Uuid, reach: String, roles: Vec<String>, password_expired: bool },
-    Device { checkpoint: Uuid },
+    Person {
+        memberships: Vec<StoredMembership>,
+        drives: bool,
+    },
+    Officer {
+        unit: Uuid,
+        reach: String,
+        roles: Vec<String>,
+        password_expired: bool,
+        opened: Vec<StoredOpening>,
+    },
+    Device {
+        checkpoint: Uuid,
+    },
+}
+
+/// A file that was opened with a reason: an enterprise, or a unit by its path.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct StoredOpening {
+    enterprise: Option<Uuid>,
+    path: Option<String>,
+    until: Timestamp,
+}
+
+impl StoredOpening {
+    fn at(&self, now: Timestamp) -> Option<Opened> {
+        if self.until <= now {
+            return None;
+        }
+        match (self.enterprise, &self.path) {
+            (Some(enterprise), _) => Some(Opened::Enterprise(Id::of(enterprise))),
+            (None, path) => path.clone().map(Opened::Unit),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -61,12 +92,13 @@ impl Standing {
                 memberships: memberships.iter().filter_map(|m| m.at(now)).collect(),
                 drives: *drives,
             },
-            Who::Officer { unit, reach, roles, .. } => Actor::Officer {
+            Who::Officer { unit, reach, roles, opened, .. } => Actor::Officer {
                 officer: Id::of(id),
                 session,
                 unit: Id::of(*unit),
                 unit_path: reach.clone(),
                 roles: roles.iter().filter_map(|role| Role::from_wire(role)).collect::<Roles>(),
+                opened: opened.iter().filter_map(|opening| opening.at(now)).collect(),
             },
             Who::Device { checkpoint } => {
                 Actor::Device { device: Id::of(id), session, checkpoint: Id::of(*checkpoint) }
@@ -208,13 +240,41 @@ async fn officer(connection: &mut PgConnection, id: Uuid) -> Result<Option<Who>>
          where officer.id = $1 and disable_time is null",
         id
     )
-    .fetch_optional(connection)
+    .fetch_optional(&mut *connection)
     .await?;
-    Ok(row.map(|row| Who::Officer {
+    let Some(row) = row else { return Ok(None) };
+    // Within the reach that the officer has now: who was moved to another unit takes nothing along.
+    let opened = sqlx::query!(
+        "select enterprise.id as \"enterprise?\", unit.reach as \"path?\",
+            opening.create_time as \"create_time: jiff_sqlx::Timestamp\"
+         from content_access opening
+         left join enterprise on enterprise.id = case
+                when starts_with(opening.subject, 'enterprises/')
+                then substr(opening.subject, 13)::uuid end
+            and starts_with(enterprise.unit_path, $2)
+         left join unit on unit.id = case
+                when starts_with(opening.subject, 'units/')
+                then substr(opening.subject, 7)::uuid end
+            and starts_with(unit.reach, $2)
+         where opening.officer_id = $1 and opening.action = 'OPEN'
+         order by opening.id desc
+         limit 20",
+        id,
+        row.reach
+    )
+    .fetch_all(connection)
+    .await?;
+    let opened = opened.into_iter().map(|opening| {
+        let from = opening.create_time.to_jiff();
+        let until = from.saturating_add(content_accesses::OPEN_FOR).unwrap_or(from);
+        StoredOpening { enterprise: opening.enterprise, path: opening.path, until }
+    });
+    Ok(Some(Who::Officer {
         unit: row.unit_id,
         reach: row.reach,
         roles: row.roles,
         password_expired: row.password_expired,
+        opened: opened.collect(),
     }))
 }
 

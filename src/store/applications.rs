@@ -123,12 +123,14 @@ pub async fn get(
     let row = select!(
         "where id = $1 and ($2 or enterprise_id = any($3)
             or ($4::text is not null and starts_with(unit_path, $4) and state <> 'DRAFT'
-                or applicant = $5))",
+                or applicant = $5)
+            or (state <> 'DRAFT' and enterprise_id in (select served_by($6))))",
         id.uuid(),
         scope.all,
         &scope.enterprises,
         scope.unit_path,
-        scope.applicant()
+        scope.applicant(),
+        scope.serving
     )
     .fetch_optional(connection)
     .await?;
@@ -179,7 +181,8 @@ pub async fn list(
     let rows = select!(
         "where id < $1 and ($2 or enterprise_id = any($3)
             or ($4::text is not null and starts_with(unit_path, $4) and state <> 'DRAFT'
-                or applicant = $5))
+                or applicant = $5)
+            or (state <> 'DRAFT' and enterprise_id in (select served_by($10))))
             and ($6::uuid is null or enterprise_id = $6)
             and ($7::uuid is null or vehicle_id = $7)
             and ($8::text is null or state = $8)
@@ -193,7 +196,8 @@ pub async fn list(
         filter.enterprise,
         filter.vehicle,
         filter.state,
-        rows
+        rows,
+        scope.serving
     )
     .fetch_all(connection)
     .await?;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Tx;
 use crate::{
-    actor::Scope,
+    actor::{Actor, Matter, Scope},
     domain::attachment::pieces::{Came, Held},
     error::{Error, Result},
     id::{Id, kind},
@@ -108,53 +108,134 @@ fn entity(row: Row) -> Attachment {
     }
 }
 
+/// Who asks for a file: what the caller sees of passes and of requests, and what was opened.
+#[derive(Debug, Clone)]
+pub struct Sight {
+    /// Resource name of the caller: who brought a file reads it.
+    reader: String,
+    /// Papers of applications, as their item and as the posts give them.
+    papers: Scope,
+    /// Whose units' open applications are the caller's duty.
+    desk: Option<String>,
+    /// Files of requests.
+    requests: Scope,
+    /// What was opened with a reason.
+    opened: Scope,
+}
+
+impl Sight {
+    /// What this caller sees of files.
+    #[must_use]
+    pub fn of(actor: &Actor) -> Self {
+        let opened = matches!(actor, Actor::Officer { .. });
+        let opened = if opened { actor.sight_of(Matter::Paper) } else { Scope::default() };
+        Self {
+            reader: actor.name(),
+            papers: actor.scope_of(Matter::Paper),
+            desk: actor.scope_of(Matter::Application).unit_path,
+            requests: actor.scope_of(Matter::Request),
+            opened,
+        }
+    }
+
+    /// What to answer for an absent file.
+    #[must_use]
+    pub fn missing(&self, id: Id<kind::Attachment>) -> Error {
+        self.papers.missing(id.subject())
+    }
+}
+
+/// Which of the rows the caller sees, in one place: what belongs to a conversation for who takes part
+/// in it; else what the item of the authorisation gives, what one works on, what one's post serves,
+/// and what was opened with a reason.
 macro_rules! select {
-    ($lock:literal, $id:expr, $scope:expr, $now:expr) => {
+    ($lock:literal, $ids:expr, $sight:expr, $now:expr) => {
         sqlx::query_as!(
             Row,
             r#"select id, enterprise_id, person_id, conversation_id, kind, content_type, file_name, size_bytes, sha256,
                 valid_until as "valid_until: jiff_sqlx::Date", creator, received_bytes, piece_bytes,
                 complete_time is not null as "complete!", stored_bytes, stored_sha256
-             from attachment
-             where id = $1 and redact_time is null and ($2 or case when conversation_id is null
-                then enterprise_id = any($3) or person_id = $5
-                    or ($4::text is not null and exists (select from enterprise
-                        where enterprise.id = enterprise_id and starts_with(unit_path, $4)))
-                    or exists (select from complaint_attachment
-                        join complaint_sight using (complaint_id)
-                        where attachment_id = attachment.id and reach = $4)
+             from attachment file
+             where id = any($1) and redact_time is null and ($2 or case when conversation_id is null then
+                (creator = $3 or person_id = $13 or creator = '' and (enterprise_id = any($4)
+                        or $5::text is not null and exists (select from enterprise
+                            where enterprise.id = file.enterprise_id
+                                and starts_with(unit_path, $5)))
+                    or enterprise_id = any($4) and enterprise_id = any($6))
+                    and not exists (select from pass_application_attachment linked
+                        where linked.attachment_id = file.id)
+                    and not exists (select from complaint_attachment linked
+                        where linked.attachment_id = file.id)
+                or exists (select from pass_application_attachment linked
+                    join pass_application filed on filed.id = linked.pass_application_id
+                    where linked.attachment_id = file.id and (filed.enterprise_id = any($4)
+                        or filed.applicant = $3 or filed.assignee_id = $7
+                        or filed.first_reviewer_id = $7
+                        or filed.state <> 'DRAFT' and (
+                            filed.enterprise_id in (select served_by($8))
+                            or filed.enterprise_id = any($9)
+                            or $10::text is not null and starts_with(filed.unit_path, $10))
+                        or filed.state in ('SUBMITTED', 'NEEDS_CORRECTION', 'ACCEPTED',
+                                'FIRST_REVIEW', 'FINAL_REVIEW')
+                            and $5::text is not null and starts_with(filed.unit_path, $5)))
+                or exists (select from complaint_attachment linked
+                    join complaint filed on filed.id = linked.complaint_id
+                    where linked.attachment_id = file.id and (filed.enterprise_id = any($6)
+                        or filed.enterprise_id = any($9)
+                        or exists (select from complaint_sight
+                            where complaint_id = filed.id and reach in ($11, $10))
+                        or works_on($7, $12, filed.handler_id, filed.past_handlers,
+                            filed.lead_unit_id, filed.helper_paths, filed.filer)))
                 else exists (select from conversation
                     where conversation.id = conversation_id
                         and takes_part(conversation.id, conversation.enterprise_id,
-                            liaison_post_id, $5, $6, $7)) end) "#
+                            liaison_post_id, $13, $7, $14)) end) "#
                 + $lock,
-            $id.uuid(),
-            $scope.all,
-            &$scope.enterprises,
-            $scope.unit_path,
-            $scope.person,
-            $scope.officer,
+            $ids,
+            $sight.papers.all,
+            $sight.reader,
+            &$sight.papers.enterprises,
+            $sight.desk,
+            &$sight.requests.enterprises,
+            $sight.papers.officer,
+            $sight.papers.serving,
+            &$sight.opened.enterprises,
+            $sight.opened.unit_path,
+            $sight.requests.unit_path,
+            $sight.requests.unit,
+            $sight.papers.person,
             $now.to_sqlx() as _
         )
     };
 }
 
-/// A file within the scope.
+/// A file within the sight.
 pub async fn get(
     connection: &mut PgConnection,
     id: Id<kind::Attachment>,
-    scope: &Scope,
+    sight: &Sight,
     now: Timestamp,
 ) -> Result<Attachment> {
-    let row = select!("", id, scope, now).fetch_optional(connection).await?;
-    Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
+    let row = select!("", &[id.uuid()], sight, now).fetch_optional(connection).await?;
+    Ok(entity(row.ok_or_else(|| sight.missing(id))?))
 }
 
-/// A file within the scope, held until the unit of work ends: two uploads never interleave.
-pub async fn lock(tx: &mut Tx, id: Id<kind::Attachment>, scope: &Scope) -> Result<Attachment> {
+/// A file within the sight, held until the unit of work ends: two uploads never interleave.
+pub async fn lock(tx: &mut Tx, id: Id<kind::Attachment>, sight: &Sight) -> Result<Attachment> {
     let now = tx.now();
-    let row = select!("for update", id, scope, now).fetch_optional(tx.conn()).await?;
-    Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
+    let row = select!("for update", &[id.uuid()], sight, now).fetch_optional(tx.conn()).await?;
+    Ok(entity(row.ok_or_else(|| sight.missing(id))?))
+}
+
+/// Which of these the caller sees.
+pub async fn seen(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+    sight: &Sight,
+    now: Timestamp,
+) -> Result<Vec<Uuid>> {
+    let rows = select!("", ids, sight, now).fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 /// Announces a file.

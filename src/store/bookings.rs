@@ -167,11 +167,13 @@ macro_rules! select {
 pub async fn lock(tx: &mut Tx, id: Id<kind::CentreBooking>, scope: &Scope) -> Result<Booking> {
     let row = select!(
         "where id = $1 and (enterprise_id = any($2)
-            or ($3::text is not null and starts_with(unit_path, $3)))
+            or ($3::text is not null and starts_with(unit_path, $3))
+            or enterprise_id in (select served_by($4)))
          for update",
         id.uuid(),
         &scope.enterprises,
-        scope.unit_path
+        scope.unit_path,
+        scope.serving
     )
     .fetch_optional(tx.conn())
     .await?;
@@ -188,7 +190,8 @@ pub async fn list(
 ) -> Result<Vec<Booking>> {
     let rows = select!(
         "where id < $1 and (enterprise_id = any($2)
-                or ($3::text is not null and starts_with(unit_path, $3)))
+                or ($3::text is not null and starts_with(unit_path, $3))
+                or enterprise_id in (select served_by($6)))
             and ($4::uuid is null or centre_slot_id = $4)
          order by id desc
          limit $5",
@@ -196,7 +199,8 @@ pub async fn list(
         &scope.enterprises,
         scope.unit_path,
         slot,
-        rows
+        rows,
+        scope.serving
     )
     .fetch_all(connection)
     .await?;

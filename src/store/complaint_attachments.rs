@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::Tx;
+use super::{Tx, attachments};
 use crate::{
     error::{Faults, Flaw, Result},
     id::{Id, kind},
@@ -17,22 +17,26 @@ pub async fn link(
     complaint: Id<kind::Complaint>,
     enterprise: Id<kind::Enterprise>,
     files: &[Id<kind::Attachment>],
+    sight: &attachments::Sight,
 ) -> Result<()> {
     if files.is_empty() {
         return Ok(());
     }
-    let ids: Vec<_> = files.iter().map(|file| file.uuid()).collect();
     let now = tx.now();
+    // A file that the caller may not read is absent: nobody reads it by filing with it.
+    let ids: Vec<_> = files.iter().map(|file| file.uuid()).collect();
+    let seen = attachments::seen(tx.conn(), &ids, sight, now).await?;
     let linked = sqlx::query_scalar!(
         "insert into complaint_attachment (complaint_id, enterprise_id, attachment_id, create_time)
          select $1, $2, id, $4 from attachment
-         where id = any($3) and enterprise_id = $2 and conversation_id is null
+         where id = any($3) and id = any($5) and enterprise_id = $2 and conversation_id is null
             and complete_time is not null
          returning attachment_id",
         complaint.uuid(),
         enterprise.uuid(),
         &ids,
-        jiff_sqlx::ToSqlx::to_sqlx(now) as _
+        jiff_sqlx::ToSqlx::to_sqlx(now) as _,
+        &seen
     )
     .fetch_all(tx.conn())
     .await?;

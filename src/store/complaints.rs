@@ -149,11 +149,14 @@ pub async fn get(
     let row = select!(
         "from complaint
          where id = $1 and ($2 or enterprise_id = any($3) or exists (
-            select from complaint_sight where reach = $4 and complaint_id = complaint.id))",
+                select from complaint_sight where reach = $4 and complaint_id = complaint.id)
+            or works_on($5, $6, handler_id, past_handlers, lead_unit_id, helper_paths, filer))",
         id.uuid(),
         scope.all,
         &scope.enterprises,
-        scope.unit_path
+        scope.unit_path,
+        scope.officer,
+        scope.unit
     )
     .fetch_optional(connection)
     .await?;
@@ -165,12 +168,15 @@ pub async fn lock(tx: &mut Tx, id: Id<kind::Complaint>, scope: &Scope) -> Result
     let row = select!(
         "from complaint
          where id = $1 and ($2 or enterprise_id = any($3) or exists (
-            select from complaint_sight where reach = $4 and complaint_id = complaint.id))
+                select from complaint_sight where reach = $4 and complaint_id = complaint.id)
+            or works_on($5, $6, handler_id, past_handlers, lead_unit_id, helper_paths, filer))
          for update",
         id.uuid(),
         scope.all,
         &scope.enterprises,
-        scope.unit_path
+        scope.unit_path,
+        scope.officer,
+        scope.unit
     )
     .fetch_optional(tx.conn())
     .await?;

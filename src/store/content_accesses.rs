@@ -1,17 +1,23 @@
-//! Who read the content of conversations without taking part, and why: written before it is given.
-//! And the figures, which hold no content.
+//! Who of the police read what of somebody's, when and why: written before it is given. And the
+//! figures of conversations, which hold no content.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Tx;
+use super::{Store, Tx, actors};
 use crate::{
-    actor::Scope,
+    actor::{Actor, Scope},
+    context::Cx,
     error::Result,
     id::{Id, kind},
 };
+
+/// How long a file stays open after the reason was given.
+pub const OPEN_FOR: SignedDuration = SignedDuration::from_hours(1);
+/// Within what time the pieces of one paper, or the pages of one list, are one reading.
+const ONE_READING: SignedDuration = SignedDuration::from_mins(10);
 
 /// An access.
 #[derive(Debug, Clone)]
@@ -26,7 +32,10 @@ pub struct ContentAccess {
     pub conversation: Option<Id<kind::Conversation>>,
     /// Whose redacted text was read.
     pub complaint: Option<Id<kind::Complaint>>,
-    /// `INSPECT`, `SEARCH`, `EXPORT` or `READ_REDACTED`.
+    /// What it was, by its resource name; empty for a search.
+    pub subject: String,
+    /// `INSPECT`, `SEARCH`, `EXPORT`, `READ_REDACTED`, `OPEN`, `READ_PAPER`, `READ_CHECKS` or
+    /// `READ_TRANSCRIPT`.
     pub action: String,
     /// Why.
     pub reason: String,
@@ -40,8 +49,8 @@ pub struct ContentAccess {
 pub async fn insert(tx: &mut Tx, access: &ContentAccess) -> Result<()> {
     sqlx::query!(
         "insert into content_access (id, officer_id, unit_path, conversation_id, action, reason,
-            query, create_time, complaint_id)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            query, create_time, complaint_id, subject)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         access.id.uuid(),
         access.officer.uuid(),
         access.unit_path,
@@ -50,11 +59,69 @@ pub async fn insert(tx: &mut Tx, access: &ContentAccess) -> Result<()> {
         access.reason,
         access.query,
         access.create_time.to_sqlx() as _,
-        access.complaint.map(Id::uuid)
+        access.complaint.map(Id::uuid),
+        access.subject
     )
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// Opens a file for a while: what its reader sees changes with it, at once.
+pub async fn open(tx: &mut Tx, access: &ContentAccess) -> Result<()> {
+    insert(tx, access).await?;
+    tx.touch(actors::key(&access.officer.to_string()));
+    Ok(())
+}
+
+/// Something that is read now.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    /// `READ_PAPER`, `READ_CHECKS` or `READ_TRANSCRIPT`.
+    pub action: &'a str,
+    /// Its resource name.
+    pub subject: &'a str,
+    /// What was looked for.
+    pub query: &'a str,
+    /// Whether it is read because its file was opened with a reason, and not in the course of duty.
+    pub opened: bool,
+}
+
+/// Records that an officer reads something now, before it is given. Why: the reason that opened it, or
+/// the roles whose duty it is. The pieces of one reading are one record.
+pub async fn note(store: &Store, cx: &Cx, reading: Reading<'_>) -> Result<()> {
+    let Actor::Officer { officer, unit_path, roles, .. } = &cx.actor else { return Ok(()) };
+    let roles = roles.iter().map(crate::actor::Role::wire).collect::<Vec<_>>().join(" ");
+    let Reading { action, subject, query, opened } = reading;
+    let since = cx.now.saturating_sub(ONE_READING).unwrap_or(cx.now);
+    let mut tx = store.begin(cx).await?;
+    let id: Id<kind::ContentAccess> = cx.id();
+    sqlx::query!(
+        "insert into content_access (id, officer_id, unit_path, action, reason, query, create_time,
+            subject)
+         select $1, $2, $3, $4, coalesce((
+                select opening.reason from content_access opening
+                where opening.officer_id = $2 and opening.action = 'OPEN'
+                    and opening.create_time > $9 and $11
+                order by opening.id desc limit 1), $5), $6, $7, $8
+         where not exists (select from content_access before
+            where before.officer_id = $2 and before.subject = $8 and before.action = $4
+                and before.query = $6 and before.create_time > $10)",
+        id.uuid(),
+        officer.uuid(),
+        unit_path,
+        action,
+        roles,
+        query,
+        cx.now.to_sqlx() as _,
+        subject,
+        cx.now.saturating_sub(OPEN_FOR).unwrap_or(cx.now).to_sqlx() as _,
+        since.to_sqlx() as _,
+        opened
+    )
+    .execute(tx.conn())
+    .await?;
+    tx.commit().await
 }
 
 /// The accesses of the units in reach, newest first.
@@ -65,8 +132,8 @@ pub async fn list(
     rows: i64,
 ) -> Result<Vec<ContentAccess>> {
     let rows = sqlx::query!(
-        "select id, officer_id, unit_path, conversation_id, complaint_id, action, reason, query,
-            create_time as \"create_time: jiff_sqlx::Timestamp\"
+        "select id, officer_id, unit_path, conversation_id, complaint_id, subject, action, reason,
+            query, create_time as \"create_time: jiff_sqlx::Timestamp\"
          from content_access
          where id < $1 and ($2::text is not null and starts_with(unit_path, $2))
          order by id desc
@@ -83,6 +150,7 @@ pub async fn list(
         unit_path: row.unit_path,
         conversation: row.conversation_id.map(Id::of),
         complaint: row.complaint_id.map(Id::of),
+        subject: row.subject,
         action: row.action,
         reason: row.reason,
         query: row.query,

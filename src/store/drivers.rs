@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{OnConstraint as _, Tx, Vault, actors};
 use crate::{
     actor::Scope,
+    domain::vehicle::Vehicle,
     error::{Error, Reason, Result},
     id::{Id, kind},
 };
@@ -90,21 +91,27 @@ pub async fn claim(
     })
 }
 
-/// The drivers of a vehicle that the caller has read within the scope.
+/// The drivers of a vehicle that the caller has read within the scope; of who merely drives it, that
+/// person alone.
 pub async fn list(
     connection: &mut PgConnection,
     vault: &Vault,
-    vehicle: Id<kind::Vehicle>,
+    vehicle: &Vehicle,
+    scope: &Scope,
 ) -> Result<Vec<Driver>> {
+    let own = scope.enterprises.contains(&vehicle.enterprise.uuid());
+    let alone = scope.person.filter(|_| !own);
+    let vehicle = vehicle.id;
     let rows = sqlx::query!(
         "select id, full_name_sealed, phone_sealed,
             claim_time as \"claim_time: jiff_sqlx::Timestamp\",
             end_time as \"end_time: jiff_sqlx::Timestamp\"
          from driver
-         where vehicle_id = $1
+         where vehicle_id = $1 and ($2::uuid is null or person_id = $2)
          order by id
          limit 200",
-        vehicle.uuid()
+        vehicle.uuid(),
+        alone
     )
     .fetch_all(connection)
     .await?;

@@ -97,12 +97,14 @@ pub async fn get(
 ) -> Result<Enterprise> {
     let row = select!(
         "where id = $1 and ($2 or id = any($3) or applicant_id = $4
-            or ($5::text is not null and starts_with(unit_path, $5)))",
+            or ($5::text is not null and starts_with(unit_path, $5))
+            or id in (select served_by($6)))",
         id.uuid(),
         scope.all,
         &scope.enterprises,
         scope.person,
-        scope.unit_path
+        scope.unit_path,
+        scope.serving
     )
     .fetch_optional(connection)
     .await?;
@@ -113,12 +115,14 @@ pub async fn get(
 pub async fn lock(tx: &mut Tx, id: Id<kind::Enterprise>, scope: &Scope) -> Result<Enterprise> {
     let row = select!(
         "where id = $1 and ($2 or id = any($3)
-            or ($4::text is not null and starts_with(unit_path, $4)))
+            or ($4::text is not null and starts_with(unit_path, $4))
+            or id in (select served_by($5)))
          for update",
         id.uuid(),
         scope.all,
         &scope.enterprises,
-        scope.unit_path
+        scope.unit_path,
+        scope.serving
     )
     .fetch_optional(tx.conn())
     .await?;
@@ -145,7 +149,8 @@ pub async fn list(
 ) -> Result<Vec<Enterprise>> {
     let rows = select!(
         "where id < $1 and ($2 or id = any($3) or applicant_id = $4
-            or ($5::text is not null and starts_with(unit_path, $5)))
+            or ($5::text is not null and starts_with(unit_path, $5))
+            or id in (select served_by($9)))
             and ($6::text is null or uscc = $6)
             and ($7::text is null or state = $7)
          order by id desc
@@ -157,7 +162,8 @@ pub async fn list(
         scope.unit_path,
         filter.uscc,
         filter.state,
-        rows
+        rows,
+        scope.serving
     )
     .fetch_all(connection)
     .await?;

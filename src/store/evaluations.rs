@@ -154,48 +154,56 @@ pub async fn of(
     row.map(entity).transpose()
 }
 
-/// Evaluations that an enterprise was asked for, newest first.
+/// Evaluations that enterprises were asked for, each about things of the collections that stand
+/// beside it, newest first.
 pub async fn list(
     connection: &mut PgConnection,
     state: Option<&str>,
-    scope: &Scope,
+    asked: &[(Uuid, &str)],
     after: Option<Uuid>,
     rows: i64,
 ) -> Result<Vec<Evaluation>> {
     let before = super::before(after);
-    // One walk along an index for each enterprise, by its state where one is asked for.
+    let enterprises: Vec<Uuid> = asked.iter().map(|(enterprise, _)| *enterprise).collect();
+    let collections: Vec<String> = asked.iter().map(|(_, name)| (*name).to_owned()).collect();
+    // One walk along an index for each pair, by its state where one is asked for.
     let rows = match state {
         Some(state) => {
             select!(
-                "from unnest($1::uuid[]) as own (enterprise) cross join lateral (
+                "from unnest($1::uuid[], $5::text[]) as own (enterprise, item)
+                 cross join lateral (
                     select * from evaluation
-                    where enterprise_id = enterprise and evaluation.state = $2 and id < $3
+                    where enterprise_id = enterprise and evaluation.collection = item
+                        and evaluation.state = $2 and id < $3
                     order by id desc
                     limit $4
                  ) as evaluation
                  order by id desc
                  limit $4",
-                &scope.enterprises,
+                &enterprises,
                 state,
                 before,
-                rows
+                rows,
+                &collections
             )
             .fetch_all(connection)
             .await?
         }
         None => {
             select!(
-                "from unnest($1::uuid[]) as own (enterprise) cross join lateral (
+                "from unnest($1::uuid[], $4::text[]) as own (enterprise, item)
+                 cross join lateral (
                     select * from evaluation
-                    where enterprise_id = enterprise and id < $2
+                    where enterprise_id = enterprise and evaluation.collection = item and id < $2
                     order by id desc
                     limit $3
                  ) as evaluation
                  order by id desc
                  limit $3",
-                &scope.enterprises,
+                &enterprises,
                 before,
-                rows
+                rows,
+                &collections
             )
             .fetch_all(connection)
             .await?

@@ -101,13 +101,15 @@ pub async fn list(
             join person on person.id = person_id
             join enterprise on enterprise.id = enterprise_id
          where enterprise_id = $1 and ($2 or enterprise_id = any($3)
-            or ($4::text is not null and starts_with(unit_path, $4)))
+            or ($4::text is not null and starts_with(unit_path, $4))
+            or enterprise_id in (select served_by($5)))
          order by member.id
          limit 500",
         enterprise.uuid(),
         scope.all,
         &scope.enterprises,
-        scope.unit_path
+        scope.unit_path,
+        scope.serving
     )
     .fetch_all(connection)
     .await?;

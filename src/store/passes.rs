@@ -111,12 +111,14 @@ pub async fn get(
         "where id = $1 and ($2 or enterprise_id = any($3)
             or ($4::text is not null and starts_with(unit_path, $4))
             or exists (select from driver where driver.vehicle_id = truck_pass.vehicle_id
-                and driver.person_id = $5 and driver.end_time is null))",
+                and driver.person_id = $5 and driver.end_time is null)
+            or enterprise_id in (select served_by($6)))",
         id.uuid(),
         scope.all,
         &scope.enterprises,
         scope.unit_path,
-        scope.person
+        scope.person,
+        scope.serving
     )
     .fetch_optional(connection)
     .await?;
@@ -162,7 +164,8 @@ pub async fn list(
         "where id < $1 and ($2 or enterprise_id = any($3)
             or ($4::text is not null and starts_with(unit_path, $4))
             or exists (select from driver where driver.vehicle_id = truck_pass.vehicle_id
-                and driver.person_id = $5 and driver.end_time is null))
+                and driver.person_id = $5 and driver.end_time is null)
+            or enterprise_id in (select served_by($10)))
             and ($6::uuid is null or enterprise_id = $6)
             and ($7::uuid is null or vehicle_id = $7)
             and ($8::text is null or plate_number = $8)
@@ -176,7 +179,8 @@ pub async fn list(
         filter.enterprise,
         filter.vehicle,
         filter.plate_number,
-        rows
+        rows,
+        scope.serving
     )
     .fetch_all(connection)
     .await?;

@@ -8,7 +8,7 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{blacklist, passes, policies, world::Snapshot};
+use super::{attachments, blacklist, passes, policies, world::Snapshot};
 use crate::{
     actor::Scope,
     domain::{
@@ -176,11 +176,13 @@ pub async fn site(
     let row = sqlx::query!(
         "select unit_path, state from enterprise
          where id = $1 and ($2 or id = any($3)
-            or ($4::text is not null and starts_with(unit_path, $4)))",
+            or ($4::text is not null and starts_with(unit_path, $4))
+            or id in (select served_by($5)))",
         id.uuid(),
         scope.all,
         &scope.enterprises,
-        scope.unit_path
+        scope.unit_path,
+        scope.serving
     )
     .fetch_optional(connection)
     .await?;
@@ -243,15 +245,19 @@ async fn attachments(
 pub async fn faulty_papers(
     connection: &mut PgConnection,
     application: &Application,
-    today: jiff::civil::Date,
+    sight: &attachments::Sight,
+    now: Timestamp,
 ) -> Result<Vec<(usize, Flaw)>> {
+    let today = month::local_date(now);
     let ids: Vec<Uuid> = application.attachments.iter().map(|paper| paper.uuid()).collect();
+    // A paper that the caller may not read is absent: nobody reads it by filing with it.
+    let seen = attachments::seen(connection, &ids, sight, now).await?;
     let rows = sqlx::query!(
         "select id, complete_time is not null as \"complete!\",
             coalesce(valid_until < $3, false) as \"expired!\"
          from attachment
          where id = any($1) and enterprise_id = $2",
-        &ids,
+        &seen,
         application.enterprise.uuid(),
         today.to_sqlx() as _
     )

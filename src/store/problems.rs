@@ -68,22 +68,27 @@ pub async fn get(
 ) -> Result<Problem> {
     let row = select!(
         "where id = $1 and (enterprise_id = any($2)
-            or ($3::text is not null and starts_with(unit_path, $3)))",
+            or ($3::text is not null and starts_with(unit_path, $3))
+            or enterprise_id in (select served_by($4)))",
         id.uuid(),
         &scope.enterprises,
-        scope.unit_path
+        scope.unit_path,
+        scope.serving
     )
     .fetch_optional(connection)
     .await?;
     entity(row.ok_or_else(|| scope.missing(id.subject()))?)
 }
 
-/// A problem of the units in reach, held until the unit of work ends.
+/// A problem of the units in reach, or of an enterprise that is served, held until the unit of work ends.
 pub async fn lock(tx: &mut Tx, id: Id<kind::Problem>, scope: &Scope) -> Result<Problem> {
     let row = select!(
-        "where id = $1 and ($2::text is not null and starts_with(unit_path, $2)) for update",
+        "where id = $1 and ($2::text is not null and starts_with(unit_path, $2)
+            or enterprise_id in (select served_by($3)))
+         for update",
         id.uuid(),
-        scope.unit_path
+        scope.unit_path,
+        scope.serving
     )
     .fetch_optional(tx.conn())
     .await?;
@@ -101,7 +106,8 @@ pub async fn list(
 ) -> Result<Vec<Problem>> {
     let rows = select!(
         "where id < $1 and (enterprise_id = any($2)
-                or ($3::text is not null and starts_with(unit_path, $3)))
+                or ($3::text is not null and starts_with(unit_path, $3))
+                or enterprise_id in (select served_by($7)))
             and ($4::uuid is null or enterprise_id = $4)
             and ($5::text is null or state = $5)
          order by id desc
@@ -111,7 +117,8 @@ pub async fn list(
         scope.unit_path,
         enterprise,
         state,
-        rows
+        rows,
+        scope.serving
     )
     .fetch_all(connection)
     .await?;

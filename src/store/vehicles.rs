@@ -125,13 +125,15 @@ pub async fn get(
             or ($5::text is not null and exists (select from enterprise
                 where enterprise.id = enterprise_id and starts_with(unit_path, $5)))
             or exists (select from driver where driver.vehicle_id = vehicle.id
-                and driver.person_id = $6 and driver.end_time is null))",
+                and driver.person_id = $6 and driver.end_time is null)
+            or enterprise_id in (select served_by($7)))",
         now.to_sqlx() as _,
         id.uuid(),
         scope.all,
         &scope.enterprises,
         scope.unit_path,
-        scope.person
+        scope.person,
+        scope.serving
     )
     .fetch_optional(connection)
     .await?;
@@ -210,7 +212,8 @@ pub async fn list(
             or ($5::text is not null and exists (select from enterprise
                 where enterprise.id = enterprise_id and starts_with(unit_path, $5)))
             or exists (select from driver where driver.vehicle_id = vehicle.id
-                and driver.person_id = $6 and driver.end_time is null))
+                and driver.person_id = $6 and driver.end_time is null)
+            or enterprise_id in (select served_by($10)))
             and ($7::uuid is null or enterprise_id = $7)
             and ($8::text is null or plate_number = $8)
          order by id desc
@@ -223,7 +226,8 @@ pub async fn list(
         scope.person,
         filter.enterprise,
         filter.plate_number,
-        rows
+        rows,
+        scope.serving
     )
     .fetch_all(connection)
     .await?;

@@ -73,7 +73,8 @@ pub async fn list(
             create_time as \"create_time: jiff_sqlx::Timestamp\"
          from visit
          where id < $1 and (enterprise_id = any($2)
-                or ($3::text is not null and starts_with(unit_path, $3)))
+                or ($3::text is not null and starts_with(unit_path, $3))
+                or enterprise_id in (select served_by($6)))
             and ($4::uuid is null or enterprise_id = $4)
          order by id desc
          limit $5",
@@ -81,7 +82,8 @@ pub async fn list(
         &scope.enterprises,
         scope.unit_path,
         enterprise,
-        rows
+        rows,
+        scope.serving
     )
     .fetch_all(connection)
     .await?;

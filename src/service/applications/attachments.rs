@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Applications, ITEM, Write, named};
 use crate::{
-    actor::{Actor, Role},
+    actor::{Actor, Matter, Role},
     context::Cx,
     domain::{
         attachment::{
@@ -20,8 +20,10 @@ use crate::{
     service::{complaints, looking::Looking, pb, wire},
     store::{
         Limit,
-        attachments::{self, Attachment, Stored},
-        claims, conversations,
+        attachments::{self, Attachment, Sight, Stored},
+        claims,
+        content_accesses::{self, Reading},
+        conversations,
         pieces::Pieces,
         policy_inputs,
     },
@@ -96,7 +98,7 @@ impl Applications {
         let offset = u64::try_from(request.offset).map_err(Error::internal)?;
         self.pieces().put(&came_path(&file), offset, &request.data).await?;
         let mut tx = self.store.begin(cx).await?;
-        let held = attachments::lock(&mut tx, id, &cx.scope()).await?;
+        let held = attachments::lock(&mut tx, id, &Sight::of(&cx.actor)).await?;
         if held.complete || held.came() != file.came() {
             // The same piece twice at once: whoever was first has said what came.
             return Ok(reply(held));
@@ -145,7 +147,7 @@ impl Applications {
         };
         self.files.put(&kept_path(&file), kept.into()).await.map_err(Error::internal)?;
         let mut tx = self.store.begin(cx).await?;
-        let mut held = attachments::lock(&mut tx, id, &cx.scope()).await?;
+        let mut held = attachments::lock(&mut tx, id, &Sight::of(&cx.actor)).await?;
         if held.complete {
             return Ok(reply(held));
         }
@@ -160,7 +162,7 @@ impl Applications {
     /// A file that the caller may bring pieces of.
     async fn brought(&self, cx: &Cx, id: Id<kind::Attachment>) -> Result<Attachment> {
         let mut connection = self.store.read().await?;
-        let file = attachments::get(&mut connection, id, &cx.scope(), cx.now).await?;
+        let file = attachments::get(&mut connection, id, &Sight::of(&cx.actor), cx.now).await?;
         may_bring(cx, &file)?;
         Ok(file)
     }
@@ -176,11 +178,12 @@ impl Applications {
     ) -> Result<pb::ReadAttachmentChunkResponse> {
         let id = named(&request.name)?;
         let mut connection = self.store.read().await?;
-        let file = attachments::get(&mut connection, id, &cx.scope(), cx.now).await?;
+        let file = attachments::get(&mut connection, id, &Sight::of(&cx.actor), cx.now).await?;
         drop(connection);
         if !file.complete {
             return Err(Error::new(Reason::AttachmentIncomplete));
         }
+        self.note_reading(cx, &file).await?;
         let Some(stored) = &file.stored else {
             return self.older_chunk(&file, request.offset).await;
         };
@@ -196,6 +199,16 @@ impl Applications {
             range.map_err(Error::internal)?.to_vec()
         };
         Ok(pb::ReadAttachmentChunkResponse { data, last: until == length })
+    }
+
+    /// Keeps that an officer reads the file, before anything of it is given.
+    async fn note_reading(&self, cx: &Cx, file: &Attachment) -> Result<()> {
+        let opened = cx.sight_of(Matter::Paper);
+        let opened =
+            opened.enterprises.contains(&file.enterprise.uuid()) || opened.unit_path.is_some();
+        let subject = file.id.to_string();
+        let reading = Reading { action: "READ_PAPER", subject: &subject, query: "", opened };
+        content_accesses::note(&self.store, cx, reading).await
     }
 
     /// A chunk of a paper that was closed before files were looked through: it lies as it came.

@@ -33,6 +33,10 @@ impl Applications {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
+        // Before anything is stored: a foreign key would tell which enterprises exist.
+        if !cx.actor.acts_for(fleet.enterprise, super::ITEM) {
+            return Err(cx.scope().missing(fleet.enterprise.subject()));
+        }
         let id: Id<kind::PassApplicationBatch> = cx.id();
         store::applications::insert_batch(&mut tx, id, fleet.enterprise).await?;
         let mut results = Vec::with_capacity(fleet.vehicles.len());

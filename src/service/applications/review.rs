@@ -2,6 +2,7 @@
 
 use super::{Applications, Write, etag, issue, named};
 use crate::{
+    actor::Matter,
     context::Cx,
     domain::{
         application::{ApplicationState, Correction},
@@ -38,8 +39,13 @@ impl Applications {
         };
         let world = self.world.get(&self.store).await?;
         let mut connection = self.store.read().await?;
-        let mut found =
-            store::applications::queue(&mut connection, queue, &cx.scope(), page.rows()).await?;
+        let mut found = store::applications::queue(
+            &mut connection,
+            queue,
+            &cx.scope_of(Matter::Application),
+            page.rows(),
+        )
+        .await?;
         let next_page_token = page.cut(&key, &mut found, |application| application.id.uuid());
         let mut items = Vec::with_capacity(found.len());
         for application in found {
@@ -70,7 +76,8 @@ impl Applications {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let application = store::applications::lock(&mut tx, id, &cx.scope()).await?;
+        let application =
+            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
         let application = store::applications::save(&mut tx, application.claim(cx)?).await?;
         let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
         wire::finish(tx, reply).await
@@ -98,7 +105,8 @@ impl Applications {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let application = store::applications::lock(&mut tx, id, &cx.scope()).await?;
+        let application =
+            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
         if let Some(officer) = to {
             store::policy_inputs::reviewer_in_reach(tx.conn(), officer, &application.unit_path)
                 .await?;
@@ -120,7 +128,8 @@ impl Applications {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let application = store::applications::lock(&mut tx, id, &cx.scope()).await?;
+        let application =
+            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
         let application = store::applications::save(&mut tx, application.accept(cx)?).await?;
         let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
         wire::finish(tx, reply).await
@@ -143,7 +152,8 @@ impl Applications {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let application = store::applications::lock(&mut tx, id, &cx.scope()).await?;
+        let application =
+            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
         let moved = application.decline(note, cx)?;
         let application = store::applications::save(&mut tx, moved).await?;
         let reply = Self::reply(cx, &application, &world, None)?;
@@ -166,7 +176,8 @@ impl Applications {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let application = store::applications::lock(&mut tx, id, &cx.scope()).await?;
+        let application =
+            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
         wire::fresh(version, application.version)?;
         let moved = application.request_correction(items, cx)?;
         let application = store::applications::save(&mut tx, moved).await?;
@@ -190,7 +201,8 @@ impl Applications {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let mut application = store::applications::lock(&mut tx, id, &cx.scope()).await?;
+        let mut application =
+            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
         wire::fresh(version, application.version)?;
         let evaluation = self.evaluate(tx.conn(), cx, &application, &world).await?;
         // The step is judged before the rules: who may not decide learns nothing of the verdict.
@@ -237,7 +249,8 @@ impl Applications {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let mut application = store::applications::lock(&mut tx, id, &cx.scope()).await?;
+        let mut application =
+            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
         wire::fresh(version, application.version)?;
         let evaluation = self.evaluate(tx.conn(), cx, &application, &world).await?;
         application.evaluation = Some(issue::record(&evaluation));

@@ -2,7 +2,7 @@
 
 use super::{Centre, ITEM};
 use crate::{
-    actor::Actor,
+    actor::{Actor, Matter},
     context::Cx,
     domain::{
         booking::{Booking, BookingAction, BookingState, CONFIRM_WITHIN, Held},
@@ -103,7 +103,7 @@ impl Centre {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let booking = bookings::lock(&mut tx, id, &cx.scope()).await?;
+        let booking = bookings::lock(&mut tx, id, &cx.scope_of(Matter::Centre)).await?;
         let own = matches!(cx.actor, Actor::Officer { .. })
             || cx.actor.acts_for(booking.enterprise, ITEM);
         if !own {
@@ -132,7 +132,7 @@ impl Centre {
         let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.centre_slot];
         let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
-        let (scope, mut connection) = (cx.scope(), self.store.read().await?);
+        let (scope, mut connection) = (cx.sight_of(Matter::Centre), self.store.read().await?);
         let mut found =
             bookings::list(&mut connection, slot, &scope, page.after, page.rows()).await?;
         let next_page_token = page.cut(&key, &mut found, |booking| booking.id.uuid());

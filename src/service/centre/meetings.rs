@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::Centre;
 use crate::{
-    actor::Actor,
+    actor::{Actor, Matter},
     context::Cx,
     domain::meeting::{Held, JointMeeting, MeetingState, Seat},
     error::{Error, Faults, Flaw, Reason, Result},
@@ -86,7 +86,7 @@ impl Centre {
     ) -> Result<pb::JointMeeting> {
         let id = Id::parse(&request.name).map_err(|flaw| Error::field("name", flaw))?;
         let mut connection = self.store.read().await?;
-        Ok(reply(cx, meetings::get(&mut connection, id, &cx.scope()).await?))
+        Ok(reply(cx, meetings::get(&mut connection, id, &cx.sight_of(Matter::Meeting)).await?))
     }
 
     pub(super) async fn list_joint_meetings(
@@ -98,7 +98,7 @@ impl Centre {
         let key = self.store.vault().key("page-token");
         let arguments = [cx.method, state.unwrap_or_default()];
         let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
-        let (scope, mut connection) = (cx.scope(), self.store.read().await?);
+        let (scope, mut connection) = (cx.sight_of(Matter::Meeting), self.store.read().await?);
         let mut found =
             meetings::list(&mut connection, state, &scope, page.after, page.rows()).await?;
         let next_page_token = page.cut(&key, &mut found, |meeting| meeting.id.uuid());
@@ -124,7 +124,7 @@ impl Centre {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let meeting = meetings::lock(&mut tx, id, &cx.scope()).await?;
+        let meeting = meetings::lock(&mut tx, id, &cx.scope_of(Matter::Meeting)).await?;
         leads(cx, &meeting)?;
         wire::fresh(version, meeting.version)?;
         let undecided = meetings::points::undecided(&mut tx, id).await?;

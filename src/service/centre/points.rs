@@ -3,7 +3,7 @@
 
 use super::{Centre, meetings::leads};
 use crate::{
-    actor::Actor,
+    actor::{Actor, Matter},
     context::Cx,
     domain::{
         calendar::Due,
@@ -72,7 +72,7 @@ impl Centre {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return self.repeated_point(reply).await,
         };
-        let meeting = meetings::lock(&mut tx, meeting, &cx.scope()).await?;
+        let meeting = meetings::lock(&mut tx, meeting, &cx.scope_of(Matter::Meeting)).await?;
         let point = add(&mut tx, cx, &meeting, wanted).await?;
         wire::finish(tx, reply(cx, point)).await
     }
@@ -131,7 +131,7 @@ impl Centre {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return self.repeated_point(reply).await,
         };
-        let point = points::lock(&mut tx, id, &cx.scope()).await?;
+        let point = points::lock(&mut tx, id, &cx.scope_of(Matter::Meeting)).await?;
         // Whoever merely sees it, as the units above do, settles nothing.
         if point.owing.as_ref().is_some_and(|seat| seat.unit != unit) {
             return Err(cx.scope().missing(id.subject()));
@@ -176,7 +176,9 @@ impl Centre {
         let id = Id::<kind::MeetingPoint>::parse(&request.name);
         let id = id.map_err(|flaw| Error::field("name", flaw))?;
         let mut connection = self.store.read().await?;
-        let point = points::get(&mut connection, id, &cx.scope()).await?;
+        let requests = cx.sight_of(Matter::Request);
+        let meetings = cx.sight_of(Matter::Meeting);
+        let point = points::get(&mut connection, id, &meetings, &requests).await?;
         let written = history::list(&mut connection, id.subject()).await?;
         let subject = point.subject.map(|(of, id)| format!("{of}/{id}")).unwrap_or_default();
         let written = redacted(written, &self.taken(&mut connection, &subject).await?);
@@ -220,7 +222,7 @@ impl Centre {
         let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.unit, open, &request.joint_meeting];
         let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
-        let (scope, mut connection) = (cx.scope(), self.store.read().await?);
+        let (scope, mut connection) = (cx.sight_of(Matter::Meeting), self.store.read().await?);
         let unit = match unit {
             Some(unit) => Some(units::get(&mut connection, unit, &scope).await?.path),
             None => None,
@@ -231,7 +233,8 @@ impl Centre {
             open: request.open,
         };
         let (after, rows) = (page.after, page.rows());
-        let mut found = points::list(&mut connection, filter, &scope, after, rows).await?;
+        let sights = (&scope, &cx.sight_of(Matter::Request));
+        let mut found = points::list(&mut connection, filter, sights, after, rows).await?;
         let next_page_token = page.cut(&key, &mut found, MeetingPoint::place);
         let meeting_points = found.into_iter().map(|point| reply(cx, point)).collect();
         Ok(pb::ListMeetingPointsResponse { meeting_points, next_page_token })
@@ -306,7 +309,7 @@ fn subject_of(point: &MeetingPoint) -> Option<Subject> {
 
 /// Only what was escalated comes before a meeting; everything else has its own way.
 async fn of_complaint(tx: &mut Tx, cx: &Cx, id: Id<kind::Complaint>) -> Result<MeetingPoint> {
-    let complaint = complaints::lock(tx, id, &cx.scope()).await?;
+    let complaint = complaints::lock(tx, id, &cx.scope_of(Matter::Meeting)).await?;
     if complaint.state() != ComplaintState::Escalated {
         let error = Error::new(Reason::TransitionIllegal);
         return Err(error.fact("state", complaint.state().wire()));
@@ -317,7 +320,7 @@ async fn of_complaint(tx: &mut Tx, cx: &Cx, id: Id<kind::Complaint>) -> Result<M
 }
 
 async fn of_problem(tx: &mut Tx, cx: &Cx, id: Id<kind::Problem>) -> Result<MeetingPoint> {
-    let problem = problems::lock(tx, id, &cx.scope()).await?;
+    let problem = problems::lock(tx, id, &cx.scope_of(Matter::Care)).await?;
     let state = problem.state();
     if !matches!(state, ProblemState::Found | ProblemState::Promised) {
         return Err(Error::new(Reason::TransitionIllegal).fact("state", state.wire()));
@@ -333,7 +336,9 @@ async fn of_text(
     enterprise: Option<Id<kind::Enterprise>>,
 ) -> Result<MeetingPoint> {
     let unit_path = match enterprise {
-        Some(enterprise) => policy_inputs::site(tx.conn(), enterprise, &cx.scope()).await?.0,
+        Some(enterprise) => {
+            policy_inputs::site(tx.conn(), enterprise, &cx.scope_of(Matter::Meeting)).await?.0
+        }
         None => meeting.host.path.clone(),
     };
     let point = MeetingPoint::about(meeting.id.subject(), unit_path, String::new(), cx);
@@ -347,8 +352,8 @@ async fn lead(
     cx: &Cx,
     id: Id<kind::MeetingPoint>,
 ) -> Result<(JointMeeting, MeetingPoint)> {
-    let scope = cx.scope();
-    let waiting = points::get(tx.conn(), id, &scope).await?;
+    let scope = cx.scope_of(Matter::Meeting);
+    let waiting = points::get(tx.conn(), id, &scope, &scope).await?;
     let meeting = waiting.meeting.ok_or_else(|| {
         Error::new(Reason::TransitionIllegal).fact("state", waiting.state().wire())
     })?;

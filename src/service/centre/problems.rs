@@ -2,7 +2,7 @@
 
 use super::{Centre, enterprise_of};
 use crate::{
-    actor::Actor,
+    actor::{Actor, Matter},
     context::Cx,
     domain::{
         calendar::Due,
@@ -47,7 +47,8 @@ impl Centre {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let enterprise = store::enterprises::lock(&mut tx, enterprise, &cx.scope()).await?;
+        let enterprise =
+            store::enterprises::lock(&mut tx, enterprise, &cx.scope_of(Matter::Care)).await?;
         let problem = Problem {
             id: cx.id(),
             enterprise: enterprise.id,
@@ -84,7 +85,7 @@ impl Centre {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let problem = problems::lock(&mut tx, id, &cx.scope()).await?;
+        let problem = problems::lock(&mut tx, id, &cx.scope_of(Matter::Care)).await?;
         wire::fresh(version, problem.version)?;
         let problem = problems::save(&mut tx, problem.promise(day, note, cx)?).await?;
         // An older promise stays a row, kept or not; nobody owes it any more.
@@ -133,7 +134,7 @@ impl Centre {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let problem = problems::lock(&mut tx, id, &cx.scope()).await?;
+        let problem = problems::lock(&mut tx, id, &cx.scope_of(Matter::Care)).await?;
         wire::fresh(version, problem.version)?;
         let problem = problems::save(&mut tx, problem.end(action, outcome, cx)?).await?;
         let kind = ObligationKind::SolveProblem;
@@ -152,7 +153,7 @@ impl Centre {
     ) -> Result<pb::Problem> {
         let id = Id::parse(&request.name).map_err(|flaw| Error::field("name", flaw))?;
         let mut connection = self.store.read().await?;
-        Ok(reply(problems::get(&mut connection, id, &cx.scope()).await?))
+        Ok(reply(problems::get(&mut connection, id, &cx.sight_of(Matter::Care)).await?))
     }
 
     pub(super) async fn list_problems(
@@ -165,7 +166,7 @@ impl Centre {
         let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.enterprise, state.unwrap_or_default()];
         let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
-        let (scope, mut connection) = (cx.scope(), self.store.read().await?);
+        let (scope, mut connection) = (cx.sight_of(Matter::Care), self.store.read().await?);
         let (after, rows) = (page.after, page.rows());
         let mut found =
             problems::list(&mut connection, enterprise, state, &scope, after, rows).await?;
@@ -182,7 +183,7 @@ impl Centre {
         let id = Id::<kind::Problem>::parse(&request.name);
         let id = id.map_err(|flaw: Flaw| Error::field("name", flaw))?;
         let mut connection = self.store.read().await?;
-        problems::get(&mut connection, id, &cx.scope()).await?;
+        problems::get(&mut connection, id, &cx.sight_of(Matter::Care)).await?;
         let written = store::history::list(&mut connection, id.subject()).await?;
         let officer = matches!(cx.actor, Actor::Officer { .. });
         Ok(pb::ListProblemChangesResponse { changes: wire::changes(written, officer) })

@@ -381,7 +381,7 @@ fn of_lead_unit(cx: &Cx, sworn: Sworn, complaint: &Complaint) -> Result<()> {
 /// and ends what is the own unit's (I19).
 fn leads_above(cx: &Cx, complaint: &Complaint) -> Result<()> {
     in_charge(cx, complaint)?;
-    let scope = scope(cx);
+    let scope = cx.scope();
     let reach = scope.unit_path.as_deref().unwrap_or_default();
     let lead = complaint.lead.iter().map(|lead| &lead.path);
     if lead.chain(&complaint.helper_paths).any(|working| reach.starts_with(working.as_str())) {
@@ -398,7 +398,7 @@ async fn assignment(
     helpers: &[Id<kind::Unit>],
     assigner: Id<kind::Officer>,
 ) -> Result<Assignment> {
-    let scope = scope(cx);
+    let scope = cx.scope();
     let lead = units::get(tx.conn(), lead, &scope).await?;
     let mut helper_paths = Vec::with_capacity(helpers.len());
     for helper in helpers {

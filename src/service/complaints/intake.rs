@@ -18,7 +18,9 @@ use crate::{
         wire::{self, Write},
     },
     store::{
-        Tx, complaint_attachments, complaint_policies,
+        Tx,
+        attachments::Sight,
+        complaint_attachments, complaint_policies,
         complaints::{self, extensions, filing::file, owing},
         policy_inputs,
     },
@@ -79,7 +81,9 @@ impl Complaints {
         };
         let rules = complaint_policies::in_force(tx.conn(), filing.category, cx.now).await?;
         filing.complete(&rules)?;
-        let (unit_path, state) = policy_inputs::site(tx.conn(), enterprise, &scope(cx)).await?;
+        // An officer files for whoever comes to the unit; a person was judged above.
+        let place = if is_officer(cx) { cx.scope() } else { scope(cx) };
+        let (unit_path, state) = policy_inputs::site(tx.conn(), enterprise, &place).await?;
         if !EnterpriseState::proves(&state) {
             return Err(Error::new(Reason::EnterpriseNotVerified));
         }
@@ -97,8 +101,8 @@ impl Complaints {
             outside_number: filing.outside_number,
         };
         let complaint = file(&mut tx, cx, &self.world.calendar(), cx.id(), draft).await?;
-        let brought = &filing.attachments;
-        complaint_attachments::link(&mut tx, complaint.id, enterprise, brought).await?;
+        let (brought, sight) = (&filing.attachments, Sight::of(&cx.actor));
+        complaint_attachments::link(&mut tx, complaint.id, enterprise, brought, &sight).await?;
         let reply = super::whole(tx.conn(), cx, complaint).await?;
         wire::finish(tx, reply).await
     }

@@ -3,6 +3,7 @@
 
 use super::{Complaints, NOTE_CHARACTERS_MAX, in_charge};
 use crate::{
+    actor::Matter,
     context::Cx,
     domain::{
         complaint::{Field, Passage},
@@ -50,7 +51,7 @@ impl Complaints {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return self.repeated(cx, reply).await,
         };
-        let complaint = complaints::lock(&mut tx, id, &cx.scope()).await?;
+        let complaint = complaints::lock(&mut tx, id, &cx.sight_of(Matter::Request)).await?;
         in_charge(cx, &complaint)?;
         wire::fresh(version, complaint.version)?;
         let elsewhere = redactions::elsewhere(tx.conn(), &complaint).await?;
@@ -76,6 +77,7 @@ impl Complaints {
             return Err(Error::new(Reason::RequestInvalid));
         };
         let mut connection = self.store.read().await?;
+        // The reason comes with the call, so that nothing need be opened before.
         complaints::get(&mut connection, id, &cx.scope()).await?;
         drop(connection);
         // In a unit of work of its own, before anything is opened.
@@ -85,6 +87,7 @@ impl Complaints {
             unit_path: cx.scope().unit_path.unwrap_or_default(),
             conversation: None,
             complaint: Some(id),
+            subject: id.to_string(),
             action: "READ_REDACTED".to_owned(),
             reason,
             query: String::new(),
@@ -106,7 +109,7 @@ impl Complaints {
         if !redactions::exist(&mut connection, id).await? {
             return Ok(first);
         }
-        let complaint = complaints::get(&mut connection, id, &cx.scope()).await?;
+        let complaint = complaints::get(&mut connection, id, &cx.sight_of(Matter::Request)).await?;
         let now = super::whole(&mut connection, cx, complaint).await?;
         Ok(pb::Complaint {
             title: now.title,

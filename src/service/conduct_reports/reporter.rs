@@ -5,7 +5,7 @@ use super::{
     ConductReports, conclusion_reply, evidence::evidence_reply, finding_of, message_reply, state_of,
 };
 use crate::{
-    actor::Actor,
+    actor::{Actor, Matter},
     context::Cx,
     domain::{
         codes::{self, Phone},
@@ -17,7 +17,7 @@ use crate::{
     id::{Collection as _, Id, kind},
     service::{pb, wire},
     store::{
-        Once, Tx,
+        Once, Tx, applications, complaints,
         conduct_reports::{
             self,
             accused::{self, Meant},
@@ -26,6 +26,7 @@ use crate::{
             identities::{self, Identity},
             messages,
         },
+        conversations,
     },
 };
 
@@ -81,6 +82,9 @@ impl ConductReports {
         let (Some(filing), Some(full_name), Some(phone)) = (filing, full_name, phone) else {
             return Err(Error::new(Reason::RequestInvalid));
         };
+        if let Some((collection, id)) = &filing.matter {
+            self.knows(cx, collection, *id).await?;
+        }
         let identity = Identity {
             person: person.to_string(),
             full_name,
@@ -88,6 +92,33 @@ impl ConductReports {
             enterprises: memberships.iter().map(|member| member.enterprise.uuid()).collect(),
         };
         self.file(cx, Filing { identity: Some(identity), ..filing }, once).await
+    }
+
+    /// Refuses a matter that a reporter with a name may not read, like one that is absent. Without a
+    /// name there is nobody to ask: it stays what the reporter says, and nothing is told of it.
+    async fn knows(&self, cx: &Cx, collection: &str, id: uuid::Uuid) -> Result<()> {
+        let mut connection = self.store.read().await?;
+        let read = match collection {
+            kind::Complaint::NAME => {
+                let sight = cx.sight_of(Matter::Request);
+                complaints::get(&mut connection, Id::of(id), &sight).await.map(drop)
+            }
+            kind::Conversation::NAME => {
+                let scope = cx.scope();
+                let read = conversations::get(&mut connection, Id::of(id), &scope, cx.now).await;
+                read.map(drop)
+            }
+            _ => {
+                let sight = cx.sight_of(Matter::Application);
+                applications::get(&mut connection, Id::of(id), &sight).await.map(drop)
+            }
+        };
+        match read {
+            Err(error) if error.reason() == Reason::Denied => {
+                Err(Error::field("matter", Flaw::UnknownValue))
+            }
+            read => read,
+        }
     }
 
     async fn file(

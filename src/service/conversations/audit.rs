@@ -8,6 +8,7 @@ use tonic::Status;
 
 use super::{Conversations, message_reply, messages::page_rows};
 use crate::{
+    actor::Role,
     context::Cx,
     crypto::{SigningKey, Suite},
     domain::{
@@ -15,14 +16,14 @@ use crate::{
         text,
     },
     error::{Error, Faults, Flaw, Reason, Result},
-    id::{Id, kind},
+    id::{Collection as _, Id, kind},
     service::{
         pb,
-        wire::{self, Page},
+        wire::{self, Page, Write},
     },
     store::{
         content_accesses::{self, ContentAccess},
-        conversations, messages, world,
+        conversations, messages, policy_inputs, units, world,
     },
 };
 
@@ -186,6 +187,52 @@ impl Conversations {
         writer.seal(&key.kid_text(), &signer)
     }
 
+    pub(super) async fn create_content_access(
+        &self,
+        cx: &Cx,
+        request: pb::CreateContentAccessRequest,
+    ) -> Result<pb::ContentAccess> {
+        let officer = cx.actor.officer()?;
+        let mut faults = Faults::new();
+        let file = faults.take("subject", File::parse(&request.subject));
+        let reason = faults.take("reason", reasoned(&request.reason));
+        faults.done()?;
+        let (Some(file), Some(reason)) = (file, reason) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
+            Write::Fresh(tx) => tx,
+            Write::Replay(reply) => return Ok(reply),
+        };
+        let scope = cx.scope();
+        match file {
+            File::Enterprise(id) => {
+                policy_inputs::site(tx.conn(), id, &scope).await?;
+            }
+            // All of a unit is the inspectorate's alone to supervise.
+            File::Unit(id) if !cx.actor.roles().has(Role::Inspector) => {
+                return Err(scope.missing(id.subject()));
+            }
+            File::Unit(id) => {
+                units::get(tx.conn(), id, &scope).await?;
+            }
+        }
+        let access = ContentAccess {
+            id: cx.id(),
+            officer,
+            unit_path: scope.unit_path.unwrap_or_default(),
+            conversation: None,
+            complaint: None,
+            subject: request.subject,
+            action: "OPEN".to_owned(),
+            reason,
+            query: String::new(),
+            create_time: cx.now,
+        };
+        content_accesses::open(&mut tx, &access).await?;
+        wire::finish(tx, access_reply(access)).await
+    }
+
     pub(super) async fn list_content_accesses(
         &self,
         cx: &Cx,
@@ -216,6 +263,7 @@ impl Conversations {
             unit_path: cx.scope().unit_path.unwrap_or_default(),
             conversation,
             complaint: None,
+            subject: conversation.map(|id| id.to_string()).unwrap_or_default(),
             action: action.to_owned(),
             reason,
             query,
@@ -224,6 +272,22 @@ impl Conversations {
         let mut tx = self.store.begin(cx).await?;
         content_accesses::insert(&mut tx, &access).await?;
         tx.commit().await
+    }
+}
+
+/// What is opened with a reason.
+enum File {
+    Enterprise(Id<kind::Enterprise>),
+    Unit(Id<kind::Unit>),
+}
+
+impl File {
+    fn parse(name: &str) -> Result<Self, Flaw> {
+        if name.starts_with(kind::Unit::NAME) {
+            Id::parse(name).map(Self::Unit)
+        } else {
+            Id::parse(name).map(Self::Enterprise)
+        }
     }
 }
 
@@ -242,5 +306,6 @@ fn access_reply(access: ContentAccess) -> pb::ContentAccess {
         reason: access.reason,
         create_time: Some(wire::time(create_time)),
         complaint: access.complaint.map(|id| id.to_string()).unwrap_or_default(),
+        subject: access.subject,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Enterprises, named, vehicles::own};
 use crate::{
+    actor::Matter,
     context::Cx,
     domain::codes::{Phone, Plate, PlateType, mask},
     error::{Error, Faults, Flaw, Reason, Result},
@@ -78,8 +79,9 @@ impl Enterprises {
     ) -> Result<pb::ListDriversResponse> {
         let id = Id::parse(&request.vehicle).map_err(|flaw| Error::field("vehicle", flaw))?;
         let mut connection = self.store.read().await?;
-        let vehicle = vehicles::get(&mut connection, id, &cx.scope(), cx.now).await?;
-        let found = drivers::list(&mut connection, self.store.vault(), vehicle.id).await?;
+        let sight = cx.sight_of(Matter::Garage);
+        let vehicle = vehicles::get(&mut connection, id, &sight, cx.now).await?;
+        let found = drivers::list(&mut connection, self.store.vault(), &vehicle, &sight).await?;
         Ok(pb::ListDriversResponse { drivers: found.iter().map(reply).collect() })
     }
 
@@ -93,8 +95,9 @@ impl Enterprises {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let driver = drivers::end(&mut tx, id, &cx.scope()).await?;
-        let vehicle = vehicles::get(tx.conn(), driver.vehicle, &cx.scope(), cx.now).await?;
+        let driver = drivers::end(&mut tx, id, &cx.scope_of(Matter::Garage)).await?;
+        let vehicle =
+            vehicles::get(tx.conn(), driver.vehicle, &cx.scope_of(Matter::Garage), cx.now).await?;
         super::vehicles::may_change(cx, vehicle.enterprise)?;
         wire::finish(tx, reply(&driver)).await
     }

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{Enterprises, named};
 use crate::{
+    actor::Matter,
     context::Cx,
     domain::{
         codes::{Phone, mask},
@@ -97,8 +98,9 @@ impl Enterprises {
         let mut connection = self.store.read().await?;
         let vault = self.store.vault();
         // Who may not read the enterprise learns nothing of its members.
-        enterprises::get(&mut connection, vault, id, &cx.scope()).await?;
-        let found = members::list(&mut connection, vault, id, &cx.scope()).await?;
+        enterprises::get(&mut connection, vault, id, &cx.sight_of(Matter::Enterprise)).await?;
+        let found =
+            members::list(&mut connection, vault, id, &cx.sight_of(Matter::Enterprise)).await?;
         Ok(pb::ListMembersResponse { members: found.iter().map(reply).collect() })
     }
 

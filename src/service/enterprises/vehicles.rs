@@ -2,7 +2,7 @@
 
 use super::{Enterprises, ITEM, named, warning};
 use crate::{
-    actor::Role,
+    actor::{Matter, Role},
     context::Cx,
     domain::{
         codes::{Plate, VehicleStates},
@@ -43,7 +43,7 @@ impl Enterprises {
             Write::Replay(reply) => return Ok(reply),
         };
         may_change(cx, enterprise)?;
-        let known = enterprises::lock(&mut tx, enterprise, &cx.scope()).await?;
+        let known = enterprises::lock(&mut tx, enterprise, &cx.scope_of(Matter::Garage)).await?;
         known.refuse_unproven()?;
         let id: Id<kind::Vehicle> = cx.id();
         let states = VehicleStates::parse("A").map_err(|flaw| Error::internal(flaw.wire()))?;
@@ -58,7 +58,7 @@ impl Enterprises {
             version: 1,
         };
         vehicles::insert(&mut tx, &vehicle).await?;
-        let stored = vehicles::get(tx.conn(), id, &cx.scope(), cx.now).await?;
+        let stored = vehicles::get(tx.conn(), id, &cx.scope_of(Matter::Garage), cx.now).await?;
         wire::finish(tx, vehicle_of(&stored)).await
     }
 
@@ -69,7 +69,8 @@ impl Enterprises {
     ) -> Result<pb::Vehicle> {
         let id = named(&request.name)?;
         let mut connection = self.store.read().await?;
-        let vehicle = vehicles::get(&mut connection, id, &cx.scope(), cx.now).await?;
+        let vehicle =
+            vehicles::get(&mut connection, id, &cx.sight_of(Matter::Garage), cx.now).await?;
         Ok(vehicle_of(&vehicle))
     }
 
@@ -97,9 +98,15 @@ impl Enterprises {
         let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
         let filter = vehicles::Filter { enterprise, plate_number };
         let mut connection = self.store.read().await?;
-        let mut found =
-            vehicles::list(&mut connection, &filter, &cx.scope(), cx.now, page.after, page.rows())
-                .await?;
+        let mut found = vehicles::list(
+            &mut connection,
+            &filter,
+            &cx.sight_of(Matter::Garage),
+            cx.now,
+            page.after,
+            page.rows(),
+        )
+        .await?;
         let next_page_token = page.cut(&key, &mut found, |vehicle| vehicle.id.uuid());
         let listed = found.iter().map(|vehicle| reply(vehicle, false)).collect();
         Ok(pb::ListVehiclesResponse { vehicles: listed, next_page_token })
@@ -124,7 +131,7 @@ impl Enterprises {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let mut vehicle = vehicles::lock(&mut tx, id, &cx.scope()).await?;
+        let mut vehicle = vehicles::lock(&mut tx, id, &cx.scope_of(Matter::Garage)).await?;
         may_change(cx, vehicle.enterprise)?;
         wire::fresh(version, vehicle.version)?;
         // Another plate is another vehicle: its passes would speak of the wrong truck.
@@ -162,7 +169,7 @@ impl Enterprises {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let vehicle = vehicles::lock(&mut tx, id, &cx.scope()).await?;
+        let vehicle = vehicles::lock(&mut tx, id, &cx.scope_of(Matter::Garage)).await?;
         if officer {
             cx.actor.sworn()?;
         } else {
@@ -190,7 +197,7 @@ impl Enterprises {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let vehicle = vehicles::lock(&mut tx, id, &cx.scope()).await?;
+        let vehicle = vehicles::lock(&mut tx, id, &cx.scope_of(Matter::Garage)).await?;
         let vehicle = vehicles::save(&mut tx, Vehicle { states, ..vehicle }).await?;
         tracing::info!(vehicle = %id, officer = %sworn.officer, source, "vehicle states were set");
         wire::finish(tx, vehicle_of(&vehicle)).await
@@ -273,7 +280,7 @@ pub(super) fn ruling(code: &str, action: ContestAction) -> Result<VehicleRuling,
 
 /// The vehicle, where the caller acts for its enterprise.
 pub(super) async fn own(tx: &mut Tx, cx: &Cx, id: Id<kind::Vehicle>) -> Result<Vehicle> {
-    let vehicle = vehicles::lock(tx, id, &cx.scope()).await?;
+    let vehicle = vehicles::lock(tx, id, &cx.scope_of(Matter::Garage)).await?;
     may_change(cx, vehicle.enterprise)?;
     Ok(vehicle)
 }

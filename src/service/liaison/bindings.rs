@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::Liaison;
 use crate::{
+    actor::Matter,
     context::Cx,
     crypto::{self, SigningKey, Suite, VerifyingKey, hex},
     domain::{
@@ -52,8 +53,9 @@ impl Liaison {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let post = liaison_posts::lock(&mut tx, post, &cx.scope()).await?;
-        let enterprise = store::enterprises::lock(&mut tx, enterprise, &cx.scope()).await?;
+        let post = liaison_posts::lock(&mut tx, post, &cx.scope_of(Matter::Post)).await?;
+        let enterprise =
+            store::enterprises::lock(&mut tx, enterprise, &cx.scope_of(Matter::Care)).await?;
         let binding = begun(cx, enterprise.id, post.id, BindingSource::Grant);
         liaison_posts::bind(&mut tx, &binding, None).await?;
         wire::finish(tx, reply(&binding)).await
@@ -100,7 +102,7 @@ impl Liaison {
         let id: Id<kind::LiaisonPost> = id.map_err(|flaw| Error::field("liaison_post", flaw))?;
         let wecom = self.wecom.as_ref().ok_or_else(|| Error::new(Reason::RemoteUnavailable))?;
         let mut connection = self.store.read().await?;
-        let post = liaison_posts::get(&mut connection, id, &cx.scope()).await?;
+        let post = liaison_posts::get(&mut connection, id, &cx.scope_of(Matter::Post)).await?;
         let roster = liaison_posts::roster(&mut connection, self.store.vault(), id).await?;
         drop(connection);
         // Members of the bureau's WeCom are known there by their police numbers.
@@ -186,7 +188,7 @@ impl Liaison {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let binding = liaison_posts::unbind(&mut tx, id, &cx.scope()).await?;
+        let binding = liaison_posts::unbind(&mut tx, id, &cx.scope_of(Matter::Post)).await?;
         wire::finish(tx, reply(&binding)).await
     }
 
@@ -217,7 +219,7 @@ impl Liaison {
             &mut connection,
             enterprise,
             post,
-            &cx.scope(),
+            &cx.sight_of(Matter::Post),
             page.after,
             page.rows(),
         )

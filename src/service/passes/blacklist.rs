@@ -2,6 +2,7 @@
 
 use super::Passes;
 use crate::{
+    actor::Matter,
     context::Cx,
     domain::{
         blacklist::{Entry, Listed},
@@ -27,7 +28,7 @@ impl Passes {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        blacklist::reach(tx.conn(), entry.listed, &cx.scope()).await?;
+        blacklist::reach(tx.conn(), entry.listed, &cx.scope_of(Matter::Pass)).await?;
         let entry = blacklist::insert(&mut tx, entry.begin(cx)?).await?;
         wire::finish(tx, reply(&entry)).await
     }
@@ -48,7 +49,7 @@ impl Passes {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        let entry = blacklist::lock(&mut tx, id, &cx.scope()).await?;
+        let entry = blacklist::lock(&mut tx, id, &cx.scope_of(Matter::Pass)).await?;
         let entry = blacklist::save(&mut tx, entry.lift(note, cx)?).await?;
         wire::finish(tx, reply(&entry)).await
     }
@@ -67,7 +68,7 @@ impl Passes {
         let arguments = [cx.method, &request.subject];
         let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
         let mut connection = self.store.read().await?;
-        let scope = cx.scope();
+        let scope = cx.scope_of(Matter::Pass);
         let found = blacklist::list(&mut connection, of, &scope, page.after, page.rows());
         let mut found = found.await?;
         let next_page_token = page.cut(&key, &mut found, |entry| entry.id.uuid());

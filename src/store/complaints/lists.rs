@@ -27,10 +27,45 @@ pub async fn list(
     rows: i64,
 ) -> Result<Vec<Complaint>> {
     let before = before(after);
-    match &scope.unit_path {
-        Some(reach) => list_seen(connection, filter, reach, before, rows).await,
-        None => list_own(connection, filter, &scope.enterprises, before, rows).await,
+    if let Some(reach) = &scope.unit_path {
+        return list_seen(connection, filter, reach, before, rows).await;
     }
+    let mut found = list_own(connection, filter, &scope.enterprises, before, rows).await?;
+    // What an officer works on, and what was opened with a reason, in one list.
+    found.extend(list_worked_on(connection, filter, scope, before, rows).await?);
+    found.sort_unstable_by_key(|complaint| std::cmp::Reverse(complaint.id.uuid()));
+    found.dedup_by_key(|complaint| complaint.id);
+    found.truncate(usize::try_from(rows).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+/// Complaints that an officer works on, along the sights of the officer's unit.
+async fn list_worked_on(
+    connection: &mut PgConnection,
+    filter: Filter<'_>,
+    scope: &Scope,
+    before: Uuid,
+    rows: i64,
+) -> Result<Vec<Complaint>> {
+    let Some(reach) = &scope.reach else { return Ok(Vec::new()) };
+    let rows = select!(
+        "from complaint_sight join complaint on complaint.id = complaint_id
+         where reach = $1 and complaint_id < $2
+            and ($3::text is null or complaint_sight.state = $3)
+            and ($4::text is null or complaint_sight.category = $4)
+            and works_on($5, $6, handler_id, past_handlers, lead_unit_id, helper_paths, filer)
+         order by complaint_id desc limit $7",
+        reach,
+        before,
+        filter.state,
+        filter.category,
+        scope.officer,
+        scope.unit,
+        rows
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(entity).collect()
 }
 
 async fn list_seen(

@@ -71,19 +71,24 @@ macro_rules! points {
     };
 }
 
-/// A point within the scope: one that the units in reach are concerned with, or about the enterprise.
+/// A point within the scope: one that the units in reach are concerned with, or about the enterprise;
+/// one about a complaint for who acts for the enterprise in requests.
 pub async fn get(
     connection: &mut PgConnection,
     id: Id<kind::MeetingPoint>,
     scope: &Scope,
+    requests: &Scope,
 ) -> Result<MeetingPoint> {
     let row = points!(
         "from meeting_point
-         where id = $1 and (enterprise_id = any($3) or exists (
-            select from meeting_point_sight where meeting_point_id = id and reach = $2))",
+         where id = $1 and (enterprise_id = any($3)
+                and (collection is distinct from 'complaints' or enterprise_id = any($4))
+            or exists (
+                select from meeting_point_sight where meeting_point_id = id and reach = $2))",
         id.uuid(),
         scope.unit_path,
-        &scope.enterprises
+        &scope.enterprises,
+        &requests.enterprises
     )
     .fetch_optional(connection)
     .await?;
@@ -146,7 +151,7 @@ pub struct Filter<'a> {
 pub async fn list(
     connection: &mut PgConnection,
     filter: Filter<'_>,
-    scope: &Scope,
+    (scope, requests): (&Scope, &Scope),
     after: Option<Uuid>,
     rows: i64,
 ) -> Result<Vec<MeetingPoint>> {
@@ -191,6 +196,7 @@ pub async fn list(
                 "from unnest($1::uuid[]) as own (enterprise) cross join lateral (
                     select * from meeting_point
                     where enterprise_id = enterprise and place < $2 and place >= $3
+                        and (collection is distinct from 'complaints' or enterprise = any($6))
                         and ($4::uuid is null or joint_meeting_id = $4)
                     order by place desc
                     limit $5
@@ -201,7 +207,8 @@ pub async fn list(
                 before,
                 from,
                 meeting,
-                rows
+                rows,
+                &requests.enterprises
             )
             .fetch_all(connection)
             .await?
