@@ -86,6 +86,27 @@ const INBOX: &[Role] = &[
     UnitLeader,
     Inspector,
 ];
+/// Whoever proposes or confirms what takes two.
+const TWO: &[Role] = &[SystemAdministrator, SecurityAdministrator, FinalReviewer, UnitLeader];
+/// The same, and the auditor, who confirms what administrators give.
+const SECOND: &[Role] =
+    &[SystemAdministrator, SecurityAdministrator, Auditor, FinalReviewer, UnitLeader];
+/// Whoever is told something: administrators, of what waits for them and of their own account.
+const TOLD: &[Role] = &[
+    Person,
+    WindowClerk,
+    FirstReviewer,
+    FinalReviewer,
+    CheckpointOfficer,
+    LiaisonOfficer,
+    Assigner,
+    Handler,
+    UnitLeader,
+    Inspector,
+    SystemAdministrator,
+    SecurityAdministrator,
+    Auditor,
+];
 const CLOCK_READERS: &[Role] = &[SystemAdministrator, Auditor, Inspector, UnitLeader];
 const ROADSIDE: &[Role] = &[Device, CheckpointOfficer, Auxiliary];
 
@@ -345,18 +366,24 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ComplaintService/ListComplaintPolicies", SignedIn),
     // Notices: who does business has an inbox; what was not delivered, and which other systems are
     // told, is the system's administration.
-    ("NoticeService/ListNotices", roles(INBOX)),
-    ("NoticeService/MarkNoticesRead", roles(INBOX)),
-    ("NoticeService/GetNoticeCounts", roles(INBOX)),
+    ("NoticeService/ListNotices", roles(TOLD)),
+    ("NoticeService/MarkNoticesRead", roles(TOLD)),
+    ("NoticeService/GetNoticeCounts", roles(TOLD)),
     ("NoticeService/RecordSubscriptionConsent", roles(&[Person])),
-    ("NoticeService/GetNoticePreferences", roles(INBOX)),
-    ("NoticeService/UpdateNoticePreferences", roles(INBOX)),
+    ("NoticeService/GetNoticePreferences", roles(TOLD)),
+    ("NoticeService/UpdateNoticePreferences", roles(TOLD)),
     ("NoticeService/ListDeadLetters", roles(&[SystemAdministrator])),
     ("NoticeService/ResendDeadLetter", roles(&[SystemAdministrator])),
     ("NoticeService/CreateWebhook", roles(&[SystemAdministrator])),
     ("NoticeService/ListWebhooks", roles(&[SystemAdministrator])),
     ("NoticeService/DisableWebhook", roles(&[SystemAdministrator])),
     ("NoticeService/ListWebhookDeliveries", roles(&[SystemAdministrator])),
+    // Four eyes: who proposes never confirms; the domain asks for the role of each act.
+    ("ProposalService/ListProposals", roles(SECOND)),
+    ("ProposalService/GetProposal", roles(SECOND)),
+    ("ProposalService/ConfirmProposal", roles(SECOND)),
+    ("ProposalService/DeclineProposal", roles(SECOND)),
+    ("ProposalService/WithdrawProposal", roles(TWO)),
     // The working-day calendar: entered once, read by everybody.
     ("CalendarService/ImportCalendarYear", roles(&[SystemAdministrator])),
     ("CalendarService/ListCalendarYears", roles(CLOCK_READERS)),

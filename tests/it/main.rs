@@ -25,6 +25,7 @@ mod notices;
 mod obligations;
 mod passes;
 mod policy;
+mod proposals;
 mod raw;
 mod redaction;
 mod retention;
