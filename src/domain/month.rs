@@ -62,6 +62,26 @@ pub fn add_months_clamped(from: Date, months: u32) -> Date {
         .unwrap_or(Date::MAX)
 }
 
+/// The day so many days later. Saturates at 9999-12-31.
+#[must_use]
+pub fn add_days(from: Date, days: u32) -> Date {
+    Span::new()
+        .try_days(i64::from(days))
+        .ok()
+        .and_then(|span| from.checked_add(span).ok())
+        .unwrap_or(Date::MAX)
+}
+
+/// The day so many days before. Saturates at the first day of all.
+#[must_use]
+pub fn sub_days(from: Date, days: u32) -> Date {
+    Span::new()
+        .try_days(i64::from(days))
+        .ok()
+        .and_then(|span| from.checked_sub(span).ok())
+        .unwrap_or(Date::MIN)
+}
+
 /// The last local day on which something that ends, exclusively, at `valid_until` is valid for at
 /// least a moment: what people are shown instead of the exclusive end.
 #[must_use]

@@ -417,6 +417,7 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ConductReportService/AnswerReporter", roles(&[Inspector])),
     ("ConductReportService/ReadEvidenceChunk", roles(&[Inspector])),
     ("ConductReportService/OpenReporterIdentity", roles(&[Inspector])),
+    ("ConductReportService/DecideIdentityOpening", roles(&[Inspector])),
     ("ConductReportService/ListIdentityOpenings", roles(&[Auditor])),
     // Evaluations: the enterprise alone says how it was.
     ("EvaluationService/ListEvaluations", roles(ENTERPRISE)),

@@ -13,14 +13,11 @@ use super::{
 use crate::{
     actor::{Role, Roles},
     context::Cx,
-    domain::{
-        lifecycle::State as _,
-        proposal::{Act, Draft, Proposal, ProposalState, effective},
-    },
+    domain::proposal::{Act, Draft, Proposal, ProposalState, effective},
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
     server::Parts,
-    store::{Store, Tx, World, history, proposals},
+    store::{Store, Tx, history, proposals},
 };
 
 /// The shortest reason for what cannot wait, in characters: a stroke of the pen is none.
@@ -29,7 +26,6 @@ const AT_ONCE_CHARACTERS_MIN: usize = 5;
 /// The service.
 pub struct Proposals {
     store: Store,
-    world: World,
 }
 
 rpc! { ProposalService, Proposals {
@@ -83,7 +79,7 @@ impl Proposals {
     /// The service of these parts.
     #[must_use]
     pub fn new(parts: &Parts) -> Self {
-        Self { store: parts.store.clone(), world: parts.world.clone() }
+        Self { store: parts.store.clone() }
     }
 
     async fn list_proposals(
@@ -146,7 +142,7 @@ impl Proposals {
         let known = self.lock(&mut tx, cx, id, version).await?;
         let moved = known.confirm(note, cx)?;
         let confirming = Confirming { cx, proposal: moved.peek(), at_once_reason: &why };
-        let effective_time = acts::carry_out(&mut tx, &self.world, &confirming).await?;
+        let effective_time = acts::carry_out(&mut tx, &confirming).await?;
         let moved = moved.map(|it| Proposal { effective_time, at_once_reason: why.clone(), ..it });
         let done = proposals::save(&mut tx, moved).await?;
         tracing::info!(proposal = %done.id, act = done.act.wire(), "a proposal was confirmed");

@@ -1,7 +1,7 @@
 //! How long a pass may be: class, kind, material, renewal (R03 to R06, R10 to R16). Nothing that
 //! refuses; what hinders here can be corrected.
 
-use jiff::{Timestamp, ToSpan, civil::Date};
+use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
 
 use super::{
     evaluate::Bench,
@@ -21,7 +21,7 @@ pub(super) struct Plan {
 
 /// The first day on which a renewal may be filed.
 pub(super) fn renewal_opens(valid_until: Timestamp, window_days: u32) -> Date {
-    month::local_date(valid_until).saturating_sub(i64::from(window_days).days())
+    month::sub_days(month::local_date(valid_until), window_days)
 }
 
 /// The end of the passes that are renewed: the new start.
@@ -40,7 +40,7 @@ pub(super) fn plan(bench: &mut Bench<'_>, renewed_until: Option<Timestamp>) -> O
     let end = month::start_of_day(match length {
         // Facts.md, 3.3: the same day of the month, clamped to the month's end.
         Length::Months(months) => month::add_months_clamped(first_day, months),
-        Length::Days(days) => first_day.saturating_add(i64::from(days).days()),
+        Length::Days(days) => month::add_days(first_day, days),
         Length::Hours(_) => first_day,
     });
     note_classes(bench, end);
@@ -53,7 +53,9 @@ pub(super) fn plan(bench: &mut Bench<'_>, renewed_until: Option<Timestamp>) -> O
 fn trip(bench: &mut Bench<'_>) -> Option<Plan> {
     let hours = bench.values.hours_green_lane;
     let from = month::start_of_day(bench.inputs.ask.start).max(bench.now);
-    let asked = from.saturating_add(i64::from(hours).hours()).unwrap_or(from);
+    // A duration holds any number of hours, a span does not.
+    let trip = SignedDuration::from_hours(i64::from(hours));
+    let asked = from.saturating_add(trip).unwrap_or(from);
     let until = within_material(bench, from, asked)?;
     let hours = until.duration_since(from).as_hours();
     let length = Length::Hours(u32::try_from(hours).unwrap_or(0));

@@ -247,7 +247,7 @@ pub(super) fn granted(
     let end = if long {
         month::add_months_clamped(first, amount)
     } else {
-        first.saturating_add(jiff::Span::new().days(i64::from(amount)))
+        month::add_days(first, amount)
     };
     let end = month::start_of_day(end);
     // A reviewer may grant less than the rules permit, never more (facts.md, D1).
