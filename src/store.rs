@@ -49,6 +49,7 @@ pub mod plates;
 pub mod policies;
 pub mod policy_inputs;
 pub mod problems;
+pub mod proposals;
 pub mod retention;
 pub mod seal;
 pub mod sessions;

@@ -3,6 +3,7 @@
 
 mod duty;
 mod evidence;
+mod opening;
 mod slip;
 mod ties;
 
@@ -25,6 +26,7 @@ pub use evidence::{
     EVIDENCE_BYTES_MAX, EVIDENCE_CHUNK_BYTES_MAX, EVIDENCE_MAX, EVIDENCE_WITHIN, Evidence,
     OPENING_LASTS,
 };
+pub use opening::IdentityRequest;
 pub use slip::Slip;
 pub use ties::{Conflict, Ties};
 

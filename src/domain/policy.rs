@@ -4,11 +4,14 @@
 //! The same [`evaluate`] warns the applicant before submission and makes the decision after the
 //! review (PA-04); each [`Evaluation`] explains itself with rules, inputs and version (PA-03).
 
+mod differences;
 mod evaluate;
 mod evaluation;
 mod inputs;
 mod length;
 mod named;
+mod ranges;
+mod typical;
 mod values;
 mod vocabulary;
 
@@ -17,6 +20,7 @@ mod tests;
 
 pub(crate) use named::named;
 
+pub use differences::differences;
 pub use evaluate::evaluate;
 pub use evaluation::{
     CorrectionNeed, Evaluation, Finding, Grant, Outcome, Reviews, may_approve_automatically,
@@ -25,6 +29,7 @@ pub use inputs::{
     ActivePass, Ask, AskedZone, ClassGrant, EnterpriseFacts, Inputs, Length, Standing,
     VehicleFacts, VehiclePapers,
 };
+pub use typical::dry_run;
 pub use values::{
     AttachmentRule, AutomaticApproval, PolicyValues, PolicyVersion, PromisedLimits, version_at,
 };

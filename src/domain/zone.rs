@@ -5,6 +5,7 @@ mod demo;
 mod matcher;
 mod names;
 mod passage;
+mod ranges;
 mod time;
 
 #[cfg(test)]

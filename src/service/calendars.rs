@@ -1,21 +1,26 @@
-//! The working-day calendar: notices entered and read, and whether somebody looks after what is counted
+//! The working-day calendar: notices proposed, entered and read, and whether somebody looks after what is counted
 //! by them. What a notice means is the domain's.
 
-use jiff::{SignedDuration, civil::Date};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::{
     pb::{self, calendar_service_server::CalendarService},
+    proposals::{self, Confirming, own_unit_path},
     rpc,
     wire::{self, Write},
 };
 use crate::{
     actor::Actor,
     context::Cx,
-    domain::calendar::{Calendar, CalendarYear},
+    domain::{
+        calendar::{Calendar, CalendarYear},
+        month::start_of_day,
+        proposal::{Act, Draft},
+    },
     error::{Error, Faults, Flaw, Reason, Result},
     server::Parts,
     store::{
-        Store, World,
+        Store, Tx, World,
         calendars::{self, Entered},
         escalations,
         obligations::recount,
@@ -26,6 +31,8 @@ use crate::{
 const SOURCE_CHARACTERS_MAX: usize = 200;
 /// A step that is not taken so long after it was due is behind (I18).
 const BEHIND_AFTER: SignedDuration = SignedDuration::from_secs(5);
+/// The years for which a notice may come: year 0 stands for all others, and is refused.
+const YEARS: std::ops::RangeInclusive<i16> = 2_000..=2_100;
 /// What the names of years begin with.
 const COLLECTION: &str = "calendarYears/";
 
@@ -68,12 +75,25 @@ impl Calendars {
         let reply = pb::ImportCalendarYearResponse {
             calendar_year: Some(reply(cx, &entered, &calendar)?),
             moving_due_times,
+            proposal: String::new(),
         };
         if request.validate_only {
             return Ok(reply);
         }
-        calendars::insert(&mut tx, &entered.notice, officer).await?;
-        wire::finish(tx, reply).await
+        let draft = Draft {
+            act: Act::ImportCalendar,
+            subject: format!("{COLLECTION}{}", entered.notice.year()),
+            unit_path: own_unit_path(cx),
+            request: Vec::new(),
+            shown: shown(&entered.notice, &calendar, moving_due_times)?,
+            reason: entered.notice.source().to_owned(),
+        };
+        let exact = pb::ImportCalendarYearRequest {
+            calendar_year: request.calendar_year.clone(),
+            ..Default::default()
+        };
+        let proposal = proposals::propose(&mut tx, draft, &exact, cx).await?.id.to_string();
+        wire::finish(tx, pb::ImportCalendarYearResponse { proposal, ..reply }).await
     }
 
     async fn list_calendar_years(
@@ -128,6 +148,33 @@ impl Calendars {
     }
 }
 
+/// Enters a confirmed notice, in the version after the one that is known now.
+pub(super) async fn import(tx: &mut Tx, confirming: &Confirming<'_>) -> Result<Timestamp> {
+    let request: pb::ImportCalendarYearRequest = confirming.request()?;
+    let form = Form::read(&request.calendar_year.unwrap_or_default())?;
+    let known = calendars::in_force(tx.conn()).await?;
+    let notice = form.notice(&known)?;
+    // It counts from the first day of its year; of a year that has begun, at once.
+    let first = Date::new(notice.year(), 1, 1).map_err(Error::internal)?;
+    let from = confirming.effective(Some(start_of_day(first)))?;
+    calendars::insert(tx, &notice, confirming.proposal.maker).await?;
+    Ok(from)
+}
+
+/// What the second person is shown.
+fn shown(notice: &CalendarYear, calendar: &Calendar, moving: i64) -> Result<Vec<String>> {
+    let year = notice.year();
+    let mut shown = vec![
+        format!("{year}年工作日历,第{}版", notice.version()),
+        format!("全年工作日{}天", calendar.working_days_of(year)?),
+        format!("随之变动的期限{moving}项"),
+    ];
+    let holidays = notice.holidays().iter();
+    shown.extend(holidays.map(|(first, last)| format!("放假:{first}至{last}")));
+    shown.extend(notice.makeup_days().iter().map(|day| format!("调休上班:{day}")));
+    Ok(shown)
+}
+
 /// A notice as it was sent.
 struct Form {
     year: i16,
@@ -154,7 +201,8 @@ impl Form {
         }
         let source = wire::text_maybe(&form.source, SOURCE_CHARACTERS_MAX);
         let source = faults.take(path("source"), source);
-        let year = i16::try_from(form.year).unwrap_or_default();
+        let year = i16::try_from(form.year).ok().filter(|year| YEARS.contains(year));
+        let year = year.unwrap_or_default();
         // An unreadable source was told already.
         let said = source.as_deref().unwrap_or("-");
         let wrong = CalendarYear::faults(year, 1, &holidays, &makeup_days, said);

@@ -5,7 +5,7 @@
 
 mod handling;
 mod intake;
-mod policies;
+pub(super) mod policies;
 mod redactions;
 mod templates;
 

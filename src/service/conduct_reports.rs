@@ -33,7 +33,7 @@ use crate::{
             conclusions::{self, Conclusion},
             duties, evidence as pieces,
             evidence_files::EvidenceFiles,
-            extensions,
+            extensions, identity_requests,
             messages::{self, ThreadMessage},
         },
     },
@@ -76,6 +76,7 @@ rpc! { ConductReportService, ConductReports {
     answer_reporter(pb::AnswerReporterRequest) -> pb::ConductReport;
     read_evidence_chunk(pb::ReadEvidenceChunkRequest) -> pb::ReadEvidenceChunkResponse;
     open_reporter_identity(pb::OpenReporterIdentityRequest) -> pb::ReporterIdentity;
+    decide_identity_opening(pb::DecideIdentityOpeningRequest) -> pb::ConductReport;
     list_identity_openings(pb::ListIdentityOpeningsRequest) -> pb::ListIdentityOpeningsResponse;
 } }
 
@@ -216,7 +217,9 @@ async fn whole(
     let found = conclusions::list(connection, vault, id).await?;
     let brought = pieces::list(connection, id).await?.into_iter();
     let brought = brought.filter(|piece| piece.kept_bytes.is_some());
+    let openings = identity_requests::list(connection, vault, id).await?;
     Ok(pb::ConductReport {
+        identity_requests: openings.into_iter().map(identity::request_reply).collect(),
         evidence: brought.map(evidence::evidence_reply).collect(),
         conclusions: found.into_iter().map(conclusion_reply).collect(),
         accused: accused.into_iter().map(accused_reply).collect(),

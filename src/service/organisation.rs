@@ -3,6 +3,7 @@
 
 mod devices;
 mod keys;
+pub(super) mod power;
 
 use super::{
     identity::{
@@ -14,6 +15,7 @@ use super::{
     wire::{self, Page, Write},
 };
 use crate::{
+    actor::Roles,
     context::Cx,
     domain::{
         codes::PoliceNumber,
@@ -111,11 +113,14 @@ impl Organisation {
         let mut faults = Faults::new();
         let number = faults.take("officer.police_number", PoliceNumber::parse(&form.police_number));
         let unit = faults.take("officer.unit", Id::<kind::Unit>::parse(&form.unit));
-        let roles = faults.take("officer.roles", officer::roles(&form.roles));
+        let roles = officer::roles(&form.roles, "officer.roles", &mut faults);
         let full_name = faults.take("full_name", wire::name(&request.full_name));
+        let wanted = roles.unwrap_or_default();
+        let split = officer::split((Roles::NONE, ()), (wanted, ()));
+        let reason = power::reason(&request.reason, split.waits(), &mut faults);
         faults.done()?;
-        let (Some(police_number), Some(unit), Some(roles), Some(full_name)) =
-            (number, unit, roles, full_name)
+        let (Some(police_number), Some(unit), Some(reason), Some(full_name)) =
+            (number, unit, reason, full_name)
         else {
             return Err(Error::new(Reason::RequestInvalid));
         };
@@ -133,14 +138,16 @@ impl Organisation {
             police_number,
             full_name,
             unit,
-            roles,
+            roles: split.roles,
             password_hash,
             totp_secret: secret,
             password_expired: true,
         };
         let made = officers::insert(&mut tx, new).await?;
+        let waiting = power::Waiting { roles: split.waiting_roles, unit: None };
+        let proposal = power::propose(&mut tx, cx, &made, waiting, reason).await?;
         let reply = pb::CreateOfficerResponse {
-            officer: Some(officer_reply(&made)),
+            officer: Some(pb::Officer { proposal, ..officer_reply(&made) }),
             first_password: first.reveal().to_owned(),
             totp_secret,
         };
@@ -185,11 +192,12 @@ impl Organisation {
         let mut faults = Faults::new();
         let id = faults.take("officer.name", Id::parse(&form.name));
         let unit = faults.take("officer.unit", Id::<kind::Unit>::parse(&form.unit));
-        let roles = faults.take("officer.roles", officer::roles(&form.roles));
+        let roles = officer::roles(&form.roles, "officer.roles", &mut faults);
+        let reason = faults.take("reason", wire::text_maybe(&request.reason, 300));
         faults.check(!form.etag.is_empty(), "officer.etag", Flaw::Required);
         let version = faults.take("officer.etag", wire::version(&form.etag)).flatten();
         faults.done()?;
-        let (Some(id), Some(unit), Some(roles)) = (id, unit, roles) else {
+        let (Some(id), Some(unit), Some(roles), Some(reason)) = (id, unit, roles, reason) else {
             return Err(Error::new(Reason::RequestInvalid));
         };
         let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
@@ -200,8 +208,14 @@ impl Organisation {
         wire::fresh(version, known.version)?;
         not_oneself(cx, id)?;
         let unit = units::get(tx.conn(), unit, &cx.scope()).await?.id;
-        let changed = officers::save(&mut tx, known, roles, unit).await?;
-        wire::finish(tx, officer_reply(&changed)).await
+        let split = officer::split((known.roles, known.unit), (roles, unit));
+        let mut faults = Faults::new();
+        power::reason(&reason, split.waits(), &mut faults);
+        faults.done()?;
+        let changed = officers::save(&mut tx, known, split.roles, split.unit).await?;
+        let waiting = power::Waiting { roles: split.waiting_roles, unit: split.waiting_unit };
+        let proposal = power::propose(&mut tx, cx, &changed, waiting, reason).await?;
+        wire::finish(tx, pb::Officer { proposal, ..officer_reply(&changed) }).await
     }
 
     async fn disable_officer(
@@ -303,6 +317,7 @@ fn officer_reply(officer: &Officer) -> pb::Officer {
         unit: officer.unit.to_string(),
         roles: officer.roles.iter().map(|role| role.wire().to_owned()).collect(),
         disabled: officer.disable_time.is_some(),
+        proposal: String::new(),
         etag: wire::etag(officer.version),
     }
 }

@@ -1,9 +1,10 @@
-//! Truck passes: read, suspend, end. The code stands in `code`, zones and policies in `policies`,
-//! the blacklist in `blacklist`.
+//! Truck passes: read, suspend, end. The code stands in `code`, zones and policies in `policies` and
+//! `published`, the blacklist in `blacklist`.
 
 mod blacklist;
 mod code;
 mod policies;
+pub(super) mod published;
 
 use super::{
     pb::{self, truck_pass_service_server::TruckPassService},

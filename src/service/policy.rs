@@ -100,7 +100,12 @@ const READERS_WITH_REASON: &[Role] = &[
     UnitLeader,
     Inspector,
 ];
-/// Whoever is told something: the administrator too, of the systems that he connected.
+/// Whoever proposes or confirms what takes two.
+const TWO: &[Role] = &[SystemAdministrator, SecurityAdministrator, FinalReviewer, UnitLeader];
+/// The same, and the auditor, who confirms what administrators give.
+const SECOND: &[Role] =
+    &[SystemAdministrator, SecurityAdministrator, Auditor, FinalReviewer, UnitLeader];
+/// Whoever is told something: administrators, of what waits for them and of their own account.
 const TOLD: &[Role] = &[
     Person,
     WindowClerk,
@@ -113,6 +118,8 @@ const TOLD: &[Role] = &[
     UnitLeader,
     Inspector,
     SystemAdministrator,
+    SecurityAdministrator,
+    Auditor,
 ];
 const CLOCK_READERS: &[Role] = &[SystemAdministrator, Auditor, Inspector, UnitLeader];
 const ROADSIDE: &[Role] = &[Device, CheckpointOfficer, Auxiliary];
@@ -404,6 +411,12 @@ pub const POLICY: &[(&str, Access)] = &[
     ("NoticeService/ListWebhooks", roles(&[SystemAdministrator])),
     ("NoticeService/DisableWebhook", roles(&[SystemAdministrator])),
     ("NoticeService/ListWebhookDeliveries", roles(&[SystemAdministrator])),
+    // Four eyes: who proposes never confirms; the domain asks for the role of each act.
+    ("ProposalService/ListProposals", roles(SECOND)),
+    ("ProposalService/GetProposal", roles(SECOND)),
+    ("ProposalService/ConfirmProposal", roles(SECOND)),
+    ("ProposalService/DeclineProposal", roles(SECOND)),
+    ("ProposalService/WithdrawProposal", roles(TWO)),
     // The working-day calendar: entered once, read by everybody.
     ("CalendarService/ImportCalendarYear", roles(&[SystemAdministrator])),
     ("CalendarService/ListCalendarYears", roles(CLOCK_READERS)),
@@ -437,6 +450,7 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ConductReportService/AnswerReporter", roles(&[Inspector])),
     ("ConductReportService/ReadEvidenceChunk", roles(&[Inspector])),
     ("ConductReportService/OpenReporterIdentity", roles(&[Inspector])),
+    ("ConductReportService/DecideIdentityOpening", roles(&[Inspector])),
     ("ConductReportService/ListIdentityOpenings", roles(&[Auditor])),
     // Evaluations: the enterprise alone says how it was.
     ("EvaluationService/ListEvaluations", roles(ENTERPRISE)),

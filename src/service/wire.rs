@@ -15,7 +15,11 @@ use uuid::Uuid;
 use super::pb;
 use crate::{
     context::Cx,
-    domain::{application::NeedWindow, month, text},
+    domain::{
+        application::NeedWindow,
+        month::{self, local_date, shanghai},
+        text,
+    },
     error::{Error, Faults, Flaw, Reason, Result},
     store::{Begun, Limit, Once, Store, Tx, history},
 };
@@ -117,12 +121,24 @@ pub fn time_of(at: Option<Timestamp>) -> Option<prost_types::Timestamp> {
     at.map(time)
 }
 
+/// The years in which anything here happens; beyond them lies a slip of the keyboard, or worse.
+const YEARS: std::ops::RangeInclusive<i16> = 1900..=2199;
+
 /// An instant from the wire.
 pub fn instant(at: Option<prost_types::Timestamp>) -> Result<Timestamp, Flaw> {
     let at = at.ok_or(Flaw::Required)?;
     let read = Timestamp::new(at.seconds, at.nanos).map_err(|_| Flaw::DateInvalid)?;
+    if !YEARS.contains(&local_date(read).year()) {
+        return Err(Flaw::DateInvalid);
+    }
     // PostgreSQL stores microseconds; what is stored must equal what is answered.
     Timestamp::from_microsecond(read.as_microsecond()).map_err(|_| Flaw::DateInvalid)
+}
+
+/// An instant for a person of the city: `2026-11-25 00:00`.
+#[must_use]
+pub fn local(at: Timestamp) -> String {
+    at.to_zoned(shanghai()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 /// A day from the wire, `YYYY-MM-DD`.
@@ -130,7 +146,7 @@ pub fn day(text: &str) -> Result<Date, Flaw> {
     if text.is_empty() {
         return Err(Flaw::Required);
     }
-    month::day(text)
+    month::day(text).ok().filter(|day| YEARS.contains(&day.year())).ok_or(Flaw::DateInvalid)
 }
 
 /// An optional day from the wire.

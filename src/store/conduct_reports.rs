@@ -10,6 +10,7 @@ pub mod evidence_files;
 pub mod extensions;
 pub mod filings;
 pub mod identities;
+pub mod identity_requests;
 pub mod messages;
 pub mod ties;
 

@@ -13,9 +13,10 @@ use crate::{
     domain::{
         codes::{PoliceNumber, mask},
         lifecycle::{Change, Moved, Note},
+        officer,
         tenure::Tenure,
     },
-    error::{Error, Reason, Result},
+    error::{Error, Faults, Reason, Result},
     id::{Id, kind},
 };
 
@@ -110,6 +111,7 @@ fn names(roles: Roles) -> Vec<String> {
 /// # Errors
 /// `ALREADY_EXISTS` when the police number is taken.
 pub async fn insert(tx: &mut Tx, new: NewOfficer) -> Result<Officer> {
+    compatible(new.roles)?;
     let (id, now): (Id<kind::Officer>, _) = (tx.cx().id(), tx.now());
     let ids = tx.cx().ids().clone();
     let name = tx.vault().seal("full-name", new.full_name.as_bytes(), ids.bytes())?;
@@ -144,6 +146,13 @@ pub async fn insert(tx: &mut Tx, new: NewOfficer) -> Result<Officer> {
         password_expired: new.password_expired,
         version: 1,
     })
+}
+
+/// Refuses roles that nobody has together, whoever stores them.
+fn compatible(roles: Roles) -> Result<()> {
+    let mut faults = Faults::new();
+    officer::tell_exclusions(roles, "officer.roles", &mut faults);
+    faults.done()
 }
 
 /// What the history says of roles and unit.
@@ -217,6 +226,7 @@ pub async fn save(
     roles: Roles,
     unit: Id<kind::Unit>,
 ) -> Result<Officer> {
+    compatible(roles)?;
     let change = Change::remark(Tenure::Active, "UPDATE", told(roles, unit), tx.cx());
     let version = write(tx, &officer, roles, unit, None).await?;
     history::write(tx, officer.id.subject(), &change).await?;

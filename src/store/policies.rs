@@ -57,7 +57,21 @@ pub async fn insert_policy(
     effective_from: Timestamp,
     values: &PolicyValues,
 ) -> Result<Id<kind::Policy>> {
-    let (id, now): (Id<kind::Policy>, _) = (tx.cx().id(), tx.now());
+    let id = tx.cx().id();
+    insert_policy_as(tx, id, version, source, effective_from, values).await?;
+    Ok(id)
+}
+
+/// The same, under the id by which it was proposed.
+pub async fn insert_policy_as(
+    tx: &mut Tx,
+    id: Id<kind::Policy>,
+    version: &str,
+    source: &str,
+    effective_from: Timestamp,
+    values: &PolicyValues,
+) -> Result<()> {
+    let now = tx.now();
     sqlx::query!(
         "insert into pass_policy (id, version, source, effective_from, values_json, create_time)
          values ($1, $2, $3, $4, $5, $6)",
@@ -73,7 +87,7 @@ pub async fn insert_policy(
     .on_constraint("pass_policy_version_once", Reason::AlreadyExists)
     .on_constraint("pass_policy_one_at_a_time", Reason::AlreadyExists)?;
     tx.touch(world::KEY.to_owned());
-    Ok(id)
+    Ok(())
 }
 
 /// Puts a version of a zone in force from an instant.

@@ -11,7 +11,9 @@ use crate::{
     server::Parts,
     store::{
         Connection,
-        conduct_reports::{duties, evidence, evidence_files::EvidenceFiles, filings, identities},
+        conduct_reports::{
+            duties, evidence, evidence_files::EvidenceFiles, filings, identities, identity_requests,
+        },
     },
 };
 
@@ -33,6 +35,7 @@ pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result
     if let Ok(ended) = ended {
         identities::destroy(&mut connection, ended.timestamp()).await?;
     }
+    identity_requests::lapse(&mut connection, now).await?;
     clear(parts, &mut connection, now).await?;
     drop(connection);
     let calendar = parts.world.get(&parts.store).await?.calendar.clone();

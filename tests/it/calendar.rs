@@ -48,6 +48,7 @@ fn notice() -> pb::CalendarYear {
 }
 
 async fn import(
+    app: &App,
     by: &User,
     calendar_year: pb::CalendarYear,
     validate_only: bool,
@@ -57,7 +58,11 @@ async fn import(
         validate_only,
         request_id: request_id(),
     };
-    by.calendars().import_calendar_year(request).await.map(Response::into_inner)
+    let asked = by.calendars().import_calendar_year(request).await?.into_inner();
+    if !validate_only {
+        app.confirm(&asked.proposal).await?;
+    }
+    Ok(asked)
 }
 
 async fn get(by: &User, year: &str) -> Result<pb::CalendarYear, Status> {
@@ -113,11 +118,11 @@ async fn a_notice_is_entered_and_what_was_provisional_is_counted_again(pool: PgP
         ("CALENDAR_MISSING".to_owned(), "2027".to_owned())
     );
     // A dry run tells, and does nothing.
-    let dry = import(&admin, notice(), true).await.unwrap();
+    let dry = import(&app, &admin, notice(), true).await.unwrap();
     assert_eq!(dry.moving_due_times, 1);
     assert_eq!(dry.calendar_year.unwrap().working_days, 252);
     assert_eq!(reason(&get(&desk.boss, "2027").await.unwrap_err()), "CALENDAR_MISSING");
-    let entered = import(&admin, notice(), false).await.unwrap();
+    let entered = import(&app, &admin, notice(), false).await.unwrap();
     assert_eq!(entered.moving_due_times, 1);
     let entered = entered.calendar_year.unwrap();
     assert_eq!((entered.name.as_str(), entered.version), ("calendarYears/2027", 1));
@@ -153,13 +158,13 @@ async fn a_corrected_notice_is_a_newer_version(pool: PgPool) {
     let app = App::start(pool).await;
     let admin = app.administrator().await;
     let desk = app.service().await;
-    import(&admin, notice(), false).await.unwrap();
+    import(&app, &admin, notice(), false).await.unwrap();
     app.clock.set(at("2027-02-04T09:00:00"));
     let before = accepted(&desk).await;
     assert_eq!(before.handle_due_time, Some(wire("2027-02-18T00:00:00")));
     let mut corrected = notice();
     corrected.makeup_days = vec!["2027-02-14".to_owned(), "2027-02-13".to_owned()];
-    let entered = import(&admin, corrected, false).await.unwrap();
+    let entered = import(&app, &admin, corrected, false).await.unwrap();
     assert_eq!((entered.calendar_year.unwrap().version, entered.moving_due_times), (2, 1));
     app.run_workers().await;
     let after = desk.get(&desk.boss, &before.name).await.unwrap();
@@ -185,7 +190,7 @@ async fn a_corrected_notice_is_a_newer_version(pool: PgPool) {
     built_in.year = 2026;
     built_in.holidays = vec![holiday("2026-10-01", "2026-10-07")];
     built_in.makeup_days = Vec::new();
-    let entered = import(&admin, built_in, false).await.unwrap();
+    let entered = import(&app, &admin, built_in, false).await.unwrap();
     assert_eq!(entered.calendar_year.unwrap().version, 2);
 }
 
@@ -210,7 +215,7 @@ async fn what_was_paused_and_extended_is_counted_from_its_opening(pool: PgPool) 
     assert_eq!(granted.handle_due_time, Some(wire("2027-01-12T00:00:00")));
     assert!(granted.provisional);
     app.advance(SignedDuration::from_mins(1));
-    import(&admin, notice(), false).await.unwrap();
+    import(&app, &admin, notice(), false).await.unwrap();
     app.run_workers().await;
     let after = desk.get(&desk.boss, &name).await.unwrap();
     assert_eq!(
@@ -245,7 +250,7 @@ async fn a_recomputation_goes_on_where_it_was_interrupted(pool: PgPool) {
     many(&app, 1_200).await;
     app.sql("update obligation set limit_text = 'WEEKS:1' where id = (select min(id::text)::uuid from obligation)")
         .await;
-    let entered = import(&admin, notice(), false).await.unwrap();
+    let entered = import(&app, &admin, notice(), false).await.unwrap();
     assert_eq!(entered.moving_due_times, 1_199);
     // One batch, and the server dies.
     let mut tx = app.parts.store.begin(&app.cx()).await.unwrap();
@@ -291,7 +296,7 @@ async fn what_stands_still_is_counted_without_the_pause_that_lasts(pool: PgPool)
     desk.assign(&desk.assigner, &name, &desk.lead_unit).await.unwrap();
     desk.give_back(&desk.one, &name).await.unwrap();
     app.clock.set(at("2026-12-31T09:00:00"));
-    import(&admin, notice(), false).await.unwrap();
+    import(&app, &admin, notice(), false).await.unwrap();
     app.run_workers().await;
     let paused = desk.get(&desk.boss, &name).await.unwrap();
     assert_eq!(paused.handle_due_time, Some(wire("2027-01-08T00:00:00")));
@@ -324,7 +329,7 @@ async fn a_notice_with_faults_is_refused_with_all_of_them(pool: PgPool) {
         source: " ".to_owned(),
         ..Default::default()
     };
-    let refused = import(&admin, wrong, false).await.unwrap_err();
+    let refused = import(&app, &admin, wrong, false).await.unwrap_err();
     assert_eq!(
         fields(&refused),
         [
@@ -341,7 +346,7 @@ async fn a_notice_with_faults_is_refused_with_all_of_them(pool: PgPool) {
             "calendar_year.source REQUIRED",
         ]
     );
-    let refused = import(&admin, pb::CalendarYear::default(), true).await.unwrap_err();
+    let refused = import(&app, &admin, pb::CalendarYear::default(), true).await.unwrap_err();
     let expected = [
         "calendar_year.holidays REQUIRED",
         "calendar_year.source REQUIRED",
@@ -351,7 +356,7 @@ async fn a_notice_with_faults_is_refused_with_all_of_them(pool: PgPool) {
     let mut many = notice();
     many.makeup_days = vec!["2027-02-13".to_owned(); 41];
     let told: BTreeSet<_> =
-        fields(&import(&admin, many, false).await.unwrap_err()).into_iter().collect();
+        fields(&import(&app, &admin, many, false).await.unwrap_err()).into_iter().collect();
     assert!(told.contains("calendar_year.makeup_days TOO_MANY"));
     assert_eq!(app.count("select count(*) from calendar_year").await, 0);
     for year in ["", "neunzehn", "99999"] {
@@ -366,7 +371,7 @@ async fn only_the_system_administrator_enters_a_notice_and_once(pool: PgPool) {
     let admin = app.administrator().await;
     let desk = app.service().await;
     for stranger in [&desk.boss, &desk.leader, &desk.assigner, &desk.one, &desk.city.device] {
-        let refused = import(stranger, notice(), false).await.unwrap_err();
+        let refused = import(&app, stranger, notice(), false).await.unwrap_err();
         assert_eq!(refused.code(), Code::PermissionDenied, "{}", stranger.name);
     }
     let refused = get(&app.anonymous(), "2026").await.unwrap_err();
@@ -378,7 +383,10 @@ async fn only_the_system_administrator_enters_a_notice_and_once(pool: PgPool) {
     };
     let once = admin.calendars().import_calendar_year(request.clone()).await.unwrap();
     let twice = admin.calendars().import_calendar_year(request).await.unwrap();
-    assert_eq!(once.into_inner(), twice.into_inner());
+    let once = once.into_inner();
+    assert_eq!(once, twice.into_inner());
+    assert_eq!(app.count("select count(*) from calendar_year").await, 0, "it takes two");
+    app.confirm(&once.proposal).await.unwrap();
     assert_eq!(app.count("select count(*) from calendar_year").await, 1);
 }
 
@@ -393,7 +401,7 @@ async fn what_is_due_is_counted_again_before_it_is_called_late(pool: PgPool) {
         .await;
     // By the old count all of them ended at midnight; by the notice they end a day later.
     app.clock.set(at("2027-01-07T08:00:00"));
-    import(&admin, notice(), false).await.unwrap();
+    import(&app, &admin, notice(), false).await.unwrap();
     let mut tx = app.parts.store.begin(&app.cx()).await.unwrap();
     let calendar = calendars::in_force(tx.conn()).await.unwrap();
     let version = calendar.version();
@@ -418,7 +426,7 @@ async fn what_is_settled_is_judged_by_the_calendar_in_force(pool: PgPool) {
     app.clock.set(at("2026-12-30T09:00:00"));
     let (name, other) = (desk.in_progress(&desk.one).await, desk.in_progress(&desk.three).await);
     app.clock.set(at("2027-01-07T10:00:00"));
-    import(&admin, notice(), false).await.unwrap();
+    import(&app, &admin, notice(), false).await.unwrap();
     desk.answer(&desk.one, &name).await.unwrap();
     // What nobody owes any more is judged by them, too.
     desk.boss.complaints().withdraw_complaint(step(&other, "已自行解决")).await.unwrap();
@@ -454,7 +462,7 @@ async fn a_question_in_a_year_without_a_notice_is_owed_an_answer(pool: PgPool) {
         |due: &str, provisional| ("SOLVE_CONVERSATION".to_owned(), due.to_owned(), provisional);
     assert!(owed().await.contains(&solve("01-06 00:00", true)), "{:?}", owed().await);
     assert_eq!(owed().await.len(), 2);
-    import(&admin, notice(), false).await.unwrap();
+    import(&app, &admin, notice(), false).await.unwrap();
     app.run_workers().await;
     assert!(owed().await.contains(&solve("01-07 00:00", false)), "{:?}", owed().await);
 }
@@ -466,7 +474,7 @@ async fn a_notice_of_endless_holidays_is_refused(pool: PgPool) {
     let admin = app.administrator().await;
     let endless =
         pb::CalendarYear { holidays: vec![holiday("2027-01-01", "2027-12-31")], ..notice() };
-    let refused = import(&admin, endless, true).await.unwrap_err();
+    let refused = import(&app, &admin, endless, true).await.unwrap_err();
     let told = fields(&refused);
     assert!(told.contains(&"calendar_year.holidays TOO_MANY".to_owned()), "{told:?}");
     assert!(told.contains(&"calendar_year.holidays[0] TOO_LONG".to_owned()), "{told:?}");

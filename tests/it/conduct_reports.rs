@@ -5,6 +5,7 @@
 
 mod evidence;
 mod interference;
+mod opening;
 mod review;
 mod traces;
 
@@ -214,6 +215,29 @@ async fn identity(user: &User, name: &str, why: &str) -> Result<pb::ReporterIden
     user.conduct().open_reporter_identity(request).await.map(Response::into_inner)
 }
 
+async fn decide(
+    user: &User,
+    name: &str,
+    request: &str,
+    approved: bool,
+) -> Result<ConductReport, Status> {
+    let request = pb::DecideIdentityOpeningRequest {
+        name: name.to_owned(),
+        identity_request: request.to_owned(),
+        approved,
+        note: "已核对".to_owned(),
+        request_id: request_id(),
+    };
+    user.conduct().decide_identity_opening(request).await.map(Response::into_inner)
+}
+
+/// Two inspectors open a name: the first asks, the second confirms, the first looks.
+async fn identity_by_two(first: &User, second: &User, name: &str) -> pb::ReporterIdentity {
+    let asked = identity(first, name, "需当面核实线索").await.unwrap();
+    decide(second, name, &asked.waiting_request, true).await.unwrap();
+    identity(first, name, "需当面核实线索").await.unwrap()
+}
+
 fn duty(report: &ConductReport, kind: Kind) -> &pb::ConductReportDuty {
     report.duties.iter().rev().find(|duty| duty.kind() == kind).unwrap()
 }
@@ -304,7 +328,7 @@ async fn a_reporter_with_a_name_reads_the_result_and_the_name_stays_sealed(pool:
     assert_eq!(fields(&short), ["reason TOO_SHORT"]);
     let openings = "select count(*) from conduct.opening";
     assert_eq!(app.count(openings).await, 0, "a refusal opens nothing");
-    let who = identity(&house.sleuth, &report.name, "需当面核实线索").await.unwrap();
+    let who = identity_by_two(&house.sleuth, &house.second, &report.name).await;
     assert_eq!(
         (who.person.as_str(), who.full_name.as_str(), who.phone.as_str()),
         (house.desk.boss.name.as_str(), "李小明", "13905240077")
@@ -313,11 +337,12 @@ async fn a_reporter_with_a_name_reads_the_result_and_the_name_stays_sealed(pool:
     let told = house.auditor.conduct().list_identity_openings(request).await.unwrap();
     let told = told.into_inner().identity_openings;
     assert_eq!((told.len(), &told[0].officer), (1, &house.sleuth.name));
+    assert_eq!(told[0].checker, house.second.name);
     assert_eq!(told[0].reason, "需当面核实线索");
     assert!(!format!("{told:?}").contains(&report.name));
     let rewritten = sqlx::query("delete from conduct.opening").execute(app.parts.store.pool());
     assert!(rewritten.await.unwrap_err().to_string().contains("never rewritten"));
-    for _ in 1..10 {
+    for _ in 2..10 {
         identity(&house.sleuth, &report.name, "需当面核实线索").await.unwrap();
     }
     let often = identity(&house.sleuth, &report.name, "需当面核实线索").await.unwrap_err();

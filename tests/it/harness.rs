@@ -31,6 +31,7 @@ use jingqi::{
         organisation_service_client::OrganisationServiceClient,
         pass_application_service_client::PassApplicationServiceClient,
         pass_check_service_client::PassCheckServiceClient,
+        proposal_service_client::ProposalServiceClient,
         truck_pass_service_client::TruckPassServiceClient,
     },
     store::{Cache, Store, Vault, World, policies, signing_keys, world},
@@ -274,6 +275,35 @@ impl App {
         access.sign(&key.kid_text(), &private).unwrap()
     }
 
+    /// Confirms a proposal, as a leader of the city who says why it cannot wait.
+    pub async fn confirm(&self, proposal: &str) -> Result<pb::Proposal, Status> {
+        let unit: (Uuid, String) = sqlx::query_as(
+            "select unit.id, path from unit, proposal
+             where proposal.id = $1::uuid and path = split_part(unit_path, '/', 1) || '/'",
+        )
+        .bind(proposal.strip_prefix("proposals/").unwrap().to_owned())
+        .fetch_one(self.parts.store.pool())
+        .await
+        .unwrap();
+        let known: Option<Uuid> =
+            sqlx::query_scalar("select id from officer where police_number = '199999'")
+                .fetch_optional(self.parts.store.pool())
+                .await
+                .unwrap();
+        let leader = match known {
+            Some(id) => self.user(Id::<kind::Officer>::of(id)).await,
+            None => self.officer("199999", &unit, &["UNIT_LEADER"]).await,
+        };
+        let request = pb::ConfirmProposalRequest {
+            name: proposal.to_owned(),
+            at_once_reason: "演示需要,当日生效".to_owned(),
+            etag: "W/\"1\"".to_owned(),
+            request_id: request_id(),
+            ..Default::default()
+        };
+        leader.proposals().confirm_proposal(request).await.map(tonic::Response::into_inner)
+    }
+
     /// A context of the harness itself.
     pub fn cx(&self) -> jingqi::context::Cx {
         jingqi::context::Cx::job("test", self.now(), self.parts.ids.clone())
@@ -444,6 +474,10 @@ impl User {
 
     pub fn passes(&self) -> TruckPassServiceClient<Wire> {
         TruckPassServiceClient::new(self.wire())
+    }
+
+    pub fn proposals(&self) -> ProposalServiceClient<Wire> {
+        ProposalServiceClient::new(self.wire())
     }
 
     pub fn calendars(&self) -> CalendarServiceClient<Wire> {

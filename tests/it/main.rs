@@ -36,6 +36,7 @@ mod obligations;
 mod passes;
 mod pieces;
 mod policy;
+mod proposals;
 mod raw;
 mod redaction;
 mod redaction_reach;

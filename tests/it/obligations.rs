@@ -382,6 +382,7 @@ async fn limits_that_do_not_fit_together_are_refused(pool: PgPool) {
     };
     let published = publish(right).await.unwrap().into_inner();
     assert_eq!(published.handle_legal_limit, "CALENDAR_DAYS:30");
+    app.confirm(&published.proposal).await.unwrap();
     // The next complaint is counted by it.
     let name = desk.file().await.name;
     desk.accept(&desk.assigner, &name).await.unwrap();

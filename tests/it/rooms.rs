@@ -148,7 +148,8 @@ async fn a_new_policy_counts_from_its_day_on(pool: PgPool) {
     assert_eq!(fields(&unread.unwrap_err()), ["pass_policy.values_json UNKNOWN_VALUE"]);
     let refused = city.first.passes().publish_pass_policy(publish(now + 60, json.clone())).await;
     assert_eq!(reason(&refused.unwrap_err()), "DENIED");
-    desk.publish_pass_policy(publish(now + 86_400, json)).await.unwrap();
+    let drafted = desk.publish_pass_policy(publish(now + 86_400, json)).await.unwrap().into_inner();
+    app.confirm(&drafted.proposal).await.unwrap();
     let dry = || pb::CreatePassApplicationRequest { validate_only: true, ..city.create(&app) };
     let mut filer = city.handler.applications();
     let today = filer.create_pass_application(dry()).await.unwrap().into_inner().evaluation;
@@ -180,6 +181,7 @@ async fn a_zone_is_published_in_versions_and_read_by_everybody(pool: PgPool) {
     assert_eq!(fields(&refused), ["zone.rules_json UNKNOWN_VALUE"]);
     let second = city.chief.passes().publish_zone(publish(&plan)).await.unwrap().into_inner();
     assert_eq!((second.name.as_str(), second.version), (city.zone.to_string().as_str(), 2));
+    app.confirm(&second.proposal).await.unwrap();
     // Before signing in, at another server, without waiting for its next look.
     let reader = app.anonymous().at(app.another().await);
     let zones = reader.passes().list_zones(pb::ListZonesRequest {}).await.unwrap().into_inner();
@@ -206,18 +208,23 @@ async fn a_quota_is_never_set_below_what_is_taken(pool: PgPool) {
             ..Default::default()
         }),
         request_id: request_id(),
+        ..Default::default()
     };
     let (from, until) = (stamp(-1), stamp(30));
     let mut desk = city.chief.passes();
-    desk.set_quota(set(1, from, until)).await.unwrap();
+    let set_by_two = async |request: pb::SetQuotaRequest| {
+        let drafted = city.chief.passes().set_quota(request).await?.into_inner();
+        app.confirm(&drafted.proposal).await
+    };
+    set_by_two(set(1, from, until)).await.unwrap();
     city.pass(&app).await;
     let listed = desk.list_quotas(pb::ListQuotasRequest::default()).await.unwrap().into_inner();
     assert_eq!((listed.quotas[0].used, listed.quotas[0].limit), (1, 1));
-    let below = desk.set_quota(set(0, from, until)).await.unwrap_err();
+    let below = set_by_two(set(0, from, until)).await.unwrap_err();
     assert_eq!(reason(&below), "QUOTA_EXHAUSTED");
-    let overlap = desk.set_quota(set(5, stamp(7), stamp(60))).await.unwrap_err();
+    let overlap = set_by_two(set(5, stamp(7), stamp(60))).await.unwrap_err();
     assert_eq!(reason(&overlap), "ALREADY_EXISTS");
-    desk.set_quota(set(2, from, until)).await.unwrap();
+    set_by_two(set(2, from, until)).await.unwrap();
     let backwards = desk.set_quota(set(2, until, from)).await.unwrap_err();
     assert_eq!(fields(&backwards), ["quota.period_end END_BEFORE_START"]);
 }
@@ -252,7 +259,8 @@ async fn the_green_lane_opens_with_a_special_period(pool: PgPool) {
         }),
         request_id: request_id(),
     };
-    city.chief.passes().set_special_period(open).await.unwrap();
+    let drafted = city.chief.passes().set_special_period(open).await.unwrap().into_inner();
+    app.confirm(&drafted.proposal).await.unwrap();
     let open = filer.create_pass_application(lane()).await.unwrap().into_inner().evaluation;
     let open = open.unwrap();
     assert!(open.reasons.iter().all(|it| it.code != "SPECIAL_PERIOD_INACTIVE"), "{open:?}");

@@ -1,7 +1,7 @@
 //! How long a pass may be: class, kind, material, renewal (R03 to R06, R10 to R16). Nothing that
 //! refuses; what hinders here can be corrected.
 
-use jiff::{Timestamp, ToSpan, civil::Date};
+use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
 
 use super::{
     evaluate::Bench,
@@ -52,7 +52,9 @@ pub(super) fn plan(bench: &mut Bench<'_>, renewed_until: Option<Timestamp>) -> O
 fn trip(bench: &mut Bench<'_>) -> Option<Plan> {
     let hours = bench.values.hours_green_lane;
     let from = month::start_of_day(bench.inputs.ask.start).max(bench.now);
-    let asked = from.saturating_add(i64::from(hours).hours()).unwrap_or(from);
+    // A duration holds any number of hours, a span does not.
+    let trip = SignedDuration::from_hours(i64::from(hours));
+    let asked = from.saturating_add(trip).unwrap_or(from);
     let until = within_material(bench, from, asked)?;
     let hours = until.duration_since(from).as_hours();
     let length = Length::Hours(u32::try_from(hours).unwrap_or(0));

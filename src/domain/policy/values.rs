@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::vocabulary::{AttachmentKind, PassKind};
 use crate::{
-    domain::codes::{SizeClass, VehicleState, VehicleStates, VehicleType},
-    error::{Error, Flaw, Reason, Result},
+    domain::codes::{VehicleState, VehicleStates, VehicleType},
+    error::{Error, Reason, Result},
 };
 
 /// A version of the pass policy: values with a source and a time in which they hold.
@@ -190,39 +190,6 @@ impl PolicyValues {
     #[must_use]
     pub fn is_exempt_type(&self, vehicle_type: &VehicleType) -> bool {
         self.exempt_vehicle_types.contains(vehicle_type.as_str())
-    }
-
-    /// Refuses values that no policy can mean, before a version is published.
-    pub fn check(&self) -> Result<(), Flaw> {
-        let months = [
-            self.months_general_max,
-            self.months_above_designated_size_max,
-            self.months_key_enterprise_max,
-            self.months_dangerous_goods_max,
-            self.months_new_energy_max.unwrap_or(1),
-        ];
-        // Measure 6 knows no pass beyond 12 months, and no class worse than the general one.
-        if months.iter().any(|months| !(1..=12).contains(months))
-            || self.days_temporary_max == 0
-            || self.days_temporary_max > self.days_temporary_upper_level_max
-            || self.days_short_term_max == 0
-            || self.hours_green_lane == 0
-        {
-            return Err(Flaw::OutOfRange);
-        }
-        for letter in self.blocking_vehicle_states.chars() {
-            if !VehicleState::ALL.iter().any(|state| state.code().starts_with(letter)) {
-                return Err(Flaw::VehicleStateUnknown);
-            }
-        }
-        for code in &self.exempt_vehicle_types {
-            // 20 measures, no. 6: "轻、微型" only.
-            let size = VehicleType::parse(code)?.size_class();
-            if !matches!(size, Some(SizeClass::Light | SizeClass::Mini)) {
-                return Err(Flaw::SizeClassMismatch);
-            }
-        }
-        Ok(())
     }
 }
 

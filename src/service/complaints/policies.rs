@@ -1,5 +1,7 @@
 //! How complaints of a category are handled, as dated versions with a source.
 
+use jiff::Timestamp;
+
 use super::Complaints;
 use crate::{
     actor::{Role, Roles},
@@ -11,13 +13,19 @@ use crate::{
             rules::{Needed, TOTAL_DAYS_MAX, a_day_before, limit, limit_text},
         },
         obligation::Limits,
+        proposal::{Act, Draft, is_of_the_city},
     },
     error::{Error, Faults, Flaw, Reason, Result},
+    id::{Id, kind},
     service::{
         pb,
+        proposals::{self, Confirming, own_unit_path},
         wire::{self, Write},
     },
-    store::complaint_policies::{self, Policy},
+    store::{
+        Tx,
+        complaint_policies::{self, Policy},
+    },
 };
 
 /// Who may be named to decide; POLICY lets no others pass.
@@ -31,15 +39,32 @@ impl Complaints {
         cx: &Cx,
         request: pb::PublishComplaintPolicyRequest,
     ) -> Result<pb::ComplaintPolicy> {
-        let officer = cx.actor.sworn()?.officer;
+        cx.actor.sworn()?;
         of_the_city(cx)?;
-        let policy = read(cx, &request.complaint_policy.clone().unwrap_or_default())?;
+        let form = request.complaint_policy.clone().unwrap_or_default();
+        let form =
+            pb::ComplaintPolicy { name: cx.id::<kind::ComplaintPolicy>().to_string(), ..form };
+        let policy = read(&form, Some(cx.now))?;
         let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
-        complaint_policies::insert(&mut tx, &policy, officer).await?;
-        wire::finish(tx, reply(policy)).await
+        let (from, category) = (policy.valid_from, policy.category);
+        let present = complaint_policies::in_force(tx.conn(), category, from).await?;
+        let draft = Draft {
+            act: Act::PublishComplaintPolicy,
+            subject: policy.id.to_string(),
+            unit_path: own_unit_path(cx),
+            request: Vec::new(),
+            shown: shown(&policy, &present),
+            reason: policy.source.clone(),
+        };
+        let exact = pb::PublishComplaintPolicyRequest {
+            complaint_policy: Some(form),
+            request_id: String::new(),
+        };
+        let proposal = proposals::propose(&mut tx, draft, &exact, cx).await?.id.to_string();
+        wire::finish(tx, pb::ComplaintPolicy { proposal, ..reply(policy) }).await
     }
 
     pub(super) async fn list_complaint_policies(
@@ -55,30 +80,67 @@ impl Complaints {
     }
 }
 
-/// Refuses a leader of anything less than a unit of the city: the rules hold for all of it. The code of a
-/// unit begins with the six digits of its division.
-fn of_the_city(cx: &Cx) -> Result<()> {
-    let scope = cx.scope();
-    let mut codes = scope.unit_path.iter().flat_map(|path| path.split_terminator('/'));
-    let root = codes.next();
-    let own = codes.last().or(root);
-    let division = |code: &str| code.get(..6).map(str::to_owned);
-    if root.and_then(division).is_some_and(|city| own.and_then(division) == Some(city)) {
-        Ok(())
-    } else {
-        Err(Error::new(Reason::Denied))
-    }
+/// Puts a confirmed version in force.
+pub(in crate::service) async fn publish(
+    tx: &mut Tx,
+    confirming: &Confirming<'_>,
+) -> Result<Timestamp> {
+    let request: pb::PublishComplaintPolicyRequest = confirming.request()?;
+    let policy = read(&request.complaint_policy.unwrap_or_default(), None)?;
+    let valid_from = confirming.effective(Some(policy.valid_from))?;
+    let policy = Policy { valid_from, ..policy };
+    complaint_policies::insert(tx, &policy, confirming.proposal.maker).await?;
+    Ok(valid_from)
 }
 
-/// Reads a version; what it does not say stays at the standard value.
-fn read(cx: &Cx, form: &pb::ComplaintPolicy) -> Result<Policy> {
+/// What the second person is shown: each value as it is and as it would be.
+fn shown(policy: &Policy, present: &Rules) -> Vec<String> {
+    let said = |rules: &Rules| {
+        let maybe = |limit: Option<Limit>| limit.map(limit_text).unwrap_or_default();
+        [
+            ("accept_limit", limit_text(rules.accept)),
+            ("assign_limit", limit_text(rules.assign)),
+            ("sign_limit", limit_text(rules.sign)),
+            ("handle_limit", limit_text(rules.handle)),
+            ("handle_legal_limit", maybe(rules.handle_legal)),
+            ("handle_internal_limit", maybe(rules.handle_internal)),
+            ("review_limit", limit_text(rules.review)),
+            ("redo_limit", limit_text(rules.redo)),
+            ("extension_days_max", rules.extension_days_max.to_string()),
+            ("answer_characters_min", rules.answer_characters_min.to_string()),
+            ("needed", rules.needed.iter().map(|it| it.wire()).collect::<Vec<_>>().join(" ")),
+            ("intake_roles", names(rules.intake).join(" ")),
+            ("reviewer_roles", names(rules.reviewers).join(" ")),
+        ]
+    };
+    let from = wire::local(policy.valid_from);
+    let mut shown = vec![format!("类别:{},生效时间:{from}", policy.category.zh())];
+    for ((field, before), (_, after)) in said(present).into_iter().zip(said(&policy.rules)) {
+        if before != after {
+            shown.push(format!("{field}:{before} → {after}"));
+        }
+    }
+    shown
+}
+
+/// Refuses a leader of anything less than a unit of the city: the rules hold for all of it.
+fn of_the_city(cx: &Cx) -> Result<()> {
+    let reach = cx.scope().unit_path.unwrap_or_default();
+    if is_of_the_city(&reach) { Ok(()) } else { Err(Error::new(Reason::Denied)) }
+}
+
+/// Reads a version; what it does not say stays at the standard value. With an instant, it may not begin
+/// before it.
+fn read(form: &pb::ComplaintPolicy, now: Option<Timestamp>) -> Result<Policy> {
     let mut faults = Faults::new();
     let at = |field: &str| format!("complaint_policy.{field}");
+    let id = faults.take(at("name"), Id::parse(&form.name));
     let category = Category::from_wire(form.category().as_str_name()).ok_or(Flaw::Required);
     let category = faults.take(at("category"), category);
     let from = faults.take(at("valid_from"), wire::instant(form.valid_from));
     // What was decided under the older version stays decided.
-    faults.check(from.is_none_or(|from| from >= cx.now), at("valid_from"), Flaw::OutOfRange);
+    let ahead = from.zip(now).is_none_or(|(from, now)| from >= now);
+    faults.check(ahead, at("valid_from"), Flaw::OutOfRange);
     let standard = Rules::standard(category.unwrap_or(Category::Help));
     let mut read = |field: &str, text: &str, otherwise: Limit| {
         if text.is_empty() {
@@ -127,9 +189,9 @@ fn read(cx: &Cx, form: &pb::ComplaintPolicy) -> Result<Policy> {
     faults.check(fits, at("answer_characters_min"), Flaw::OutOfRange);
     let source = faults.take(at("source"), wire::text(&form.source, 200));
     faults.done()?;
-    match (category, from, source) {
-        (Some(category), Some(valid_from), Some(source)) => {
-            Ok(Policy { id: cx.id(), category, valid_from, rules, source })
+    match (id, category, from, source) {
+        (Some(id), Some(category), Some(valid_from), Some(source)) => {
+            Ok(Policy { id, category, valid_from, rules, source })
         }
         _ => Err(Error::new(Reason::RequestInvalid)),
     }
@@ -182,5 +244,6 @@ fn reply(policy: Policy) -> pb::ComplaintPolicy {
         intake_roles: names(rules.intake),
         reviewer_roles: names(rules.reviewers),
         source: policy.source,
+        proposal: String::new(),
     }
 }

@@ -1,10 +1,13 @@
-//! Who a reporter is: an act of its own, with a reason, counted and shown to the security auditor.
+//! Who a reporter is: told to an inspector who asked with a reason, when another one has confirmed it;
+//! counted, and shown to the security auditor.
 
-use super::{ConductReports, beat};
+use uuid::Uuid;
+
+use super::{ConductReports, Target, beat};
 use crate::{
     context::Cx,
-    domain::text,
-    error::{Error, Faults, Reason, Result},
+    domain::{conduct_report::IdentityRequest, text},
+    error::{Error, Faults, Flaw, Reason, Result},
     id::Id,
     service::{
         pb,
@@ -12,7 +15,7 @@ use crate::{
     },
     store::{
         Limit,
-        conduct_reports::{self, identities},
+        conduct_reports::{self, identities, identity_requests, ties},
     },
 };
 
@@ -38,16 +41,72 @@ impl ConductReports {
         // Never stored as the answer to a request id: each look is one of its own.
         let mut tx = self.store.begin(cx).await?;
         let report = conduct_reports::lock(&mut tx, id, &cx.scope()).await?;
-        let identity = identities::open(&mut tx, id, officer, &reason).await?;
-        let moved = report.remark("OPEN_IDENTITY", reason, cx);
-        conduct_reports::save(&mut tx, moved).await?;
+        let vault = self.store.vault();
+        let asked = identity_requests::list(tx.conn(), vault, id).await?;
+        let own = asked.iter().find(|asked| asked.maker == officer && asked.is_open(cx.now));
+        let reply = match own {
+            Some(own) if own.may_be_shown(cx.now) => {
+                let identity = identities::open(&mut tx, id, own).await?;
+                let moved = report.remark("OPEN_IDENTITY", own.reason.clone(), cx);
+                conduct_reports::save(&mut tx, moved).await?;
+                pb::ReporterIdentity {
+                    person: identity.person,
+                    full_name: identity.full_name,
+                    phone: identity.phone,
+                    waiting_request: String::new(),
+                }
+            }
+            Some(own) => {
+                pb::ReporterIdentity { waiting_request: own.id.to_string(), ..Default::default() }
+            }
+            None => {
+                identities::exists(&mut tx, id).await?;
+                // What lapsed a moment ago, and nobody has said so yet, is over.
+                identity_requests::lapse(tx.conn(), cx.now).await?;
+                let waits = identity_requests::ask(&mut tx, id, officer, &reason).await?;
+                let moved = report.remark("REQUEST_IDENTITY", reason, cx);
+                conduct_reports::save(&mut tx, moved).await?;
+                pb::ReporterIdentity { waiting_request: waits.to_string(), ..Default::default() }
+            }
+        };
         // Durable before it is given.
         tx.commit().await?;
-        Ok(pb::ReporterIdentity {
-            person: identity.person,
-            full_name: identity.full_name,
-            phone: identity.phone,
+        Ok(reply)
+    }
+
+    pub(super) async fn decide_identity_opening(
+        &self,
+        cx: &Cx,
+        request: pb::DecideIdentityOpeningRequest,
+    ) -> Result<pb::ConductReport> {
+        let officer = cx.actor.sworn()?.officer;
+        let mut faults = Faults::new();
+        let id = faults.take("name", Id::parse(&request.name));
+        let asked = Uuid::try_parse(&request.identity_request).map_err(|_| Flaw::UnknownValue);
+        let asked = faults.take("identity_request", asked);
+        let note = if request.approved {
+            wire::text_maybe(&request.note, 200)
+        } else {
+            wire::text(&request.note, 200)
+        };
+        let note = faults.take("note", note);
+        faults.done()?;
+        let (Some(id), Some(asked), Some(note)) = (id, asked, note) else {
+            return Err(Error::new(Reason::RequestInvalid));
+        };
+        let goal = Target { id, version: None, request_id: &request.request_id };
+        self.step(cx, goal, &request, async |tx, report| {
+            let known = identity_requests::list(tx.conn(), self.store.vault(), id).await?;
+            let known = known.into_iter().find(|known| known.id == asked);
+            let unknown = || Error::field("identity_request", Flaw::UnknownValue);
+            let known = known.ok_or_else(unknown)?;
+            let ties = ties::find(tx, &report, officer).await?;
+            let state = known.decide(&report, officer, &ties, request.approved, cx.now)?;
+            identity_requests::decide(tx, known.id, officer, state).await?;
+            let action = if request.approved { "CONFIRM_IDENTITY" } else { "DECLINE_IDENTITY" };
+            conduct_reports::save(tx, report.remark(action, note, cx)).await
         })
+        .await
     }
 
     pub(super) async fn list_identity_openings(
@@ -67,6 +126,7 @@ impl ConductReports {
         let openings = found.into_iter().map(|opening| pb::IdentityOpening {
             id: opening.id.to_string(),
             officer: opening.officer.to_string(),
+            checker: opening.checker.map(|checker| checker.to_string()).unwrap_or_default(),
             reason: opening.reason,
             evidence: opening.evidence.map(|id| id.to_string()).unwrap_or_default(),
             create_time: Some(wire::time(opening.create_time)),
@@ -75,5 +135,18 @@ impl ConductReports {
             identity_openings: openings.collect(),
             next_page_token,
         })
+    }
+}
+
+/// A request as inspectors who see the report are shown it.
+pub(super) fn request_reply(request: IdentityRequest) -> pb::IdentityRequest {
+    pb::IdentityRequest {
+        id: request.id.to_string(),
+        maker: request.maker.to_string(),
+        reason: request.reason,
+        state: request.state.wire().to_owned(),
+        checker: request.checker.map(|checker| checker.to_string()).unwrap_or_default(),
+        create_time: Some(wire::time(request.create_time)),
+        lapse_time: Some(wire::time(request.lapse_time)),
     }
 }

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::identity_requests;
 use crate::{
     actor::Scope,
+    domain::conduct_report::IdentityRequest,
     error::{Error, Reason, Result},
     id::{Id, kind},
     store::Tx,
@@ -71,25 +73,41 @@ pub(super) async fn enterprises(tx: &mut Tx, report: Id<kind::ConductReport>) ->
     Ok(find(tx, report).await?.map(|it| it.enterprises).unwrap_or_default())
 }
 
-/// Opens the record, and writes who did, in the same unit of work. The caller has read the report.
+/// Whether there is a record to be opened.
+///
+/// # Errors
+/// `NOT_FOUND` where the report is anonymous, or the record was destroyed.
+pub async fn exists(tx: &mut Tx, report: Id<kind::ConductReport>) -> Result<()> {
+    let known = sqlx::query_scalar!(
+        "select exists (select from conduct.identity where report_id = $1) as \"known!\"",
+        report.uuid()
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    if known { Ok(()) } else { Err(Error::new(Reason::NotFound)) }
+}
+
+/// Opens the record as two inspectors wanted it, and writes who did, in the same unit of work. The caller
+/// has read the report.
 ///
 /// # Errors
 /// `NOT_FOUND` where the report is anonymous, or the record was destroyed.
 pub async fn open(
     tx: &mut Tx,
     report: Id<kind::ConductReport>,
-    officer: Id<kind::Officer>,
-    reason: &str,
+    request: &IdentityRequest,
 ) -> Result<Identity> {
     let identity = find(tx, report).await?.ok_or_else(|| Error::new(Reason::NotFound))?;
+    identity_requests::show(tx, request.id).await?;
     let (id, now) = (tx.cx().ids().random(), tx.now());
     sqlx::query!(
-        "insert into conduct.opening (id, report_id, officer_id, reason, create_time)
-         values ($1, $2, $3, $4, $5)",
+        "insert into conduct.opening (id, report_id, officer_id, reason, request_id, create_time)
+         values ($1, $2, $3, $4, $5, $6)",
         id,
         report.uuid(),
-        officer.uuid(),
-        reason,
+        request.maker.uuid(),
+        request.reason,
+        request.id,
         now.to_sqlx() as _
     )
     .execute(tx.conn())
@@ -104,6 +122,8 @@ pub struct Opening {
     pub id: Uuid,
     /// Who opened.
     pub officer: Id<kind::Officer>,
+    /// Who confirmed it; absent for evidence, and for what was opened before it took two.
+    pub checker: Option<Id<kind::Officer>>,
     /// Why; empty for a piece of evidence.
     pub reason: String,
     /// The piece of evidence that was opened; absent where the name was.
@@ -121,6 +141,8 @@ pub async fn openings(
 ) -> Result<Vec<Opening>> {
     let rows = sqlx::query!(
         "select id, officer_id, reason, evidence_id,
+            (select checker_id from conduct.identity_request request
+                where request.id = opening.request_id) as checker_id,
             create_time as \"create_time: jiff_sqlx::Timestamp\"
          from conduct.opening
          where report_id not in (select kept from conduct.kept_from($1) as kept)
@@ -137,6 +159,7 @@ pub async fn openings(
     let openings = rows.into_iter().map(|row| Opening {
         id: row.id,
         officer: Id::of(row.officer_id),
+        checker: row.checker_id.map(Id::of),
         reason: row.reason,
         evidence: row.evidence_id,
         create_time: row.create_time.to_jiff(),

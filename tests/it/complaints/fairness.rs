@@ -397,6 +397,8 @@ async fn a_brigade_makes_no_rules_for_the_city_and_nobody_a_longer_law(pool: PgP
         (Some(5), Some(10))
     );
     let recorded = "select count(*) from change where collection = 'complaintPolicies'";
+    assert_eq!(app.count(recorded).await, 0, "it takes two");
+    app.confirm(&published.proposal).await.unwrap();
     assert_eq!(app.count(recorded).await, 1);
 }
 

@@ -193,8 +193,13 @@ async fn a_policy_of_a_category_counts_from_its_day(pool: PgPool) {
         "complaint_policy.valid_from OUT_OF_RANGE",
     ];
     assert_eq!(fields(&refused), all);
-    client.publish_complaint_policy(publish(policy.clone())).await.unwrap();
-    let twice = client.publish_complaint_policy(publish(policy)).await.unwrap_err();
+    let mut drafted = Vec::new();
+    for _ in 0..2 {
+        let published = client.publish_complaint_policy(publish(policy.clone())).await.unwrap();
+        drafted.push(published.into_inner().proposal);
+    }
+    app.confirm(&drafted[0]).await.unwrap();
+    let twice = app.confirm(&drafted[1]).await.unwrap_err();
     assert_eq!(reason(&twice), "ALREADY_EXISTS");
     let name = desk.file().await.name;
     let before = desk.accept(&desk.assigner, &name).await.unwrap();

@@ -21,7 +21,7 @@ use prost_reflect::{
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use tonic::{Status, client::Grpc, service::interceptor::InterceptedService, transport::Channel};
 
-use super::{House, accept, assign, conclude, identity, listed, officer};
+use super::{House, accept, assign, conclude, identity_by_two, listed, officer};
 use crate::{
     harness::{App, Bearer, User, Wish, request_id},
     raw::Raw,
@@ -438,6 +438,7 @@ async fn the_world_of_the_accused_is_the_same_with_the_report_and_without(pool: 
     let technical = accused(&["AUDITOR", "SYSTEM_ADMINISTRATOR", "SECURITY_ADMINISTRATOR"]);
     let (_, other) = reported(&twins, &house.desk.boss, technical).await;
     let (intake, sleuth) = (house.intake.at(aside), house.sleuth.at(aside));
+    let second = house.second.at(aside);
     let reports = listed(&intake).await;
     let secret: Vec<_> = reports.iter().map(|report| report.name.clone()).collect();
     assert_eq!(secret.len(), 2);
@@ -463,7 +464,7 @@ async fn the_world_of_the_accused_is_the_same_with_the_report_and_without(pool: 
         let details = pb::GetConductReportRequest { name: report.name.clone() };
         let details = sleuth.conduct().get_conduct_report(details).await.unwrap().into_inner();
         if details.accused.iter().any(|it| it.officer == users["AUDITOR"].name) {
-            identity(&sleuth, &report.name, "需当面核实线索").await.unwrap();
+            identity_by_two(&sleuth, &second, &report.name).await;
             let picture = &details.evidence[0].id;
             super::evidence::open(&sleuth, &report.name, picture).await.unwrap();
         }

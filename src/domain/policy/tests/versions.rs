@@ -88,20 +88,79 @@ fn values_survive_json_and_refuse_what_they_do_not_know() {
 #[test]
 fn values_that_no_policy_can_mean_are_refused() {
     type Break = fn(&mut PolicyValues);
-    assert_eq!(PolicyValues::measure_6().check(), Ok(()));
-    let broken: [(Break, Flaw); 6] = [
-        (|v| v.months_key_enterprise_max = 13, Flaw::OutOfRange),
-        (|v| v.months_general_max = 0, Flaw::OutOfRange),
-        (|v| v.days_temporary_max = 8, Flaw::OutOfRange),
-        (|v| v.blocking_vehicle_states.push('X'), Flaw::VehicleStateUnknown),
-        (|v| v.exempt_vehicle_types = ["32".to_owned()].into(), Flaw::VehicleTypeMalformed),
-        (|v| v.exempt_vehicle_types = ["H22".to_owned()].into(), Flaw::SizeClassMismatch),
+    assert!(PolicyValues::measure_6().faults().is_empty());
+    let broken: [(Break, &str, Flaw); 10] = [
+        (|v| v.months_key_enterprise_max = 13, "months_key_enterprise_max", Flaw::OutOfRange),
+        (|v| v.months_general_max = 0, "months_general_max", Flaw::OutOfRange),
+        (|v| v.days_temporary_max = 8, "days_temporary_max", Flaw::OutOfRange),
+        (|v| v.hours_green_lane = 169, "hours_green_lane", Flaw::OutOfRange),
+        (|v| v.promised.other_working_days = 6, "promised.other_working_days", Flaw::OutOfRange),
+        (|v| v.attachments.truncate(8), "attachments", Flaw::Required),
+        (|v| v.attachments[0].required.push(vec![]), "attachments[0].required[3]", Flaw::Required),
+        (
+            |v| v.blocking_vehicle_states.push('X'),
+            "blocking_vehicle_states",
+            Flaw::VehicleStateUnknown,
+        ),
+        (
+            |v| v.exempt_vehicle_types = ["32".to_owned()].into(),
+            "exempt_vehicle_types",
+            Flaw::VehicleTypeMalformed,
+        ),
+        (
+            |v| v.exempt_vehicle_types = ["H22".to_owned()].into(),
+            "exempt_vehicle_types",
+            Flaw::SizeClassMismatch,
+        ),
     ];
-    for (break_it, flaw) in broken {
+    for (break_it, path, flaw) in broken {
         let mut values = PolicyValues::measure_6();
         break_it(&mut values);
-        assert_eq!(values.check(), Err(flaw));
+        let told = values.faults().into_fields();
+        let told: Vec<_> = told.iter().map(|fault| (fault.path.as_str(), fault.flaw)).collect();
+        assert_eq!(told, [(path, flaw)]);
     }
+}
+
+// Every number of the values, and every extreme: each is told by its own name, all at once.
+#[test]
+fn a_number_outside_its_range_is_told_by_its_field() {
+    let json = serde_json::to_value(PolicyValues::measure_6()).unwrap();
+    let mut numbers = Vec::new();
+    for (name, value) in json.as_object().unwrap() {
+        match value {
+            serde_json::Value::Number(_) => numbers.push((None, name.clone())),
+            serde_json::Value::Object(inner) => {
+                let inner = inner.iter().filter(|(_, value)| value.is_number());
+                numbers.extend(inner.map(|(field, _)| (Some(name.clone()), field.clone())));
+            }
+            _ => {}
+        }
+    }
+    // None stands for a month here.
+    numbers.extend(["months_new_energy_max", "emission_stage_min"].map(|it| (None, it.to_owned())));
+    assert!(numbers.len() >= 17, "{numbers:?}");
+    let mut all = json.clone();
+    for (outer, field) in &numbers {
+        for extreme in [100_000_u64, 1 << 31, u64::from(u32::MAX)] {
+            let mut one = json.clone();
+            for broken in [&mut one, &mut all] {
+                let inside = match outer {
+                    Some(outer) => &mut broken[outer],
+                    None => broken,
+                };
+                inside[field] = extreme.into();
+            }
+            let values: PolicyValues = serde_json::from_value(one).unwrap();
+            let path = outer.as_ref().map_or(field.clone(), |outer| format!("{outer}.{field}"));
+            let told = values.faults().into_fields();
+            let named = told.iter().any(|it| it.path == path && it.flaw == Flaw::OutOfRange);
+            // What nothing may exceed is what everything else is compared with.
+            assert!(named, "{path} = {extreme}: {told:?}");
+        }
+    }
+    let values: PolicyValues = serde_json::from_value(all).unwrap();
+    assert!(values.faults().into_fields().len() >= numbers.len());
 }
 
 #[test]
