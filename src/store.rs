@@ -1,6 +1,7 @@
 //! PostgreSQL and Redis: the pool, the unit of work, and the rooms with all SQL. No rules of the
 //! domain and nothing of the transport.
 
+pub mod activity;
 pub mod actors;
 pub mod answer_templates;
 pub mod applications;
@@ -22,6 +23,7 @@ pub mod conversation_notes;
 pub mod conversations;
 pub mod devices;
 pub mod drivers;
+pub mod enrolments;
 pub mod enterprises;
 pub mod escalations;
 pub mod evaluations;
@@ -36,6 +38,7 @@ pub mod notice_preferences;
 pub mod notices;
 pub mod numbers;
 pub mod obligations;
+pub mod officer_messages;
 pub mod officers;
 pub mod outbox;
 pub mod passes;
@@ -51,6 +54,7 @@ pub mod sessions;
 pub mod signing_keys;
 pub mod units;
 pub mod unseen_limits;
+pub mod unused;
 pub mod vault;
 pub mod vehicles;
 pub mod visits;
@@ -77,6 +81,7 @@ use crate::{
 /// A connection, for floors that must not name the driver.
 pub type Connection = PgConnection;
 
+pub use activity::Activity;
 pub use cache::Cache;
 pub use limits::{Limit, Limits};
 pub use vault::Vault;
@@ -97,6 +102,7 @@ pub struct Store {
     vault: Arc<Vault>,
     limits: Limits,
     wakeups: Wakeups,
+    activity: Activity,
     /// Whether other servers may hold copies that a commit must wait out.
     peers: bool,
 }
@@ -139,6 +145,7 @@ impl Store {
             vault: Arc::new(vault),
             limits,
             wakeups: Wakeups::default(),
+            activity: Activity::default(),
             peers: true,
         }
     }
@@ -230,6 +237,12 @@ impl Store {
     #[must_use]
     pub const fn wakeups(&self) -> &Wakeups {
         &self.wakeups
+    }
+
+    /// When the sessions of officers last called.
+    #[must_use]
+    pub const fn activity(&self) -> &Activity {
+        &self.activity
     }
 
     /// How often somebody may ask.

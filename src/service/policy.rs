@@ -86,6 +86,22 @@ const INBOX: &[Role] = &[
     UnitLeader,
     Inspector,
 ];
+/// Whoever is told something: administrators, of what waits for them and of their own account.
+const TOLD: &[Role] = &[
+    Person,
+    WindowClerk,
+    FirstReviewer,
+    FinalReviewer,
+    CheckpointOfficer,
+    LiaisonOfficer,
+    Assigner,
+    Handler,
+    UnitLeader,
+    Inspector,
+    SystemAdministrator,
+    SecurityAdministrator,
+    Auditor,
+];
 const CLOCK_READERS: &[Role] = &[SystemAdministrator, Auditor, Inspector, UnitLeader];
 const ROADSIDE: &[Role] = &[Device, CheckpointOfficer, Auxiliary];
 
@@ -94,6 +110,8 @@ pub const POLICY: &[(&str, Access)] = &[
     // Identity: the way in is open to everybody, and limited by rate.
     ("IdentityService/SignInWithWechat", Public),
     ("IdentityService/SignInOfficer", Public),
+    ("IdentityService/BeginOfficerEnrolment", Public),
+    ("IdentityService/CompleteOfficerEnrolment", Public),
     ("IdentityService/EnrolDevice", Public),
     ("IdentityService/CreateDeviceChallenge", Public),
     ("IdentityService/SignInDevice", Public),
@@ -132,6 +150,8 @@ pub const POLICY: &[(&str, Access)] = &[
         roles(&[FirstReviewer, FinalReviewer, SystemAdministrator, SecurityAdministrator, Auditor]),
     ),
     ("OrganisationService/UpdateOfficer", roles(&[SystemAdministrator])),
+    ("OrganisationService/ResendOfficerEnrolment", roles(&[SystemAdministrator])),
+    ("OrganisationService/UnlockOfficer", roles(&[SecurityAdministrator])),
     ("OrganisationService/DisableOfficer", roles(&[SystemAdministrator, SecurityAdministrator])),
     ("OrganisationService/CreateCheckpoint", roles(&[SystemAdministrator])),
     ("OrganisationService/ListCheckpoints", SignedIn),
@@ -345,12 +365,12 @@ pub const POLICY: &[(&str, Access)] = &[
     ("ComplaintService/ListComplaintPolicies", SignedIn),
     // Notices: who does business has an inbox; what was not delivered, and which other systems are
     // told, is the system's administration.
-    ("NoticeService/ListNotices", roles(INBOX)),
-    ("NoticeService/MarkNoticesRead", roles(INBOX)),
-    ("NoticeService/GetNoticeCounts", roles(INBOX)),
+    ("NoticeService/ListNotices", roles(TOLD)),
+    ("NoticeService/MarkNoticesRead", roles(TOLD)),
+    ("NoticeService/GetNoticeCounts", roles(TOLD)),
     ("NoticeService/RecordSubscriptionConsent", roles(&[Person])),
-    ("NoticeService/GetNoticePreferences", roles(INBOX)),
-    ("NoticeService/UpdateNoticePreferences", roles(INBOX)),
+    ("NoticeService/GetNoticePreferences", roles(TOLD)),
+    ("NoticeService/UpdateNoticePreferences", roles(TOLD)),
     ("NoticeService/ListDeadLetters", roles(&[SystemAdministrator])),
     ("NoticeService/ResendDeadLetter", roles(&[SystemAdministrator])),
     ("NoticeService/CreateWebhook", roles(&[SystemAdministrator])),

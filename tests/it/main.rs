@@ -11,6 +11,7 @@ mod checks;
 mod complaints;
 mod conduct_reports;
 mod conversations;
+mod credentials;
 mod enterprises;
 mod errors;
 mod floors;

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use super::{Identity, account};
 use crate::{
     context::Cx,
-    domain::codes::Phone,
+    domain::codes::{Phone, one_time_code},
     error::{Error, Faults, Flaw, Reason, Result},
     service::{
         pb::{self, verify_phone_request::Proof},
@@ -74,7 +74,7 @@ impl Identity {
         };
         let mut tx = self.store.begin(cx).await?;
         if let Some(code) = code
-            && !phone_codes::spend(&mut tx, person, &phone, code.trim()).await?
+            && !phone_codes::spend(&mut tx, person, &phone, &one_time_code(&code)).await?
         {
             // The attempt counts although the call fails.
             tx.commit().await?;
@@ -88,7 +88,7 @@ impl Identity {
 }
 
 /// A number that a short message can reach.
-fn mobile(text: &str) -> Result<Phone, Flaw> {
+pub(crate) fn mobile(text: &str) -> Result<Phone, Flaw> {
     if text.is_empty() {
         return Err(Flaw::Required);
     }

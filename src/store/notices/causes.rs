@@ -145,7 +145,8 @@ pub async fn of_complaint(tx: &mut Tx, after: &Complaint, change: &Change) -> Re
 async fn serving(tx: &mut Tx, officer: Option<Id<kind::Officer>>) -> Result<Option<Audience>> {
     let Some(officer) = officer else { return Ok(None) };
     let serves = sqlx::query_scalar!(
-        "select exists (select from officer where id = $1 and disable_time is null) as \"is!\"",
+        "select exists (select from officer where id = $1 and disable_time is null
+                and close_time is null) as \"is!\"",
         officer.uuid()
     )
     .fetch_one(tx.conn())
@@ -154,12 +155,13 @@ async fn serving(tx: &mut Tx, officer: Option<Id<kind::Officer>>) -> Result<Opti
 }
 
 /// The officers with the role, of the nearest unit that has any and sees the path.
-async fn unit(tx: &mut Tx, path: &str, role: Role) -> Result<Option<Audience>> {
+pub(super) async fn unit(tx: &mut Tx, path: &str, role: Role) -> Result<Option<Audience>> {
     let unit = sqlx::query_scalar!(
         "select unit.id from unit
          where starts_with($1, reach) and exists (
             select from officer
-            where unit_id = unit.id and disable_time is null and $2 = any (roles))
+            where unit_id = unit.id and disable_time is null and close_time is null
+                and $2 = any (roles))
          order by length(reach) desc, length(path) desc, unit.id
          limit 1",
         path,
@@ -171,7 +173,11 @@ async fn unit(tx: &mut Tx, path: &str, role: Role) -> Result<Option<Audience>> {
 }
 
 /// Tells officers, should there be any.
-async fn tell_officers(tx: &mut Tx, telling: Telling, to: Option<Audience>) -> Result<()> {
+pub(super) async fn tell_officers(
+    tx: &mut Tx,
+    telling: Telling,
+    to: Option<Audience>,
+) -> Result<()> {
     let Some(audience) = to else {
         tracing::warn!(subject = telling.subject, "nobody has the role that is to be told");
         return Ok(());
