@@ -103,10 +103,34 @@ impl Roles {
         self.0 & other.0 != 0
     }
 
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// The set with the role added.
     #[must_use]
     pub const fn with(self, role: Role) -> Self {
         Self(self.0 | (1 << (role as u32)))
+    }
+
+    /// The set without these roles.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// The roles of both sets.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The roles that are in both sets.
+    #[must_use]
+    pub const fn within(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     /// The roles of the set, in the order of the catalogue.

@@ -27,6 +27,7 @@ pub mod pass;
 pub mod pass_code;
 pub mod policy;
 pub mod problem;
+pub mod proposal;
 pub mod qr;
 pub mod session;
 pub mod tenure;

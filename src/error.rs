@@ -129,6 +129,14 @@ Reason {
     SpecialPeriodInactive = "SPECIAL_PERIOD_INACTIVE", Precondition, "当前不在特殊时期,绿色通道未开通";
     /// The same person may not take both steps of one case, nor decide an own case.
     SamePerson = "SAME_PERSON", Precondition, "同一人不能办理同一事项的两个环节";
+    /// An administrator's act is confirmed by one of another kind.
+    SameKind = "SAME_KIND", Precondition, "须由另一类管理员复核";
+    /// The same act on the same thing waits for a second person already.
+    ProposalPending = "PROPOSAL_PENDING", Precondition, "同一事项已提请,正在等待复核";
+    /// Nobody decided it in time.
+    ProposalLapsed = "PROPOSAL_LAPSED", Precondition, "该提请已超过复核期限,请重新提请";
+    /// Nothing takes effect on the day of its confirmation, unless a leader says why.
+    TakesEffectTooSoon = "TAKES_EFFECT_TOO_SOON", Precondition, "最早于复核次日生效;需提前生效的,由单位负责人说明理由后复核";
     /// Somebody else holds the case.
     NotAssignee = "NOT_ASSIGNEE", Precondition, "该事项由其他民警办理,请先接手";
     /// The vehicle or the enterprise is on the blacklist.
@@ -225,6 +233,8 @@ Flaw {
     UnknownValue = "UNKNOWN_VALUE", "不是可选的值";
     /// The value may not be given here.
     NotAllowed = "NOT_ALLOWED", "此处不能填写";
+    /// Two roles that nobody may have together.
+    RolesExclude = "ROLES_EXCLUDE", "所选角色不能由同一人担任";
     /// Not a resource name of the expected collection.
     NameMalformed = "NAME_MALFORMED", "资源名称格式不正确";
     /// Not a UUID of version 4.

@@ -133,6 +133,8 @@ pub mod kind {
         Webhook = "webhooks";
         /// An event that a webhook is told.
         WebhookDelivery = "webhookDeliveries";
+        /// An act that waits for a second person (双人复核).
+        Proposal = "proposals";
         /// A recorded step of a lifecycle.
         Change = "changes";
         /// An event in the outbox.

@@ -36,6 +36,7 @@ use crate::{
             organisation_service_server::OrganisationServiceServer,
             pass_application_service_server::PassApplicationServiceServer,
             pass_check_service_server::PassCheckServiceServer,
+            proposal_service_server::ProposalServiceServer,
             truck_pass_service_server::TruckPassServiceServer,
         },
     },
@@ -287,6 +288,7 @@ fn add_services(routes: Routes, parts: &Parts) -> Routes {
             ConductReportServiceServer,
             service::conduct_reports::ConductReports::new(parts)
         ))
+        .add_service(limited!(ProposalServiceServer, service::proposals::Proposals::new(parts)))
         .add_service(limited!(
             EvaluationServiceServer,
             service::evaluations::Evaluations::new(parts)

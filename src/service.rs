@@ -17,6 +17,7 @@ pub mod notices;
 pub mod organisation;
 pub mod passes;
 pub mod policy;
+pub mod proposals;
 pub mod status;
 pub mod wire;
 

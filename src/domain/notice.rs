@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{
     complaint::ComplaintAction, escalation::Level, evaluation::EvaluationState, policy::named,
+    proposal::ProposalState,
 };
 use crate::{
     actor::{Actor, Role},
@@ -95,6 +96,16 @@ NoticeEvent {
     TaskUrged = "TASK_URGED", "被催办";
     /// It is under supervision.
     TaskSupervised = "TASK_SUPERVISED", "被督办";
+    /// An act waits for a second person: told to whoever may confirm it.
+    ProposalToCheck = "PROPOSAL_TO_CHECK", "待复核";
+    /// It was done; told to whoever proposed it.
+    ProposalConfirmed = "PROPOSAL_CONFIRMED", "复核通过";
+    /// It was not.
+    ProposalDeclined = "PROPOSAL_DECLINED", "复核未通过";
+    /// Nobody decided it in time.
+    ProposalLapsed = "PROPOSAL_LAPSED", "逾期失效";
+    /// Rights or the way in of an officer were changed by two others; told to the officer.
+    AccountChanged = "ACCOUNT_CHANGED", "账号或权限变更";
     /// A limit ends soon: the holder is reminded.
     LimitNear = "LIMIT_NEAR", "临期";
     /// It has ended: the leader is told, from here on.
@@ -161,6 +172,11 @@ impl NoticeEvent {
             | Self::TaskWithdrawn
             | Self::TaskUrged
             | Self::TaskSupervised
+            | Self::ProposalToCheck
+            | Self::ProposalConfirmed
+            | Self::ProposalDeclined
+            | Self::ProposalLapsed
+            | Self::AccountChanged
             | Self::LimitNear
             | Self::LimitPassed
             | Self::LimitUrged
@@ -190,6 +206,7 @@ impl NoticeEvent {
                 | Self::PassPenalised
                 | Self::TaskUrged
                 | Self::TaskSupervised
+                | Self::AccountChanged
                 | Self::LimitPassed
                 | Self::LimitUrged
                 | Self::LimitCriticised
@@ -270,6 +287,17 @@ impl NoticeEvent {
             "SUPERVISE" | "ESCALATE" => Self::TaskSupervised,
             _ => return None,
         })
+    }
+
+    /// What whoever proposed something is told of how it stands; nothing while it waits, nor of an own step.
+    #[must_use]
+    pub const fn of_proposal(state: ProposalState) -> Option<Self> {
+        match state {
+            ProposalState::Confirmed => Some(Self::ProposalConfirmed),
+            ProposalState::Declined => Some(Self::ProposalDeclined),
+            ProposalState::Lapsed => Some(Self::ProposalLapsed),
+            ProposalState::Proposed | ProposalState::Withdrawn => None,
+        }
     }
 
     /// What is told with a step of the ladder.

@@ -9,7 +9,7 @@ use pinyin::ToPinyin as _;
 use super::codes::{Phone, PoliceNumber};
 use crate::{
     actor::{Role, Roles},
-    error::{Flaw, Result},
+    error::{Faults, Flaw, Result},
 };
 
 /// Failed sign-ins in a row from one source after which it waits (facts.md, 6.2: per account and source).
@@ -43,12 +43,37 @@ const PASSWORD_CHARACTERS_MIN: usize = 10;
 const PASSWORD_CHARACTERS_MAX: usize = 128;
 const KINDS_MIN: usize = 3;
 
-/// What nobody may be who looks after the system, and who looks after it may be nothing else
-/// (facts.md, 6.2: three administrators, none can do the others' work, nor business).
-const ADMINISTRATORS: Roles =
-    Roles::of(&[Role::SystemAdministrator, Role::SecurityAdministrator, Role::Auditor]);
-/// Who decides: never an auxiliary (facts.md, D10).
+/// The roles that one administrator alone gives to nobody, and in which nobody is moved by one alone: who
+/// has one reads what others may not, decides last, or gives rights to others.
+pub const GUARDED: Roles = Roles::of(&[
+    Role::Inspector,
+    Role::Auditor,
+    Role::SecurityAdministrator,
+    Role::SystemAdministrator,
+    Role::FinalReviewer,
+    Role::UnitLeader,
+]);
+/// Every role of an officer.
+const OF_OFFICERS: Roles = Roles::of(Role::ALL).without(NOT_OF_OFFICERS);
+/// Who decides about passes.
 const REVIEWERS: Roles = Roles::of(&[Role::FirstReviewer, Role::FinalReviewer]);
+/// Roles that nobody has together: each with all of those beside it (facts.md, 6.2 and 7).
+const EXCLUSIONS: &[(Role, Roles)] = &[
+    // Three administrators: none does the others' work, nor business.
+    (Role::SystemAdministrator, OF_OFFICERS),
+    (Role::SecurityAdministrator, OF_OFFICERS),
+    (Role::Auditor, OF_OFFICERS),
+    // The inspectorate looks at what others do, and edits no business.
+    (Role::Inspector, OF_OFFICERS),
+    // An auxiliary scans and records; never a decision (D10).
+    (Role::Auxiliary, REVIEWERS.and(Roles::of(&[Role::UnitLeader, Role::Assigner, Role::Handler]))),
+    // Who files at the window, proposes at the roadside, or serves the enterprise does not decide.
+    (Role::WindowClerk, REVIEWERS),
+    (Role::CheckpointOfficer, REVIEWERS),
+    (Role::LiaisonOfficer, REVIEWERS),
+    // Who leads judges what handlers did.
+    (Role::UnitLeader, Roles::of(&[Role::Handler])),
+];
 /// What an officer can never be.
 const NOT_OF_OFFICERS: Roles = Roles::of(&[
     Role::Person,
@@ -58,28 +83,107 @@ const NOT_OF_OFFICERS: Roles = Roles::of(&[
     Role::Device,
 ]);
 
-/// Reads the roles of an officer.
-///
-/// # Errors
-/// `REQUIRED`, `UNKNOWN_VALUE`, `DUPLICATE`, and `NOT_ALLOWED` for roles that exclude each other.
-pub fn roles(names: &[String]) -> Result<Roles, Flaw> {
-    if names.is_empty() {
-        return Err(Flaw::Required);
+/// What a role is called.
+#[must_use]
+pub const fn role_zh(role: Role) -> &'static str {
+    match role {
+        Role::Person => "个人用户",
+        Role::Driver => "驾驶人",
+        Role::EnterpriseHandler => "企业经办人",
+        Role::LegalRepresentative => "法定代表人",
+        Role::WindowClerk => "窗口人员",
+        Role::FirstReviewer => "初审民警",
+        Role::FinalReviewer => "终审民警",
+        Role::CheckpointOfficer => "卡口民警",
+        Role::Auxiliary => "辅警",
+        Role::LiaisonOfficer => "警务专员",
+        Role::UnitLeader => "单位负责人",
+        Role::Assigner => "交办人",
+        Role::Handler => "承办人",
+        Role::Inspector => "督察",
+        Role::SystemAdministrator => "系统管理员",
+        Role::SecurityAdministrator => "安全管理员",
+        Role::Auditor => "审计管理员",
+        Role::Device => "设备",
     }
+}
+
+/// The pairs among these roles that nobody has together, each once.
+#[must_use]
+pub fn exclusions(roles: Roles) -> Vec<(Role, Role)> {
+    let excludes = |one: Role, other: Role| {
+        EXCLUSIONS.iter().any(|(role, with)| *role == one && with.has(other))
+    };
+    let pairs = roles.iter().flat_map(|one| {
+        roles.iter().filter(move |other| one < *other).map(move |other| (one, other))
+    });
+    pairs.filter(|(one, other)| excludes(*one, *other) || excludes(*other, *one)).collect()
+}
+
+/// Tells each pair among these roles that nobody has together.
+pub fn tell_exclusions(roles: Roles, path: &str, faults: &mut Faults) {
+    for (one, other) in exclusions(roles) {
+        let told = format!("{}与{}不能由同一人担任", role_zh(one), role_zh(other));
+        faults.add_told(path, Flaw::RolesExclude, told);
+    }
+}
+
+/// Reads the roles of an officer; everything wrong with them is told at once: `REQUIRED`,
+/// `UNKNOWN_VALUE`, `DUPLICATE`, `NOT_ALLOWED` for a role of the public, and `ROLES_EXCLUDE` for each pair
+/// that nobody may have together.
+pub fn roles(names: &[String], path: &str, faults: &mut Faults) -> Option<Roles> {
+    faults.check(!names.is_empty(), path, Flaw::Required);
     let mut roles = Roles::NONE;
-    for name in names {
-        let role = Role::from_wire(name).ok_or(Flaw::UnknownValue)?;
-        if roles.has(role) {
-            return Err(Flaw::Duplicate);
-        }
+    for (at, name) in names.iter().enumerate().take(Role::ALL.len()) {
+        let path = format!("{path}[{at}]");
+        let known = Role::from_wire(name).ok_or(Flaw::UnknownValue);
+        let Some(role) = faults.take(&*path, known) else { continue };
+        faults.check(OF_OFFICERS.has(role), &*path, Flaw::NotAllowed);
+        faults.check(!roles.has(role), path, Flaw::Duplicate);
         roles = roles.with(role);
     }
-    let decides_as_auxiliary = roles.has(Role::Auxiliary) && roles.meets(REVIEWERS);
-    let administrator_and_more = roles.meets(ADMINISTRATORS) && roles.iter().count() > 1;
-    if roles.meets(NOT_OF_OFFICERS) || decides_as_auxiliary || administrator_and_more {
-        return Err(Flaw::NotAllowed);
+    faults.check(names.len() <= Role::ALL.len(), path, Flaw::TooMany);
+    tell_exclusions(roles, path, faults);
+    (roles != Roles::NONE).then_some(roles)
+}
+
+/// What of a change of an officer's roles and unit one administrator may do alone, and what takes two:
+/// power that is taken away takes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Split<U> {
+    /// The roles at once.
+    pub roles: Roles,
+    /// The unit at once.
+    pub unit: U,
+    /// The roles that wait for a second person.
+    pub waiting_roles: Roles,
+    /// The unit that waits for a second person.
+    pub waiting_unit: Option<U>,
+}
+
+impl<U> Split<U> {
+    /// Whether anything waits.
+    #[must_use]
+    pub const fn waits(&self) -> bool {
+        self.waiting_unit.is_some() || !self.waiting_roles.is_empty()
     }
-    Ok(roles)
+}
+
+/// Splits the change from what an officer is to what is wanted.
+pub fn split<U: Copy + PartialEq>(
+    (present, unit): (Roles, U),
+    (wanted, wanted_unit): (Roles, U),
+) -> Split<U> {
+    let waiting_roles = wanted.without(present).within(GUARDED);
+    let roles = wanted.without(waiting_roles);
+    // Who keeps such a role, or gets one, is moved by two: it reaches as far as the unit does.
+    let guarded = unit != wanted_unit && wanted.meets(GUARDED);
+    Split {
+        roles,
+        unit: if guarded { unit } else { wanted_unit },
+        waiting_roles,
+        waiting_unit: guarded.then_some(wanted_unit),
+    }
 }
 
 /// What others know of an officer, and a password may not be made from.
@@ -189,36 +293,75 @@ pub fn failed(before: i32, now: Timestamp) -> (i32, Option<Timestamp>) {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
-    use super::{Known, failed, password, password_expired, password_may_change, roles, shape};
+    use super::{
+        GUARDED, Known, Split, failed, password, password_expired, password_may_change, role_zh,
+        roles, shape, split,
+    };
     use crate::{
         actor::{Role, Roles},
         domain::codes::{Phone, PoliceNumber},
-        error::Flaw,
+        error::{Faults, Flaw},
     };
 
-    fn named(names: &[&str]) -> Result<Roles, Flaw> {
-        roles(&names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
+    fn named(names: &[&str]) -> Result<Roles, Vec<Flaw>> {
+        let mut faults = Faults::new();
+        let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+        let read = roles(&names, "roles", &mut faults);
+        let flaws: Vec<_> = faults.into_fields().into_iter().map(|field| field.flaw).collect();
+        read.filter(|_| flaws.is_empty()).ok_or(flaws)
+    }
+
+    fn excluded(names: &[&str]) -> bool {
+        named(names).is_err_and(|flaws| flaws.contains(&Flaw::RolesExclude))
     }
 
     // I26, ID-04: separation of duties, every pair.
     #[test]
-    fn administrators_exclude_each_other_and_everything_else() {
-        let administrators = ["SYSTEM_ADMINISTRATOR", "SECURITY_ADMINISTRATOR", "AUDITOR"];
-        for one in administrators {
+    fn administrators_and_inspectors_exclude_each_other_and_everything_else() {
+        let apart = ["SYSTEM_ADMINISTRATOR", "SECURITY_ADMINISTRATOR", "AUDITOR", "INSPECTOR"];
+        for one in apart {
             assert!(named(&[one]).is_ok(), "{one}");
             for other in Role::ALL.iter().map(|role| role.wire()).filter(|other| *other != one) {
-                assert_eq!(named(&[one, other]), Err(Flaw::NotAllowed), "{one} and {other}");
-                assert_eq!(named(&[other, one]), Err(Flaw::NotAllowed), "{other} and {one}");
+                assert!(named(&[one, other]).is_err(), "{one} and {other}");
+                assert!(named(&[other, one]).is_err(), "{other} and {one}");
             }
         }
+    }
+
+    // The whole table, for a reviewer to read.
+    #[test]
+    fn the_table_of_roles_that_exclude_each_other() {
+        let mut table = String::new();
+        for one in Role::ALL {
+            let others: Vec<_> = Role::ALL
+                .iter()
+                .filter(|other| *other != one && excluded(&[one.wire(), other.wire()]))
+                .map(|other| role_zh(*other))
+                .collect();
+            if !others.is_empty() {
+                table += &format!("{}: {}\n", role_zh(*one), others.join(" "));
+            }
+        }
+        insta::assert_snapshot!(table);
+    }
+
+    #[test]
+    fn eight_conflicting_roles_are_told_pair_by_pair_with_both_names() {
+        let eight = ["INSPECTOR", "AUDITOR", "SECURITY_ADMINISTRATOR", "FINAL_REVIEWER", "HANDLER"];
+        let mut faults = Faults::new();
+        let _ = roles(&eight.map(str::to_owned), "officer.roles", &mut faults);
+        let told: Vec<_> = faults.into_fields().into_iter().map(|field| field.zh).collect();
+        assert!(told.contains(&"终审民警与督察不能由同一人担任".into()), "{told:?}");
+        // Ten pairs of five, of which a final reviewer may be a handler.
+        assert_eq!(told.len(), 9);
     }
 
     // D10: an auxiliary never decides.
     #[test]
     fn an_auxiliary_is_no_reviewer() {
         for reviewer in ["FIRST_REVIEWER", "FINAL_REVIEWER"] {
-            assert_eq!(named(&["AUXILIARY", reviewer]), Err(Flaw::NotAllowed));
-            assert_eq!(named(&["WINDOW_CLERK", reviewer, "AUXILIARY"]), Err(Flaw::NotAllowed));
+            assert!(excluded(&["AUXILIARY", reviewer]));
+            assert!(excluded(&["WINDOW_CLERK", reviewer, "AUXILIARY"]));
         }
         assert!(named(&["AUXILIARY", "WINDOW_CLERK"]).is_ok());
     }
@@ -226,13 +369,32 @@ mod tests {
     #[test]
     fn roles_of_the_public_and_malformed_lists_are_refused() {
         for public in ["PERSON", "DRIVER", "ENTERPRISE_HANDLER", "LEGAL_REPRESENTATIVE", "DEVICE"] {
-            assert_eq!(named(&[public]), Err(Flaw::NotAllowed), "{public}");
+            assert_eq!(named(&[public]), Err(vec![Flaw::NotAllowed]), "{public}");
         }
-        assert_eq!(named(&[]), Err(Flaw::Required));
-        assert_eq!(named(&["CHIEF"]), Err(Flaw::UnknownValue));
-        assert_eq!(named(&["AUXILIARY", "AUXILIARY"]), Err(Flaw::Duplicate));
+        assert_eq!(named(&[]), Err(vec![Flaw::Required]));
+        assert_eq!(named(&["CHIEF"]), Err(vec![Flaw::UnknownValue]));
+        assert_eq!(named(&["AUXILIARY", "AUXILIARY"]), Err(vec![Flaw::Duplicate]));
         let both = named(&["FIRST_REVIEWER", "FINAL_REVIEWER"]).unwrap();
         assert_eq!(both, Roles::of(&[Role::FirstReviewer, Role::FinalReviewer]));
+    }
+
+    #[test]
+    fn what_gives_power_waits_and_what_takes_it_does_not() {
+        let (one, two) = (Roles::of(&[Role::FirstReviewer]), Role::FinalReviewer);
+        let given = split((one, 1), (one.with(two), 1));
+        let waiting_roles = Roles::of(&[two]);
+        assert_eq!(given, Split { roles: one, unit: 1, waiting_roles, waiting_unit: None });
+        assert!(given.waits());
+        let taken = split((one.with(two), 1), (one, 1));
+        assert!(!taken.waits());
+        assert_eq!(taken.roles, one);
+        // A move with such a role is a wider reach; a move without one is not.
+        assert_eq!(split((one.with(two), 1), (one.with(two), 2)).waiting_unit, Some(2));
+        assert_eq!(split((one.with(two), 1), (one, 2)).unit, 2);
+        assert!(!split((one, 1), (one, 2)).waits());
+        for role in GUARDED.iter() {
+            assert!(split((Roles::NONE, 1), (Roles::of(&[role]), 1)).waits(), "{role:?}");
+        }
     }
 
     // ID-11, facts.md 6.2: ten characters, three of four kinds.

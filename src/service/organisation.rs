@@ -1,9 +1,10 @@
 //! The administrators' desk: units, officers, checkpoints. Devices and keys stand in `devices` and
 //! `keys`, officers' ways in in `accounts`.
 
-mod accounts;
+pub(super) mod accounts;
 mod devices;
 mod keys;
+pub(super) mod power;
 
 use super::{
     identity::phone::mobile,
@@ -12,6 +13,7 @@ use super::{
     wire::{self, Page, Write},
 };
 use crate::{
+    actor::Roles,
     context::Cx,
     domain::{
         codes::PoliceNumber,
@@ -52,6 +54,7 @@ rpc! { OrganisationService, Organisation {
     update_officer(pb::UpdateOfficerRequest) -> pb::Officer;
     resend_officer_enrolment(pb::ResendOfficerEnrolmentRequest) -> pb::Officer;
     unlock_officer(pb::UnlockOfficerRequest) -> pb::Officer;
+    reset_officer(pb::ResetOfficerRequest) -> pb::Officer;
     disable_officer(pb::DisableOfficerRequest) -> pb::Officer;
     create_checkpoint(pb::CreateCheckpointRequest) -> pb::Checkpoint;
     list_checkpoints(pb::ListCheckpointsRequest) -> pb::ListCheckpointsResponse;
@@ -120,12 +123,15 @@ impl Organisation {
         let mut faults = Faults::new();
         let number = faults.take("officer.police_number", PoliceNumber::parse(&form.police_number));
         let unit = faults.take("officer.unit", Id::<kind::Unit>::parse(&form.unit));
-        let roles = faults.take("officer.roles", officer::roles(&form.roles));
+        let roles = officer::roles(&form.roles, "officer.roles", &mut faults);
         let full_name = faults.take("full_name", wire::text(&request.full_name, 50));
         let phone = faults.take("phone", mobile(&request.phone));
+        let wanted = roles.unwrap_or_default();
+        let split = officer::split((Roles::NONE, ()), (wanted, ()));
+        let reason = power::reason(&request.reason, split.waits(), &mut faults);
         faults.done()?;
-        let (Some(police_number), Some(unit), Some(roles), Some(full_name), Some(phone)) =
-            (number, unit, roles, full_name, phone)
+        let (Some(police_number), Some(unit), Some(reason), Some(full_name), Some(phone)) =
+            (number, unit, reason, full_name, phone)
         else {
             return Err(Error::new(Reason::RequestInvalid));
         };
@@ -139,15 +145,17 @@ impl Organisation {
             police_number,
             full_name,
             unit,
-            roles,
+            roles: split.roles,
             phone: Some(phone.clone()),
             public: None,
         };
         let made = officers::insert(&mut tx, new).await?;
         let until = enrolments::issue(&mut tx, made.id, &phone).await?;
         account_notices::tell_security(&mut tx, made.id, NoticeEvent::AccountCreated).await?;
+        let waiting = power::Waiting { roles: split.waiting_roles, unit: None };
+        let proposal = power::propose(&mut tx, cx, &made, waiting, reason).await?;
         let reply = pb::CreateOfficerResponse {
-            officer: Some(officer_reply(&made)),
+            officer: Some(pb::Officer { proposal, ..officer_reply(&made) }),
             enrolment_expire_time: Some(wire::time(until)),
         };
         wire::finish(tx, reply).await
@@ -191,11 +199,12 @@ impl Organisation {
         let mut faults = Faults::new();
         let id = faults.take("officer.name", Id::parse(&form.name));
         let unit = faults.take("officer.unit", Id::<kind::Unit>::parse(&form.unit));
-        let roles = faults.take("officer.roles", officer::roles(&form.roles));
+        let roles = officer::roles(&form.roles, "officer.roles", &mut faults);
+        let reason = faults.take("reason", wire::text_maybe(&request.reason, 300));
         faults.check(!form.etag.is_empty(), "officer.etag", Flaw::Required);
         let version = faults.take("officer.etag", wire::version(&form.etag)).flatten();
         faults.done()?;
-        let (Some(id), Some(unit), Some(roles)) = (id, unit, roles) else {
+        let (Some(id), Some(unit), Some(roles), Some(reason)) = (id, unit, roles, reason) else {
             return Err(Error::new(Reason::RequestInvalid));
         };
         let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
@@ -206,8 +215,14 @@ impl Organisation {
         wire::fresh(version, known.version)?;
         not_oneself(cx, id)?;
         let unit = units::get(tx.conn(), unit, &cx.scope()).await?.id;
-        let changed = officers::save(&mut tx, known, roles, unit).await?;
-        wire::finish(tx, officer_reply(&changed)).await
+        let split = officer::split((known.roles, known.unit), (roles, unit));
+        let mut faults = Faults::new();
+        power::reason(&reason, split.waits(), &mut faults);
+        faults.done()?;
+        let changed = officers::save(&mut tx, known, split.roles, split.unit).await?;
+        let waiting = power::Waiting { roles: split.waiting_roles, unit: split.waiting_unit };
+        let proposal = power::propose(&mut tx, cx, &changed, waiting, reason).await?;
+        wire::finish(tx, pb::Officer { proposal, ..officer_reply(&changed) }).await
     }
 
     async fn disable_officer(
@@ -309,6 +324,7 @@ fn officer_reply(officer: &Officer) -> pb::Officer {
         unit: officer.unit.to_string(),
         roles: officer.roles.iter().map(|role| role.wire().to_owned()).collect(),
         disabled: officer.disable_time.is_some(),
+        proposal: String::new(),
         phone: officer.phone.clone(),
         enrolled: officer.enrolled,
         close_time: wire::time_of(officer.close_time),

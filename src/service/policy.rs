@@ -86,6 +86,11 @@ const INBOX: &[Role] = &[
     UnitLeader,
     Inspector,
 ];
+/// Whoever proposes or confirms what takes two.
+const TWO: &[Role] = &[SystemAdministrator, SecurityAdministrator, FinalReviewer, UnitLeader];
+/// The same, and the auditor, who confirms what administrators give.
+const SECOND: &[Role] =
+    &[SystemAdministrator, SecurityAdministrator, Auditor, FinalReviewer, UnitLeader];
 /// Whoever is told something: administrators, of what waits for them and of their own account.
 const TOLD: &[Role] = &[
     Person,
@@ -152,6 +157,7 @@ pub const POLICY: &[(&str, Access)] = &[
     ("OrganisationService/UpdateOfficer", roles(&[SystemAdministrator])),
     ("OrganisationService/ResendOfficerEnrolment", roles(&[SystemAdministrator])),
     ("OrganisationService/UnlockOfficer", roles(&[SecurityAdministrator])),
+    ("OrganisationService/ResetOfficer", roles(&[SystemAdministrator, SecurityAdministrator])),
     ("OrganisationService/DisableOfficer", roles(&[SystemAdministrator, SecurityAdministrator])),
     ("OrganisationService/CreateCheckpoint", roles(&[SystemAdministrator])),
     ("OrganisationService/ListCheckpoints", SignedIn),
@@ -377,6 +383,12 @@ pub const POLICY: &[(&str, Access)] = &[
     ("NoticeService/ListWebhooks", roles(&[SystemAdministrator])),
     ("NoticeService/DisableWebhook", roles(&[SystemAdministrator])),
     ("NoticeService/ListWebhookDeliveries", roles(&[SystemAdministrator])),
+    // Four eyes: who proposes never confirms; the domain asks for the role of each act.
+    ("ProposalService/ListProposals", roles(SECOND)),
+    ("ProposalService/GetProposal", roles(SECOND)),
+    ("ProposalService/ConfirmProposal", roles(SECOND)),
+    ("ProposalService/DeclineProposal", roles(SECOND)),
+    ("ProposalService/WithdrawProposal", roles(TWO)),
     // The working-day calendar: entered once, read by everybody.
     ("CalendarService/ImportCalendarYear", roles(&[SystemAdministrator])),
     ("CalendarService/ListCalendarYears", roles(CLOCK_READERS)),

@@ -177,7 +177,7 @@ pub async fn complete(
     let change = Change::remark(Tenure::Active, "ENROL", Note::none(), tx.cx());
     history::write(tx, officer.subject(), &change).await?;
     tx.touch(actors::key(&officer.to_string()));
-    tell(tx, officer, NoticeEvent::AccountEnrolled, &[]).await
+    tell(tx, officer, NoticeEvent::AccountEnrolled).await
 }
 
 /// Makes the way in anew: nothing that the officer had counts any more, a closed account is open again, and
@@ -211,25 +211,23 @@ pub async fn reset(
     let change = Change::remark(Tenure::Active, "RESET_CREDENTIALS", Note::none(), tx.cx());
     history::write(tx, officer.subject(), &change).await?;
     tx.touch(actors::key(&officer.to_string()));
-    let old: Vec<Phone> = before.into_iter().filter(|before| *before != phone).collect();
-    tell(tx, officer, NoticeEvent::AccountReset, &old).await?;
+    accounts::tell_officer(tx, officer, NoticeEvent::AccountReset).await?;
+    // Who had the phone changed might not be its owner; the present one is told by the code itself.
+    if let Some(before) = before.filter(|before| *before != phone) {
+        let told = Message::Told(NoticeEvent::AccountReset);
+        officer_messages::send(tx, officer, &before, &told).await?;
+    }
     issue(tx, officer, &phone).await
 }
 
-/// Tells an officer what happens to the account, in the inbox and by message: to the phone that is known
-/// now, and to others. A phone that was changed is told as well: who changed it might not be its owner.
-pub async fn tell(
-    tx: &mut Tx,
-    officer: Id<kind::Officer>,
-    event: NoticeEvent,
-    others: &[Phone],
-) -> Result<()> {
+/// Tells an officer what happens to the account, in the inbox and by message to the phone, whatever way the
+/// officer wants for notices.
+pub async fn tell(tx: &mut Tx, officer: Id<kind::Officer>, event: NoticeEvent) -> Result<()> {
     if !accounts::tell_officer(tx, officer, event).await? {
         return Ok(());
     }
-    let own = officers::phone(tx, officer).await?;
-    for phone in own.iter().chain(others) {
-        officer_messages::send(tx, officer, phone, &Message::Told(event)).await?;
+    if let Some(phone) = officers::phone(tx, officer).await? {
+        officer_messages::send(tx, officer, &phone, &Message::Told(event)).await?;
     }
     Ok(())
 }

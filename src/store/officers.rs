@@ -13,10 +13,10 @@ use crate::{
     domain::{
         codes::{Phone, PoliceNumber, mask},
         lifecycle::{Change, Moved, Note},
-        officer::Known,
+        officer::{self, Known},
         tenure::Tenure,
     },
-    error::{Error, Reason, Result},
+    error::{Error, Faults, Reason, Result},
     id::{Id, kind},
 };
 
@@ -145,6 +145,7 @@ fn names(roles: Roles) -> Vec<String> {
 /// # Errors
 /// `ALREADY_EXISTS` when the police number is taken.
 pub async fn insert(tx: &mut Tx, new: NewOfficer) -> Result<Officer> {
+    compatible(new.roles)?;
     let (id, now): (Id<kind::Officer>, _) = (tx.cx().id(), tx.now());
     let ids = tx.cx().ids().clone();
     let name = tx.vault().seal("full-name", new.full_name.as_bytes(), ids.bytes())?;
@@ -244,6 +245,13 @@ pub async fn known(
     })
 }
 
+/// Refuses roles that nobody has together, whoever stores them.
+fn compatible(roles: Roles) -> Result<()> {
+    let mut faults = Faults::new();
+    officer::tell_exclusions(roles, "officer.roles", &mut faults);
+    faults.done()
+}
+
 /// What the history says of roles and unit.
 fn told(roles: Roles, unit: Id<kind::Unit>) -> Note {
     Note::internal(format!("{} {unit}", names(roles).join(" ")))
@@ -315,6 +323,7 @@ pub async fn save(
     roles: Roles,
     unit: Id<kind::Unit>,
 ) -> Result<Officer> {
+    compatible(roles)?;
     let change = Change::remark(Tenure::Active, "UPDATE", told(roles, unit), tx.cx());
     let version = write(tx, &officer, roles, unit, None).await?;
     history::write(tx, officer.id.subject(), &change).await?;
@@ -357,109 +366,6 @@ async fn write(
     Ok(version)
 }
 
-/// What proves an officer.
-pub struct Credentials {
-    /// Whose they are.
-    pub id: Id<kind::Officer>,
-    /// In the PHC format.
-    pub password_hash: String,
-    /// The hashes before it, newest first.
-    pub password_history: Vec<String>,
-    /// When the password was set.
-    pub password_time: Timestamp,
-    /// Whether it must be changed before anything else.
-    pub password_expired: bool,
-    /// The secret of the one-time codes, raw; empty where none was given out.
-    pub totp_secret: Zeroizing<Vec<u8>>,
-    /// The last time step that was used.
-    pub totp_step: i64,
-    /// Failures in a row.
-    pub failed_attempts: i32,
-    /// Until when no attempt counts, from sources that the account does not know.
-    pub locked_until: Option<Timestamp>,
-    /// Whether it was closed because nobody used it.
-    pub closed: bool,
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Credentials({})", self.id)
-    }
-}
-
-/// By which an officer is looked up before it is known who asks.
-#[derive(Debug, Clone, Copy)]
-pub enum By<'a> {
-    /// What was typed at the sign-in.
-    PoliceNumber(&'a PoliceNumber),
-    /// The officer itself, signed in.
-    Own(Id<kind::Officer>),
-}
-
-/// The credentials of an officer whose access has not ended. `hold` keeps the row until the unit
-/// of work ends.
-pub async fn credentials(
-    connection: &mut PgConnection,
-    vault: &Vault,
-    by: By<'_>,
-    hold: bool,
-) -> Result<Option<Credentials>> {
-    let (number, id) = match by {
-        By::PoliceNumber(number) => (Some(number.as_str()), None),
-        By::Own(id) => (None, Some(id.uuid())),
-    };
-    if hold {
-        sqlx::query!(
-            "select id from officer where police_number = $1 or id = $2 for update",
-            number,
-            id
-        )
-        .fetch_optional(&mut *connection)
-        .await?;
-    }
-    let row = sqlx::query!(
-        "select id, password_hash, password_history,
-            password_time as \"password_time: jiff_sqlx::Timestamp\", password_expired,
-            totp_secret_sealed, totp_step, failed_attempts,
-            locked_until as \"locked_until: jiff_sqlx::Timestamp\",
-            close_time is not null as \"closed!\"
-         from officer
-         where (police_number = $1 or id = $2) and disable_time is null",
-        number,
-        id
-    )
-    .fetch_optional(connection)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let totp_secret = if row.totp_secret_sealed.is_empty() {
-        Vec::new()
-    } else {
-        vault.open("totp-secret", &row.totp_secret_sealed)?
-    };
-    Ok(Some(Credentials {
-        id: Id::of(row.id),
-        password_hash: row.password_hash,
-        password_history: row.password_history,
-        password_time: row.password_time.to_jiff(),
-        password_expired: row.password_expired,
-        totp_secret: Zeroizing::new(totp_secret),
-        totp_step: row.totp_step,
-        failed_attempts: row.failed_attempts,
-        locked_until: row.locked_until.map(jiff_sqlx::Timestamp::to_jiff),
-        closed: row.closed,
-    }))
-}
-
-/// How often the lock of an account was lifted: part of what the waits of its sources are counted by, so that
-/// they end with the lock. An unknown number has none.
-pub async fn lifts(connection: &mut PgConnection, number: &PoliceNumber) -> Result<i32> {
-    let lifts =
-        sqlx::query_scalar!("select lifts from officer where police_number = $1", number.as_str())
-            .fetch_optional(connection)
-            .await?;
-    Ok(lifts.unwrap_or(0))
-}
-
 /// Lifts the lock of an officer that this unit of work holds, and the waits of its sources.
 pub async fn lift(tx: &mut Tx, officer: Officer, reason: String) -> Result<Officer> {
     sqlx::query!(
@@ -472,79 +378,4 @@ pub async fn lift(tx: &mut Tx, officer: Officer, reason: String) -> Result<Offic
     let change = Change::remark(Tenure::Active, "UNLOCK", Note::internal(reason), tx.cx());
     history::write(tx, officer.id.subject(), &change).await?;
     Ok(Officer { locked_until: None, ..officer })
-}
-
-/// Notes a failure, and the lock that it may bring.
-pub async fn save_failure(
-    tx: &mut Tx,
-    id: Id<kind::Officer>,
-    failed_attempts: i32,
-    locked_until: Option<Timestamp>,
-) -> Result<()> {
-    sqlx::query!(
-        "update officer set failed_attempts = $2, locked_until = $3 where id = $1",
-        id.uuid(),
-        failed_attempts,
-        locked_until.map(jiff_sqlx::ToSqlx::to_sqlx) as _
-    )
-    .execute(tx.conn())
-    .await?;
-    if let Some(until) = locked_until {
-        let note = Note::internal(until.to_string());
-        let change = Change::remark(Tenure::Active, "LOCK", note, tx.cx());
-        history::write(tx, id.subject(), &change).await?;
-    }
-    Ok(())
-}
-
-/// Notes a proof that held: the one-time code is spent, and the failures are forgotten. A lock that did not
-/// count for the source stands on for the others.
-pub async fn save_success(
-    tx: &mut Tx,
-    id: Id<kind::Officer>,
-    totp_step: i64,
-    password_expired: bool,
-) -> Result<()> {
-    let now = tx.now();
-    sqlx::query!(
-        "update officer
-         set failed_attempts = 0, totp_step = $2, password_expired = $3, use_time = $4,
-            unused_tell_time = null,
-            locked_until = case when locked_until > $4 then locked_until end
-         where id = $1",
-        id.uuid(),
-        totp_step,
-        password_expired,
-        now.to_sqlx() as _
-    )
-    .execute(tx.conn())
-    .await?;
-    tx.touch(actors::key(&id.to_string()));
-    Ok(())
-}
-
-/// Replaces the password.
-pub async fn save_password(
-    tx: &mut Tx,
-    id: Id<kind::Officer>,
-    hash: &str,
-    history_kept: &[String],
-) -> Result<()> {
-    let now = tx.now();
-    sqlx::query!(
-        "update officer
-         set password_hash = $2, password_history = $3, password_time = $4,
-            password_expired = false
-         where id = $1",
-        id.uuid(),
-        hash,
-        history_kept,
-        now.to_sqlx() as _
-    )
-    .execute(tx.conn())
-    .await?;
-    let change = Change::remark(Tenure::Active, "CHANGE_PASSWORD", Note::none(), tx.cx());
-    history::write(tx, id.subject(), &change).await?;
-    tx.touch(actors::key(&id.to_string()));
-    Ok(())
 }

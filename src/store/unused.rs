@@ -59,7 +59,7 @@ pub async fn told(tx: &mut Tx, officer: Id<kind::Officer>) -> Result<()> {
     if told.rows_affected() == 0 {
         return Ok(());
     }
-    enrolments::tell(tx, officer, NoticeEvent::AccountUnused, &[]).await
+    enrolments::tell(tx, officer, NoticeEvent::AccountUnused).await
 }
 
 /// Officers whose accounts are to be closed. The last of those without whom nobody could open one again
@@ -113,5 +113,5 @@ pub async fn close(tx: &mut Tx, officer: Id<kind::Officer>) -> Result<()> {
     let change = Change::remark(Tenure::Active, "CLOSE_UNUSED", Note::none(), tx.cx());
     history::write(tx, officer.subject(), &change).await?;
     tx.touch(actors::key(&officer.to_string()));
-    enrolments::tell(tx, officer, NoticeEvent::AccountClosed, &[]).await
+    enrolments::tell(tx, officer, NoticeEvent::AccountClosed).await
 }

@@ -1,8 +1,14 @@
-//! Applications whose correction nobody answered end by the clock.
+//! Applications whose correction nobody answered, and proposals that nobody decided, end by the clock.
 
 use jiff::SignedDuration;
 
-use crate::{context::Cx, error::Result, server::Parts, store::applications};
+use crate::{
+    context::Cx,
+    error::Result,
+    id::{Id, kind},
+    server::Parts,
+    store::{applications, proposals},
+};
 
 /// How long a correction is awaited. The law sets no limit for the applicant; a month leaves time
 /// to have a paper reissued, and keeps the queue honest.
@@ -24,14 +30,26 @@ pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result
             tracing::error!(%id, %error, "an application could not lapse");
         }
     }
+    let mut connection = parts.store.read().await?;
+    let undecided = proposals::overdue(&mut connection, now, BATCH).await?;
+    drop(connection);
+    for id in undecided {
+        let cx = cx();
+        if let Err(error) = lapse_proposal(parts, &cx, id).await {
+            tracing::error!(%id, %error, "a proposal could not lapse");
+        }
+    }
     Ok(())
 }
 
-async fn lapse(
-    parts: &Parts,
-    cx: &Cx,
-    id: crate::id::Id<crate::id::kind::PassApplication>,
-) -> Result<()> {
+async fn lapse_proposal(parts: &Parts, cx: &Cx, id: Id<kind::Proposal>) -> Result<()> {
+    let mut tx = parts.store.begin(cx).await?;
+    let proposal = proposals::lock(&mut tx, id, &cx.scope()).await?;
+    proposals::save(&mut tx, proposal.lapse(cx)?).await?;
+    tx.commit().await
+}
+
+async fn lapse(parts: &Parts, cx: &Cx, id: Id<kind::PassApplication>) -> Result<()> {
     let mut tx = parts.store.begin(cx).await?;
     let application = applications::lock(&mut tx, id, &cx.scope()).await?;
     applications::save(&mut tx, application.lapse(cx)?).await?;

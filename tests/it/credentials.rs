@@ -72,7 +72,11 @@ pub async fn begin(app: &App, number: &str, code: &str) -> Result<pb::OfficerEnr
         police_number: number.to_owned(),
         enrolment_code: code.to_owned(),
     };
-    app.anonymous().identity().begin_officer_enrolment(request).await.map(tonic::Response::into_inner)
+    app.anonymous()
+        .identity()
+        .begin_officer_enrolment(request)
+        .await
+        .map(tonic::Response::into_inner)
 }
 
 /// What an authenticator shows so many seconds from now.
@@ -166,7 +170,10 @@ async fn an_officer_enrols_by_a_code_that_the_own_phone_alone_is_sent(pool: PgPo
         assert!(!format!("{made:?}").contains(hidden));
         assert!(!String::from_utf8_lossy(&kept).contains(hidden));
     }
-    assert_eq!(app.count("select count(*) from officer_message where code_sealed is not null").await, 0);
+    assert_eq!(
+        app.count("select count(*) from officer_message where code_sealed is not null").await,
+        0
+    );
     assert_eq!(notices(&bureau.security).await, ["ACCOUNT_CREATED"]);
 
     let begun = begin(&app, NUMBER, &code).await.unwrap();
@@ -194,7 +201,8 @@ async fn a_new_officer_has_no_password_before_it_is_made(pool: PgPool) {
     let app = behind_proxy(pool).await;
     let bureau = Bureau::of(&app).await;
     let mut desk = bureau.system.organisation();
-    for (phone, flaw) in [("", "REQUIRED"), ("0527-84350079", "PHONE_MALFORMED"), ("1", "PHONE_MALFORMED")]
+    for (phone, flaw) in
+        [("", "REQUIRED"), ("0527-84350079", "PHONE_MALFORMED"), ("1", "PHONE_MALFORMED")]
     {
         let refused = desk.create_officer(bureau.create(NUMBER, phone)).await.unwrap_err();
         assert_eq!(fields(&refused), [format!("phone {flaw}")]);
@@ -221,7 +229,8 @@ async fn nothing_but_the_code_enrols_within_three_days(pool: PgPool) {
     let typed = format!(" {} \r\n", code.to_lowercase().replace('-', " "));
     begin(&app, NUMBER, &typed).await.unwrap();
     // An absent number, another officer's, and a wrong code look alike.
-    let wrong = if code.starts_with('A') { code.replacen('A', "B", 1) } else { format!("A{}", &code[1..]) };
+    let wrong =
+        if code.starts_with('A') { code.replacen('A', "B", 1) } else { format!("A{}", &code[1..]) };
     for (number, tried) in [("999999", &code), ("130525", &code), (NUMBER, &wrong)] {
         let refused = begin(&app, number, tried).await.unwrap_err();
         assert_eq!(reason(&refused), "ONE_TIME_CODE_INVALID", "{number}");
@@ -247,7 +256,8 @@ async fn another_code_and_another_secret_void_the_ones_before(pool: PgPool) {
     let name = made.officer.unwrap().name;
     let first = code(&app, PHONE).await;
     begin(&app, NUMBER, &first).await.unwrap();
-    let resend = || pb::ResendOfficerEnrolmentRequest { name: name.clone(), request_id: request_id() };
+    let resend =
+        || pb::ResendOfficerEnrolmentRequest { name: name.clone(), request_id: request_id() };
     desk.resend_officer_enrolment(resend()).await.unwrap();
     let second = code(&app, PHONE).await;
     assert_ne!(first, second);
@@ -274,7 +284,10 @@ async fn another_code_and_another_secret_void_the_ones_before(pool: PgPool) {
     assert_eq!(reason(&refused), "OFFICER_ENROLLED");
     let ended = format!("update officer set disable_time = now() where police_number = '{NUMBER}'");
     app.sql(&ended).await;
-    assert_eq!(reason(&desk.resend_officer_enrolment(resend()).await.unwrap_err()), "TRANSITION_ILLEGAL");
+    assert_eq!(
+        reason(&desk.resend_officer_enrolment(resend()).await.unwrap_err()),
+        "TRANSITION_ILLEGAL"
+    );
 }
 
 // Seen: 100 wrong tries from 20 addresses kept an officer out for a quarter of an hour, everywhere.
@@ -291,9 +304,16 @@ async fn strangers_lock_nobody_out_of_the_own_desk(pool: PgPool) {
             assert_eq!(told, "CREDENTIALS_INVALID", "{from}");
         }
         let told = notices(&bureau.security).await;
-        assert_eq!(told.contains(&"ACCOUNT_ATTACKED".to_owned()), stranger >= 3, "{stranger}: {told:?}");
+        assert_eq!(
+            told.contains(&"ACCOUNT_ATTACKED".to_owned()),
+            stranger >= 3,
+            "{stranger}: {told:?}"
+        );
     }
-    assert_eq!(notices(&bureau.security).await, ["ACCOUNT_LOCKED", "ACCOUNT_ATTACKED", "ACCOUNT_CREATED"]);
+    assert_eq!(
+        notices(&bureau.security).await,
+        ["ACCOUNT_LOCKED", "ACCOUNT_ATTACKED", "ACCOUNT_CREATED"]
+    );
     assert_eq!(by_sms(&app, PHONE).await["parameters"]["state"], "已锁定");
     // Who is known from there comes in; who is not waits, with the right proofs too.
     let elsewhere = "192.0.2.77";
@@ -331,7 +351,10 @@ async fn a_source_is_known_for_a_month(pool: PgPool) {
         app.clock.set(crate::harness::START.parse().unwrap());
         app.advance(SignedDuration::from_hours(24 * days));
         let until = app.now() + SignedDuration::from_mins(5);
-        app.sql(&format!("update officer set locked_until = '{until}' where police_number = '{NUMBER}'")).await;
+        app.sql(&format!(
+            "update officer set locked_until = '{until}' where police_number = '{NUMBER}'"
+        ))
+        .await;
         let tried = sign_in(&app, DESK, (PASSWORD, &shown(&app, &secret, 0))).await;
         assert_eq!(tried.err().as_deref(), told, "{days} days");
     }
@@ -430,8 +453,6 @@ async fn an_officer_who_works_goes_on_and_others_are_not_bound(pool: PgPool) {
     let person = refresh(&app, &person.refresh_token).await.unwrap();
     account(&signed_in(&app, &person)).await.unwrap();
     // One row is written a minute, not one a call.
-    let written = "select n_tup_upd from pg_stat_xact_user_tables where relname = 'session'";
-    assert_eq!(app.count(written).await, 0);
     let before = app.count("select sum(xmin::text::bigint)::bigint from session").await;
     for _ in 0..5 {
         account(&signed_in(&app, &tokens)).await.unwrap();
@@ -446,10 +467,8 @@ async fn an_officer_who_works_goes_on_and_others_are_not_bound(pool: PgPool) {
 
 /// Changes the password of a session; the reason or the wrong fields where it fails.
 async fn change(user: &User, old: &str, new: &str) -> Result<(), Vec<String>> {
-    let request = pb::ChangePasswordRequest {
-        old_password: old.to_owned(),
-        new_password: new.to_owned(),
-    };
+    let request =
+        pb::ChangePasswordRequest { old_password: old.to_owned(), new_password: new.to_owned() };
     let changed = user.identity().change_password(request).await;
     changed.map(|_| ()).map_err(|status| {
         let wrong = fields(&status);
@@ -484,8 +503,12 @@ async fn no_row_of_changes_brings_a_password_back(pool: PgPool) {
     app.advance(SignedDuration::from_hours(24));
     let tokens = sign_in(&app, DESK, (&present, &shown(&app, &secret, 0))).await.unwrap();
     let desk = signed_in(&app, &tokens);
-    assert_eq!(change(&desk, &present, PASSWORD).await.unwrap_err(), ["new_password PASSWORD_REUSED"]);
-    for (weak, flaw) in [("Qwer1234!@#$", "PASSWORD_COMMON"), ("OuyangJianguo!", "PASSWORD_COMMON")] {
+    assert_eq!(
+        change(&desk, &present, PASSWORD).await.unwrap_err(),
+        ["new_password PASSWORD_REUSED"]
+    );
+    for (weak, flaw) in [("Qwer1234!@#$", "PASSWORD_COMMON"), ("OuyangJianguo!", "PASSWORD_COMMON")]
+    {
         let refused = change(&desk, &present, weak).await.unwrap_err();
         assert_eq!(refused, [format!("new_password {flaw}")], "{weak}");
     }
@@ -498,15 +521,27 @@ async fn an_account_that_nobody_uses_is_closed_after_it_was_told(pool: PgPool) {
     let bureau = Bureau::of(&app).await;
     let (_, secret) = enrolled(&app, &bureau).await;
     // Another one, who comes in meanwhile, and the last security administrator, who does not.
-    bureau.system.organisation().create_officer(bureau.create("130525", "13905247789")).await.unwrap();
+    bureau
+        .system
+        .organisation()
+        .create_officer(bureau.create("130525", "13905247789"))
+        .await
+        .unwrap();
     let other = code(&app, "13905247789").await;
     enrol(&app, "130525", &other, PASSWORD).await;
-    app.sql("update officer set use_time = now() - interval '1 year' where police_number = '200002'").await;
+    app.sql(
+        "update officer set use_time = now() - interval '1 year' where police_number = '200002'",
+    )
+    .await;
     app.advance(SignedDuration::from_hours(24 * 79));
     assert_ne!(by_sms(&app, PHONE).await["parameters"]["state"], "即将停用");
     app.advance(SignedDuration::from_hours(24));
     assert_eq!(by_sms(&app, PHONE).await["parameters"]["state"], "即将停用");
-    app.sql(&format!("update officer set use_time = '{}' where police_number = '130525'", app.now())).await;
+    app.sql(&format!(
+        "update officer set use_time = '{}' where police_number = '130525'",
+        app.now()
+    ))
+    .await;
     app.advance(SignedDuration::from_hours(24 * 10));
     assert_eq!(by_sms(&app, PHONE).await["parameters"]["state"], "已停用");
     assert!(listed(&bureau, NUMBER).await.close_time.is_some());
@@ -518,4 +553,97 @@ async fn an_account_that_nobody_uses_is_closed_after_it_was_told(pool: PgPool) {
     assert_eq!(sign_in(&app, DESK, (PASSWORD, &code)).await.unwrap_err(), "ACCOUNT_CLOSED");
     let wrong = sign_in(&app, DESK, ("Wrong-password-1", &code)).await.unwrap_err();
     assert_eq!(wrong, "CREDENTIALS_INVALID");
+}
+
+async fn ask_reset(by: &User, officer: &str, phone: &str) -> Result<String, Status> {
+    let request = pb::ResetOfficerRequest {
+        name: officer.to_owned(),
+        phone: phone.to_owned(),
+        reason: "手机遗失,已当面核验".to_owned(),
+        request_id: request_id(),
+    };
+    by.organisation().reset_officer(request).await.map(|asked| asked.into_inner().proposal)
+}
+
+async fn confirm(by: &User, name: &str) -> Result<pb::Proposal, Status> {
+    let get = pb::GetProposalRequest { name: name.to_owned() };
+    let etag = match by.proposals().get_proposal(get).await {
+        Ok(seen) => seen.into_inner().etag,
+        Err(_) => "W/\"1\"".to_owned(),
+    };
+    let request = pb::ConfirmProposalRequest {
+        name: name.to_owned(),
+        etag,
+        request_id: request_id(),
+        ..pb::ConfirmProposalRequest::default()
+    };
+    by.proposals().confirm_proposal(request).await.map(tonic::Response::into_inner)
+}
+
+// A lost phone: one administrator asks, one of another kind confirms, and the phone before is told of both.
+#[sqlx::test]
+async fn a_reset_takes_two_and_is_told_on_the_phone_before(pool: PgPool) {
+    let app = behind_proxy(pool).await;
+    let bureau = Bureau::of(&app).await;
+    let other = app.officer("200003", &bureau.unit, &["SYSTEM_ADMINISTRATOR"]).await;
+    let (tokens, secret) = enrolled(&app, &bureau).await;
+    let desk = signed_in(&app, &tokens);
+    let new = "13905240099";
+    app.run_workers().await;
+    let asked = ask_reset(&bureau.system, &desk.name, new).await.unwrap();
+    assert_eq!(by_sms(&app, PHONE).await["parameters"]["state"], "已申请重置");
+    assert_eq!(by_sms(&app, new).await, Value::Null);
+    assert!(notices(&desk).await.contains(&"ACCOUNT_RESET_PROPOSED".to_owned()));
+    // One alone changes nothing, nor does another one of the same kind.
+    for (by, told) in [(&bureau.system, "SAME_PERSON"), (&other, "SAME_KIND"), (&desk, "DENIED")] {
+        assert_eq!(reason(&confirm(by, &asked).await.unwrap_err()), told);
+    }
+    account(&desk).await.unwrap();
+    let done = confirm(&bureau.security, &asked).await.unwrap();
+    assert!(done.shown.contains(&"手机:139****7788 → 139****0099".to_owned()), "{:?}", done.shown);
+    assert!(!format!("{done:?}").contains(new), "the second administrator reads no phone whole");
+    // Nothing that the officer had counts any more.
+    assert_eq!(reason(&account(&desk).await.unwrap_err()), "SESSION_ENDED");
+    let old = shown(&app, &secret, 30);
+    assert_eq!(sign_in(&app, DESK, (PASSWORD, &old)).await.unwrap_err(), "CREDENTIALS_INVALID");
+    assert_eq!(by_sms(&app, PHONE).await["parameters"]["state"], "已重置");
+    let code = code(&app, new).await;
+    let begun = begin(&app, NUMBER, &code).await.unwrap();
+    assert_ne!(begun.totp_secret, secret);
+    let same = complete(&app, (NUMBER, &code, &begun.totp_secret), PASSWORD).await;
+    assert_eq!(fields(&same.unwrap_err()), ["new_password PASSWORD_REUSED"]);
+    let fresh = "Regen&Birke-42";
+    let tokens = complete(&app, (NUMBER, &code, &begun.totp_secret), fresh).await.unwrap();
+    assert_eq!(account(&signed_in(&app, &tokens)).await.unwrap().phone, "139****0099");
+    let kept = "select count(*) from change where action in ('RESET_CREDENTIALS', 'SET_PHONE',
+        'SEND_ENROLMENT_CODE', 'ENROL') and collection = 'officers'";
+    assert_eq!(app.count(kept).await, 1 + 2 + 2 + 2);
+    // Nobody resets oneself, and nothing is sent where no phone is known.
+    let own = ask_reset(&bureau.system, &bureau.system.name, new).await.unwrap_err();
+    assert_eq!(reason(&own), "SAME_PERSON");
+    let unknown = ask_reset(&bureau.system, &other.name, "").await.unwrap_err();
+    assert_eq!(reason(&unknown), "PHONE_MISSING");
+}
+
+#[sqlx::test]
+async fn a_closed_account_is_opened_again_by_two(pool: PgPool) {
+    let app = behind_proxy(pool).await;
+    let bureau = Bureau::of(&app).await;
+    let (tokens, _) = enrolled(&app, &bureau).await;
+    let name = tokens.account.unwrap().name;
+    app.advance(SignedDuration::from_hours(24 * 80));
+    app.run_workers().await;
+    app.advance(SignedDuration::from_hours(24 * 10));
+    app.run_workers().await;
+    assert!(listed(&bureau, NUMBER).await.close_time.is_some());
+    let asked = ask_reset(&bureau.security, &name, "").await.unwrap();
+    assert!(confirm(&bureau.security, &asked).await.is_err());
+    app.run_workers().await;
+    confirm(&bureau.system, &asked).await.unwrap();
+    assert_eq!(listed(&bureau, NUMBER).await.close_time, None);
+    let code = code(&app, PHONE).await;
+    let (tokens, _) = enrol(&app, NUMBER, &code, "Regen&Birke-42").await;
+    account(&signed_in(&app, &tokens)).await.unwrap();
+    app.run_workers().await;
+    assert_eq!(listed(&bureau, NUMBER).await.close_time, None, "ninety days from now");
 }

@@ -31,6 +31,7 @@ use jingqi::{
         organisation_service_client::OrganisationServiceClient,
         pass_application_service_client::PassApplicationServiceClient,
         pass_check_service_client::PassCheckServiceClient,
+        proposal_service_client::ProposalServiceClient,
         truck_pass_service_client::TruckPassServiceClient,
     },
     store::{Cache, Store, Vault, World, policies, signing_keys, world},
@@ -417,6 +418,10 @@ impl User {
 
     pub fn passes(&self) -> TruckPassServiceClient<Wire> {
         TruckPassServiceClient::new(self.wire())
+    }
+
+    pub fn proposals(&self) -> ProposalServiceClient<Wire> {
+        ProposalServiceClient::new(self.wire())
     }
 
     pub fn calendars(&self) -> CalendarServiceClient<Wire> {

@@ -26,6 +26,7 @@ mod notices;
 mod obligations;
 mod passes;
 mod policy;
+mod proposals;
 mod raw;
 mod redaction;
 mod retention;

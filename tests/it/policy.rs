@@ -103,7 +103,8 @@ fn the_three_administrators_are_kept_apart_from_business() {
                     .iter()
                     .any(|it| method.ends_with(it));
             // The calendar is a setting of the system, and no case of anybody.
-            let own = ["OrganisationService", "IdentityService", "CalendarService"];
+            let own =
+                ["OrganisationService", "IdentityService", "CalendarService", "ProposalService"];
             // What waits for them, and what was done to their own account.
             let told = service == "NoticeService" && method.contains("Notice");
             // That something is not delivered is the system's; what it says is shown to nobody there.

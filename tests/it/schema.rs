@@ -13,6 +13,7 @@ use jingqi::domain::{
     message::MessageKind,
     pass::PassState,
     problem::ProblemState,
+    proposal::{Act, ProposalState},
 };
 use sqlx::PgPool;
 
@@ -65,6 +66,10 @@ async fn every_state_stands_in_its_check_constraint(pool: PgPool) {
     agrees(&pool, "liaison_post_mode_known", &modes).await;
     let sources: Vec<_> = BindingSource::ALL.iter().map(|it| it.wire()).collect();
     agrees(&pool, "liaison_binding_source_known", &sources).await;
+    let acts: Vec<_> = Act::ALL.iter().map(|it| it.wire()).collect();
+    agrees(&pool, "proposal_act_known", &acts).await;
+    let states: Vec<_> = ProposalState::ALL.iter().map(|it| it.wire()).collect();
+    agrees(&pool, "proposal_state_known", &states).await;
     let purposes: Vec<_> = Purpose::ALL.iter().map(|it| it.wire()).collect();
     agrees(&pool, "pass_application_purpose_known", &purposes).await;
 }

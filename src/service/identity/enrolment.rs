@@ -17,8 +17,9 @@ use crate::{
     error::{Error, Faults, Flaw, Reason, Result},
     service::{pb, wire},
     store::{
-        Limit, enrolments,
-        officers::{self, By},
+        Limit,
+        credentials::{self, By},
+        enrolments, officers,
         sessions::{self, Owner},
     },
 };
@@ -82,7 +83,7 @@ impl Identity {
         // Whoever has the code is who it was sent to: what is wrong from here on is told.
         let known = officers::known(tx.conn(), self.store.vault(), enrolment.officer).await?;
         let by = By::Own(enrolment.officer);
-        let held = officers::credentials(tx.conn(), self.store.vault(), by, false).await?;
+        let held = credentials::find(tx.conn(), self.store.vault(), by, false).await?;
         let held = held.ok_or_else(|| Error::new(Reason::OneTimeCodeInvalid))?;
         tx.rollback().await?;
         self.store.limits().attempts().held(&asked.source).await;

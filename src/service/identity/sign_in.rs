@@ -18,10 +18,11 @@ use crate::{
     error::{Error, Faults, Flaw, Reason, Result},
     service::pb,
     store::{
-        Limit, Tx, enrolments,
+        Limit, Tx,
+        credentials::{self, By, Credentials},
+        enrolments,
         notices::accounts,
-        officers::{self, By, Credentials},
-        persons,
+        officers, persons,
         sessions::{self, EndReason, Owner},
     },
 };
@@ -74,7 +75,7 @@ impl Identity {
         let known = self.proved(by, &typed).await?;
         // From here on the row is held: of attempts at the same time each one counts.
         let mut tx = self.store.begin(cx).await?;
-        let held = officers::credentials(tx.conn(), self.store.vault(), by, true).await?;
+        let held = credentials::find(tx.conn(), self.store.vault(), by, true).await?;
         let held = held.ok_or_else(|| Error::new(Reason::CredentialsInvalid))?;
         let right = known.is_some_and(|hash| hash == held.password_hash);
         let step = totp::accepted_step(&held.totp_secret, &totp_code, cx.now, held.totp_step);
@@ -86,7 +87,7 @@ impl Identity {
         }
         let expired =
             held.password_expired || officer::password_expired(held.password_time, cx.now);
-        officers::save_success(&mut tx, held.id, step, expired).await?;
+        credentials::save_success(&mut tx, held.id, step, expired).await?;
         let session = sessions::insert(&mut tx, Owner::Officer(held.id), &client).await?;
         tx.commit().await?;
         self.store.limits().attempts().held(&source).await;
@@ -97,7 +98,7 @@ impl Identity {
     /// an officer out, and nobody learns from a wait which numbers there are.
     async fn source(&self, cx: &Cx, number: &PoliceNumber) -> Result<String> {
         let mut connection = self.store.read().await?;
-        let lifts = officers::lifts(&mut connection, number).await?;
+        let lifts = credentials::lifts(&mut connection, number).await?;
         Ok(format!("{} {lifts} {}", number.as_str(), cx.counted_address()))
     }
 
@@ -106,7 +107,7 @@ impl Identity {
     async fn proved(&self, by: By<'_>, typed: &SensitiveText) -> Result<Option<String>> {
         let known = {
             let mut connection = self.store.read().await?;
-            officers::credentials(&mut connection, self.store.vault(), by, false).await?
+            credentials::find(&mut connection, self.store.vault(), by, false).await?
         };
         let hash = known.map(|known| known.password_hash);
         let fits = password::verify(typed, hash.as_deref()).await?;
@@ -137,7 +138,7 @@ impl Identity {
         let by = By::Own(id);
         let known = self.proved(by, &typed).await?;
         let mut tx = self.store.begin(cx).await?;
-        let held = officers::credentials(tx.conn(), self.store.vault(), by, true).await?;
+        let held = credentials::find(tx.conn(), self.store.vault(), by, true).await?;
         let held = held.ok_or_else(|| Error::new(Reason::SessionEnded))?;
         open_here(&mut tx, &held).await?;
         if known.is_none_or(|hash| hash != held.password_hash) {
@@ -150,12 +151,12 @@ impl Identity {
         }
         let (hash, former) = unused_hash(cx, &wanted, &held).await?;
         let mut tx = self.store.begin(cx).await?;
-        let again = officers::credentials(tx.conn(), self.store.vault(), by, true).await?;
+        let again = credentials::find(tx.conn(), self.store.vault(), by, true).await?;
         if again.is_none_or(|again| again.password_hash != held.password_hash) {
             return Err(Error::new(Reason::Conflict));
         }
         let kept = former.get(..officer::PASSWORDS_REMEMBERED - 1).unwrap_or(&former);
-        officers::save_password(&mut tx, id, &hash, kept).await?;
+        credentials::save_password(&mut tx, id, &hash, kept).await?;
         let own = cx.actor.session();
         sessions::end_others(&mut tx, Owner::Officer(id), own, EndReason::PasswordChanged).await?;
         let reply = account(tx.conn(), self.store.vault(), &cx.actor).await?;
@@ -210,13 +211,13 @@ async fn refuse(mut tx: Tx, cx: &Cx, held: &Credentials) -> Result<Error> {
         return Ok(Error::new(Reason::CredentialsInvalid));
     }
     let (failures, until) = officer::failed(held.failed_attempts, cx.now);
-    officers::save_failure(&mut tx, held.id, failures, until).await?;
+    credentials::save_failure(&mut tx, held.id, failures, until).await?;
     if failures == officer::FAILURES_TOLD {
         accounts::tell_security(&mut tx, held.id, NoticeEvent::AccountAttacked).await?;
     }
     if until.is_some() {
         accounts::tell_security(&mut tx, held.id, NoticeEvent::AccountLocked).await?;
-        enrolments::tell(&mut tx, held.id, NoticeEvent::AccountLocked, &[]).await?;
+        enrolments::tell(&mut tx, held.id, NoticeEvent::AccountLocked).await?;
     }
     tx.commit().await?;
     Ok(Error::new(Reason::CredentialsInvalid))

@@ -18,6 +18,7 @@ use crate::{
         notice::{Audience, Facts, NoticeEvent},
         obligation::ObligationKind,
         pass::Pass,
+        proposal::{Act, Proposal, ProposalState},
     },
     error::Result,
     id::{Collection as _, Id, kind},
@@ -137,6 +138,40 @@ pub async fn of_complaint(tx: &mut Tx, after: &Complaint, change: &Change) -> Re
             _ => unit(tx, &after.unit_path, Role::Assigner).await?,
         };
         tell_officers(tx, telling, to).await?;
+    }
+    Ok(())
+}
+
+/// After a step of a proposal: first whoever may confirm it, in the nearest unit of each such role; then
+/// whoever made it; and the officer whom it is about.
+pub async fn of_proposal(tx: &mut Tx, after: &Proposal) -> Result<()> {
+    let mut telling = Telling {
+        event: NoticeEvent::ProposalToCheck,
+        audience: Audience::Officer(after.maker),
+        subject: after.id.to_string(),
+        cause: format!("{}/{}", after.id, after.version),
+        facts: Facts::default(),
+    };
+    if after.state() == ProposalState::Proposed {
+        for role in after.act.checkers().iter() {
+            let Some(audience) = unit(tx, &after.unit_path, role).await? else { continue };
+            telling.audience = audience;
+            tell(tx, &telling).await?;
+        }
+        return Ok(());
+    }
+    if let Some(event) = NoticeEvent::of_proposal(after.state()) {
+        telling.event = event;
+        tell(tx, &telling).await?;
+    }
+    // A reset tells more, and by every way: where it is carried out.
+    if after.state() == ProposalState::Confirmed
+        && after.act != Act::ResetCredentials
+        && let Ok(officer) = Id::<kind::Officer>::parse(&after.subject)
+    {
+        telling.event = NoticeEvent::AccountChanged;
+        telling.audience = Audience::Officer(officer);
+        tell(tx, &telling).await?;
     }
     Ok(())
 }

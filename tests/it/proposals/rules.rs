@@ -1,0 +1,1 @@
+//! Policies, zones, quotas and calendars take two.
