@@ -135,7 +135,8 @@ pub struct RemoteSettings {
     pub sms_url: String,
 
     /// The template of the one-time code at the SMS gateway. Notices have templates there by the
-    /// codes above: notice-pass, notice-complaint, …, and notice-pass-en, … in English
+    /// codes above: notice-pass, notice-complaint, …, and notice-pass-en, … in English. Two more serve
+    /// officers' accounts: officer-enrolment (code) and officer-account (state)
     #[arg(long, env = "JINGQI_SMS_TEMPLATE", default_value = "one-time-code")]
     pub sms_template: String,
 

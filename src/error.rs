@@ -87,6 +87,14 @@ Reason {
     CredentialsInvalid = "CREDENTIALS_INVALID", Unauthenticated, "账号或验证信息不正确";
     /// Too many failures; the account waits.
     AccountLocked = "ACCOUNT_LOCKED", Exhausted, "验证失败次数过多,账号已暂时锁定";
+    /// Not used for 90 days: two administrators open it again.
+    AccountClosed = "ACCOUNT_CLOSED", Precondition, "账号超过90天未使用,已停用,请联系管理员办理重置";
+    /// No phone of the officer is known, to which a code could go.
+    PhoneMissing = "PHONE_MISSING", Precondition, "未登记该民警的手机号,请填写";
+    /// The officer has enrolled: only a reset by two makes that undone.
+    OfficerEnrolled = "OFFICER_ENROLLED", Precondition, "该民警已设置登录凭证,请通过双人重置办理";
+    /// The password was changed less than a day ago.
+    PasswordTooYoung = "PASSWORD_TOO_YOUNG", Precondition, "密码修改未满一天,请稍后再改;如有泄露请联系管理员重置";
     /// `WeChat` did not accept the login code.
     LoginCodeInvalid = "LOGIN_CODE_INVALID", Unauthenticated, "微信登录凭证无效或已过期,请重新打开小程序";
     /// The caller may not do this, or the resource might not exist.
@@ -315,8 +323,10 @@ Flaw {
     PoliceNumberMalformed = "POLICE_NUMBER_MALFORMED", "警号应为6位数字";
     /// The password policy is not met.
     PasswordWeak = "PASSWORD_WEAK", "密码至少10位,须含大写、小写、数字、符号中的三种";
-    /// One of the last five passwords.
-    PasswordReused = "PASSWORD_REUSED", "不能使用最近五次用过的密码";
+    /// One of the passwords before.
+    PasswordReused = "PASSWORD_REUSED", "不能使用最近用过的密码";
+    /// A common password, or one made from number, name, phone or unit.
+    PasswordCommon = "PASSWORD_COMMON", "密码过于常见,或由警号、姓名、电话、单位等组成,请更换";
     /// The number's check character is wrong.
     NumberChecksum = "NUMBER_CHECKSUM", "编号校验位不正确";
     /// The number has another form.

@@ -1,6 +1,7 @@
 //! PostgreSQL and Redis: the pool, the unit of work, and the rooms with all SQL. No rules of the
 //! domain and nothing of the transport.
 
+pub mod activity;
 pub mod actors;
 pub mod answer_templates;
 pub mod applications;
@@ -21,8 +22,10 @@ pub mod conduct_reports;
 pub mod content_accesses;
 pub mod conversation_notes;
 pub mod conversations;
+pub mod credentials;
 pub mod devices;
 pub mod drivers;
+pub mod enrolments;
 pub mod enterprises;
 pub mod escalations;
 pub mod evaluations;
@@ -39,6 +42,7 @@ pub mod notice_preferences;
 pub mod notices;
 pub mod numbers;
 pub mod obligations;
+pub mod officer_messages;
 pub mod officers;
 pub mod outbox;
 pub mod passes;
@@ -58,6 +62,7 @@ pub mod signing_keys;
 pub mod trust;
 pub mod units;
 pub mod unseen_limits;
+pub mod unused;
 pub mod vault;
 pub mod vehicle_contests;
 pub mod vehicles;
@@ -86,6 +91,7 @@ use crate::{
 /// A connection, for floors that must not name the driver.
 pub type Connection = PgConnection;
 
+pub use activity::Activity;
 pub use cache::Cache;
 pub use lending::proven;
 pub use limits::{Limit, Limits};
@@ -107,6 +113,7 @@ pub struct Store {
     vault: Arc<Vault>,
     limits: Limits,
     wakeups: Wakeups,
+    activity: Activity,
     /// Whether other servers may hold copies that a commit must wait out.
     peers: bool,
     /// Whether work may be cut where its caller is dropped: in a control of the tests alone.
@@ -151,6 +158,7 @@ impl Store {
             vault: Arc::new(vault),
             limits,
             wakeups: Wakeups::default(),
+            activity: Activity::default(),
             peers: true,
             droppable: false,
         }
@@ -251,6 +259,12 @@ impl Store {
     #[must_use]
     pub const fn wakeups(&self) -> &Wakeups {
         &self.wakeups
+    }
+
+    /// When the sessions of officers last called.
+    #[must_use]
+    pub const fn activity(&self) -> &Activity {
+        &self.activity
     }
 
     /// How often somebody may ask.

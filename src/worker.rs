@@ -1,6 +1,7 @@
 //! The loops beside the services: claim, run one, record; they stop on a signal. No call of a client
 //! is answered here.
 
+mod accounts;
 mod conduct_reports;
 mod evaluations;
 mod keys;
@@ -48,6 +49,7 @@ static FAILED: LazyLock<Counter<u64>> =
 /// What has work to do.
 #[derive(Debug, Clone, Copy)]
 enum Job {
+    Accounts,
     Outbox,
     Obligations,
     Lapses,
@@ -64,7 +66,8 @@ enum Job {
 
 impl Job {
     /// In this order a round does everything: what one tells, a later one delivers.
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
+        Self::Accounts,
         Self::Outbox,
         Self::Obligations,
         Self::Lapses,
@@ -81,6 +84,7 @@ impl Job {
 
     const fn name(self) -> &'static str {
         match self {
+            Self::Accounts => "accounts",
             Self::Outbox => "outbox",
             Self::Obligations => escalations::SWEEP,
             Self::Lapses => "lapses",
@@ -100,7 +104,7 @@ impl Job {
         match self {
             Self::Outbox | Self::Notices | Self::Webhooks => OUTBOX_INTERVAL,
             Self::Obligations => OBLIGATIONS_INTERVAL,
-            Self::Lapses | Self::Evaluations | Self::Releases => LAPSES_INTERVAL,
+            Self::Lapses | Self::Evaluations | Self::Releases | Self::Accounts => LAPSES_INTERVAL,
             Self::Replies | Self::News => REPLIES_INTERVAL,
             Self::ConductReports => CONDUCT_INTERVAL,
             Self::Retention => RETENTION_INTERVAL,
@@ -172,6 +176,7 @@ impl Worker {
         self.parts.world.agrees(&self.parts.clock)?;
         let deliver = async |lane| outbox::round(&self.parts, lane, stop, &|| self.cx(job)).await;
         match job {
+            Job::Accounts => accounts::round(&self.parts, &|| self.cx(job)).await,
             Job::Outbox => deliver(Lane::Prompt).await,
             Job::Obligations => obligations::round(&self.parts, &|| self.cx(job)).await,
             Job::Lapses => lapses::round(&self.parts, &|| self.cx(job)).await,

@@ -95,11 +95,45 @@ pub fn one_time(typed: &str) -> String {
     normalise(typed).chars().filter(|c| !c.is_whitespace() && !text::is_dash(*c)).collect()
 }
 
+/// A one-time code as it is meant: people read it in groups (`123 456`), and paste it with what their
+/// screen put around it.
+#[must_use]
+pub fn one_time_code(text: &str) -> String {
+    normalise(text).chars().filter(|c| !is_between(*c)).collect()
+}
+
+/// Blanks, hyphens, and what no screen shows.
+fn is_between(c: char) -> bool {
+    let unseen = matches!(c, '\u{00AD}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{FEFF}');
+    unseen || c.is_whitespace() || c.is_control() || matches!(c, '-' | '\u{2010}'..='\u{2015}')
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_one_time_code_is_read_however_it_is_grouped() {
+        for typed in [
+            "123456",
+            "123 456",
+            " 123456\r\n",
+            "123-456",
+            "１２３\u{3000}４５６",
+            "123\u{00A0}456",
+            "\u{202D}123\u{200B}456\u{202C}",
+            "\u{FEFF}123\t456",
+        ] {
+            assert_eq!(one_time_code(typed), "123456", "{typed:?}");
+        }
+        assert_eq!(one_time_code("abcd-efgh jkmn"), "ABCDEFGHJKMN");
+        for other in ["123.456", "12345", "一二三四五六"] {
+            assert_ne!(one_time_code(other), "123456", "{other:?}");
+        }
+    }
 
     #[test]
     fn full_width_small_letters_and_blanks_become_canonical() {

@@ -138,6 +138,22 @@ NoticeEvent {
     LimitUnlawful = "LIMIT_UNLAWFUL", "超法定时限";
     /// Another system said that it is gone; told to who set it.
     WebhookEnded = "WEBHOOK_ENDED", "对外推送已停止";
+    /// To an officer's account: somebody tries to enter, told to the security administrator.
+    AccountAttacked = "ACCOUNT_ATTACKED", "连续登录失败";
+    /// Strangers have locked it for sources that it does not know.
+    AccountLocked = "ACCOUNT_LOCKED", "已锁定";
+    /// It was made, told to the security administrator: one administrator makes no officer unseen.
+    AccountCreated = "ACCOUNT_CREATED", "已开通";
+    /// The officer enrolled: told to the officer.
+    AccountEnrolled = "ACCOUNT_ENROLLED", "已设置登录凭证";
+    /// Somebody asked for a reset: told to the officer.
+    AccountResetProposed = "ACCOUNT_RESET_PROPOSED", "已申请重置";
+    /// Two administrators reset it: told to the officer.
+    AccountReset = "ACCOUNT_RESET", "已重置";
+    /// It is closed soon: told to the officer.
+    AccountUnused = "ACCOUNT_UNUSED", "即将停用";
+    /// It was closed.
+    AccountClosed = "ACCOUNT_CLOSED", "已停用";
 }
 }
 
@@ -199,6 +215,14 @@ impl NoticeEvent {
             | Self::LimitCriticised
             | Self::LimitUnlawful
             | Self::WebhookEnded => Template::Task,
+            Self::AccountAttacked
+            | Self::AccountLocked
+            | Self::AccountCreated
+            | Self::AccountEnrolled
+            | Self::AccountResetProposed
+            | Self::AccountReset
+            | Self::AccountUnused
+            | Self::AccountClosed => Template::Account,
         }
     }
 
@@ -220,6 +244,10 @@ impl NoticeEvent {
                 | Self::LimitUrged
                 | Self::LimitCriticised
                 | Self::LimitUnlawful
+                | Self::AccountAttacked
+                | Self::AccountLocked
+                | Self::AccountResetProposed
+                | Self::AccountReset
         )
     }
 
@@ -361,6 +389,8 @@ Template {
     Digest = "digest", "通知汇总";
     /// What an officer owes: never at WeChat.
     Task = "task", "办理任务";
+    /// How an officer comes in: never at WeChat.
+    Account = "account", "账号安全";
 }
 }
 

@@ -1,8 +1,12 @@
-//! What an officer may be at once, and how strong a password must be (facts.md, 6.2 and 7). No row
-//! and no hash.
+//! What an officer may be at once, how strong a password must be, and when an account waits or is closed
+//! (facts.md, 6.2 and 7). No row and no hash.
+
+mod guess;
 
 use jiff::{SignedDuration, Timestamp};
+use pinyin::ToPinyin as _;
 
+use super::codes::{Phone, PoliceNumber};
 use crate::{
     actor::{Role, Roles},
     error::{Faults, Flaw, Result},
@@ -17,8 +21,23 @@ pub const FAILURES_MAX: i32 = 100;
 pub const LOCK: SignedDuration = SignedDuration::from_mins(15);
 /// How long a password may be used.
 pub const PASSWORD_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// How many passwords, with the present one, may not come back.
-pub const PASSWORDS_REMEMBERED: usize = 5;
+/// How many passwords, with the present one, may not come back (facts.md, 6.2: five at least). With
+/// [`PASSWORD_AGE_MIN`] it takes most of a month to push one out.
+pub const PASSWORDS_REMEMBERED: usize = 24;
+/// How long a password stands before it may be changed again, so that nobody changes it so often in a row
+/// that the old one comes back.
+pub const PASSWORD_AGE_MIN: SignedDuration = SignedDuration::from_hours(24);
+/// At so many failures in a row the security administrator is told.
+pub const FAILURES_TOLD: i32 = 20;
+/// Who signed in from a source within this time is known there: a lock that strangers brought about does
+/// not count for it.
+pub const SOURCE_KNOWN: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long the code counts by which an officer enrols.
+pub const ENROLMENT_LIFETIME: SignedDuration = SignedDuration::from_hours(72);
+/// An account that is not used for so long is closed (facts.md, 6.2: access control).
+pub const UNUSED_MAX: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// Its officer is told before, after so long.
+pub const UNUSED_TOLD: SignedDuration = SignedDuration::from_hours(80 * 24);
 
 const PASSWORD_CHARACTERS_MIN: usize = 10;
 const PASSWORD_CHARACTERS_MAX: usize = 128;
@@ -167,8 +186,66 @@ pub fn split<U: Copy + PartialEq>(
     }
 }
 
-/// Whether a password is strong: at least ten characters of three of the four kinds.
-pub fn password(text: &str) -> Result<(), Flaw> {
+/// What others know of an officer, and a password may not be made from.
+#[derive(Clone)]
+pub struct Known {
+    /// On the badge.
+    pub police_number: PoliceNumber,
+    /// The full name.
+    pub full_name: String,
+    /// The phone, where it is known.
+    pub phone: Option<Phone>,
+    /// The code of the unit.
+    pub unit_code: String,
+}
+
+impl std::fmt::Debug for Known {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Known({})", self.police_number)
+    }
+}
+
+impl Known {
+    /// The words that a guess begins with: small letters and digits.
+    fn words(&self) -> Vec<String> {
+        let syllables: Vec<&str> =
+            self.full_name.as_str().to_pinyin().flatten().map(pinyin::Pinyin::plain).collect();
+        let initials: String = syllables.iter().filter_map(|it| it.chars().next()).collect();
+        // The given name alone, and the name with the family's at its end.
+        let given = syllables.get(1..).unwrap_or_default().concat();
+        let turned = syllables.first().map(|family| format!("{given}{family}"));
+        let mut words = vec![
+            self.full_name.to_lowercase(),
+            self.police_number.as_str().to_owned(),
+            self.unit_code.clone(),
+            self.unit_code.chars().take(6).collect(),
+            syllables.concat(),
+            given,
+            initials,
+        ];
+        words.extend(turned);
+        words.extend(syllables.iter().map(|&syllable| syllable.to_owned()));
+        let phone = self.phone.as_ref().map(Phone::as_str).unwrap_or_default();
+        let ends = [11, 8, 6, 4].map(|digits| phone.len().checked_sub(digits));
+        words.extend(ends.iter().flatten().filter_map(|at| phone.get(*at..)).map(str::to_owned));
+        // One character is no word.
+        words.retain(|word| word.chars().count() > 1);
+        words
+    }
+}
+
+/// Whether a password is strong: at least ten characters of three of the four kinds, and not one that is
+/// common, or made from what others know of the officer.
+pub fn password(text: &str, known: &Known) -> Result<(), Flaw> {
+    shape(text)?;
+    if guess::is_guessable(text, &known.words()) {
+        return Err(Flaw::PasswordCommon);
+    }
+    Ok(())
+}
+
+/// Whether a password has the length and the kinds of characters, whoever it belongs to.
+pub fn shape(text: &str) -> Result<(), Flaw> {
     let length = text.chars().count();
     if length == 0 {
         return Err(Flaw::Required);
@@ -195,6 +272,12 @@ pub fn password_expired(set: Timestamp, now: Timestamp) -> bool {
     now.duration_since(set) >= PASSWORD_LIFETIME
 }
 
+/// Whether a password that was set then may be changed. One that must be changed may.
+#[must_use]
+pub fn password_may_change(set: Timestamp, expired: bool, now: Timestamp) -> bool {
+    expired || now.duration_since(set) >= PASSWORD_AGE_MIN
+}
+
 /// What follows one more failed sign-in after these: the count, and the end of the lock.
 #[must_use]
 pub fn failed(before: i32, now: Timestamp) -> (i32, Option<Timestamp>) {
@@ -210,9 +293,13 @@ pub fn failed(before: i32, now: Timestamp) -> (i32, Option<Timestamp>) {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
-    use super::{GUARDED, Split, failed, password, password_expired, role_zh, roles, split};
+    use super::{
+        GUARDED, Known, Split, failed, password, password_expired, password_may_change, role_zh,
+        roles, shape, split,
+    };
     use crate::{
         actor::{Role, Roles},
+        domain::codes::{Phone, PoliceNumber},
         error::{Faults, Flaw},
     };
 
@@ -315,7 +402,7 @@ mod tests {
     fn a_password_needs_ten_characters_of_three_kinds() {
         for strong in ["Abcdefgh12", "abcdefgh1!", "ABCDEFGH1!", "Abcdefghi!", "密码密码密码密码Aa"]
         {
-            assert_eq!(password(strong), Ok(()), "{strong}");
+            assert_eq!(shape(strong), Ok(()), "{strong}");
         }
         for weak in [
             "Abcdefg12",
@@ -325,11 +412,47 @@ mod tests {
             "Abcdefghij",
             "密码密码密码密码密码",
         ] {
-            assert_eq!(password(weak), Err(Flaw::PasswordWeak), "{weak}");
+            assert_eq!(shape(weak), Err(Flaw::PasswordWeak), "{weak}");
         }
-        assert_eq!(password(""), Err(Flaw::Required));
-        assert_eq!(password(&"Aa1".repeat(43)), Err(Flaw::TooLong));
-        assert_eq!(password(&"Aa1!".repeat(32)), Ok(()));
+        assert_eq!(shape(""), Err(Flaw::Required));
+        assert_eq!(shape(&"Aa1".repeat(43)), Err(Flaw::TooLong));
+        assert_eq!(shape(&"Aa1!".repeat(32)), Ok(()));
+    }
+
+    #[test]
+    fn a_password_is_neither_common_nor_made_from_its_owner() {
+        let known = Known {
+            police_number: PoliceNumber::parse("130524").unwrap(),
+            full_name: "欧阳建国".to_owned(),
+            phone: Some(Phone::parse("13905247788").unwrap()),
+            unit_code: "321302170000".to_owned(),
+        };
+        for made in [
+            "Password123!",
+            "Suqian@2026",
+            "Jingcha-130524",
+            "Ouyang#13905247788",
+            "OuyangJianguo!",
+            "Jianguo@7788",
+            "Oyjg-7788-2026",
+            "欧阳建国@Aa1",
+            "Wo3213021700!",
+        ] {
+            assert_eq!(password(made, &known), Err(Flaw::PasswordCommon), "{made}");
+        }
+        for good in ["Neues-Passwort-7", "Kiefer7!Wolke", "门前大桥下游过Aa1"] {
+            assert_eq!(password(good, &known), Ok(()), "{good}");
+        }
+        assert_eq!(password("short", &known), Err(Flaw::PasswordWeak));
+    }
+
+    #[test]
+    fn a_password_stands_a_day_unless_it_must_be_changed() {
+        let set = Timestamp::UNIX_EPOCH;
+        let day = SignedDuration::from_hours(24);
+        assert!(!password_may_change(set, false, set + day - SignedDuration::from_secs(1)));
+        assert!(password_may_change(set, false, set + day));
+        assert!(password_may_change(set, true, set));
     }
 
     #[test]

@@ -50,8 +50,9 @@ impl Act {
     pub const fn checkers(self) -> Roles {
         match self {
             Self::GrantRole => Roles::of(&[Role::SecurityAdministrator, Role::Auditor]),
+            // One of three kinds may be the one who cannot come in.
             Self::ResetCredentials => {
-                Roles::of(&[Role::SystemAdministrator, Role::SecurityAdministrator])
+                Roles::of(&[Role::SystemAdministrator, Role::SecurityAdministrator, Role::Auditor])
             }
             Self::PublishPassPolicy
             | Self::PublishZone

@@ -9,6 +9,12 @@ pub const OPEN_MAX: i64 = 5;
 /// How long a client may repeat a refresh whose answer it lost.
 pub const GRACE: SignedDuration = SignedDuration::from_secs(10);
 
+/// An officer who calls nothing for so long must sign in again (facts.md, 6.2 b). A refresh is no call: a
+/// client refreshes by itself.
+pub const IDLE_MAX: SignedDuration = SignedDuration::from_mins(15);
+/// How exactly it is noted when a session called: an idle one ends up to so much earlier.
+pub const IDLE_STEP: SignedDuration = SignedDuration::from_mins(1);
+
 /// Whose sign-in it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Account {
@@ -18,6 +24,15 @@ pub enum Account {
     Officer,
     /// A device.
     Device,
+}
+
+impl Account {
+    /// Whether it ends when nobody calls: an officer's desk stands in a hall; a phone is locked by itself,
+    /// and a device has no hands.
+    #[must_use]
+    pub const fn idles(self) -> bool {
+        matches!(self, Self::Officer)
+    }
 }
 
 /// How long the sign-in lasts; a refresh does not prolong it.

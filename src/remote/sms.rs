@@ -6,6 +6,8 @@
 //! ```text
 //! POST <gateway URL>                      Authorization: Bearer <key>
 //! {"phone":"13812345678","template":"login-code","parameters":{"code":"482913"}}
+//! {"phone":"13812345678","template":"officer-enrolment","parameters":{"code":"ABCD-EFGH-JKMN"}}
+//! {"phone":"13812345678","template":"officer-account","parameters":{"state":"已重置"}}
 //! {"phone":"13812345678","template":"notice-pass","parameters":{"number":"…","state":"已暂停"}}
 //! ```
 //!
@@ -42,6 +44,11 @@ struct Message<'a> {
 /// The filed text that tells somebody of an invitation; it names nobody.
 const INVITATION: &str = "enterprise-invitation";
 
+/// The filed text that brings an officer the code to enrol with.
+const OFFICER_ENROLMENT: &str = "officer-enrolment";
+/// The filed text that tells an officer what happens to the account.
+const OFFICER_ACCOUNT: &str = "officer-account";
+
 impl Sms {
     /// A client of the gateway at the URL; `template` is the filed text for one-time codes.
     /// Fails when the URL is not usable.
@@ -54,6 +61,16 @@ impl Sms {
     /// It is not repeated here: after a timeout the message may still arrive.
     pub async fn send_code(&self, phone: &str, code: &str) -> Result<()> {
         self.send(phone, &self.template, &BTreeMap::from([("code", code)])).await
+    }
+
+    /// Hands an officer's code to enrol with over for delivery. Fails as [`Sms::send_code`] does.
+    pub async fn send_enrolment(&self, phone: &str, code: &str) -> Result<()> {
+        self.send(phone, OFFICER_ENROLMENT, &BTreeMap::from([("code", code)])).await
+    }
+
+    /// Tells an officer what happens to the account. Fails as [`Sms::send_code`] does.
+    pub async fn send_account(&self, phone: &str, state: &str) -> Result<()> {
+        self.send(phone, OFFICER_ACCOUNT, &BTreeMap::from([("state", state)])).await
     }
 
     /// Tells a mobile number that an enterprise invited it; who, stands in the mini-program.

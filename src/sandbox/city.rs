@@ -222,9 +222,11 @@ async fn load_officers(tx: &mut Tx, units: &[(&str, Id<kind::Unit>)]) -> anyhow:
             full_name: account.name.to_owned(),
             unit: unit.map(|(_, id)| *id).context("a unit")?,
             roles: Roles::of(&[account.role]),
-            password_hash: hash.clone(),
-            totp_secret: account.secret()?,
-            password_expired: false,
+            phone: None,
+            public: Some(officers::Proofs {
+                password_hash: hash.clone(),
+                totp_secret: account.secret()?,
+            }),
         };
         tx.savepoint().await?;
         match officers::insert(tx, new).await {

@@ -51,6 +51,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const TOKENS_REMEMBERED: u64 = 20_000;
 /// The package of our services; other services (health, reflection) pass.
 const PACKAGE: &str = "/jingqi.v1.";
+const REFRESH: &str = "IdentityService/RefreshSession";
 /// What spans and figures call a method that does not exist.
 const UNKNOWN: &str = "unknown";
 
@@ -360,7 +361,23 @@ impl Shared {
             return Err(Error::new(Reason::Denied).fact("cause", "PASSWORD_EXPIRED"));
         }
         let (_, id) = actors::read_name(&access.sub)?;
-        standing.actor(id, access.sid, now)
+        let actor = standing.actor(id, access.sid, now)?;
+        self.goes_on(method, &actor, now).await?;
+        Ok(actor)
+    }
+
+    /// Refuses an officer who has not called for too long; whoever calls now goes on.
+    async fn goes_on(&self, method: &str, actor: &Actor, now: jiff::Timestamp) -> Result<()> {
+        let Actor::Officer { session, .. } = actor else { return Ok(()) };
+        // To refresh is no call: a client does it by itself.
+        if method == REFRESH {
+            return Ok(());
+        }
+        let cx = Cx::job("idle-sessions", now, self.ids.clone());
+        if self.store.activity().call(&self.store, *session, cx).await? {
+            return Ok(());
+        }
+        Err(Error::new(Reason::SessionEnded))
     }
 }
 

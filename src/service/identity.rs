@@ -2,8 +2,9 @@
 
 mod coming_in;
 mod devices;
+mod enrolment;
 pub mod password;
-mod phone;
+pub(super) mod phone;
 mod refresh;
 mod sessions;
 mod sign_in;
@@ -141,6 +142,7 @@ async fn account(connection: &mut Connection, vault: &Vault, actor: &Actor) -> R
             Ok(pb::Account {
                 display_name: officer.display_name,
                 unit: officer.unit.to_string(),
+                phone: officer.phone,
                 password_expired: officer.password_expired,
                 ..account
             })
@@ -168,6 +170,8 @@ rpc! {
     pb::identity_service_server::IdentityService, Identity {
         sign_in_with_wechat(pb::SignInWithWechatRequest) -> pb::Tokens;
         sign_in_officer(pb::SignInOfficerRequest) -> pb::Tokens;
+        begin_officer_enrolment(pb::BeginOfficerEnrolmentRequest) -> pb::OfficerEnrolment;
+        complete_officer_enrolment(pb::CompleteOfficerEnrolmentRequest) -> pb::Tokens;
         enrol_device(pb::EnrolDeviceRequest) -> pb::EnrolDeviceResponse;
         create_device_challenge(pb::CreateDeviceChallengeRequest) -> pb::DeviceChallenge;
         sign_in_device(pb::SignInDeviceRequest) -> pb::Tokens;

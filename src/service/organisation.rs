@@ -1,15 +1,13 @@
 //! The administrators' desk: units, officers, checkpoints. Devices and keys stand in `devices` and
-//! `keys`.
+//! `keys`, officers' ways in in `accounts`.
 
+pub(super) mod accounts;
 mod devices;
 mod keys;
 pub(super) mod power;
 
 use super::{
-    identity::{
-        password::{self, SensitiveText},
-        totp,
-    },
+    identity::phone::mobile,
     pb::{self, organisation_service_server::OrganisationService},
     rpc,
     wire::{self, Page, Write},
@@ -20,6 +18,7 @@ use crate::{
     domain::{
         codes::PoliceNumber,
         lifecycle::{Moved, Note, State as _},
+        notice::NoticeEvent,
         officer,
         tenure::{End, Tenure},
     },
@@ -29,6 +28,8 @@ use crate::{
     store::{
         Store, World,
         checkpoints::{self, Checkpoint, NewCheckpoint},
+        enrolments,
+        notices::accounts as account_notices,
         officers::{self, NewOfficer, Officer},
         units::{self, NewUnit, Unit},
     },
@@ -41,6 +42,8 @@ const ZONES_MAX: usize = 8;
 pub struct Organisation {
     store: Store,
     world: World,
+    /// Whether a gateway is named that can send short messages.
+    sends_sms: bool,
 }
 
 rpc! { OrganisationService, Organisation {
@@ -49,6 +52,9 @@ rpc! { OrganisationService, Organisation {
     create_officer(pb::CreateOfficerRequest) -> pb::CreateOfficerResponse;
     list_officers(pb::ListOfficersRequest) -> pb::ListOfficersResponse;
     update_officer(pb::UpdateOfficerRequest) -> pb::Officer;
+    resend_officer_enrolment(pb::ResendOfficerEnrolmentRequest) -> pb::Officer;
+    unlock_officer(pb::UnlockOfficerRequest) -> pb::Officer;
+    reset_officer(pb::ResetOfficerRequest) -> pb::Officer;
     disable_officer(pb::DisableOfficerRequest) -> pb::Officer;
     create_checkpoint(pb::CreateCheckpointRequest) -> pb::Checkpoint;
     list_checkpoints(pb::ListCheckpointsRequest) -> pb::ListCheckpointsResponse;
@@ -64,7 +70,11 @@ impl Organisation {
     /// The service of these parts.
     #[must_use]
     pub fn new(parts: &Parts) -> Self {
-        Self { store: parts.store.clone(), world: parts.world.clone() }
+        Self {
+            store: parts.store.clone(),
+            world: parts.world.clone(),
+            sends_sms: parts.sms.is_some(),
+        }
     }
 
     async fn create_unit(&self, cx: &Cx, request: pb::CreateUnitRequest) -> Result<pb::Unit> {
@@ -115,41 +125,38 @@ impl Organisation {
         let unit = faults.take("officer.unit", Id::<kind::Unit>::parse(&form.unit));
         let roles = officer::roles(&form.roles, "officer.roles", &mut faults);
         let full_name = faults.take("full_name", wire::name(&request.full_name));
+        let phone = faults.take("phone", mobile(&request.phone));
         let wanted = roles.unwrap_or_default();
         let split = officer::split((Roles::NONE, ()), (wanted, ()));
         let reason = power::reason(&request.reason, split.waits(), &mut faults);
         faults.done()?;
-        let (Some(police_number), Some(unit), Some(reason), Some(full_name)) =
-            (number, unit, reason, full_name)
+        let (Some(police_number), Some(unit), Some(reason), Some(full_name), Some(phone)) =
+            (number, unit, reason, full_name, phone)
         else {
             return Err(Error::new(Reason::RequestInvalid));
         };
-        // Hashed before the unit of work: it takes as long as the longest lock may.
-        let first: SensitiveText = password::draw(cx.ids());
-        let password_hash = password::hash(&first, cx.ids().bytes()).await?;
-        let secret = totp::draw(cx.ids());
+        self.count_enrolment(&phone).await?;
         let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return Ok(reply),
         };
         let unit = units::get(tx.conn(), unit, &cx.scope()).await?.id;
-        let totp_secret = totp::base32(&secret)?;
         let new = NewOfficer {
             police_number,
             full_name,
             unit,
             roles: split.roles,
-            password_hash,
-            totp_secret: secret,
-            password_expired: true,
+            phone: Some(phone.clone()),
+            public: None,
         };
         let made = officers::insert(&mut tx, new).await?;
+        let until = enrolments::issue(&mut tx, made.id, &phone).await?;
+        account_notices::tell_security(&mut tx, made.id, NoticeEvent::AccountCreated).await?;
         let waiting = power::Waiting { roles: split.waiting_roles, unit: None };
         let proposal = power::propose(&mut tx, cx, &made, waiting, reason).await?;
         let reply = pb::CreateOfficerResponse {
             officer: Some(pb::Officer { proposal, ..officer_reply(&made) }),
-            first_password: first.reveal().to_owned(),
-            totp_secret,
+            enrolment_expire_time: Some(wire::time(until)),
         };
         wire::finish(tx, reply).await
     }
@@ -318,6 +325,10 @@ fn officer_reply(officer: &Officer) -> pb::Officer {
         roles: officer.roles.iter().map(|role| role.wire().to_owned()).collect(),
         disabled: officer.disable_time.is_some(),
         proposal: String::new(),
+        phone: officer.phone.clone(),
+        enrolled: officer.enrolled,
+        close_time: wire::time_of(officer.close_time),
+        lock_expire_time: wire::time_of(officer.locked_until),
         etag: wire::etag(officer.version),
     }
 }

@@ -129,6 +129,8 @@ pub const POLICY: &[(&str, Access)] = &[
     // Identity: the way in is open to everybody, and limited by rate.
     ("IdentityService/SignInWithWechat", Public),
     ("IdentityService/SignInOfficer", Public),
+    ("IdentityService/BeginOfficerEnrolment", Public),
+    ("IdentityService/CompleteOfficerEnrolment", Public),
     ("IdentityService/EnrolDevice", Public),
     ("IdentityService/CreateDeviceChallenge", Public),
     ("IdentityService/SignInDevice", Public),
@@ -167,6 +169,9 @@ pub const POLICY: &[(&str, Access)] = &[
         roles(&[FirstReviewer, FinalReviewer, SystemAdministrator, SecurityAdministrator, Auditor]),
     ),
     ("OrganisationService/UpdateOfficer", roles(&[SystemAdministrator])),
+    ("OrganisationService/ResendOfficerEnrolment", roles(&[SystemAdministrator])),
+    ("OrganisationService/UnlockOfficer", roles(&[SecurityAdministrator])),
+    ("OrganisationService/ResetOfficer", roles(&[SystemAdministrator, SecurityAdministrator])),
     ("OrganisationService/DisableOfficer", roles(&[SystemAdministrator, SecurityAdministrator])),
     ("OrganisationService/CreateCheckpoint", roles(&[SystemAdministrator])),
     ("OrganisationService/ListCheckpoints", SignedIn),

@@ -237,7 +237,7 @@ async fn officer(connection: &mut PgConnection, id: Uuid) -> Result<Option<Who>>
     let row = sqlx::query!(
         "select unit_id, reach, roles, password_expired
          from officer join unit on unit.id = unit_id
-         where officer.id = $1 and disable_time is null",
+         where officer.id = $1 and disable_time is null and close_time is null",
         id
     )
     .fetch_optional(&mut *connection)

@@ -267,7 +267,8 @@ pub async fn assign(
         "insert into liaison_roster (id, liaison_post_id, officer_id, create_time)
          select $1, $2, officer.id, $4
          from officer join unit on unit.id = unit_id
-         where officer.id = $3 and disable_time is null and 'LIAISON_OFFICER' = any (roles)
+         where officer.id = $3 and disable_time is null and close_time is null
+            and 'LIAISON_OFFICER' = any (roles)
             and ($5::text is not null and starts_with(path, $5))",
         id,
         post.uuid(),

@@ -1,6 +1,7 @@
 //! The inbox: a row in the transaction of its cause, with the pushes that follow from it. What each
 //! noun tells stands in `causes`. No push is sent here.
 
+pub mod accounts;
 pub mod causes;
 
 use jiff_sqlx::ToSqlx as _;
@@ -114,7 +115,8 @@ async fn recipients(tx: &mut Tx, audience: Audience) -> Result<Vec<String>> {
         Audience::Unit(unit, role) => {
             sqlx::query_scalar!(
                 "select id from officer
-                 where unit_id = $1 and disable_time is null and $2 = any (roles)
+                 where unit_id = $1 and disable_time is null and close_time is null
+                    and $2 = any (roles)
                  order by id
                  limit $3",
                 unit.uuid(),

@@ -11,9 +11,9 @@ use super::{OnConstraint as _, Tx, Vault, actors, history};
 use crate::{
     actor::{Role, Roles, Scope},
     domain::{
-        codes::{PoliceNumber, mask},
+        codes::{Phone, PoliceNumber, mask},
         lifecycle::{Change, Moved, Note},
-        officer,
+        officer::{self, Known},
         tenure::Tenure,
     },
     error::{Error, Faults, Reason, Result},
@@ -37,6 +37,14 @@ pub struct Officer {
     pub disable_time: Option<Timestamp>,
     /// Whether the password must be changed before anything else.
     pub password_expired: bool,
+    /// The masked phone, to which codes go; empty where none is known.
+    pub phone: String,
+    /// Whether the officer has proofs to come in with.
+    pub enrolled: bool,
+    /// When the account was closed because nobody used it.
+    pub close_time: Option<Timestamp>,
+    /// Until when failed sign-ins lock it, for sources that it does not know.
+    pub locked_until: Option<Timestamp>,
     /// Rises with each change.
     pub version: i64,
 }
@@ -51,12 +59,24 @@ pub struct NewOfficer {
     pub unit: Id<kind::Unit>,
     /// The roles.
     pub roles: Roles,
-    /// A hash of the first password, in the PHC format.
+    /// Where the codes go.
+    pub phone: Option<Phone>,
+    /// Proofs that everybody knows: of the demo city alone. Whoever is real makes them by an enrolment.
+    pub public: Option<Proofs>,
+}
+
+/// What an officer comes in with.
+pub struct Proofs {
+    /// A hash of the password, in the PHC format.
     pub password_hash: String,
     /// The secret of the one-time codes, raw.
     pub totp_secret: Zeroizing<Vec<u8>>,
-    /// Whether the password must be changed before anything else.
-    pub password_expired: bool,
+}
+
+impl std::fmt::Debug for Proofs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Proofs")
+    }
 }
 
 impl std::fmt::Debug for NewOfficer {
@@ -73,6 +93,10 @@ struct Row {
     roles: Vec<String>,
     disable_time: Option<jiff_sqlx::Timestamp>,
     password_expired: bool,
+    phone_sealed: Option<Vec<u8>>,
+    enrolled: bool,
+    close_time: Option<jiff_sqlx::Timestamp>,
+    locked_until: Option<jiff_sqlx::Timestamp>,
     version: i64,
 }
 
@@ -85,6 +109,13 @@ fn entity(row: Row, vault: &Vault) -> Result<Officer> {
         roles: row.roles.iter().filter_map(|role| Role::from_wire(role)).collect(),
         disable_time: row.disable_time.map(jiff_sqlx::Timestamp::to_jiff),
         password_expired: row.password_expired,
+        phone: match row.phone_sealed {
+            Some(sealed) => mask::phone(&vault.open_text("phone", &sealed)?),
+            None => String::new(),
+        },
+        enrolled: row.enrolled,
+        close_time: row.close_time.map(jiff_sqlx::Timestamp::to_jiff),
+        locked_until: row.locked_until.map(jiff_sqlx::Timestamp::to_jiff),
         version: row.version,
     })
 }
@@ -95,7 +126,10 @@ macro_rules! select {
         sqlx::query_as!(
             Row,
             r#"select officer.id, police_number, full_name_sealed, unit_id, roles,
-                disable_time as "disable_time: jiff_sqlx::Timestamp", password_expired, version
+                disable_time as "disable_time: jiff_sqlx::Timestamp", password_expired,
+                phone_sealed, password_hash <> '' as "enrolled!",
+                close_time as "close_time: jiff_sqlx::Timestamp",
+                locked_until as "locked_until: jiff_sqlx::Timestamp", version
              from officer join unit on unit.id = unit_id "# + $filter
             $(, $argument)*
         )
@@ -115,20 +149,25 @@ pub async fn insert(tx: &mut Tx, new: NewOfficer) -> Result<Officer> {
     let (id, now): (Id<kind::Officer>, _) = (tx.cx().id(), tx.now());
     let ids = tx.cx().ids().clone();
     let name = tx.vault().seal("full-name", new.full_name.as_bytes(), ids.bytes())?;
-    let secret = tx.vault().seal("totp-secret", &new.totp_secret, ids.bytes())?;
+    let enrolled = new.public.is_some();
+    let (hash, secret) = match new.public {
+        Some(Proofs { password_hash, totp_secret }) => {
+            (password_hash, tx.vault().seal("totp-secret", &totp_secret, ids.bytes())?)
+        }
+        None => (String::new(), Vec::new()),
+    };
     sqlx::query!(
         "insert into officer (id, police_number, full_name_sealed, unit_id, roles, password_hash,
             password_history, password_time, password_expired, totp_secret_sealed, totp_step,
-            failed_attempts, create_time, version)
-         values ($1, $2, $3, $4, $5, $6, '{}', $7, $8, $9, 0, 0, $7, 1)",
+            failed_attempts, create_time, use_time, version)
+         values ($1, $2, $3, $4, $5, $6, '{}', $7, false, $8, 0, 0, $7, $7, 1)",
         id.uuid(),
         new.police_number.as_str(),
         name,
         new.unit.uuid(),
         &names(new.roles),
-        new.password_hash,
+        hash,
         now.to_sqlx() as _,
-        new.password_expired,
         secret
     )
     .execute(tx.conn())
@@ -136,6 +175,9 @@ pub async fn insert(tx: &mut Tx, new: NewOfficer) -> Result<Officer> {
     .on_constraint("officer_police_number_once", Reason::AlreadyExists)?;
     let change = Change::begin(Tenure::Active, "CREATE", told(new.roles, new.unit), tx.cx());
     history::write(tx, id.subject(), &change).await?;
+    if let Some(phone) = &new.phone {
+        save_phone(tx, id, phone).await?;
+    }
     Ok(Officer {
         id,
         police_number: new.police_number.as_str().to_owned(),
@@ -143,8 +185,63 @@ pub async fn insert(tx: &mut Tx, new: NewOfficer) -> Result<Officer> {
         unit: new.unit,
         roles: new.roles,
         disable_time: None,
-        password_expired: new.password_expired,
+        password_expired: false,
+        phone: new.phone.map(|phone| phone.mask()).unwrap_or_default(),
+        enrolled,
+        close_time: None,
+        locked_until: None,
         version: 1,
+    })
+}
+
+/// Stores to which phone the codes go.
+pub async fn save_phone(tx: &mut Tx, id: Id<kind::Officer>, phone: &Phone) -> Result<()> {
+    let nonce = tx.cx().ids().bytes();
+    let sealed = tx.vault().seal("phone", phone.as_str().as_bytes(), nonce)?;
+    let index = tx.vault().index("phone", phone.as_str());
+    sqlx::query!(
+        "update officer set phone_sealed = $2, phone_index = $3 where id = $1",
+        id.uuid(),
+        sealed,
+        index
+    )
+    .execute(tx.conn())
+    .await?;
+    let change = Change::remark(Tenure::Active, "SET_PHONE", Note::internal(phone.mask()), tx.cx());
+    history::write(tx, id.subject(), &change).await
+}
+
+/// To which phone the codes of an officer go.
+pub async fn phone(tx: &mut Tx, id: Id<kind::Officer>) -> Result<Option<Phone>> {
+    let sealed = sqlx::query_scalar!("select phone_sealed from officer where id = $1", id.uuid())
+        .fetch_optional(tx.conn())
+        .await?;
+    let Some(sealed) = sealed.flatten() else { return Ok(None) };
+    let phone = tx.vault().open_text("phone", &sealed)?;
+    Ok(Some(Phone::parse(&phone).map_err(|_| Error::internal("a stored phone"))?))
+}
+
+/// What others know of an officer: no password may be made from it.
+pub async fn known(
+    connection: &mut PgConnection,
+    vault: &Vault,
+    id: Id<kind::Officer>,
+) -> Result<Known> {
+    let row = sqlx::query!(
+        "select police_number, full_name_sealed, phone_sealed, code
+         from officer join unit on unit.id = unit_id
+         where officer.id = $1",
+        id.uuid()
+    )
+    .fetch_one(connection)
+    .await?;
+    let phone = row.phone_sealed.map(|sealed| vault.open_text("phone", &sealed)).transpose()?;
+    let police_number = PoliceNumber::parse(&row.police_number);
+    Ok(Known {
+        police_number: police_number.map_err(|_| Error::internal("a stored number"))?,
+        full_name: vault.open_text("full-name", &row.full_name_sealed)?,
+        phone: phone.and_then(|phone| Phone::parse(&phone).ok()),
+        unit_code: row.code,
     })
 }
 
@@ -269,161 +366,16 @@ async fn write(
     Ok(version)
 }
 
-/// What proves an officer.
-pub struct Credentials {
-    /// Whose they are.
-    pub id: Id<kind::Officer>,
-    /// In the PHC format.
-    pub password_hash: String,
-    /// The hashes before it, newest first.
-    pub password_history: Vec<String>,
-    /// When the password was set.
-    pub password_time: Timestamp,
-    /// Whether it must be changed before anything else.
-    pub password_expired: bool,
-    /// The secret of the one-time codes, raw; empty where none was given out.
-    pub totp_secret: Zeroizing<Vec<u8>>,
-    /// The last time step that was used.
-    pub totp_step: i64,
-    /// Failures in a row.
-    pub failed_attempts: i32,
-    /// Until when no attempt counts.
-    pub locked_until: Option<Timestamp>,
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Credentials({})", self.id)
-    }
-}
-
-/// By which an officer is looked up before it is known who asks.
-#[derive(Debug, Clone, Copy)]
-pub enum By<'a> {
-    /// What was typed at the sign-in.
-    PoliceNumber(&'a PoliceNumber),
-    /// The officer itself, signed in.
-    Own(Id<kind::Officer>),
-}
-
-/// The credentials of an officer whose access has not ended. `hold` keeps the row until the unit
-/// of work ends.
-pub async fn credentials(
-    connection: &mut PgConnection,
-    vault: &Vault,
-    by: By<'_>,
-    hold: bool,
-) -> Result<Option<Credentials>> {
-    let (number, id) = match by {
-        By::PoliceNumber(number) => (Some(number.as_str()), None),
-        By::Own(id) => (None, Some(id.uuid())),
-    };
-    if hold {
-        sqlx::query!(
-            "select id from officer where police_number = $1 or id = $2 for update",
-            number,
-            id
-        )
-        .fetch_optional(&mut *connection)
-        .await?;
-    }
-    let row = sqlx::query!(
-        "select id, password_hash, password_history,
-            password_time as \"password_time: jiff_sqlx::Timestamp\", password_expired,
-            totp_secret_sealed, totp_step, failed_attempts,
-            locked_until as \"locked_until: jiff_sqlx::Timestamp\"
-         from officer
-         where (police_number = $1 or id = $2) and disable_time is null",
-        number,
-        id
-    )
-    .fetch_optional(connection)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let totp_secret = if row.totp_secret_sealed.is_empty() {
-        Vec::new()
-    } else {
-        vault.open("totp-secret", &row.totp_secret_sealed)?
-    };
-    Ok(Some(Credentials {
-        id: Id::of(row.id),
-        password_hash: row.password_hash,
-        password_history: row.password_history,
-        password_time: row.password_time.to_jiff(),
-        password_expired: row.password_expired,
-        totp_secret: Zeroizing::new(totp_secret),
-        totp_step: row.totp_step,
-        failed_attempts: row.failed_attempts,
-        locked_until: row.locked_until.map(jiff_sqlx::Timestamp::to_jiff),
-    }))
-}
-
-/// Notes a failure, and the lock that it may bring.
-pub async fn save_failure(
-    tx: &mut Tx,
-    id: Id<kind::Officer>,
-    failed_attempts: i32,
-    locked_until: Option<Timestamp>,
-) -> Result<()> {
+/// Lifts the lock of an officer that this unit of work holds, and the waits of its sources.
+pub async fn lift(tx: &mut Tx, officer: Officer, reason: String) -> Result<Officer> {
     sqlx::query!(
-        "update officer set failed_attempts = $2, locked_until = $3 where id = $1",
-        id.uuid(),
-        failed_attempts,
-        locked_until.map(jiff_sqlx::ToSqlx::to_sqlx) as _
-    )
-    .execute(tx.conn())
-    .await?;
-    if let Some(until) = locked_until {
-        let note = Note::internal(until.to_string());
-        let change = Change::remark(Tenure::Active, "LOCK", note, tx.cx());
-        history::write(tx, id.subject(), &change).await?;
-    }
-    Ok(())
-}
-
-/// Notes a proof that held: the one-time code is spent, and the failures are forgotten.
-pub async fn save_success(
-    tx: &mut Tx,
-    id: Id<kind::Officer>,
-    totp_step: i64,
-    password_expired: bool,
-) -> Result<()> {
-    sqlx::query!(
-        "update officer
-         set failed_attempts = 0, locked_until = null, totp_step = $2, password_expired = $3
+        "update officer set failed_attempts = 0, locked_until = null, lifts = lifts + 1
          where id = $1",
-        id.uuid(),
-        totp_step,
-        password_expired
+        officer.id.uuid()
     )
     .execute(tx.conn())
     .await?;
-    tx.touch(actors::key(&id.to_string()));
-    Ok(())
-}
-
-/// Replaces the password.
-pub async fn save_password(
-    tx: &mut Tx,
-    id: Id<kind::Officer>,
-    hash: &str,
-    history_kept: &[String],
-) -> Result<()> {
-    let now = tx.now();
-    sqlx::query!(
-        "update officer
-         set password_hash = $2, password_history = $3, password_time = $4,
-            password_expired = false, failed_attempts = 0, locked_until = null
-         where id = $1",
-        id.uuid(),
-        hash,
-        history_kept,
-        now.to_sqlx() as _
-    )
-    .execute(tx.conn())
-    .await?;
-    let change = Change::remark(Tenure::Active, "CHANGE_PASSWORD", Note::none(), tx.cx());
-    history::write(tx, id.subject(), &change).await?;
-    tx.touch(actors::key(&id.to_string()));
-    Ok(())
+    let change = Change::remark(Tenure::Active, "UNLOCK", Note::internal(reason), tx.cx());
+    history::write(tx, officer.id.subject(), &change).await?;
+    Ok(Officer { locked_until: None, ..officer })
 }

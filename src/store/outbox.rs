@@ -16,6 +16,8 @@ use crate::{
 pub enum Topic {
     /// A phone must be sent its one-time code.
     PhoneCode,
+    /// An officer's phone must be sent the code to enrol with, or told what happens to the account.
+    OfficerMessage,
     /// A phone must be told of an invitation.
     Invitation,
     /// A conversation was handed to the complaint service, with its linked messages.
@@ -36,6 +38,7 @@ impl Topic {
     pub const fn wire(self) -> &'static str {
         match self {
             Self::PhoneCode => "phone-code",
+            Self::OfficerMessage => "officer-message",
             Self::Invitation => "invitation",
             Self::RequestFromConversation => "request-from-conversation",
             Self::Escalation => "escalation",
@@ -50,6 +53,7 @@ impl Topic {
     pub fn from_wire(text: &str) -> Option<Self> {
         [
             Self::PhoneCode,
+            Self::OfficerMessage,
             Self::Invitation,
             Self::RequestFromConversation,
             Self::Escalation,

@@ -57,6 +57,17 @@ pub async fn codes(connection: &mut PgConnection, before: Timestamp) -> Result<(
     sqlx::query!("delete from device_challenge where expire_time < $1", before.to_sqlx() as _)
         .execute(&mut *connection)
         .await?;
+    sqlx::query!("delete from officer_enrolment where expire_time < $1", before.to_sqlx() as _)
+        .execute(&mut *connection)
+        .await?;
+    // What was told stands in the inbox; a message that could not be sent for so long comes too late.
+    sqlx::query!(
+        "delete from officer_message
+         where create_time < $1 and (expire_time is null or expire_time < $1)",
+        before.to_sqlx() as _
+    )
+    .execute(&mut *connection)
+    .await?;
     sqlx::query!(
         "delete from device_enrolment where expire_time < $1 and device_id is null",
         before.to_sqlx() as _

@@ -9,9 +9,11 @@ use uuid::Uuid;
 use super::{Tx, actors, history};
 use crate::{
     actor::Actor,
+    address::counted,
     domain::{
         lifecycle::{Change, Note, State as _},
-        session::{Account, Family, OPEN_MAX, lifetime},
+        officer::SOURCE_KNOWN,
+        session::{Account, Family, IDLE_MAX, OPEN_MAX, lifetime},
         tenure::{End, Tenure},
     },
     error::{Error, Reason, Result},
@@ -90,6 +92,10 @@ pub enum EndReason {
     PasswordChanged,
     /// The officer was disabled, or the device was revoked.
     AccountEnded,
+    /// An officer called nothing for too long.
+    Idle,
+    /// The officer's proofs were made anew, or the account was closed.
+    CredentialsReset,
 }
 
 impl EndReason {
@@ -100,6 +106,8 @@ impl EndReason {
             Self::TooMany => "TOO_MANY",
             Self::PasswordChanged => "PASSWORD_CHANGED",
             Self::AccountEnded => "ACCOUNT_ENDED",
+            Self::Idle => "IDLE",
+            Self::CredentialsReset => "CREDENTIALS_RESET",
         }
     }
 }
@@ -200,8 +208,8 @@ pub async fn insert(tx: &mut Tx, owner: Owner, client: &str) -> Result<Session> 
     let row = sqlx::query_as!(
         Row,
         r#"insert into session (id, person_id, officer_id, device_id, generation, create_time,
-            refresh_time, expire_time, client, address)
-         values ($1, $2, $3, $4, 1, $5, $5, $6, $7, $8)
+            refresh_time, expire_time, client, address, active_time)
+         values ($1, $2, $3, $4, 1, $5, $5, $6, $7, $8, coalesce($9::timestamptz, 'infinity'))
          returning id, person_id, officer_id, device_id, generation,
             create_time as "create_time: jiff_sqlx::Timestamp",
             refresh_time as "refresh_time: jiff_sqlx::Timestamp",
@@ -214,7 +222,8 @@ pub async fn insert(tx: &mut Tx, owner: Owner, client: &str) -> Result<Session> 
         now.to_sqlx() as _,
         expire_time.to_sqlx() as _,
         client,
-        address
+        address,
+        owner.account().idles().then_some(now.to_sqlx()) as _
     )
     .fetch_one(tx.conn())
     .await?;
@@ -327,6 +336,69 @@ async fn end_rows(tx: &mut Tx, ids: &[Uuid], reason: EndReason) -> Result<()> {
         history::write(tx, Id::<kind::Session>::of(*id).subject(), &change).await?;
     }
     Ok(())
+}
+
+/// Before this instant an officer must have called last, to be idle now.
+pub(super) fn idle_before(now: Timestamp) -> Timestamp {
+    now.checked_sub(IDLE_MAX).unwrap_or(Timestamp::MIN)
+}
+
+/// Whether nobody has called in a session for too long.
+pub async fn is_idle(
+    connection: &mut PgConnection,
+    id: Id<kind::Session>,
+    now: Timestamp,
+) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        "select exists (select from session where id = $1 and active_time <= $2) as \"is!\"",
+        id.uuid(),
+        idle_before(now).to_sqlx() as _
+    )
+    .fetch_one(connection)
+    .await?)
+}
+
+/// Open sessions in which nobody has called for too long.
+pub async fn idle(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Id<kind::Session>>> {
+    let idle = sqlx::query_scalar!(
+        "select id from session
+         where officer_id is not null and end_time is null and active_time <= $1
+         order by active_time
+         limit $2",
+        idle_before(now).to_sqlx() as _,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(idle.into_iter().map(Id::of).collect())
+}
+
+/// Ends a session, should it be idle still.
+pub async fn end_idle(tx: &mut Tx, id: Id<kind::Session>) -> Result<()> {
+    let Some(session) = lock_family(tx, id).await? else { return Ok(()) };
+    let now = tx.now();
+    if session.end_time.is_none() && is_idle(tx.conn(), id, now).await? {
+        end(tx, session, EndReason::Idle).await?;
+    }
+    Ok(())
+}
+
+/// Whether the officer has signed in lately from where somebody asks now.
+pub async fn knows_source(tx: &mut Tx, officer: Id<kind::Officer>) -> Result<bool> {
+    let Some(asks) = tx.cx().address.map(counted) else { return Ok(false) };
+    let since = tx.now().checked_sub(SOURCE_KNOWN).unwrap_or(Timestamp::MIN);
+    let known = sqlx::query_scalar!(
+        "select distinct address from session where officer_id = $1 and create_time > $2",
+        officer.uuid(),
+        since.to_sqlx() as _
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(known.iter().filter_map(|it| it.parse().ok()).any(|known| counted(known) == asks))
 }
 
 /// The open sessions of the owner, newest first, after the cursor.

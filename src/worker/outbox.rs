@@ -11,6 +11,7 @@ use crate::{
     server::Parts,
     store::{
         complaints::filing::from_conversation,
+        officer_messages::{self, Message},
         outbox::{self, ATTEMPTS_MAX, Event, Lane, Topic},
     },
 };
@@ -116,6 +117,7 @@ fn backoff(attempts: i32) -> SignedDuration {
 async fn deliver(parts: &Parts, cx: &Cx, event: &Event) -> Result<()> {
     match Topic::from_wire(&event.topic) {
         Some(Topic::PhoneCode) => phone_code(parts, event).await,
+        Some(Topic::OfficerMessage) => officer_message(parts, cx, event).await,
         Some(Topic::Invitation) => invitation(parts, event).await,
         Some(Topic::RequestFromConversation) => request(parts, cx, event).await,
         Some(Topic::Escalation) => news::escalated(parts, cx, event).await,
@@ -153,6 +155,25 @@ async fn phone_code(parts: &Parts, event: &Event) -> Result<()> {
     let code = vault.open_text("phone-code", &code)?;
     let sms = parts.sms.as_ref().ok_or_else(|| Error::new(Reason::RemoteUnavailable))?;
     sms.send_code(&phone, &code).await
+}
+
+async fn officer_message(parts: &Parts, cx: &Cx, event: &Event) -> Result<()> {
+    let id = subject(event, "officer_message")?;
+    let mut connection = parts.store.read().await?;
+    let vault = parts.store.vault();
+    let waiting = officer_messages::to_send(&mut connection, vault, id, cx.now).await?;
+    drop(connection);
+    let Some(waiting) = waiting else { return Ok(()) };
+    match (&waiting.message, &parts.sms) {
+        (Message::Code(code, _), Some(sms)) => sms.send_enrolment(&waiting.phone, code).await?,
+        (Message::Told(what), Some(sms)) => sms.send_account(&waiting.phone, what.zh()).await?,
+        (Message::Code(..), None) => return Err(Error::new(Reason::RemoteUnavailable)),
+        // Without a gateway the inbox is what remains.
+        (Message::Told(_), None) => {}
+    }
+    let mut tx = parts.store.begin(cx).await?;
+    officer_messages::sent(&mut tx, id).await?;
+    tx.commit().await
 }
 
 async fn invitation(parts: &Parts, event: &Event) -> Result<()> {

@@ -14,6 +14,7 @@ mod complaints;
 mod conduct_reports;
 mod contests;
 mod conversations;
+mod credentials;
 mod crowds;
 mod decisions;
 mod enterprises;

@@ -96,6 +96,7 @@ impl Bureau {
                 ..Default::default()
             }),
             full_name: "韩新民".to_owned(),
+            phone: "13905240009".to_owned(),
             reason: reason.to_owned(),
             request_id: request_id(),
         };

@@ -73,7 +73,7 @@ const fn names(template: Template) -> &'static [&'static str] {
         Template::Enterprise => &["thing1", "phrase2", "time3"],
         Template::Message | Template::Evaluation => &["thing1", "time2"],
         Template::Digest => &["number1", "thing2", "time3"],
-        Template::Task => &[],
+        Template::Task | Template::Account => &[],
     }
 }
 
@@ -100,7 +100,7 @@ impl Filed {
                 let count = facts.count.unwrap_or_default().to_string();
                 vec![count, title.clone(), time(push.time)]
             }
-            Template::Task => Vec::new(),
+            Template::Task | Template::Account => Vec::new(),
         };
         let fields = self.names.iter().zip(values).map(|(name, value)| {
             let kind = name.trim_end_matches(|c: char| c.is_ascii_digit());

@@ -65,6 +65,14 @@ const fn english(event: NoticeEvent) -> &'static str {
         E::LimitCriticised => "criticised",
         E::LimitUnlawful => "unlawfully late",
         E::WebhookEnded => "webhook ended",
+        E::AccountAttacked => "failed sign-ins in a row",
+        E::AccountLocked => "locked",
+        E::AccountCreated => "created",
+        E::AccountEnrolled => "enrolled",
+        E::AccountResetProposed => "a reset was asked for",
+        E::AccountReset => "reset",
+        E::AccountUnused => "closed soon, as it is not used",
+        E::AccountClosed => "closed, as it was not used",
     }
 }
 
@@ -119,6 +127,10 @@ fn chinese_text(event: NoticeEvent, facts: &Facts) -> Text {
             let what = if number.is_empty() { "有一项办理事项" } else { "诉求" };
             (format!("办理事项{state}"), format!("{what}{number}{state},请及时处理。"))
         }
+        Template::Account => {
+            let body = format!("警号{number}的账号{state},如非本人或本单位操作,请立即核实。");
+            (format!("账号{state}"), body)
+        }
         Template::Digest => return digest(facts.count.unwrap_or_default(), Language::Chinese),
     };
     Text { title, body }
@@ -162,6 +174,11 @@ fn english_text(event: NoticeEvent, facts: &Facts) -> Text {
         Template::Task => {
             let what = if number.is_empty() { "A task" } else { "Request " };
             (format!("Task: {state}"), format!("{what}{number}: {state}."))
+        }
+        Template::Account => {
+            let body =
+                format!("The account of police number {number}: {state}. Unexpected? Say so.");
+            (format!("Account: {state}"), body)
         }
         Template::Digest => return digest(facts.count.unwrap_or_default(), Language::English),
     };

@@ -7,6 +7,7 @@ use super::{Identity, coming_in::Door, required};
 use crate::{
     context::Cx,
     crypto::{Suite, VerifyingKey},
+    domain::codes::one_time_code,
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
     service::{pb, wire},
@@ -51,7 +52,8 @@ impl Identity {
         }
         let new = NewDevice { public_key: request.public_key, model, software_version };
         let mut tx = self.store.begin(cx).await?;
-        let device = devices::enrol(&mut tx, &request.enrolment_code, new).await?;
+        let code = one_time_code(&request.enrolment_code);
+        let device = devices::enrol(&mut tx, &code, new).await?;
         tx.commit().await?;
         Ok(pb::EnrolDeviceResponse {
             device: device.id.to_string(),

@@ -10,11 +10,7 @@ use argon2::{
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use crate::{
-    clock::Ids,
-    domain::officer,
-    error::{Error, Result},
-};
+use crate::error::{Error, Result};
 
 /// Hashes under way at once on one server: each holds 19 MiB, and a flood of sign-ins must not
 /// hold them all.
@@ -25,11 +21,6 @@ static HASHING: Semaphore = Semaphore::const_new(AT_ONCE);
 /// no password.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$\
     AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-
-/// 64 characters of three kinds and more, without those that are mistaken for another: six bits
-/// give one.
-const FIRST_PASSWORD: &[u8; 64] =
-    b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789+-_=@#%";
 
 /// A text that reaches no log: wiped when it is dropped.
 #[derive(Clone)]
@@ -101,23 +92,9 @@ async fn beside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'st
     done.await.map_err(Error::internal)?
 }
 
-/// A first password of 96 bits that the rules take: shown once, to be changed at once.
-#[must_use]
-pub fn draw(ids: &Ids) -> SensitiveText {
-    loop {
-        let bytes: [u8; 16] = ids.bytes();
-        let drawn = bytes.iter().filter_map(|byte| FIRST_PASSWORD.get(usize::from(byte & 63)));
-        let drawn = SensitiveText::new(drawn.map(|byte| char::from(*byte)).collect::<String>());
-        if officer::password(drawn.reveal()).is_ok() {
-            return drawn;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{NOBODY, SensitiveText, draw, hash, verify};
-    use crate::{clock::Ids, domain::officer};
+    use super::{NOBODY, SensitiveText, hash, verify};
 
     #[tokio::test]
     async fn a_password_fits_its_own_hash_alone() {
@@ -137,16 +114,6 @@ mod tests {
                 assert!(!verify(&password, hash).await.unwrap(), "{hash:?}");
             }
         }
-    }
-
-    #[test]
-    fn first_passwords_are_strong_and_differ() {
-        let ids = Ids::seeded(1);
-        let drawn: Vec<_> = (0..100).map(|_| draw(&ids).reveal().to_owned()).collect();
-        for password in &drawn {
-            assert_eq!(officer::password(password), Ok(()), "{password}");
-        }
-        assert!(drawn.iter().collect::<std::collections::BTreeSet<_>>().len() == 100);
     }
 
     // The text never reaches a log.

@@ -89,7 +89,7 @@ impl Identity {
 }
 
 /// A number that a short message can reach.
-fn mobile(text: &str) -> Result<Phone, Flaw> {
+pub(crate) fn mobile(text: &str) -> Result<Phone, Flaw> {
     if text.is_empty() {
         return Err(Flaw::Required);
     }

@@ -28,6 +28,13 @@ impl Identity {
         let mut tx = self.store.begin(cx).await?;
         let session = sessions::lock_family(&mut tx, id).await?;
         let session = session.ok_or_else(|| Error::new(Reason::SessionEnded))?;
+        // To refresh is no call: a client does it by itself, also for a desk that was left.
+        let idle = session.end_time.is_none() && sessions::is_idle(tx.conn(), id, cx.now).await?;
+        if idle {
+            sessions::end(&mut tx, session, EndReason::Idle).await?;
+            tx.commit().await?;
+            return Err(Error::new(Reason::SessionEnded));
+        }
         let session = match session.family().judge(generation, cx.now) {
             Refresh::Successor => sessions::advance(&mut tx, session).await?,
             Refresh::SameSuccessor => session,

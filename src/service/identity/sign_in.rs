@@ -11,19 +11,25 @@ use super::{
 };
 use crate::{
     context::Cx,
-    domain::{codes::PoliceNumber, officer},
+    domain::{
+        codes::{self, PoliceNumber},
+        notice::NoticeEvent,
+        officer,
+    },
     error::{Error, Faults, Flaw, Reason, Result},
     service::pb,
     store::{
         Limit, Tx,
-        officers::{self, By, Credentials},
-        persons,
+        credentials::{self, By, Credentials},
+        enrolments,
+        notices::accounts,
+        officers, persons,
         sessions::{self, EndReason, Owner},
     },
 };
 
 /// Longer passwords are not hashed.
-const TYPED_BYTES_MAX: usize = 1_024;
+pub(super) const TYPED_BYTES_MAX: usize = 1_024;
 
 impl Identity {
     pub(super) async fn sign_in_with_wechat(
@@ -66,14 +72,13 @@ impl Identity {
         required(&mut faults, "password", &request.password);
         let hashable = request.password.len() <= TYPED_BYTES_MAX;
         faults.check(hashable, "password", Flaw::TooLong);
-        required(&mut faults, "totp_code", &request.totp_code);
+        let totp_code = codes::one_time_code(&request.totp_code);
+        required(&mut faults, "totp_code", &totp_code);
         let client = client(&mut faults, &request.client);
         faults.done()?;
         let number = number.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
         let typed = SensitiveText::new(request.password);
-        // By account and source, existing or not: no stranger elsewhere locks an officer out, and nobody
-        // learns from a wait which numbers there are.
-        let source = format!("{} {}", number.as_str(), cx.counted_address());
+        let source = self.source(cx, &number).await?;
         self.store.limits().count(Limit::SignInAccount, &source).await?;
         self.store.limits().attempts().begin(&source, cx.now).await?;
         let signer = self.signer(cx).await?;
@@ -81,21 +86,31 @@ impl Identity {
         let known = self.proved(by, &typed).await?;
         // From here on the row is held: of attempts at the same time each one counts.
         let mut tx = self.store.begin(cx).await?;
-        let held = officers::credentials(tx.conn(), self.store.vault(), by, true).await?;
+        let held = credentials::find(tx.conn(), self.store.vault(), by, true).await?;
         let held = held.ok_or_else(|| Error::new(Reason::CredentialsInvalid))?;
         let right = known.is_some_and(|hash| hash == held.password_hash);
-        let step =
-            totp::accepted_step(&held.totp_secret, &request.totp_code, cx.now, held.totp_step);
+        let step = totp::accepted_step(&held.totp_secret, &totp_code, cx.now, held.totp_step);
         let Some(step) = step.filter(|_| right) else { return Err(refuse(tx, cx, &held).await?) };
         // Told to the owner alone, who has shown both proofs.
-        unlocked(cx, &held)?;
+        open_here(&mut tx, &held).await?;
+        if held.closed {
+            return Err(Error::new(Reason::AccountClosed));
+        }
         let expired =
             held.password_expired || officer::password_expired(held.password_time, cx.now);
-        officers::save_success(&mut tx, held.id, step, expired).await?;
+        credentials::save_success(&mut tx, held.id, step, expired).await?;
         let session = sessions::insert(&mut tx, Owner::Officer(held.id), &client).await?;
         tx.commit().await?;
         self.store.limits().attempts().held(&source).await;
         self.tokens(cx, &signer, &session).await
+    }
+
+    /// By what attempts are counted: account and source, existing or not, so that no stranger elsewhere locks
+    /// an officer out, and nobody learns from a wait which numbers there are.
+    async fn source(&self, cx: &Cx, number: &PoliceNumber) -> Result<String> {
+        let mut connection = self.store.read().await?;
+        let lifts = credentials::lifts(&mut connection, number).await?;
+        Ok(format!("{} {lifts} {}", number.as_str(), cx.counted_address()))
     }
 
     /// The hash that the typed password fits, where it is the account's. No row is held meanwhile:
@@ -103,7 +118,7 @@ impl Identity {
     async fn proved(&self, by: By<'_>, typed: &SensitiveText) -> Result<Option<String>> {
         let known = {
             let mut connection = self.store.read().await?;
-            officers::credentials(&mut connection, self.store.vault(), by, false).await?
+            credentials::find(&mut connection, self.store.vault(), by, false).await?
         };
         let hash = known.map(|known| known.password_hash);
         let fits = password::verify(typed, hash.as_deref()).await?;
@@ -121,7 +136,11 @@ impl Identity {
         required(&mut faults, "old_password", &request.old_password);
         let hashable = request.old_password.len() <= TYPED_BYTES_MAX;
         faults.check(hashable, "old_password", Flaw::TooLong);
-        faults.take("new_password", officer::password(&request.new_password));
+        let about = {
+            let mut connection = self.store.read().await?;
+            officers::known(&mut connection, self.store.vault(), id).await?
+        };
+        faults.take("new_password", officer::password(&request.new_password, &about));
         faults.done()?;
         let source = format!("{} {}", cx.actor.name(), cx.counted_address());
         self.store.limits().attempts().begin(&source, cx.now).await?;
@@ -130,28 +149,25 @@ impl Identity {
         let by = By::Own(id);
         let known = self.proved(by, &typed).await?;
         let mut tx = self.store.begin(cx).await?;
-        let held = officers::credentials(tx.conn(), self.store.vault(), by, true).await?;
+        let held = credentials::find(tx.conn(), self.store.vault(), by, true).await?;
         let held = held.ok_or_else(|| Error::new(Reason::SessionEnded))?;
-        unlocked(cx, &held)?;
+        open_here(&mut tx, &held).await?;
         if known.is_none_or(|hash| hash != held.password_hash) {
             return Err(refuse(tx, cx, &held).await?);
         }
         drop(tx);
         self.store.limits().attempts().held(&source).await;
-        let former = former(&held);
-        for hash in &former {
-            if password::verify(&wanted, Some(hash)).await? {
-                return Err(Error::field("new_password", Flaw::PasswordReused));
-            }
+        if !officer::password_may_change(held.password_time, held.password_expired, cx.now) {
+            return Err(Error::new(Reason::PasswordTooYoung));
         }
-        let hash = password::hash(&wanted, cx.ids().bytes()).await?;
+        let (hash, former) = unused_hash(cx, &wanted, &held).await?;
         let mut tx = self.store.begin(cx).await?;
-        let again = officers::credentials(tx.conn(), self.store.vault(), by, true).await?;
+        let again = credentials::find(tx.conn(), self.store.vault(), by, true).await?;
         if again.is_none_or(|again| again.password_hash != held.password_hash) {
             return Err(Error::new(Reason::Conflict));
         }
         let kept = former.get(..officer::PASSWORDS_REMEMBERED - 1).unwrap_or(&former);
-        officers::save_password(&mut tx, id, &hash, kept).await?;
+        credentials::save_password(&mut tx, id, &hash, kept).await?;
         let own = cx.actor.session();
         sessions::end_others(&mut tx, Owner::Officer(id), own, EndReason::PasswordChanged).await?;
         let reply = account(tx.conn(), self.store.vault(), &cx.actor).await?;
@@ -160,18 +176,39 @@ impl Identity {
     }
 }
 
+/// The hash of a password that was not used before, and the hashes of those that were, newest first.
+pub(super) async fn unused_hash(
+    cx: &Cx,
+    wanted: &SensitiveText,
+    held: &Credentials,
+) -> Result<(String, Vec<String>)> {
+    let former = former(held);
+    for hash in &former {
+        if password::verify(wanted, Some(hash)).await? {
+            return Err(Error::field("new_password", Flaw::PasswordReused));
+        }
+    }
+    Ok((password::hash(wanted, cx.ids().bytes()).await?, former))
+}
+
 /// The hashes that may not come back, newest first.
 fn former(held: &Credentials) -> Vec<String> {
-    let present = std::iter::once(&held.password_hash);
+    let present = std::iter::once(&held.password_hash).filter(|hash| !hash.is_empty());
     let hashes = present.chain(&held.password_history).take(officer::PASSWORDS_REMEMBERED);
     hashes.cloned().collect()
 }
 
-/// Refuses every attempt while the account is locked.
-fn unlocked(cx: &Cx, held: &Credentials) -> Result<()> {
-    match held.locked_until {
-        Some(until) if cx.now < until => {
-            let wait = Duration::try_from(until.duration_since(cx.now)).unwrap_or_default();
+/// How long the account is locked still.
+fn locked(cx: &Cx, held: &Credentials) -> Option<Duration> {
+    let until = held.locked_until.filter(|until| cx.now < *until)?;
+    Some(Duration::try_from(until.duration_since(cx.now)).unwrap_or_default())
+}
+
+/// Refuses whoever asks while the account is locked, but from a source that it knows: what strangers do
+/// elsewhere keeps nobody from the own desk.
+async fn open_here(tx: &mut Tx, held: &Credentials) -> Result<()> {
+    match locked(tx.cx(), held) {
+        Some(wait) if !sessions::knows_source(tx, held.id).await? => {
             Err(Error::new(Reason::AccountLocked).retry_after(wait))
         }
         _ => Ok(()),
@@ -181,11 +218,18 @@ fn unlocked(cx: &Cx, held: &Credentials) -> Result<()> {
 /// Counts the failure although the call fails, and never tells which part was wrong, nor whether the
 /// account is locked. A failure while it is does not make that longer.
 async fn refuse(mut tx: Tx, cx: &Cx, held: &Credentials) -> Result<Error> {
-    if unlocked(cx, held).is_err() {
+    if locked(cx, held).is_some() {
         return Ok(Error::new(Reason::CredentialsInvalid));
     }
     let (failures, until) = officer::failed(held.failed_attempts, cx.now);
-    officers::save_failure(&mut tx, held.id, failures, until).await?;
+    credentials::save_failure(&mut tx, held.id, failures, until).await?;
+    if failures == officer::FAILURES_TOLD {
+        accounts::tell_security(&mut tx, held.id, NoticeEvent::AccountAttacked).await?;
+    }
+    if until.is_some() {
+        accounts::tell_security(&mut tx, held.id, NoticeEvent::AccountLocked).await?;
+        enrolments::tell(&mut tx, held.id, NoticeEvent::AccountLocked).await?;
+    }
     tx.commit().await?;
     Ok(Error::new(Reason::CredentialsInvalid))
 }

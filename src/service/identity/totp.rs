@@ -31,6 +31,13 @@ pub fn base32(secret: &[u8]) -> Result<String> {
     Ok(generator(secret)?.get_secret_base32())
 }
 
+/// The secret as an authenticator scans it.
+pub(super) fn uri(secret: &[u8], police_number: &str) -> Result<String> {
+    let secret = base32(secret)?;
+    // The defaults of the format are ours: SHA-1, six digits, 30 seconds.
+    Ok(format!("otpauth://totp/Jingqi:{police_number}?secret={secret}&issuer=Jingqi"))
+}
+
 /// The code of an instant, as an authenticator shows it.
 pub fn code(secret: &[u8], now: Timestamp) -> Result<String> {
     Ok(generator(secret)?.generate(now.as_second().unsigned_abs()))

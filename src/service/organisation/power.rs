@@ -56,6 +56,8 @@ pub(super) async fn propose(
     let unit = units::get(tx.conn(), known.unit, &cx.scope()).await?;
     let mut shown = vec![
         format!("民警:{}(警号{})", known.display_name, known.police_number),
+        // Whoever confirms asks by this phone, or knows whose it is: the codes go there.
+        format!("手机:{}", if known.phone.is_empty() { "未登记" } else { &known.phone }),
         format!("现有角色:{}", told(known.roles)),
     ];
     if !waiting.roles.is_empty() {

@@ -26,6 +26,6 @@ pub(super) async fn carry_out(
         Act::PublishComplaintPolicy => {
             complaints::policies::publish(tx, confirming).await.map(Some)
         }
-        Act::ResetCredentials => Err(Error::new(Reason::TransitionIllegal)),
+        Act::ResetCredentials => organisation::accounts::reset(tx, confirming).await.map(|()| None),
     }
 }

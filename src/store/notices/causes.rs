@@ -20,7 +20,7 @@ use crate::{
         notice::{Audience, Facts, NoticeEvent},
         obligation::ObligationKind,
         pass::Pass,
-        proposal::{Proposal, ProposalState},
+        proposal::{Act, Proposal, ProposalState},
         vehicle::Vehicle,
     },
     error::Result,
@@ -224,7 +224,9 @@ pub async fn of_proposal(tx: &mut Tx, after: &Proposal) -> Result<()> {
         telling.event = event;
         tell(tx, &telling).await?;
     }
+    // A reset tells more, and by every way: where it is carried out.
     if after.state() == ProposalState::Confirmed
+        && after.act != Act::ResetCredentials
         && let Ok(officer) = Id::<kind::Officer>::parse(&after.subject)
     {
         telling.event = NoticeEvent::AccountChanged;
@@ -238,7 +240,8 @@ pub async fn of_proposal(tx: &mut Tx, after: &Proposal) -> Result<()> {
 async fn serving(tx: &mut Tx, officer: Option<Id<kind::Officer>>) -> Result<Option<Audience>> {
     let Some(officer) = officer else { return Ok(None) };
     let serves = sqlx::query_scalar!(
-        "select exists (select from officer where id = $1 and disable_time is null) as \"is!\"",
+        "select exists (select from officer where id = $1 and disable_time is null
+                and close_time is null) as \"is!\"",
         officer.uuid()
     )
     .fetch_one(tx.conn())
@@ -247,12 +250,13 @@ async fn serving(tx: &mut Tx, officer: Option<Id<kind::Officer>>) -> Result<Opti
 }
 
 /// The officers with the role, of the nearest unit that has any and sees the path.
-async fn unit(tx: &mut Tx, path: &str, role: Role) -> Result<Option<Audience>> {
+pub(super) async fn unit(tx: &mut Tx, path: &str, role: Role) -> Result<Option<Audience>> {
     let unit = sqlx::query_scalar!(
         "select unit.id from unit
          where starts_with($1, reach) and exists (
             select from officer
-            where unit_id = unit.id and disable_time is null and $2 = any (roles))
+            where unit_id = unit.id and disable_time is null and close_time is null
+                and $2 = any (roles))
          order by length(reach) desc, length(path) desc, unit.id
          limit 1",
         path,
@@ -264,7 +268,11 @@ async fn unit(tx: &mut Tx, path: &str, role: Role) -> Result<Option<Audience>> {
 }
 
 /// Tells officers, should there be any.
-async fn tell_officers(tx: &mut Tx, telling: Telling, to: Option<Audience>) -> Result<()> {
+pub(super) async fn tell_officers(
+    tx: &mut Tx,
+    telling: Telling,
+    to: Option<Audience>,
+) -> Result<()> {
     let Some(audience) = to else {
         tracing::warn!(subject = telling.subject, "nobody has the role that is to be told");
         return Ok(());

@@ -31,9 +31,11 @@ use crate::{
 const CANARY: &str = "金丝雀举报内容";
 /// Methods that write, and take no request id: because a repetition is harmless, or of no use. Whatever
 /// takes one writes; everything else is a read, and asked.
-const WRITES: [&str; 22] = [
+const WRITES: [&str; 24] = [
     "IdentityService/SignInWithWechat",
     "IdentityService/SignInOfficer",
+    "IdentityService/BeginOfficerEnrolment",
+    "IdentityService/CompleteOfficerEnrolment",
     "IdentityService/EnrolDevice",
     "IdentityService/CreateDeviceChallenge",
     "IdentityService/SignInDevice",
