@@ -40,7 +40,7 @@ impl Identity {
         cx: &Cx,
         request: pb::BeginOfficerEnrolmentRequest,
     ) -> Result<pb::OfficerEnrolment> {
-        self.count_address(cx).await?;
+        self.store.limits().count(Limit::OfficerSignInAddress, &cx.counted_address()).await?;
         let mut faults = Faults::new();
         let asked = asked(cx, &mut faults, &request.police_number, &request.enrolment_code);
         faults.done()?;
@@ -66,7 +66,7 @@ impl Identity {
         cx: &Cx,
         request: pb::CompleteOfficerEnrolmentRequest,
     ) -> Result<pb::Tokens> {
-        self.count_address(cx).await?;
+        self.store.limits().count(Limit::OfficerSignInAddress, &cx.counted_address()).await?;
         let mut faults = Faults::new();
         let asked = asked(cx, &mut faults, &request.police_number, &request.enrolment_code);
         required(&mut faults, "new_password", &request.new_password);

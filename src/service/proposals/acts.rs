@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::Confirming;
 use crate::{
     domain::proposal::Act,
-    error::{Error, Reason, Result},
+    error::Result,
     service::{calendars, complaints, organisation, passes::published},
     store::Tx,
 };
