@@ -97,6 +97,10 @@ fn chinese_text(event: NoticeEvent, facts: &Facts) -> Text {
         Template::Evaluation => {
             ("请评价我们的服务".to_owned(), "您有一项已办结的服务等待评价。".to_owned())
         }
+        Template::Task if event == NoticeEvent::AccountChanged => {
+            let body = "您的账号或权限已由两名人员变更,如有疑问请立即联系安全管理员。";
+            (state.to_owned(), body.to_owned())
+        }
         Template::Task => {
             let what = if number.is_empty() { "有一项办理事项" } else { "诉求" };
             (format!("办理事项{state}"), format!("{what}{number}{state},请及时处理。"))
@@ -132,6 +136,10 @@ fn english_text(event: NoticeEvent, facts: &Facts) -> Text {
         }
         Template::Evaluation => {
             ("Please rate".to_owned(), "A finished service waits for your rating.".to_owned())
+        }
+        Template::Task if event == NoticeEvent::AccountChanged => {
+            let body = "Two others changed your rights or your sign-in; if in doubt, ask at once.";
+            (format!("Account: {state}"), body.to_owned())
         }
         Template::Task => {
             let what = if number.is_empty() { "A task" } else { "Request " };
