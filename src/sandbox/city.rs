@@ -96,6 +96,10 @@ accounts! {
     HANDLER_2 = "handler2", "100016", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "秦承办", BRIGADE, Handler;
     /// A leader of the bureau: supervision and figures.
     DIRECTOR = "director", "100017", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXQ", "尤局长", BUREAU, UnitLeader;
+    /// Another leader of the bureau: what one proposes for the city, the other one confirms.
+    DEPUTY = "deputy", "100018", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXR", "许局长", BUREAU, UnitLeader;
+    /// Another inspector: a reporter's name takes two.
+    INSPECTOR_2 = "inspector2", "100019", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXS", "何督察", BUREAU, Inspector;
 }
 
 const BRIGADE: &str = "321302170000";

@@ -1,5 +1,5 @@
-//! The working-day calendar: notices proposed, entered and read, and whether somebody looks after what is counted
-//! by them. What a notice means is the domain's.
+//! The working-day calendar: notices proposed, entered and read, and whether somebody looks after what is
+//! counted by them. What a notice means is the domain's.
 
 use jiff::{SignedDuration, Timestamp, civil::Date};
 

@@ -26,7 +26,7 @@ impl App {
     async fn bureau(&self) -> Bureau {
         let city = self.city().await;
         let root = (city.root, "321300000000/".to_owned());
-        let detachment = self.unit("321300180000", Some(&root), &[]).await;
+        let detachment = self.unit_of("321300170000").await;
         Bureau {
             unit: format!("units/{}", city.root),
             system: self.officer("200001", &root, &["SYSTEM_ADMINISTRATOR"]).await,

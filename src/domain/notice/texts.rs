@@ -123,6 +123,10 @@ fn chinese_text(event: NoticeEvent, facts: &Facts) -> Text {
             let body = "对方系统已停止接收推送(410),该对外推送已停用,请核对后重新设置。";
             (state.to_owned(), body.to_owned())
         }
+        Template::Task if event == NoticeEvent::AccountChanged => {
+            let body = "您的账号或权限已由两名人员变更,如有疑问请立即联系安全管理员。";
+            (state.to_owned(), body.to_owned())
+        }
         Template::Task => {
             let what = if number.is_empty() { "有一项办理事项" } else { "诉求" };
             (format!("办理事项{state}"), format!("{what}{number}{state},请及时处理。"))
@@ -170,6 +174,10 @@ fn english_text(event: NoticeEvent, facts: &Facts) -> Text {
         Template::Task if event == NoticeEvent::WebhookEnded => {
             let body = "The other system takes nothing any more (410): the webhook is disabled.";
             ("Webhook ended".to_owned(), body.to_owned())
+        }
+        Template::Task if event == NoticeEvent::AccountChanged => {
+            let body = "Two others changed your rights or your sign-in; if in doubt, ask at once.";
+            (format!("Account: {state}"), body.to_owned())
         }
         Template::Task => {
             let what = if number.is_empty() { "A task" } else { "Request " };

@@ -9,7 +9,6 @@ use super::{PURPOSE, sealed};
 use crate::{
     domain::{
         conduct_report::IdentityRequest,
-        lifecycle::State as _,
         proposal::{LAPSES_AFTER, ProposalState},
     },
     error::{Error, Reason, Result},
