@@ -80,8 +80,14 @@ pub fn warnings(text: &str, today: Date) -> Vec<Warning> {
         }
     };
     let resident = |number: &String| number.len() == 18 && ResidentId::parse(number, today).is_ok();
-    note(Warning::ResidentIdNumber, numbers.iter().any(resident));
-    note(Warning::PhoneNumber, numbers.iter().any(|number| mobile(number)));
+    let residents: Vec<&String> = numbers.iter().filter(|number| resident(number)).collect();
+    // The end of an identity number may look like a phone.
+    let within = |number: &str| {
+        let digits = number.trim_end_matches('X');
+        residents.iter().any(|it| it.contains(digits))
+    };
+    note(Warning::ResidentIdNumber, !residents.is_empty());
+    note(Warning::PhoneNumber, numbers.iter().any(|number| mobile(number) && !within(number)));
     note(Warning::BankCard, numbers.iter().any(|number| bank_card(number)));
     note(Warning::Secret, holds(&text, SECRET));
     note(Warning::Case, holds(&text, CASE));

@@ -50,6 +50,9 @@ impl Came {
         size: Option<i64>,
         most: i64,
     ) -> Result<Piece, (&'static str, Flaw)> {
+        if offset < 0 {
+            return Err(("offset", Flaw::OutOfRange));
+        }
         let end = offset.saturating_add(length);
         // Without a size of its pieces what has come was taken by an older version: it comes again.
         let came = self.piece_bytes.map_or(0, |_| self.bytes);

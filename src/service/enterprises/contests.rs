@@ -6,6 +6,7 @@ use super::{
     vehicles::{depart, licence_form, may_change, read_licence, ruling, vehicle_of},
 };
 use crate::{
+    actor::Matter,
     context::Cx,
     domain::{
         contest::{Contest, ContestAction, ContestState, Held, VehicleRuling},
@@ -112,7 +113,7 @@ impl Enterprises {
         let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.vehicle, state.unwrap_or_default()];
         let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
-        let scope = cx.actor.scope_of(super::ITEM);
+        let scope = cx.actor.scope_of(Matter::Garage);
         let filter = Filter { vehicle, state };
         let mut connection = self.store.read().await?;
         let mut found =
