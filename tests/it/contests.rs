@@ -260,7 +260,8 @@ async fn a_contest_is_dismissed_or_lost_to_another_and_told(pool: PgPool) {
     let moved = move_vehicle(&city.chief, &far).await.unwrap();
     assert_eq!(moved.enterprise, abroad.enterprise);
     assert_eq!(told(&rival.boss, &again.name).await, ["VEHICLE_CONTEST_DISMISSED"]);
-    let lost = contests(&rival.boss).await.remove(0);
+    let mine = contests(&rival.boss).await;
+    let lost = mine.into_iter().find(|contest| contest.name == again.name).unwrap();
     assert_eq!(lost.reason.unwrap().code, "OTHER_PROVEN");
     // It may contest the new holder.
     contest(&rival, PLATE).await.unwrap();

@@ -205,7 +205,7 @@ impl Applications {
     async fn note_reading(&self, cx: &Cx, file: &Attachment) -> Result<()> {
         let opened = cx.sight_of(Matter::Paper);
         let opened =
-            opened.enterprises.contains(&file.enterprise.uuid()) || opened.unit_path.is_some();
+            file.enterprise.is_some_and(|it| opened.enterprises.contains(&it.uuid())) || opened.unit_path.is_some();
         let subject = file.id.to_string();
         let reading = Reading { action: "READ_PAPER", subject: &subject, query: "", opened };
         content_accesses::note(&self.store, cx, reading).await
