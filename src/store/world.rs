@@ -317,12 +317,7 @@ async fn agreed(connection: &mut PgConnection) -> Result<Agreed> {
 
 /// Renews the lease of the cache: over a link to the Redis, and by a look at the PostgreSQL, between which
 /// the epoch was agreed. Where they are others, a new one is agreed on first.
-async fn renew(
-    store: &Store,
-    row: Agreed,
-    began: Instant,
-    link: Option<Arc<Link>>,
-) {
+async fn renew(store: &Store, row: Agreed, began: Instant, link: Option<Arc<Link>>) {
     let cache = store.cache();
     let Some(link) = link else { return cache.renewed(row.epoch, began, None) };
     let ours = row.here.is_some() && row.postgresql == row.here;

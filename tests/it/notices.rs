@@ -741,7 +741,7 @@ async fn preferences_are_checked_and_kept(pool: PgPool) {
     let first = preferences(&city.driver).await;
     assert_eq!((first.quiet_from_minute, first.quiet_until_minute), (22 * 60, 7 * 60));
     assert_eq!(first.channels, [i32::from(wish::Channel::Wechat), i32::from(wish::Channel::Sms)]);
-    assert_eq!(first.templates.len(), 6);
+    assert_eq!(first.templates.len(), 7);
     let officer = preferences(&city.first).await;
     assert_eq!((officer.quiet_from_minute, officer.quiet_until_minute), (0, 0));
     assert_eq!(officer.channels, [i32::from(wish::Channel::Wecom)]);

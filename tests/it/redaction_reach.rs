@@ -70,6 +70,8 @@ const CODES: &[&str] = &[
     "owing_path",
     "detail",
     "sender",
+    "creator",
+    "subject",
     "calendar_version",
     "internal_limit_text",
     "legal_limit_text",
@@ -210,7 +212,10 @@ async fn spoken_of(app: &App, desk: &Service) -> (String, String, pb::SubmitEval
         format!("update meeting_point set note = {said}, decision = {said}, outcome = {said}");
     assert_eq!(app.sql(&point).await, 1);
     desk.conclude(&desk.leader, &name, &format!("已向{NAME}书面说明")).await.unwrap();
-    let outside = format!("update complaint set outside_target = {said}, outside_number = {said}");
+    let outside = format!(
+        "update complaint set outside_target = {said}, outside_number = {said}, feedback = {said},
+            given_feedback = {said}"
+    );
     assert_eq!(app.sql(&outside).await, 1);
     (name, file, rated)
 }

@@ -204,8 +204,8 @@ impl Applications {
     /// Keeps that an officer reads the file, before anything of it is given.
     async fn note_reading(&self, cx: &Cx, file: &Attachment) -> Result<()> {
         let opened = cx.sight_of(Matter::Paper);
-        let opened =
-            file.enterprise.is_some_and(|it| opened.enterprises.contains(&it.uuid())) || opened.unit_path.is_some();
+        let opened = file.enterprise.is_some_and(|it| opened.enterprises.contains(&it.uuid()))
+            || opened.unit_path.is_some();
         let subject = file.id.to_string();
         let reading = Reading { action: "READ_PAPER", subject: &subject, query: "", opened };
         content_accesses::note(&self.store, cx, reading).await
