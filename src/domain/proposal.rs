@@ -242,7 +242,7 @@ pub fn four_eyes(
 pub fn is_of_the_city(unit_path: &str) -> bool {
     let mut codes = unit_path.split_terminator('/');
     let root = codes.next();
-    let own = codes.last().or(root);
+    let own = codes.next_back().or(root);
     let division = |code: &str| code.get(..6).map(str::to_owned);
     root.and_then(division).is_some_and(|city| own.and_then(division) == Some(city))
 }

@@ -122,11 +122,6 @@ pub struct Gated<S> {
 }
 
 impl<S> Gated<S> {
-    fn address(&self, request: &Request<Body>) -> Option<IpAddr> {
-        let found = request.extensions().get::<Client>().copied();
-        found.map(|Client(address)| address)
-    }
-
     /// Who calls from this peer with these headers, where proxies stand between.
     pub fn client(&self, peer: &Peer, headers: &HeaderMap) -> Client {
         let forwarded = headers.get_all(FORWARDED).iter().collect::<Vec<_>>();
@@ -207,7 +202,7 @@ where
         let known = policy::access(path);
         let method = known.map_or(UNKNOWN, |(method, _)| method);
         let shared = self.gate.shared.clone();
-        let address = self.address(&request);
+        let address = request.extensions().get::<Client>().map(|Client(address)| *address);
         if known.is_some_and(|(_, access)| access.unseen().is_some()) {
             // No span, no figure, no line, of a failure or a slow statement either: when somebody filed a
             // report is a trace, too.

@@ -3,6 +3,8 @@
 
 mod acts;
 
+use std::fmt::Write as _;
+
 use prost::Message;
 
 use super::{
@@ -87,7 +89,8 @@ impl Proposals {
         cx: &Cx,
         request: pb::ListProposalsRequest,
     ) -> Result<pb::ListProposalsResponse> {
-        let state = ProposalState::from_wire(request.state().as_str_name()).map(|it| it.wire());
+        let state =
+            ProposalState::from_wire(request.state().as_str_name()).map(ProposalState::wire);
         let key = self.store.vault().key("page-token");
         let arguments = [cx.method, state.unwrap_or_default()];
         let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
@@ -212,6 +215,14 @@ fn target(name: &str, etag: &str, faults: &mut Faults) -> Option<(Id<kind::Propo
     id.zip(faults.take("etag", version))
 }
 
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 fn reply(proposal: &Proposal) -> pb::Proposal {
     let state = pb::proposal::State::from_str_name(proposal.state().wire());
     let officer = |id: Id<kind::Officer>| id.to_string();
@@ -224,7 +235,7 @@ fn reply(proposal: &Proposal) -> pb::Proposal {
         state: state.unwrap_or_default().into(),
         reason: proposal.reason.clone(),
         shown: proposal.shown.clone(),
-        request_digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        request_digest: hexadecimal(&digest),
         maker: officer(proposal.maker),
         checker: proposal.checker.map(officer).unwrap_or_default(),
         note: proposal.checker_note.clone(),

@@ -178,6 +178,11 @@ macro_rules! select {
                         or filed.state in ('SUBMITTED', 'NEEDS_CORRECTION', 'ACCEPTED',
                                 'FIRST_REVIEW', 'FINAL_REVIEW')
                             and $5::text is not null and starts_with(filed.unit_path, $5)))
+                or $5::text is not null and (exists (select from enterprise
+                        where enterprise.licence_id = file.id and starts_with(unit_path, $5))
+                    or exists (select from vehicle_contest
+                        join enterprise on enterprise.id = vehicle_contest.enterprise_id
+                        where file.id = any(attachment_ids) and starts_with(unit_path, $5)))
                 or exists (select from complaint_attachment linked
                     join complaint filed on filed.id = linked.complaint_id
                     where linked.attachment_id = file.id and (filed.enterprise_id = any($6)

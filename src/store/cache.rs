@@ -149,7 +149,7 @@ pub enum Looked {
 /// The right to fill one entry after a miss.
 pub struct Mark {
     key: String,
-    mark: [u8; 16],
+    bytes: [u8; 16],
     link: Arc<Link>,
 }
 
@@ -328,7 +328,7 @@ impl Cache {
         call.arg(&mark[..]).arg(MARK_YOUNG_MS).arg(MARK_TTL_MS);
         match call.invoke_async::<Vec<u8>>(&mut connection).await {
             Ok(entry) if is_entry(&entry) => hit(entry),
-            Ok(told) if told == b"M" => Looked::Miss(Mark { key, mark, link }),
+            Ok(told) if told == b"M" => Looked::Miss(Mark { key, bytes: mark, link }),
             _ => Looked::Away,
         }
     }
@@ -340,7 +340,7 @@ impl Cache {
             .fill
             .key(mark.key)
             .arg(version)
-            .arg(&mark.mark[..])
+            .arg(&mark.bytes[..])
             .arg(facts)
             .arg(ENTRY_TTL_MS)
             .arg(i32::from(live.without.own_mark))

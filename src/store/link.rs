@@ -31,12 +31,14 @@ pub struct Link {
 
 impl Link {
     /// The connection, to be used.
+    #[must_use]
     pub fn connection(&self) -> MultiplexedConnection {
         self.connection.clone()
     }
 
     /// Run id of the process, number of the database, and our prefix: with any of them another one,
     /// nothing that others wrote is found, and nothing that we void is void for them.
+    #[must_use]
     pub fn identity(&self) -> &str {
         &self.identity
     }
@@ -200,9 +202,10 @@ impl Way {
         if *told == trouble {
             return;
         }
-        match trouble {
-            Some(trouble) => tracing::warn!("{}", trouble.told()),
-            None => tracing::info!("Redis answers"),
+        if let Some(trouble) = trouble {
+            tracing::warn!("{}", trouble.told());
+        } else {
+            tracing::info!("Redis answers");
         }
         *told = trouble;
     }

@@ -473,8 +473,8 @@ async fn a_claim_is_read_whole_by_the_desk_alone_and_the_reading_is_kept(pool: P
         .count("select count(*) from change where action = 'READ_CLAIM' and internal_note = '与执照核对'")
         .await;
     assert_eq!(kept, 1);
-    // Whoever else of the unit reads enterprises does not see what was claimed.
-    assert_eq!(get(&city.patrol, &claimed.name).await.unwrap().claim, None);
+    // Nobody else of the unit sees what was claimed.
+    assert_eq!(reason(&get(&city.patrol, &claimed.name).await.unwrap_err()), "DENIED");
 }
 
 /// No dead end: where somebody was verified wrongly, the owner's claim is taken, the reviewer sees the

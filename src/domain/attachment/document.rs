@@ -39,11 +39,12 @@ pub(super) fn look(content: &[u8]) -> Look {
     // A version stands on the first line; what else does is read.
     let plain = |byte: &&u8| byte.is_ascii_alphanumeric() || b"%-.".contains(byte);
     let version = content.iter().take_while(plain).count();
-    judged(content, Found::of(content, version, b"obj"))
+    judged(content, &Found::of(content, version, b"obj"))
 }
 
 /// What the objects of a document say.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each was found or not, whatever else was")]
 struct Found<'a> {
     acts: bool,
     attaches: bool,
@@ -180,7 +181,7 @@ impl<'a> Found<'a> {
 }
 
 /// What the objects amount to, those within others and the files included.
-fn judged(content: &[u8], found: Found<'_>) -> Look {
+fn judged(content: &[u8], found: &Found<'_>) -> Look {
     if found.acts {
         return Look::Acts;
     }

@@ -190,7 +190,7 @@ pub(super) fn png(content: &[u8], also: Kept) -> Option<Drawn<'_>> {
         if name == b"eXIf" && !turned {
             let told = chunk.get(8..).and_then(|it| it.split_last_chunk::<4>());
             let side = told.and_then(|(told, _)| orientation(told));
-            kept.extend(side.map_or_else(Vec::new, |side| png_chunk(b"eXIf", &oriented(side))));
+            kept.extend(side.map_or_else(Vec::new, |side| png_chunk(*b"eXIf", &oriented(side))));
             turned = side.is_some();
         }
         if NEEDED.contains(&name) || (also == Kept::Colours && COLOURS.contains(&name)) {
@@ -207,9 +207,9 @@ pub(super) fn png(content: &[u8], also: Kept) -> Option<Drawn<'_>> {
     }
 }
 
-fn png_chunk(name: &[u8; 4], said: &[u8]) -> Vec<u8> {
+fn png_chunk(name: [u8; 4], said: &[u8]) -> Vec<u8> {
     let length = u32::try_from(said.len()).unwrap_or_default().to_be_bytes();
-    let said = [name, said].concat();
+    let said = [name.as_slice(), said].concat();
     [length.as_slice(), &said, &crc(&said).to_be_bytes()].concat()
 }
 

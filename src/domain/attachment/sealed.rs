@@ -74,9 +74,9 @@ impl Key {
         if self.cipher == Cipher::Aes256 {
             return aes_open(&self.key, body);
         }
-        let [a, b, c, _] = number.to_le_bytes();
-        let [d, e, ..] = generation.to_le_bytes();
-        let mut own = Md5::new().chain_update(&self.key).chain_update([a, b, c, d, e]);
+        let (number, generation) = (number.to_le_bytes(), generation.to_le_bytes());
+        let object = [number.get(..3)?, generation.get(..2)?].concat();
+        let mut own = Md5::new().chain_update(&self.key).chain_update(object);
         if self.cipher == Cipher::Aes {
             own.update(b"sAlT");
         }

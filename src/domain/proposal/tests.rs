@@ -22,6 +22,7 @@ fn officer(number: u128, roles: &[Role], unit_path: &str, now: Timestamp) -> Cx 
         unit: Id::of(Uuid::nil()),
         unit_path: unit_path.to_owned(),
         roles: Roles::of(roles),
+        opened: Vec::new(),
     };
     Cx::new(actor, now, "test", Ids::seeded(1))
 }

@@ -1,4 +1,4 @@
-//! How many frames of HTTP/2 a client sends that carry nothing: PING, SETTINGS, WINDOW_UPDATE and their
+//! How many frames of HTTP/2 a client sends that carry nothing: PING, SETTINGS, `WINDOW_UPDATE` and their
 //! like are answered or worked off by the library, however many there are. Only their heads are looked
 //! at. Each call that is begun allows for some of them; beyond that the connection is cut.
 

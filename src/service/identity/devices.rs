@@ -27,7 +27,7 @@ impl Identity {
         cx: &Cx,
         request: pb::EnrolDeviceRequest,
     ) -> Result<pb::EnrolDeviceResponse> {
-        self.attempt(cx, Door::Devices, self.try_enrolment(cx, request)).await
+        Box::pin(self.attempt(cx, Door::Devices, self.try_enrolment(cx, request))).await
     }
 
     async fn try_enrolment(
@@ -66,7 +66,7 @@ impl Identity {
         cx: &Cx,
         request: pb::CreateDeviceChallengeRequest,
     ) -> Result<pb::DeviceChallenge> {
-        self.attempt(cx, Door::Devices, self.challenge(cx, request)).await
+        Box::pin(self.attempt(cx, Door::Devices, self.challenge(cx, request))).await
     }
 
     async fn challenge(
@@ -94,7 +94,7 @@ impl Identity {
         cx: &Cx,
         request: pb::SignInDeviceRequest,
     ) -> Result<pb::Tokens> {
-        self.attempt(cx, Door::Devices, self.try_device(cx, request)).await
+        Box::pin(self.attempt(cx, Door::Devices, self.try_device(cx, request))).await
     }
 
     async fn try_device(&self, cx: &Cx, request: pb::SignInDeviceRequest) -> Result<pb::Tokens> {

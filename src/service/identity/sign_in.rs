@@ -37,7 +37,7 @@ impl Identity {
         cx: &Cx,
         request: pb::SignInWithWechatRequest,
     ) -> Result<pb::Tokens> {
-        self.attempt(cx, Door::Citizens, self.try_wechat(cx, request)).await
+        Box::pin(self.attempt(cx, Door::Citizens, self.try_wechat(cx, request))).await
     }
 
     async fn try_wechat(
@@ -63,7 +63,7 @@ impl Identity {
         cx: &Cx,
         request: pb::SignInOfficerRequest,
     ) -> Result<pb::Tokens> {
-        self.attempt(cx, Door::Officers, self.try_officer(cx, request)).await
+        Box::pin(self.attempt(cx, Door::Officers, self.try_officer(cx, request))).await
     }
 
     async fn try_officer(&self, cx: &Cx, request: pb::SignInOfficerRequest) -> Result<pb::Tokens> {

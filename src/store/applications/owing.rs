@@ -28,7 +28,8 @@ pub(super) async fn follow(tx: &mut Tx, after: &Application, change: &Change) ->
     let calendar = calendars::in_force(tx.conn()).await?;
     let subject = after.id.subject();
     match after.state() {
-        ApplicationState::Draft => {}
+        ApplicationState::Draft | ApplicationState::FirstReview | ApplicationState::FinalReview => {
+        }
         ApplicationState::Submitted if after.accept_time.is_some() => {
             resume(tx, after, &calendar).await?;
         }
@@ -47,7 +48,6 @@ pub(super) async fn follow(tx: &mut Tx, after: &Application, change: &Change) ->
                 obligations::pause(tx, running.id).await?;
             }
         }
-        ApplicationState::FirstReview | ApplicationState::FinalReview => {}
         ApplicationState::NotAccepted | ApplicationState::Approved | ApplicationState::Rejected => {
             obligations::meet(tx, subject, ACCEPT, &calendar).await?;
             obligations::meet(tx, subject, DECIDE, &calendar).await?;
