@@ -268,8 +268,8 @@ async fn a_paper_of_before_is_read_as_it_came(pool: PgPool) {
     upload(&city.handler, &name, &content).await.unwrap();
     let id = name.trim_start_matches("attachments/");
     app.sql(&format!("update attachment set complete_time = now() where id = '{id}'")).await;
-    assert!(read(&city.first, &name).await.unwrap() == content);
+    assert!(read(&city.handler, &name).await.unwrap() == content);
     let request = pb::ReadAttachmentChunkRequest { name, offset: 50_010 };
-    let beyond = city.first.applications().read_attachment_chunk(request).await.unwrap_err();
+    let beyond = city.handler.applications().read_attachment_chunk(request).await.unwrap_err();
     assert_eq!(fields(&beyond), ["offset OUT_OF_RANGE"]);
 }

@@ -48,7 +48,7 @@ impl Complaints {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return self.repeated(cx, reply).await,
         };
-        let complaint = complaints::lock(&mut tx, id, &cx.sight_of(Matter::Request)).await?;
+        let complaint = complaints::lock(&mut tx, id, &cx.scope()).await?;
         in_charge(cx, &complaint)?;
         wire::fresh(version, complaint.version)?;
         let (moved, originals) = complaint.redact(officer, &passages, reason.clone(), cx)?;
