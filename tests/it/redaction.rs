@@ -14,6 +14,7 @@ use crate::{
     complaints::Service,
     conversations::{open, say},
     harness::{App, User, fields, reason, request_id},
+    supervision::open_file,
 };
 
 const CONTENT: &str = "经办人李小明(手机13905240001)多次来电,李小明称卸货受阻。";
@@ -80,6 +81,8 @@ async fn a_redacted_passage_is_read_by_nobody_and_kept_under_lock(pool: PgPool) 
     let redacted = redact(&desk.assigner, &name, passages).await.unwrap();
     assert_eq!(redacted.title, "■反映卸货受阻");
     assert_eq!(redacted.content, "经办人■(手机■)多次来电,■称卸货受阻。");
+    open_file(&inspector, &desk.city.enterprise.to_string()).await;
+    app.advance(SignedDuration::from_millis(1));
     for reader in [&desk.boss, &desk.assigner, &desk.leader, &inspector] {
         let shown = desk.get(reader, &name).await.unwrap();
         assert_eq!((&shown.title, &shown.content), (&redacted.title, &redacted.content));

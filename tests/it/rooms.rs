@@ -65,6 +65,13 @@ async fn a_paper_is_uploaded_in_chunks_and_read_by_who_may(pool: PgPool) {
     upload(&city.handler, &name, &content).await;
     let done = complete(&city.handler, &name).await.unwrap();
     assert_eq!((done.complete, done.file_name.as_str()), (true, "行驶证.pdf"));
+    // Until something is filed with it, it is nobody's of the police.
+    let request = pb::ReadAttachmentChunkRequest { name: name.clone(), offset: 0 };
+    let early = city.first.applications().read_attachment_chunk(request).await.unwrap_err();
+    assert_eq!(early.code(), Code::PermissionDenied);
+    let mut create = city.create(&app);
+    create.pass_application.as_mut().unwrap().attachments.push(name.clone());
+    city.in_review_of(create).await;
     let mut read = Vec::new();
     loop {
         let request = pb::ReadAttachmentChunkRequest {

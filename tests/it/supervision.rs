@@ -12,7 +12,7 @@ use tonic::Code;
 
 use crate::{
     conversations::{claim, close, open, say},
-    harness::{App, fields, request_id},
+    harness::{App, User, fields, request_id},
     liaison::Desk,
 };
 
@@ -27,6 +27,16 @@ async fn talked(desk: &Desk) -> String {
 fn span(app: &App) -> (Option<prost_types::Timestamp>, Option<prost_types::Timestamp>) {
     let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
     (at(app.now().as_second() - 60), at(app.now().as_second() + 60))
+}
+
+/// Opens what is known of an enterprise or a unit, with a reason.
+pub async fn open_file(officer: &User, subject: &str) {
+    let request = pb::CreateContentAccessRequest {
+        subject: subject.to_owned(),
+        reason: "核查服务投诉".to_owned(),
+        request_id: request_id(),
+    };
+    officer.conversations().create_content_access(request).await.unwrap();
 }
 
 // CH-19: no content without a reason that is recorded first.

@@ -51,7 +51,7 @@ impl Complaints {
             Write::Fresh(tx) => tx,
             Write::Replay(reply) => return self.repeated(cx, reply).await,
         };
-        let complaint = complaints::lock(&mut tx, id, &cx.sight_of(Matter::Request)).await?;
+        let complaint = complaints::lock(&mut tx, id, &cx.scope()).await?;
         in_charge(cx, &complaint)?;
         wire::fresh(version, complaint.version)?;
         let elsewhere = redactions::elsewhere(tx.conn(), &complaint).await?;

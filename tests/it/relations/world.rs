@@ -47,7 +47,6 @@ pub struct World {
 /// Somebody of the whole city, for what the sides are made of.
 struct Makers {
     root: User,
-    chief: User,
     zone: Id<kind::Zone>,
 }
 
@@ -74,11 +73,7 @@ impl World {
         let top = app.unit_of("321300000000").await;
         let roles =
             ["WINDOW_CLERK", "FIRST_REVIEWER", "UNIT_LEADER", "ASSIGNER", "LIAISON_OFFICER"];
-        let makers = Makers {
-            root: app.officer("900001", &top, &roles).await,
-            chief: app.officer("900002", &top, &["FINAL_REVIEWER"]).await,
-            zone: city.zone,
-        };
+        let makers = Makers { root: app.officer("900001", &top, &roles).await, zone: city.zone };
         // The city's own enterprise is the served one; its people are the readers.
         let boss = city.boss.clone();
         let served = Place {
@@ -135,7 +130,7 @@ async fn side(
     passes(app, makers, place, &boss, &mut names).await;
     line(app, makers, place, &boss, &mut names).await;
     requests(app, makers, place, &boss, &mut names).await;
-    organisation(app, makers, place, &mut names).await;
+    organisation(app, makers, &mut names).await;
     looked_up(app, &mut names).await;
     Side { word, names }
 }
@@ -397,18 +392,15 @@ async fn requests(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, na
     let point = makers.root.centre().add_meeting_point(add).await.unwrap().into_inner().name;
     names.insert("jointMeetings", meeting);
     names.insert("meetingPoints", point);
-    let _ = &makers.chief;
 }
 
-async fn organisation(app: &App, makers: &Makers, place: &Place<'_>, names: &mut Names) {
+async fn organisation(app: &App, makers: &Makers, names: &mut Names) {
     names.insert("zones", makers.zone.to_string());
     let person = app.person().await;
     let enterprise: Id<kind::Enterprise> = Id::parse(&names["enterprises"]).unwrap();
     app.member(enterprise, person, "ENTERPRISE_HANDLER", &["PASS", "LIAISON", "REQUEST"]).await;
     names.insert("persons", person.to_string());
-    let user = app.user(person).await;
-    let _ = user;
-    let _ = place;
+    app.user(person).await;
 }
 
 /// What came about by itself, found by whose it is.
