@@ -27,7 +27,7 @@ const SHAKE: &str = "GET /v1/line HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n
     Sec-WebSocket-Protocol: jingqi.v1+json\r\n";
 /// How long an attacker rests before it comes again.
 const REST: Duration = Duration::from_millis(5);
-const FOR_EVER: Duration = Duration::from_secs(3_600);
+const FOR_EVER: Duration = Duration::from_hours(1);
 
 macro_rules! kinds {
     ($($kind:ident = $name:literal;)+) => {
@@ -235,7 +235,7 @@ async fn by_line(kind: Kind, stream: TcpStream) -> io::Result<()> {
                 let ping = [line(1, br#"{"ping":{}}"#), line(9, b"")].concat();
                 ping.repeat(500)
             }
-            _ => line(1, &[b' '; 200_000]),
+            _ => line(1, &vec![b' '; 200_000]),
         };
         loop {
             writer.write_all(&flood).await?;

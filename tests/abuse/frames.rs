@@ -44,7 +44,7 @@ pub fn line(opcode: u8, payload: &[u8]) -> Vec<u8> {
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
         (Ok(short), _) if short < 126 => frame.push(0x80 | short),
         (_, Ok(middle)) => {
-            frame.push(0x80 | 126);
+            frame.push(0x80 | 0x7e);
             frame.extend(middle.to_be_bytes());
         }
         _ => {

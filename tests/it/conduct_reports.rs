@@ -509,7 +509,7 @@ async fn who_has_a_conflict_does_not_investigate(pool: PgPool) {
     .await;
     let mut request = named(vec![officer(&city.patrol)]);
     request.matter = conversation;
-    desk.boss.conduct().file_conduct_report(request).await.unwrap();
+    desk.talker.conduct().file_conduct_report(request).await.unwrap();
     let report = accept(&house.intake, &listed(&house.intake).await[0]).await;
     for (refused, why) in [
         (&city.patrol, "the accused, and no inspector"),

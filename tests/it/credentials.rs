@@ -383,10 +383,10 @@ async fn a_lifted_lock_ends_the_waits_of_its_sources(pool: PgPool) {
 // Seen: a code that was typed as an authenticator shows it was refused.
 #[sqlx::test]
 async fn a_one_time_code_is_read_as_it_is_shown(pool: PgPool) {
+    type Typing = fn(&str) -> String;
     let app = behind_proxy(pool).await;
     let bureau = Bureau::of(&app).await;
     let (_, secret) = enrolled(&app, &bureau).await;
-    type Typing = fn(&str) -> String;
     let typings: [Typing; 4] = [
         |code| format!("{} {}", &code[..3], &code[3..]),
         |code| code.chars().map(|c| char::from_u32(c as u32 + 0xFEE0).unwrap()).collect(),

@@ -214,7 +214,7 @@ type Path = Vec<FieldDescriptor>;
 /// Every field of a message that holds text, those of the messages within it too.
 fn leaves(of: &MessageDescriptor, before: &Path, found: &mut Vec<Path>) {
     for field in of.fields() {
-        let path = [before.as_slice(), &[field.clone()]].concat();
+        let path = [before.as_slice(), std::slice::from_ref(&field)].concat();
         match field.kind() {
             Kind::String => found.push(path),
             Kind::Message(inner) => {

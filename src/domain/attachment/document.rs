@@ -189,7 +189,7 @@ fn judged(content: &[u8], found: &Found<'_>) -> Look {
     if found.encrypted && key.is_none() {
         return Look::Closed;
     }
-    match looked_into(&found, key.as_ref()) {
+    match looked_into(found, key.as_ref()) {
         Ok(look) | Err(look) => look,
     }
 }

@@ -145,10 +145,10 @@ pub fn texts(method: &MethodDescriptor) -> Vec<String> {
                 {
                     queue.push((format!("{name}."), inner));
                 }
-                Kind::String if !places.contains(&name) => {
-                    if !comment(&field).contains("Output only") {
-                        texts.push(name);
-                    }
+                Kind::String
+                    if !places.contains(&name) && !comment(&field).contains("Output only") =>
+                {
+                    texts.push(name);
                 }
                 _ => {}
             }
@@ -212,7 +212,7 @@ fn value(
             Value::EnumNumber(first.number())
         }
         Kind::Bool => Value::Bool(!["validate_only", "mine_only"].contains(&name)),
-        Kind::Int32 | Kind::Sint32 => Value::I32(if name == "offset" { 0 } else { 1 }),
+        Kind::Int32 | Kind::Sint32 => Value::I32(i32::from(name != "offset")),
         Kind::Int64 | Kind::Sint64 => Value::I64(i64::from(name.contains("size"))),
         Kind::Double => Value::F64(33.0),
         Kind::Bytes => Value::Bytes(vec![1; 32].into()),

@@ -108,16 +108,15 @@ async fn side(
     place: &Place<'_>,
     own: Option<(Id<kind::Enterprise>, User)>,
 ) -> Side {
-    let (enterprise, boss) = match own {
-        Some(own) => own,
-        None => {
-            let boss = app.person().await;
-            let enterprise = app.enterprise(place.uscc, place.division, place.unit, boss).await;
-            app.member(enterprise, boss, "LEGAL_REPRESENTATIVE", &[]).await;
-            let reviewer = Id::parse(&makers.root.name).unwrap();
-            app.grant(enterprise, "ABOVE_DESIGNATED_SIZE", reviewer).await;
-            (enterprise, app.user(boss).await)
-        }
+    let (enterprise, boss) = if let Some(own) = own {
+        own
+    } else {
+        let boss = app.person().await;
+        let enterprise = app.enterprise(place.uscc, place.division, place.unit, boss).await;
+        app.member(enterprise, boss, "LEGAL_REPRESENTATIVE", &[]).await;
+        let reviewer = Id::parse(&makers.root.name).unwrap();
+        app.grant(enterprise, "ABOVE_DESIGNATED_SIZE", reviewer).await;
+        (enterprise, app.user(boss).await)
     };
     let word = place.word;
     let named = format!(
