@@ -339,7 +339,7 @@ mod tests {
                 .map(|other| role_zh(*other))
                 .collect();
             if !others.is_empty() {
-                table += &format!("{}: {}\n", role_zh(*one), others.join(" "));
+                table.extend([role_zh(*one), ": ", &others.join(" "), "\n"]);
             }
         }
         insta::assert_snapshot!(table);

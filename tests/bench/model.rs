@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         };
         let seconds = began.elapsed().as_secs_f64();
         println!("{name}: {} states, {seconds:.1} s: {told}", found.states);
-        right &= holds == found.violation.is_none() && found.told || !holds;
+        right &= holds == found.violation.is_none() && (found.told || !holds);
     }
     if right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
