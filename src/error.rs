@@ -401,7 +401,8 @@ impl Faults {
         let bare = |flaw| matches!(flaw, Flaw::Required | Flaw::TooShort);
         let mut same = self.0.iter().filter(|known| known.path == field.path);
         let told = same.any(|known| {
-            known.flaw == field.flaw || bare(field.flaw) || known.flaw == Flaw::Required
+            let same = known.flaw == field.flaw && known.zh == field.zh;
+            same || bare(field.flaw) || known.flaw == Flaw::Required
         });
         if !told {
             self.0.push(field);

@@ -339,7 +339,8 @@ mod tests {
                 .map(|other| role_zh(*other))
                 .collect();
             if !others.is_empty() {
-                table.extend([role_zh(*one), ": ", &others.join(" "), "\n"]);
+                let others = others.join(" ");
+                table.extend([role_zh(*one), ": ", others.as_str(), "\n"]);
             }
         }
         insta::assert_snapshot!(table);

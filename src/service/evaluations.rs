@@ -114,12 +114,13 @@ impl Evaluations {
 }
 
 /// What may be asked about: the collections of the things that are evaluated.
-const EVALUATED: [&str; 5] = [
+const EVALUATED: [&str; 6] = [
     kind::Conversation::NAME,
     kind::PassApplication::NAME,
     kind::Complaint::NAME,
     kind::Problem::NAME,
     kind::CentreBooking::NAME,
+    kind::MeetingPoint::NAME,
 ];
 
 /// The enterprises for which the caller acts, each with what it may be asked about.
