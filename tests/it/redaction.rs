@@ -122,6 +122,8 @@ async fn a_closed_complaint_is_redacted_a_second_time(pool: PgPool) {
     let desk = app.service().await;
     let detachment = app.unit_of("321300170000").await;
     let inspector = app.officer("300027", &detachment, &["INSPECTOR"]).await;
+    open_file(&inspector, &desk.city.enterprise.to_string()).await;
+    app.advance(SignedDuration::from_millis(1));
     let name = desk.in_call_back(&desk.one).await;
     desk.rate_last(pb::SatisfactionLevel::Satisfied, "").await;
     redact(&inspector, &name, vec![passage(Field::Feedback, "早间")]).await.unwrap();
@@ -185,6 +187,8 @@ async fn a_redacted_passage_is_gone_from_the_transcript_too(pool: PgPool) {
         messages.into_iter().map(|message| message.text).collect::<String>()
     };
     assert!(transcript().await.contains("我是李小明"));
+    open_file(&desk.inspector, &desk.city.enterprise.to_string()).await;
+    app.advance(SignedDuration::from_millis(1));
     redact(&desk.inspector, &name, vec![passage(Field::Content, "李小明")]).await.unwrap();
     let read = transcript().await;
     assert!(read.contains("我是■,卸货受阻") && !read.contains("李小明"), "{read}");

@@ -1,6 +1,7 @@
 //! Redaction reaches every text that a person wrote about a complaint, wherever it stands, and its
 //! pictures (CO-17).
 
+use jiff::SignedDuration;
 use jingqi::service::pb::{
     self, SatisfactionLevel as Level,
     redact_complaint_request::{Field, Passage},
@@ -12,6 +13,7 @@ use crate::{
     attachments::{announce, announced, complete, pictures, read, upload},
     complaints::{Service, step},
     harness::{App, User, request_id},
+    supervision::open_file,
 };
 
 /// Whom nobody should read of.
@@ -256,6 +258,8 @@ async fn a_name_that_was_taken_out_stands_nowhere(pool: PgPool) {
     // The history stays as it was written, and is shown without.
     let history = ["attachment.file_name", "change.internal_note", "change.public_note"];
     assert_eq!(places(&app).await, history);
+    open_file(&inspector, &desk.city.enterprise.to_string()).await;
+    app.advance(SignedDuration::from_millis(1));
     for reader in [&desk.boss, &desk.assigner, &desk.leader, &desk.one, &inspector] {
         let whole = desk.get(reader, &name).await.unwrap();
         assert_eq!(whole.place, "■家门口");
