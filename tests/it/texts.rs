@@ -76,6 +76,7 @@ const TEXTS: &[&str] = &[
 /// Fields that hold names of resources, codes, days and what machines say to each other.
 const OTHERS: &[&str] = &[
     "name",
+    "proposal",
     "etag",
     "request_id",
     "page_token",
@@ -387,7 +388,7 @@ async fn what_is_pasted_is_read_as_it_was_meant(pool: PgPool) {
     let add = pb::AddDriverRequest {
         vehicle: city.vehicle.to_string(),
         full_name: "\u{2066}⻢　小⻰\u{2069}".to_owned(),
-        phone: "\u{202d}+86 139-0524-0001\u{202c}\u{feff}".to_owned(),
+        phone: "\u{202d}+86 139-0524-0091\u{202c}\u{feff}".to_owned(),
         request_id: request_id(),
     };
     city.boss.enterprises().add_driver(add).await.unwrap();
