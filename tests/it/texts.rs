@@ -31,6 +31,8 @@ const UNSEEN: &str = "\u{200b}\u{3164}\u{2800}\u{2060}\u{feff}\u{200d}\u{301}\u{
 /// Fields that hold what a person says, by their last name.
 const TEXTS: &[&str] = &[
     "title",
+    "statement",
+    "at_once_reason",
     "content",
     "text",
     "note",
@@ -77,6 +79,14 @@ const TEXTS: &[&str] = &[
 const OTHERS: &[&str] = &[
     "name",
     "proposal",
+    "claimer",
+    "holder",
+    "identity_request",
+    "licence",
+    "prepare_note",
+    "prepared_by",
+    "rivals",
+    "vehicle_contest",
     "etag",
     "request_id",
     "page_token",
