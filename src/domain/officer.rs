@@ -437,6 +437,7 @@ mod tests {
             "Jianguo@7788",
             "Oyjg-7788-2026",
             "Wo3213021700!",
+            "欧阳建国@2026Aa",
         ] {
             assert_eq!(password(made, &known), Err(Flaw::PasswordCommon), "{made}");
         }

@@ -51,7 +51,6 @@ mod redaction;
 mod redaction_reach;
 mod relations;
 mod retention;
-mod revocation;
 mod rooms;
 mod schema;
 mod server;

@@ -44,6 +44,8 @@ const PUBLIC: [&str; 4] = ["units", "zones", "centreSlots", "passPolicies"];
 /// Ends the caller's own sessions, or signs in as somebody else: no relation to anything.
 const APART: [&str; 1] = ["IdentityService/RevokeOtherSessions"];
 
+/// A method and place, and the class of each relation.
+type Cells = Vec<(String, [String; 5])>;
 type Client = Grpc<InterceptedService<Channel, Bearer>>;
 
 /// What a call came to, and everything that it said.
@@ -216,8 +218,8 @@ fn item(collection: &str) -> Option<&'static str> {
     }
 }
 
-/// Every cell of one reader: for each method and place the class of each relation.
-async fn row(app: &App, world: &World, reader: &Reader) -> Vec<(String, [String; 5])> {
+/// Every cell of one reader: for each method and place the class of each relation; and what is wrong.
+async fn row(app: &App, world: &World, reader: &Reader) -> (Cells, Vec<String>) {
     let mut client = Grpc::new(reader.user.wire());
     let never = forbidden(reader, world);
     let absent: BTreeMap<_, _> = COLLECTIONS
@@ -225,6 +227,7 @@ async fn row(app: &App, world: &World, reader: &Reader) -> Vec<(String, [String;
         .map(|it| (*it, format!("{it}/{}", jingqi::clock::Ids::system().random())))
         .collect();
     let mut cells = Vec::new();
+    let mut faults = Vec::new();
     let now = app.now().as_second();
     for method in methods() {
         if !permitted(&method, reader) || APART.contains(&path(&method).as_str()) {
@@ -247,33 +250,43 @@ async fn row(app: &App, world: &World, reader: &Reader) -> Vec<(String, [String;
                     answers.push(answer);
                 }
                 let cell = format!("{} {} {collection}", path(&method), written(&place));
-                judge(reader, &cell, collection, &answers, &never);
+                faults.extend(judge(reader, &cell, collection, &answers, &never));
                 let classes = answers.into_iter().map(|answer| answer.class);
                 cells.push((cell, classes.collect::<Vec<_>>().try_into().unwrap()));
             }
         }
     }
-    cells
+    (cells, faults)
 }
 
-/// What holds of every cell.
-fn judge(reader: &Reader, cell: &str, collection: &str, answers: &[Answer], never: &[String]) {
+/// What does not hold of a cell.
+fn judge(
+    reader: &Reader,
+    cell: &str,
+    collection: &str,
+    answers: &[Answer],
+    never: &[String],
+) -> Vec<String> {
     let [own, unit, subtree, foreign, absent] = answers else { panic!("five relations") };
     let called = reader.called;
+    let mut faults = Vec::new();
     for answer in answers {
         let text = answer.text();
-        assert!(!answer.class.starts_with("INTERNAL"), "{cell} by {called}: {}", answer.class);
-        for word in never {
-            assert!(!text.contains(word.as_str()), "{cell} by {called} tells {word}: {text}");
+        if answer.class.starts_with("INTERNAL") {
+            faults.push(format!("{cell} by {called}: {}", answer.class));
         }
+        let told = never.iter().filter(|word| text.contains(word.as_str()));
+        faults.extend(told.map(|word| format!("{cell} by {called} tells {word}: {text}")));
     }
     if PUBLIC.contains(&collection) || answers.iter().any(|it| it.class == "RATE_LIMITED") {
-        return;
+        return faults;
     }
-    let same = |other: &Answer, what: &str| {
+    let mut same = |other: &Answer, what: &str| {
         // A new id stands in the answer of what nobody is told about.
-        let equal = other == absent || other.class == "OK" && cell.starts_with("ConductReport");
-        assert!(equal, "{cell} by {called}, {what}: {} is not {}", other.text(), absent.text());
+        if other != absent && !(other.class == "OK" && cell.starts_with("ConductReport")) {
+            let (is, should) = (other.text(), absent.text());
+            faults.push(format!("{cell} by {called}, {what}: {is} is not {should}"));
+        }
     };
     same(foreign, "foreign");
     if !reader.officer {
@@ -288,6 +301,7 @@ fn judge(reader: &Reader, cell: &str, collection: &str, answers: &[Answer], neve
             same(own, "own, without the item");
         }
     }
+    faults
 }
 
 /// The list of everything in the API that takes a resource name, and of every other text: what is new
@@ -309,7 +323,6 @@ fn the_resource_names_of_every_request() {
 
 // I22, I23: the foreign-id sweep. Each place of each method, by each role and item, in each relation.
 #[sqlx::test]
-#[ignore = "cells are still to be settled one by one: the first is CreateDeviceChallenge"]
 async fn another_s_resource_and_an_absent_one_are_the_same_to_everybody(pool: PgPool) {
     let app = App::start(pool).await;
     let world = World::of(&app).await;
@@ -319,12 +332,15 @@ async fn another_s_resource_and_an_absent_one_are_the_same_to_everybody(pool: Pg
     // Readers to whom a place answers alike stand in one line.
     let mut table: BTreeMap<(String, [String; 5]), BTreeSet<&str>> = BTreeMap::new();
     let mut cells = 0;
-    for (reader, row) in world.readers.iter().zip(rows) {
+    let mut wrong = Vec::new();
+    for (reader, (row, faults)) in world.readers.iter().zip(rows) {
+        wrong.extend(faults);
         for (cell, classes) in row {
             cells += 5;
             table.entry((cell, classes)).or_default().insert(reader.called);
         }
     }
+    assert!(wrong.is_empty(), "{} cells are wrong:\n{}", wrong.len(), wrong.join("\n"));
     let limited = table.keys().filter(|(_, classes)| classes.contains(&"RATE_LIMITED".to_owned()));
     assert!(limited.count() < 10, "limits hide the answers");
     assert!(cells > 3_000, "{cells} cells");

@@ -43,13 +43,18 @@ pub fn is_guessable(text: &str, own: &[String]) -> bool {
 /// The least number of pieces that make the text: each cheap part is one, and each other character.
 fn pieces(typed: &[char], own: &[String]) -> usize {
     let mut least = vec![0; typed.len() + 1];
+    let copied: Vec<usize> = (0..typed.len()).map(|start| copied(typed, start)).collect();
     for end in 1..=typed.len() {
         let mut best = least.get(end - 1).copied().unwrap_or(0) + 1;
-        for start in end.saturating_sub(WORD_MAX)..end.saturating_sub(1) {
-            let Some(part) = typed.get(start..end) else { continue };
-            let before = typed.get(..start).unwrap_or_default();
+        for start in 0..end.saturating_sub(1) {
             let pieces = least.get(start).copied().unwrap_or(0) + 1;
-            if pieces < best && is_cheap(part, before, own) {
+            if pieces >= best {
+                continue;
+            }
+            let length = end - start;
+            let follows = length >= RUN_MIN && copied.get(start).is_some_and(|&it| it >= length);
+            let part = typed.get(start..end).unwrap_or_default();
+            if follows || length <= WORD_MAX && is_cheap(part, own) {
                 best = pieces;
             }
         }
@@ -60,11 +65,11 @@ fn pieces(typed: &[char], own: &[String]) -> usize {
     least.last().copied().unwrap_or(0)
 }
 
-fn is_cheap(part: &[char], before: &[char], own: &[String]) -> bool {
+fn is_cheap(part: &[char], own: &[String]) -> bool {
     let text: String = part.iter().collect();
     let plain = plain_forms(part);
     let known = |word: &str| word == text || plain.iter().any(|form| form == word);
-    if own.iter().any(|word| known(word)) {
+    if own.iter().any(|word| known(word) || is_part_of_a_number(&text, word)) {
         return true;
     }
     if part.len() >= WORD_MIN {
@@ -73,7 +78,7 @@ fn is_cheap(part: &[char], before: &[char], own: &[String]) -> bool {
             return true;
         }
     }
-    part.len() >= RUN_MIN && (is_run(&text) || is_repeated(part) || follows(part, before))
+    part.len() >= RUN_MIN && (is_run(&text) || is_repeated(part))
 }
 
 /// What the text says where digits and signs stand for letters: `p@ssw0rd`, `adm1n`, `l0ve`.
@@ -122,9 +127,23 @@ fn is_repeated(part: &[char]) -> bool {
     part.first().is_some_and(|first| part.iter().all(|c| c == first))
 }
 
-/// What stood before, once more.
-fn follows(part: &[char], before: &[char]) -> bool {
-    before.windows(part.len()).any(|window| window == part)
+/// Four or more digits of a number that belongs to the owner: the unit without its end, half a phone.
+fn is_part_of_a_number(text: &str, word: &str) -> bool {
+    text.len() >= WORD_MIN
+        && text.bytes().all(|b| b.is_ascii_digit())
+        && word.bytes().all(|b| b.is_ascii_digit())
+        && word.contains(text)
+}
+
+/// How many characters from here on say once more what stood some place before, the copy itself included:
+/// all of `Aa1!Aa1!Aa1!` but its first four.
+fn copied(typed: &[char], start: usize) -> usize {
+    let length = |back: usize| {
+        let source = typed.get(start - back..).unwrap_or_default();
+        let copy = typed.get(start..).unwrap_or_default();
+        source.iter().zip(copy).take_while(|(one, other)| one == other).count()
+    };
+    (1..=start).map(length).max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -191,7 +210,7 @@ mod tests {
 
     #[test]
     fn the_longest_text_is_judged_at_once() {
-        let _ = is_guessable(&"Aa1!".repeat(32), &own());
+        assert!(is_guessable(&"Aa1!".repeat(32), &own()));
         assert!(!is_guessable(&format!("xK4#pWz91q{}", "g7".repeat(59)), &own()));
     }
 }

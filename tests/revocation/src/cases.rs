@@ -2,7 +2,7 @@
 
 use stateright::{Checker as _, Model as _};
 
-use super::model::{Case, Faults, Step, Without};
+use crate::model::{Case, Faults, Step, Without};
 
 /// What a search found.
 pub struct Found {
@@ -54,7 +54,6 @@ pub fn whole() -> Vec<(&'static str, Case)> {
 }
 
 /// Cases with more at once: minutes, and gigabytes.
-#[allow(dead_code, reason = "the tests search the small ones alone")]
 pub fn full() -> Vec<(&'static str, Case)> {
     let case = |faults| Case { faults, without: Without::Nothing };
     vec![
