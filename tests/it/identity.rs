@@ -390,8 +390,15 @@ async fn device(app: &App, administrator: &User) -> (pb::Tokens, String) {
         ..enrol
     };
     assert!(nobody.enrol_device(stolen).await.is_err(), "a code enrolled two devices");
+    // Who knows of no device learns from its challenge nothing either.
+    let unknown = format!("devices/{}", uuid::Uuid::now_v7());
+    let unknown = pb::CreateDeviceChallengeRequest { device: unknown };
+    let unknown = nobody.create_device_challenge(unknown).await.unwrap().into_inner();
     let challenge = pb::CreateDeviceChallengeRequest { device: device.clone() };
-    let challenge = nobody.create_device_challenge(challenge).await.unwrap().into_inner().challenge;
+    let known = nobody.create_device_challenge(challenge).await.unwrap().into_inner();
+    assert_eq!(unknown.expire_time, known.expire_time);
+    assert_eq!(unknown.challenge.len(), known.challenge.len());
+    let challenge = known.challenge;
     let sign_in = |signature: Vec<u8>| pb::SignInDeviceRequest {
         device: device.clone(),
         challenge: challenge.clone(),

@@ -16,7 +16,7 @@ use crate::{
         policy::AttachmentKind,
     },
     error::{Error, Faults, Flaw, Reason, Result},
-    id::{Id, kind},
+    id::{Id, Subject, kind},
     service::{complaints, looking::Looking, pb, wire},
     store::{
         Limit,
@@ -51,7 +51,8 @@ impl Applications {
             let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
             file.enterprise = Some(conversation.enterprise);
         } else if let Some(enterprise) = file.enterprise {
-            may_bring(cx, &file)?;
+            // What is not stored has no name yet.
+            may_bring(cx, &file, enterprise.subject())?;
             policy_inputs::site(tx.conn(), enterprise, &cx.scope()).await?;
         } else {
             // Nobody stores without end what belongs to no enterprise.
@@ -163,7 +164,7 @@ impl Applications {
     async fn brought(&self, cx: &Cx, id: Id<kind::Attachment>) -> Result<Attachment> {
         let mut connection = self.store.read().await?;
         let file = attachments::get(&mut connection, id, &Sight::of(&cx.actor), cx.now).await?;
-        may_bring(cx, &file)?;
+        may_bring(cx, &file, file.id.subject())?;
         Ok(file)
     }
 
@@ -282,7 +283,7 @@ fn kept_path(file: &Attachment) -> Path {
 
 /// The enterprise's own people, or a clerk who files for them; of a conversation whoever takes
 /// part, which the store has judged.
-fn may_bring(cx: &Cx, file: &Attachment) -> Result<()> {
+fn may_bring(cx: &Cx, file: &Attachment, named: Subject) -> Result<()> {
     if file.conversation.is_some() || file.person.is_some() && file.person == cx.actor.person().ok()
     {
         return Ok(());
@@ -294,7 +295,7 @@ fn may_bring(cx: &Cx, file: &Attachment) -> Result<()> {
     if paper && (acts(ITEM) || acts(complaints::ITEM) || clerk) {
         Ok(())
     } else {
-        Err(cx.scope().missing(file.id.subject()))
+        Err(cx.scope().missing(named))
     }
 }
 

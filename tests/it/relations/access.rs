@@ -49,16 +49,6 @@ async fn kept(auditor: &User) -> Vec<(String, String, String, String)> {
     listed.map(|it| (it.officer, it.action, it.subject, it.reason)).collect()
 }
 
-/// The bytes of the papers, which the harness left out.
-fn written(app: &App, names: &[&String]) {
-    for name in names {
-        let id: Id<kind::Attachment> = Id::parse(name).unwrap();
-        let folder = app.folder().join(id.uuid().to_string());
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("000000000000"), b"12345678").unwrap();
-    }
-}
-
 // Seen: whoever drove anything got codes for every pass of the firm for which he handled the line.
 #[sqlx::test]
 async fn who_drives_elsewhere_is_shown_no_code_of_the_own_firm(pool: PgPool) {
@@ -92,7 +82,6 @@ async fn a_paper_is_read_by_who_works_on_it_and_each_reading_is_kept(pool: PgPoo
     let world = World::of(&app).await;
     let side = &world.served.names;
     let (paper_name, file) = (&side["attachments"], &side["complaintFiles"]);
-    written(&app, &[paper_name, file]);
     for called in ["WINDOW_CLERK", "FIRST_REVIEWER", "FINAL_REVIEWER", "LIAISON_OFFICER"] {
         paper(reader(&world, called), paper_name).await.unwrap();
         let refused = paper(reader(&world, called), file).await.unwrap_err();
@@ -140,7 +129,6 @@ async fn what_is_not_the_own_duty_is_opened_with_a_reason(pool: PgPool) {
     let world = World::of(&app).await;
     let paper_name = &world.unit.names["attachments"];
     let enterprise = &world.unit.names["enterprises"];
-    written(&app, &[paper_name]);
     let idle = reader(&world, "LIAISON_OFFICER_WITHOUT_POST");
     assert_eq!(passes(idle).await, [] as [String; 0]);
     assert_eq!(fields(&open(idle, enterprise, "看看").await.unwrap_err()), ["reason TOO_SHORT"]);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use jingqi::{id::kind::COLLECTIONS, service::pb};
+use jingqi::{domain::zone::Zone, id::kind::COLLECTIONS, service::pb};
 use prost_reflect::{
     DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
     ReflectMessage as _, Value,
@@ -104,6 +104,59 @@ pub fn places(method: &MethodDescriptor) -> Vec<(Place, Vec<&'static str>)> {
     found
 }
 
+/// Every place of a method's request where a number, a kind or an instant stands, with values that nobody
+/// means: the ends of the type, and what lies just outside of what is usual.
+pub fn numbers(method: &MethodDescriptor) -> Vec<(Place, Vec<Value>)> {
+    let mut found = Vec::new();
+    leaves(&method.input(), &mut Vec::new(), &mut |place| {
+        let values = extremes(&place.last().unwrap().kind());
+        if !values.is_empty() {
+            found.push((place.clone(), values));
+        }
+    });
+    found
+}
+
+fn extremes(kind: &Kind) -> Vec<Value> {
+    match kind {
+        Kind::Int32 | Kind::Sint32 => [i32::MIN, -1, 0, 100_000, i32::MAX].map(Value::I32).into(),
+        Kind::Uint32 => [0, u32::MAX].map(Value::U32).into(),
+        Kind::Int64 | Kind::Sint64 => [i64::MIN, -1, 0, 7_304_485, i64::MAX].map(Value::I64).into(),
+        Kind::Uint64 => [0, u64::MAX].map(Value::U64).into(),
+        Kind::Enum(_) => [i32::MIN, -1, 0, i32::MAX].map(Value::EnumNumber).into(),
+        Kind::Double => {
+            [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, -0.0].map(Value::F64).into()
+        }
+        Kind::Message(inner) if inner.full_name() == "google.protobuf.Timestamp" => {
+            let at = |seconds: i64, nanos: i32| {
+                let mut at = DynamicMessage::new(inner.clone());
+                at.set_field_by_name("seconds", Value::I64(seconds));
+                at.set_field_by_name("nanos", Value::I32(nanos));
+                Value::Message(at)
+            };
+            let year_9999 = 253_402_300_799;
+            [(i64::MIN, i32::MIN), (i64::MAX, i32::MAX), (0, 0), (year_9999, 999_999_999), (1, -1)]
+                .map(|(seconds, nanos)| at(seconds, nanos))
+                .into()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Every field of a request and of what is inside it, but for what only answers say.
+fn leaves(message: &MessageDescriptor, above: &mut Place, visit: &mut impl FnMut(&Place)) {
+    for field in message.fields().filter(|field| !comment(field).contains("Output only")) {
+        above.push(field.clone());
+        match field.kind() {
+            Kind::Message(inner) if inner.full_name().starts_with("jingqi") && above.len() < 4 => {
+                leaves(&inner, above, visit);
+            }
+            _ => visit(above),
+        }
+        above.pop();
+    }
+}
+
 fn walk(
     method: &MethodDescriptor,
     message: &MessageDescriptor,
@@ -181,6 +234,9 @@ fn fill(
         if comment(&field).contains("Output only") || field.is_map() {
             continue;
         }
+        if LEFT_OUT.contains(&said_of(method, &field).as_str()) {
+            continue;
+        }
         // Of several observations one is told.
         if field.containing_oneof().is_some_and(|it| it.fields().any(|it| message.has_field(&it))) {
             continue;
@@ -189,6 +245,32 @@ fn fill(
         let value = if field.is_list() { Value::List(vec![value]) } else { value };
         message.set_field(&field, value);
     }
+}
+
+/// What may not stand beside what else is filled.
+const LEFT_OUT: [&str; 12] = [
+    "MeetingPoint.enterprise",
+    "Attachment.conversation",
+    "SendMessageRequest.attachment",
+    "SendMessageRequest.location",
+    "SendMessageRequest.card",
+    "PassNeed.days",
+    "PassApplication.previous_pass",
+    "PassApplication.previous_application",
+    "CheckPassRequest.plate_source",
+    "CreateAttachmentRequest.sha256",
+    "CreatePassApplicationRequest.previous_pass",
+    "FileConductReportRequest.matter",
+];
+
+/// A field as it stands in the tables here: of its message; of a message that several methods take, the
+/// name of the method.
+fn said_of(method: &MethodDescriptor, field: &FieldDescriptor) -> String {
+    let parent = field.parent_message();
+    if *parent == method.input() {
+        return format!("{}Request.{}", method.name(), field.name());
+    }
+    format!("{}.{}", parent.name(), field.name())
 }
 
 fn value(
@@ -204,7 +286,7 @@ fn value(
             let fit = collections(method, field);
             match name_of(side, &fit) {
                 Some(name) => Value::String(name),
-                None => Value::String(text(name)?),
+                None => Value::String(said_here(method, field).or_else(|| text(name))?),
             }
         }
         Kind::Enum(kind) => {
@@ -212,13 +294,14 @@ fn value(
             Value::EnumNumber(first.number())
         }
         Kind::Bool => Value::Bool(!["validate_only", "mine_only"].contains(&name)),
-        Kind::Int32 | Kind::Sint32 => Value::I32(i32::from(name != "offset")),
+        Kind::Int32 | Kind::Sint32 => Value::I32(number(name)),
         Kind::Int64 | Kind::Sint64 => Value::I64(i64::from(name.contains("size"))),
         Kind::Double => Value::F64(33.0),
         Kind::Bytes => Value::Bytes(vec![1; 32].into()),
         Kind::Message(inner) if inner.full_name() == "google.protobuf.Timestamp" => {
-            let past = ["from", "visit"].iter().any(|word| name.contains(word));
-            let hours = if past { -1 } else { 30 };
+            let past = ["from_time", "valid_from", "visit"].iter().any(|word| name.contains(word));
+            let last = ["end", "until"].iter().any(|word| name.contains(word));
+            let hours = if past { -1 } else { 30 + i64::from(last) };
             let mut at = DynamicMessage::new(inner);
             at.set_field_by_name("seconds", Value::I64(now + hours * 3_600));
             Value::Message(at)
@@ -230,6 +313,46 @@ fn value(
         }
         _ => return None,
     })
+}
+
+/// A number as such a field wants it.
+fn number(name: &str) -> i32 {
+    match name {
+        "offset" => 0,
+        "from_minute" => 9 * 60,
+        "until_minute" => 17 * 60,
+        "gross_mass_kg" => 18_000,
+        "kerb_mass_kg" => 8_000,
+        "rated_load_kg" => 9_000,
+        "outer_length_mm" => 9_000,
+        "outer_width_mm" => 2_500,
+        "outer_height_mm" => 3_500,
+        "emission_stage" => 6,
+        _ => 1,
+    }
+}
+
+/// A text that one message wants otherwise than all others.
+fn said_here(method: &MethodDescriptor, field: &FieldDescriptor) -> Option<String> {
+    let known = [
+        ("RejectPassApplicationRequest.reasons", "NO_REAL_NEED"),
+        ("RetireVehicleRequest.reason_code", "SCRAPPED"),
+        ("ResumeTruckPassRequest.reason_code", "CAUSE_REMOVED"),
+        ("SuspendTruckPassRequest.reason_code", "UNDER_INVESTIGATION"),
+        ("WithdrawTruckPassRequest.reason_code", "LAW_OR_FACTS_CHANGED"),
+        ("PenaliseTruckPassRequest.reason_code", "FATAL_ACCIDENT"),
+        ("CancelTruckPassRequest.reason_code", "HOLDER_REQUEST"),
+        ("Unit.code", "321302990000"),
+        ("Attachment.kind", "INSURANCE"),
+        ("PassNeed.cargo_kind", "OTHER"),
+        ("CreateEnterpriseRequest.legal_representative_id", "11010519491231002X"),
+        ("UpdateEnterpriseRequest.legal_representative_id", "11010519491231002X"),
+    ];
+    let here = said_of(method, field);
+    if here == "Zone.rules_json" {
+        return serde_json::to_string(&Zone::main_urban_demo().plan).ok();
+    }
+    known.iter().find(|(field, _)| *field == here).map(|(_, text)| (*text).to_owned())
 }
 
 /// A text as such a field wants it.
@@ -277,24 +400,33 @@ fn text(name: &str) -> Option<String> {
 
 /// The same request with another name at the place.
 pub fn with(message: &DynamicMessage, place: &[FieldDescriptor], name: &str) -> DynamicMessage {
+    with_value(message, place, &Value::String(name.to_owned()))
+}
+
+/// The same request with another value at the place.
+pub fn with_value(
+    message: &DynamicMessage,
+    place: &[FieldDescriptor],
+    value: &Value,
+) -> DynamicMessage {
     let mut message = message.clone();
-    put(&mut message, place, name);
+    put(&mut message, place, value);
     message
 }
 
-fn put(message: &mut DynamicMessage, place: &[FieldDescriptor], name: &str) {
+fn put(message: &mut DynamicMessage, place: &[FieldDescriptor], value: &Value) {
     let (field, below) = place.split_first().unwrap();
     if below.is_empty() {
-        let name = Value::String(name.to_owned());
-        let value = if field.is_list() { Value::List(vec![name]) } else { name };
+        let value = value.clone();
+        let value = if field.is_list() { Value::List(vec![value]) } else { value };
         message.set_field(field, value);
         return;
     }
     match message.get_field_mut(field) {
-        Value::Message(inner) => put(inner, below, name),
+        Value::Message(inner) => put(inner, below, value),
         Value::List(inner) => {
             if let Some(Value::Message(inner)) = inner.first_mut() {
-                put(inner, below, name);
+                put(inner, below, value);
             }
         }
         _ => {}

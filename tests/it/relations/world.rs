@@ -211,6 +211,7 @@ async fn passes(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, name
     names.insert("drafts", filed[2].clone());
     names.insert("vehicles", vehicle.to_string());
     names.insert("attachments", papers[0].clone());
+    written(app, &papers[0]);
     let list = pb::AddBlacklistEntryRequest {
         blacklist_entry: Some(pb::BlacklistEntry {
             subject: waiting.to_string(),
@@ -233,6 +234,14 @@ async fn passes(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, name
         ..Default::default()
     };
     app.user(device).await.checks().check_pass(check).await.unwrap();
+}
+
+/// The bytes of a paper, which the harness left out.
+fn written(app: &App, name: &str) {
+    let id: Id<kind::Attachment> = Id::parse(name).unwrap();
+    let folder = app.folder().join(id.uuid().to_string());
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("000000000000"), b"12345678").unwrap();
 }
 
 /// A post with an officer, a conversation, a visit, a problem, a booked place.
@@ -356,6 +365,7 @@ async fn requests(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, na
     let filed = boss.complaints().file_complaint(file).await.unwrap().into_inner();
     names.insert("complaints", filed.name.clone());
     names.insert("complaintFiles", files[0].clone());
+    written(app, &files[0]);
     let accept = pb::AcceptComplaintRequest { name: filed.name.clone(), ..Default::default() };
     makers.root.complaints().accept_complaint(accept).await.unwrap();
     // What is of the unit is assigned to it: its handlers work on it.
