@@ -12,6 +12,7 @@ use jingqi::{
     domain::export,
     sandbox::{self, city, tour},
     server::{self, Doors, Parts},
+    service::organisation::founding::{Founder, Founding, found},
     store::{self, policies, signing_keys},
     telemetry,
     worker::Worker,
@@ -65,6 +66,25 @@ enum Role {
         kept: StoreSettings,
         #[command(flatten)]
         called: RemoteSettings,
+    },
+    /// Begins a bureau: its unit, and its first two administrators, who enrol by a code on their phones
+    Found {
+        #[command(flatten)]
+        kept: StoreSettings,
+        #[command(flatten)]
+        called: RemoteSettings,
+        /// The code of the city bureau: 12 digits
+        #[arg(long)]
+        code: String,
+        /// Its name: 宿迁市公安局
+        #[arg(long)]
+        name: String,
+        /// 系统管理员: number, name and phone, as in 200001,张伟,13900000001
+        #[arg(long, value_parser = founder)]
+        system_administrator: Founder,
+        /// 安全管理员: another person, with another phone
+        #[arg(long, value_parser = founder)]
+        security_administrator: Founder,
     },
     /// Stands in for WeChat and the SMS gateway
     Sandbox {
@@ -134,6 +154,16 @@ async fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Role::Migrate { kept, called } => migrate(&kept, &called).await,
+        Role::Found { kept, called, code, name, system_administrator, security_administrator } => {
+            kept.check_links(None)?;
+            let mut parts = Parts::new(&kept, &called)?;
+            parts.store = parts.store.before_serving();
+            let founding =
+                Founding { code, display_name: name, system_administrator, security_administrator };
+            found(&parts, founding).await?;
+            say("the bureau stands; both administrators are sent a code when a worker runs");
+            Ok(())
+        }
         Role::Sandbox { listen } => {
             let clock = Clock::System;
             let stop = stopped()?;
@@ -214,6 +244,16 @@ async fn migrate(kept: &StoreSettings, called: &RemoteSettings) -> anyhow::Resul
     signing_keys::ensure(&parts.store, now, &parts.ids).await?;
     policies::ensure_base(&parts.store, now, &parts.ids).await?;
     Ok(())
+}
+
+fn founder(text: &str) -> Result<Founder, String> {
+    let mut parts = text.split([',', ',']).map(|part| part.trim().to_owned());
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(police_number), Some(full_name), Some(phone), None) => {
+            Ok(Founder { police_number, full_name, phone })
+        }
+        _ => Err("number, name and phone, with commas between".to_owned()),
+    }
 }
 
 fn verify(file: &std::path::Path, key: &str) -> anyhow::Result<()> {

@@ -1,8 +1,9 @@
 //! The administrators' desk: units, officers, checkpoints. Devices and keys stand in `devices` and
-//! `keys`, officers' ways in in `accounts`.
+//! `keys`, officers' ways in in `accounts`, how it all begins in `founding`.
 
 pub(super) mod accounts;
 mod devices;
+pub mod founding;
 mod keys;
 pub(super) mod power;
 

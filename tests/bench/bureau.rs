@@ -32,7 +32,7 @@ const SPAN: SignedDuration = SignedDuration::from_hours(24 * 365 * 3);
 /// What is filled here.
 const TABLES: &str =
     "('complaint', 'complaint_sight', 'obligation', 'escalation', 'escalation_sight',
-    'evaluation', 'meeting_point', 'meeting_point_sight')";
+    'evaluation', 'meeting_point', 'meeting_point_sight', 'pass_check')";
 
 /// Somebody who looks at a list.
 #[derive(Debug, Clone)]
@@ -125,6 +125,7 @@ impl Bureau {
                 || ', steps of the ladder ' || (select count(*) from escalation)
                 || ', evaluations ' || (select count(*) from evaluation)
                 || ', points ' || (select count(*) from meeting_point)
+                || ', checks ' || (select count(*) from pass_check)
                 || '; ' || pg_size_pretty(pg_database_size(current_database()))",
         )
         .fetch_one(self.parts.store.pool())
@@ -213,7 +214,8 @@ async fn people(connection: &mut PgConnection) -> Result<()> {
          select gen_random_uuid(), number, '', unit.id, array[role], '', '{}', now(), false, '', 0, 0,
             now(), 1
          from (values ('000001', '321300000000', 'ASSIGNER'), ('000002', '321301000000', 'ASSIGNER'),
-            ('000003', '321301000001', 'HANDLER'), ('000004', '321300000000', 'UNIT_LEADER'))
+            ('000003', '321301000001', 'HANDLER'), ('000004', '321300000000', 'UNIT_LEADER'),
+            ('000005', '321301000001', 'CHECKPOINT_OFFICER'), ('000006', '321302000001', 'CHECKPOINT_OFFICER'))
             as wanted (number, code, role)
          join unit using (code)",
         "insert into enterprise (id, uscc, display_name, division_code, unit_id, unit_path, state,
@@ -273,6 +275,8 @@ async fn fill(connection: &mut PgConnection, complaints: usize, now: Timestamp) 
     for statement in BELONGINGS {
         sqlx::query(*statement).execute(&mut *connection).await?;
     }
+    sqlx::query(CHECKPOINTS).execute(&mut *connection).await?;
+    sqlx::query(CHECKS).bind(2 * total).execute(&mut *connection).await?;
     for (_, definition) in indexes {
         sqlx::query(AssertSqlSafe(definition)).execute(&mut *connection).await?;
     }
@@ -295,6 +299,21 @@ const TOOLS: &str = "
     create temporary table brigade as
         select id, path, row_number() over (order by path) - 1 as seat from unit
         where code !~ '00000$'";
+
+/// A checkpoint of each of two brigades.
+const CHECKPOINTS: &str = "
+    insert into checkpoint (id, display_name, unit_id, zone_ids, latitude, longitude, create_time)
+    select gen_random_uuid(), code, id, '{}', 33.9, 118.3, now() from unit
+    where code in ('321301000001', '321302000001')";
+
+/// Two checks for each complaint, all at the first of the two.
+const CHECKS: &str = "
+    insert into pass_check (id, actor, request_id, digest, checkpoint_id, check_time, direction, source,
+        plate_number, verdict, outcome, answer, latitude, longitude)
+    select pg_temp.timed(1700000000000 + place, 'check' || place), 'devices/1', gen_random_uuid(), '',
+        checkpoint.id, now(), 'INBOUND', 'CODE', '苏N12345', 'VALID', 'PASS_VALID', '', 33.9, 118.3
+    from checkpoint join unit on unit.id = unit_id and code = '321301000001',
+        generate_series(1, $1) as place";
 
 /// One in fifty is of the large enterprise. Nine in ten are ended; what is open is spread over time.
 const COMPLAINTS: &str = "

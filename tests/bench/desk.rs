@@ -1,4 +1,4 @@
-//! The benchmark of the service desk's lists: a million complaints, and the first page of each list
+//! The benchmark of the desks' lists: a million complaints, two million checks, and the first page of each list
 //! with each filter and for each role, by gRPC. Goal: 10 ms. Never a timed test.
 //!
 //! ```sh
@@ -18,17 +18,21 @@ mod serving;
 use std::{env, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result};
-use jingqi::service::pb::{
-    self, centre_service_client::CentreServiceClient, complaint::Category, complaint::State,
-    complaint_service_client::ComplaintServiceClient,
-    evaluation_service_client::EvaluationServiceClient,
+use jingqi::{
+    id::kind,
+    service::pb::{
+        self, centre_service_client::CentreServiceClient, complaint::Category, complaint::State,
+        complaint_service_client::ComplaintServiceClient,
+        evaluation_service_client::EvaluationServiceClient,
+        pass_check_service_client::PassCheckServiceClient,
+    },
 };
 use tokio::{runtime::Runtime, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::{
-    bureau::{Bureau, Reader},
+    bureau::{Bureau, Reader, reader},
     serving::serve,
 };
 
@@ -50,6 +54,7 @@ enum Ask {
     Evaluations(pb::ListEvaluationsRequest),
     Points(pb::ListMeetingPointsRequest),
     Figures(pb::GetServiceFiguresRequest),
+    Checks(pb::ListPassChecksRequest),
 }
 
 struct Question<'a> {
@@ -107,7 +112,11 @@ fn look(
 }
 
 /// Everything that is asked, in the order of the table.
-async fn questions<'a>(bureau: &'a Bureau, channel: &Channel) -> Result<Vec<Question<'a>>> {
+async fn questions<'a>(
+    bureau: &'a Bureau,
+    patrols: &'a [(&'static str, Reader); 2],
+    channel: &Channel,
+) -> Result<Vec<Question<'a>>> {
     let mut all = Vec::new();
     let readers = [
         ("large enterprise", &bureau.large),
@@ -145,6 +154,10 @@ async fn questions<'a>(bureau: &'a Bureau, channel: &Channel) -> Result<Vec<Ques
     }
     for (who, by) in [("large enterprise", &bureau.large), ("small enterprise", &bureau.small)] {
         all.extend(of_enterprise(who, by));
+    }
+    for (who, by) in patrols {
+        let ask = Ask::Checks(pb::ListPassChecksRequest::default());
+        all.push(Question { who, what: "ListPassChecks".to_owned(), by, ask });
     }
     let (who, by) = ("leader of the city", &bureau.leader);
     let until = bureau.parts.clock.now().as_second() - 30 * 86_400;
@@ -253,7 +266,11 @@ async fn measure(bureau: &Bureau, address: SocketAddr) -> Result<()> {
         "| list | who asks | entries | median ms | worst ms | ≤ {GOAL_MS} ms |\n|---|---|---|---|---|---|"
     );
     let mut missed = 0;
-    for question in questions(bureau, &channel).await? {
+    let patrols = [
+        ("officer of a checkpoint", reader::<kind::Officer>(&bureau.parts, "000005").await?),
+        ("officer of one without checks", reader::<kind::Officer>(&bureau.parts, "000006").await?),
+    ];
+    for question in questions(bureau, &patrols, &channel).await? {
         let answered = answer(&channel, &question).await?;
         let goal = match question.ask {
             Ask::Figures(_) => "",
@@ -296,6 +313,7 @@ async fn ask(channel: &Channel, question: &Question<'_>) -> Result<usize> {
     let mut complaints = ComplaintServiceClient::new(channel.clone());
     let mut evaluations = EvaluationServiceClient::new(channel.clone());
     let mut centre = CentreServiceClient::new(channel.clone());
+    let mut checks = PassCheckServiceClient::new(channel.clone());
     let by = question.by;
     Ok(match &question.ask {
         Ask::Complaints(request) => {
@@ -321,6 +339,10 @@ async fn ask(channel: &Channel, question: &Question<'_>) -> Result<usize> {
         Ask::Points(request) => {
             let reply = centre.list_meeting_points(by.ask(request.clone())).await?;
             reply.into_inner().meeting_points.len()
+        }
+        Ask::Checks(request) => {
+            let reply = checks.list_pass_checks(by.ask(request.clone())).await?;
+            reply.into_inner().pass_checks.len()
         }
         Ask::Figures(request) => {
             evaluations.get_service_figures(by.ask(*request)).await?.into_inner().rows.len()

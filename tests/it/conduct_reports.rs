@@ -54,7 +54,7 @@ async fn unit(app: &App, code: &str) -> Unit {
 impl App {
     /// Puts a desk and an inspectorate into a city.
     pub async fn house(&self) -> House {
-        let desk = self.desk().await;
+        let desk = Box::pin(self.desk()).await;
         let root = unit(self, "321300000000").await;
         let (detachment, brigade) =
             (unit(self, "321300170000").await, unit(self, "321302170000").await);

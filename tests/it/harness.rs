@@ -88,6 +88,7 @@ impl Drop for App {
 }
 
 /// How a test wants its server.
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 #[derive(Clone, Copy, Default)]
 pub struct Wish {
     /// Runs without Redis.

@@ -1,13 +1,5 @@
 //! The one integration crate: every test talks to the real server on a database of its own.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test may panic")]
-#![allow(
-    clippy::large_futures,
-    clippy::match_same_arms,
-    clippy::struct_excessive_bools,
-    clippy::too_many_lines,
-    clippy::unnecessary_wraps,
-    reason = "a world is laid out in one place, and a table is read line by line"
-)]
 
 mod abandoned;
 mod applications;
@@ -30,6 +22,7 @@ mod errors;
 mod floods;
 mod floors;
 mod forgeries;
+mod founding;
 mod harness;
 mod honest;
 mod identity;

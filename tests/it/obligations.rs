@@ -78,7 +78,7 @@ impl App {
     }
 
     async fn handled(&self) -> (Service, String) {
-        let desk = self.service().await;
+        let desk = Box::pin(self.service()).await;
         let name = desk.file().await.name;
         desk.accept(&desk.assigner, &name).await.unwrap();
         (desk, name)

@@ -186,15 +186,26 @@ async fn spoken_of(app: &App, desk: &Service) -> (String, String, pb::SubmitEval
         ..Default::default()
     };
     desk.one.complaints().submit_complaint_feedback(answer.clone()).await.unwrap();
+    let rated = argued_over(app, desk, &name, answer).await;
+    (name, file, rated)
+}
+
+/// Its answer is sent back, given, found wanting, and concluded.
+async fn argued_over(
+    app: &App,
+    desk: &Service,
+    name: &str,
+    answer: pb::SubmitComplaintFeedbackRequest,
+) -> pb::SubmitEvaluationRequest {
     let review = pb::ReviewComplaintFeedbackRequest {
-        name: name.clone(),
+        name: name.to_owned(),
         note: format!("请补充{NAME}的意见"),
-        etag: desk.get(&desk.assigner, &name).await.unwrap().etag,
+        etag: desk.get(&desk.assigner, name).await.unwrap().etag,
         ..Default::default()
     };
     desk.assigner.complaints().review_complaint_feedback(review).await.unwrap();
     desk.one.complaints().submit_complaint_feedback(answer).await.unwrap();
-    desk.review(&desk.assigner, &name, true).await.unwrap();
+    desk.review(&desk.assigner, name, true).await.unwrap();
     let asked = desk.asked(&desk.boss).await.remove(0);
     let rated = pb::SubmitEvaluationRequest {
         name: asked.name,
@@ -205,21 +216,21 @@ async fn spoken_of(app: &App, desk: &Service) -> (String, String, pb::SubmitEval
     };
     desk.boss.evaluations().submit_evaluation(rated.clone()).await.unwrap();
     for handler in [&desk.two, &desk.three] {
-        desk.again(handler, &name).await;
+        desk.again(handler, name).await;
         desk.rate_last(Level::Dissatisfied, &format!("{NAME}仍未解决")).await;
     }
-    desk.assigner.complaints().note_complaint(step(&name, &format!("{NAME}来访"))).await.unwrap();
+    desk.assigner.complaints().note_complaint(step(name, &format!("{NAME}来访"))).await.unwrap();
     let said = format!("'{NAME}'");
     let point =
         format!("update meeting_point set note = {said}, decision = {said}, outcome = {said}");
     assert_eq!(app.sql(&point).await, 1);
-    desk.conclude(&desk.leader, &name, &format!("已向{NAME}书面说明")).await.unwrap();
+    desk.conclude(&desk.leader, name, &format!("已向{NAME}书面说明")).await.unwrap();
     let outside = format!(
         "update complaint set outside_target = {said}, outside_number = {said}, feedback = {said},
             given_feedback = {said}"
     );
     assert_eq!(app.sql(&outside).await, 1);
-    (name, file, rated)
+    rated
 }
 
 async fn redact(

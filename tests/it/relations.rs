@@ -179,6 +179,7 @@ async fn stopped(app: &App) -> i64 {
 }
 
 /// Which words a reader may ever hear of a side; of every other one none may come out.
+#[expect(clippy::match_same_arms, reason = "a table is read line by line")]
 fn may_hear(reader: &Reader, side: &Side, world: &World) -> Vec<String> {
     let word = |matter: &str| format!("{}{matter}", side.word);
     let own = std::ptr::eq(side, &raw const world.served);

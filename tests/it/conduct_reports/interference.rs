@@ -324,9 +324,9 @@ impl Twins {
 
 /// A world in which there is something to read: a pass, a complaint, a conversation, a check.
 async fn lived_in(app: &App) -> (House, BTreeMap<&'static str, User>) {
-    let house = app.house().await;
+    let house = Box::pin(app.house()).await;
     let (desk, city) = (&house.desk, &house.desk.city);
-    city.pass(app).await;
+    Box::pin(city.pass(app)).await;
     let conversation = crate::conversations::open(desk).await;
     crate::conversations::claim(&desk.ann, &conversation.name).await.unwrap();
     crate::conversations::say(&desk.ann, &conversation.name, "货车通行证已办好").await.unwrap();

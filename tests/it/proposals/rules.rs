@@ -15,6 +15,7 @@ use tonic::{Response, Status};
 use super::Bureau;
 use crate::harness::{App, User, fact, fields, reason, request_id};
 
+#[expect(clippy::unnecessary_wraps, reason = "as it stands in a message")]
 fn stamp(at: Timestamp) -> Option<prost_types::Timestamp> {
     Some(prost_types::Timestamp { seconds: at.as_second(), nanos: 0 })
 }

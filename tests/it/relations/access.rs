@@ -2,12 +2,9 @@
 //! one works on, or a reason that is recorded first.
 
 use jiff::SignedDuration;
-use jingqi::{
-    id::{Id, kind},
-    service::pb,
-};
+use jingqi::service::pb;
 use sqlx::PgPool;
-use tonic::{Code, Status};
+use tonic::Code;
 
 use super::world::World;
 use crate::harness::{App, User, fields, reason, request_id};
@@ -257,7 +254,7 @@ async fn a_fleet_application_tells_nothing_of_another_s_enterprise(pool: PgPool)
         let refused = refused.unwrap_err();
         answers.push((refused.code(), reason(&refused), fields(&refused)));
     }
-    let denied = (Code::PermissionDenied, "DENIED".to_owned(), fields(&Status::ok("")));
+    let denied = (Code::PermissionDenied, "DENIED".to_owned(), Vec::new());
     assert_eq!(answers, vec![denied; 2]);
     assert_eq!(app.count("select count(*) from pass_application_batch").await, 0);
 }

@@ -59,6 +59,7 @@ struct Place<'a> {
     plates: [&'a str; 2],
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as it stands in a message")]
 fn at(app: &App, hours: i64) -> Option<prost_types::Timestamp> {
     let at = app.now() + SignedDuration::from_hours(hours);
     Some(prost_types::Timestamp { seconds: at.as_second(), nanos: 0 })
@@ -158,7 +159,45 @@ async fn passes(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, name
         enterprise.uuid()
     ))
     .await;
-    let form = |vehicle: Id<kind::Vehicle>| pb::CreatePassApplicationRequest {
+    let form = |vehicle| form(app, makers, place, (enterprise, vehicle), &papers);
+    let mut filed = Vec::new();
+    for vehicle in [vehicle, waiting, waiting] {
+        let made = boss.applications().create_pass_application(form(vehicle)).await.unwrap();
+        filed.push(made.into_inner().name);
+    }
+    for name in &filed[..2] {
+        let submit = pb::SubmitPassApplicationRequest { name: name.clone(), ..Default::default() };
+        boss.applications().submit_pass_application(submit).await.unwrap();
+    }
+    names.insert("truckPasses", approved(makers, &filed[0]).await);
+    names.insert("passApplications", filed[1].clone());
+    names.insert("drafts", filed[2].clone());
+    names.insert("vehicles", vehicle.to_string());
+    names.insert("attachments", papers[0].clone());
+    written(app, &papers[0]);
+    let list = pb::AddBlacklistEntryRequest {
+        blacklist_entry: Some(pb::BlacklistEntry {
+            subject: waiting.to_string(),
+            reason_code: "FALSE_INFORMATION".to_owned(),
+            reason: format!("{}PASS", place.word),
+            valid_from: at(app, 24),
+            ..Default::default()
+        }),
+        request_id: request_id(),
+    };
+    makers.root.passes().add_blacklist_entry(list).await.unwrap();
+    checked(app, makers, place, names).await;
+}
+
+/// What is asked for a truck.
+fn form(
+    app: &App,
+    makers: &Makers,
+    place: &Place<'_>,
+    (enterprise, vehicle): (Id<kind::Enterprise>, Id<kind::Vehicle>),
+    papers: &[String],
+) -> pb::CreatePassApplicationRequest {
+    pb::CreatePassApplicationRequest {
         pass_application: Some(pb::PassApplication {
             enterprise: enterprise.to_string(),
             vehicle: vehicle.to_string(),
@@ -180,22 +219,17 @@ async fn passes(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, name
                 ..Default::default()
             }),
             declaration_accepted: true,
-            attachments: papers.clone(),
+            attachments: papers.to_vec(),
             ..Default::default()
         }),
         request_id: request_id(),
         ..Default::default()
-    };
-    let mut filed = Vec::new();
-    for vehicle in [vehicle, waiting, waiting] {
-        let made = boss.applications().create_pass_application(form(vehicle)).await.unwrap();
-        filed.push(made.into_inner().name);
     }
-    for name in &filed[..2] {
-        let submit = pb::SubmitPassApplicationRequest { name: name.clone(), ..Default::default() };
-        boss.applications().submit_pass_application(submit).await.unwrap();
-    }
-    let name = filed[0].clone();
+}
+
+/// The pass that an application leads to.
+async fn approved(makers: &Makers, name: &str) -> String {
+    let name = name.to_owned();
     let accept = pb::AcceptPassApplicationRequest { name: name.clone(), ..Default::default() };
     makers.root.applications().accept_pass_application(accept).await.unwrap();
     let claim = pb::ClaimPassApplicationRequest { name, ..Default::default() };
@@ -206,23 +240,11 @@ async fn passes(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, name
         ..Default::default()
     };
     let done = makers.root.applications().approve_pass_application(approve).await.unwrap();
-    names.insert("truckPasses", done.into_inner().truck_pass);
-    names.insert("passApplications", filed[1].clone());
-    names.insert("drafts", filed[2].clone());
-    names.insert("vehicles", vehicle.to_string());
-    names.insert("attachments", papers[0].clone());
-    written(app, &papers[0]);
-    let list = pb::AddBlacklistEntryRequest {
-        blacklist_entry: Some(pb::BlacklistEntry {
-            subject: waiting.to_string(),
-            reason_code: "FALSE_INFORMATION".to_owned(),
-            reason: format!("{}PASS", place.word),
-            valid_from: at(app, 24),
-            ..Default::default()
-        }),
-        request_id: request_id(),
-    };
-    makers.root.passes().add_blacklist_entry(list).await.unwrap();
+    done.into_inner().truck_pass
+}
+
+/// A checkpoint with a device that has seen the first truck.
+async fn checked(app: &App, makers: &Makers, place: &Place<'_>, names: &mut Names) {
     let guarded = app.checkpoint(place.unit, makers.zone).await;
     names.insert("checkpoints", guarded.to_string());
     let device = app.device(guarded).await;
@@ -230,7 +252,7 @@ async fn passes(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, name
     let check = pb::CheckPassRequest {
         checkpoint: guarded.to_string(),
         request_id: request_id(),
-        observed: Some(pb::check_pass_request::Observed::PlateNumber(one.to_owned())),
+        observed: Some(pb::check_pass_request::Observed::PlateNumber(place.plates[0].to_owned())),
         ..Default::default()
     };
     app.user(device).await.checks().check_pass(check).await.unwrap();
@@ -300,6 +322,13 @@ async fn line(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, names:
         request_id: request_id(),
     };
     officer.conversations().create_canned_reply(reply).await.unwrap();
+    met(app, makers, place, boss, names).await;
+}
+
+/// What was agreed at the enterprise and in the centre.
+async fn met(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, names: &mut Names) {
+    let said = format!("{}LIAISON", place.word);
+    let (unit, enterprise) = (names["units"].clone(), names["enterprises"].clone());
     let visit = pb::RecordVisitRequest {
         visit: Some(pb::Visit {
             enterprise: enterprise.clone(),
