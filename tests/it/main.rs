@@ -54,6 +54,7 @@ mod retention;
 mod rooms;
 mod schema;
 mod server;
+mod stale_judge;
 mod supervision;
 mod talk;
 mod texts;

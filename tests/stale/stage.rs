@@ -18,7 +18,7 @@ use crate::{
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
 /// The part of the protocol that the servers of a control do without, as `--without` names it.
-pub type Without = Option<&'static str>;
+pub type Without<'a> = Option<&'a str>;
 
 /// The stage; everything on it ends with it.
 pub struct Stage {
@@ -50,7 +50,7 @@ impl Stage {
         database_url: &str,
         folder: &Path,
         count: usize,
-        without: Without,
+        without: Without<'_>,
     ) -> Result<Self> {
         let redis = Pair::start().await?;
         let mut stage = Self {
