@@ -84,7 +84,7 @@ struct Settings {
     #[arg(long, default_value_t = 24)]
     writers: usize,
     /// Checkers at each server
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 24)]
     checkers: usize,
     /// Passes
     #[arg(long, default_value_t = 2_000)]
@@ -95,7 +95,7 @@ struct Settings {
     /// What decides who does what when; drawn where it is not given
     #[arg(long)]
     seed: Option<u64>,
-    /// The short run: 20,000 checks, 200 revocations, or what 20 seconds allow; each fault at least once
+    /// The short run: 20,000 checks, 200 revocations, or what 26 seconds allow; each fault at least once
     #[arg(long)]
     short: bool,
     /// Servers that lack this part of the protocol make the run itself, which must fail then:
@@ -112,15 +112,7 @@ impl Settings {
         if !self.short {
             return self;
         }
-        Self {
-            checks: 20_000,
-            revocations: 200,
-            seconds: 20,
-            writers: 12,
-            passes: 300,
-            keys: 40,
-            ..self
-        }
+        Self { checks: 20_000, revocations: 200, seconds: 26, passes: 400, keys: 60, ..self }
     }
 
     const fn lasts(&self) -> Duration {
