@@ -29,7 +29,7 @@ const IMPATIENCE_US: u64 = 12_000;
 /// When every server is asked after a change was answered.
 const ASKED_AFTER: [Duration; 3] =
     [Duration::ZERO, Duration::from_millis(40), Duration::from_millis(160)];
-/// Longer than it takes to revoke a key.
+/// How long a key is asked about before it is withdrawn, and after.
 const KEY_EVERY: Duration = Duration::from_millis(400);
 
 /// What all of them share.
