@@ -3,10 +3,12 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use rustix::time::{ClockId, clock_gettime};
 use uuid::Uuid;
 
 use crate::id::Id;
@@ -43,6 +45,34 @@ impl Clock {
             Self::System => true,
             Self::Manual(manual) => manual.claims,
         }
+    }
+}
+
+/// For how long the machine has been up, its sleep included. What must end after a while everywhere is
+/// measured by it: the clock of [`std::time::Instant`] stands still while a machine is suspended, so that
+/// a lease looks young after a night in which others have waited for its end. A virtual machine whose
+/// host stops all of its clocks sees none of that time; no clock of its own can tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Uptime(Duration);
+
+impl Uptime {
+    /// The present instant.
+    #[must_use]
+    pub fn now() -> Self {
+        // It never runs backwards, and begins at zero.
+        Self(Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default())
+    }
+
+    /// How long ago it was.
+    #[must_use]
+    pub fn elapsed(self) -> Duration {
+        Self::now().0.saturating_sub(self.0)
+    }
+
+    /// The instant so much earlier, or the first.
+    #[must_use]
+    pub const fn before(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(by))
     }
 }
 
@@ -144,9 +174,20 @@ impl fmt::Debug for Ids {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ids, ManualClock};
+    use super::{Ids, ManualClock, Uptime};
     use crate::id::kind;
     use jiff::{SignedDuration, Timestamp};
+    use rustix::time::{ClockId, clock_gettime};
+    use std::time::Duration;
+
+    #[test]
+    fn the_sleep_of_the_machine_counts() {
+        let awake = Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap();
+        let up = Uptime::now();
+        assert!(up.0 >= awake, "it leaves nothing out");
+        let earlier = up.before(Duration::from_secs(1));
+        assert!(earlier < up && earlier.elapsed() >= Duration::from_secs(1));
+    }
 
     #[test]
     fn ids_sort_by_the_time_they_were_made() {

@@ -34,9 +34,9 @@ use super::{
     link::{Link, Way},
     trust::Epoch,
 };
-use crate::error::Result;
+use crate::{clock::Uptime, error::Result};
 
-/// How long a server trusts Redis after it began to read the epoch.
+/// How long a server trusts Redis after it began to read the epoch, the sleep of its machine included.
 pub const LEASE: Duration = Duration::from_secs(1);
 /// The wait after which every older lease has run out.
 pub const LEASE_OVER: Duration = Duration::from_millis(1_050);
@@ -188,7 +188,7 @@ pub struct Live {
 #[derive(Clone)]
 struct Lease {
     epoch: Epoch,
-    began: Instant,
+    began: Uptime,
     /// When this server first knew of the epoch.
     since: Instant,
     link: Option<Arc<Link>>,
@@ -280,7 +280,7 @@ impl Cache {
 
     /// Takes note of an epoch whose reading began at this instant, and of the link over which it may be
     /// trusted, if any. Of readings at the same time the one that began last counts, whichever ends last.
-    pub fn renewed(&self, epoch: Epoch, began: Instant, link: Option<Arc<Link>>) {
+    pub fn renewed(&self, epoch: Epoch, began: Uptime, link: Option<Arc<Link>>) {
         let Self::Redis(live) = self else { return };
         let mut lease = live.lease.write().unwrap_or_else(PoisonError::into_inner);
         if lease.as_ref().is_some_and(|held| held.began >= began) {

@@ -10,7 +10,6 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{PgConnection, types::Json};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -21,7 +20,7 @@ use super::{
     trust::{self, Epoch},
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, Uptime},
     domain::{
         calendar::Calendar,
         policy::{PolicyValues, PolicyVersion, version_at},
@@ -168,7 +167,7 @@ struct Held {
     /// Of which PostgreSQL: one that was restored counts the same versions for something else.
     postgresql: Option<String>,
     /// When the last look began; nothing is trusted before the first.
-    looked: Option<Instant>,
+    looked: Option<Uptime>,
     /// What PostgreSQL's clock showed at that look.
     told: Option<Told>,
 }
@@ -176,8 +175,8 @@ struct Held {
 /// A reading of PostgreSQL's clock, at some instant between two of ours.
 #[derive(Debug, Clone, Copy)]
 struct Told {
-    began: Instant,
-    ended: Instant,
+    began: Uptime,
+    ended: Uptime,
     time: Timestamp,
 }
 
@@ -210,7 +209,7 @@ impl World {
     pub fn agrees(&self, clock: &Clock) -> Result<()> {
         let told = self.0.read().unwrap_or_else(PoisonError::into_inner).told;
         let Some(told) = told.filter(|_| clock.tells_world_time()) else { return Ok(()) };
-        let since = |instant: Instant| {
+        let since = |instant: Uptime| {
             SignedDuration::try_from(instant.elapsed()).unwrap_or(SignedDuration::MAX)
         };
         // However long the look took, the true time lies between these.
@@ -246,11 +245,11 @@ impl World {
 
     /// Looks whether anything changed, and renews the lease of this copy and of the cache.
     pub async fn look(&self, store: &Store) -> Result<Arc<Snapshot>> {
-        let began = Instant::now();
+        let began = Uptime::now();
         let asked = async {
             let mut connection = store.read().await?;
             let row = agreed(&mut connection).await?;
-            Ok::<_, Error>((Instant::now(), row))
+            Ok::<_, Error>((Uptime::now(), row))
         };
         // Who Redis is belongs to the same look: what it was before says nothing of now.
         let (asked, link) = tokio::join!(asked, store.cache().link());
@@ -317,7 +316,7 @@ async fn agreed(connection: &mut PgConnection) -> Result<Agreed> {
 
 /// Renews the lease of the cache: over a link to the Redis, and by a look at the PostgreSQL, between which
 /// the epoch was agreed. Where they are others, a new one is agreed on first.
-async fn renew(store: &Store, row: Agreed, began: Instant, link: Option<Arc<Link>>) {
+async fn renew(store: &Store, row: Agreed, began: Uptime, link: Option<Arc<Link>>) {
     let cache = store.cache();
     let Some(link) = link else { return cache.renewed(row.epoch, began, None) };
     let ours = row.here.is_some() && row.postgresql == row.here;

@@ -30,7 +30,12 @@ pub fn program() -> PathBuf {
 
 /// The program with the settings of a run; everything else that is set outside is left out.
 pub fn command(database_url: &str, redis_url: &str, folder: &Path) -> Command {
-    let mut command = Command::new(program());
+    command_of(&program(), database_url, redis_url, folder)
+}
+
+/// Another program with these settings.
+pub fn command_of(program: &Path, database_url: &str, redis_url: &str, folder: &Path) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("JINGQI_") {
             command.env_remove(name);

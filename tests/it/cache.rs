@@ -4,10 +4,9 @@
 use std::time::Duration;
 
 use jingqi::{
-    clock::Ids,
+    clock::{Ids, Uptime},
     store::{Cache, cache::Looked, trust::Epoch},
 };
-use tokio::time::Instant;
 use uuid::Uuid;
 
 /// The epoch of these tests.
@@ -44,7 +43,7 @@ async fn look_as(cache: &Cache, key: &str, mark: [u8; 16]) -> Looked {
 async fn renewed(cache: &Cache) {
     let link = cache.link().await;
     assert!(link.is_some(), "Redis answers, and says who it is");
-    cache.renewed(EPOCH, Instant::now(), link);
+    cache.renewed(EPOCH, Uptime::now(), link);
 }
 
 async fn fence(cache: &Cache, key: &str, version: i64) {
@@ -89,8 +88,8 @@ fn trusted(cache: &Cache) -> Option<Epoch> {
 #[tokio::test]
 async fn the_reading_that_began_last_counts_whichever_ends_last() {
     let Some(cache) = cache() else { return };
-    let now = Instant::now();
-    let ago = |millis| now.checked_sub(Duration::from_millis(millis)).unwrap();
+    let now = Uptime::now();
+    let ago = |millis| now.before(Duration::from_millis(millis));
     let link = cache.link().await;
     assert_eq!(trusted(&cache), None, "nothing is trusted before the first reading");
     cache.renewed(epoch(1), ago(700), link.clone());
@@ -114,11 +113,11 @@ async fn an_epoch_is_known_since_its_first_reading() {
     let Some(cache) = cache() else { return };
     let link = cache.link().await;
     let since = || cache.trusted().unwrap().since;
-    cache.renewed(epoch(1), Instant::now(), link.clone());
+    cache.renewed(epoch(1), Uptime::now(), link.clone());
     let first = since();
-    cache.renewed(epoch(1), Instant::now(), link.clone());
+    cache.renewed(epoch(1), Uptime::now(), link.clone());
     assert_eq!(since(), first);
-    cache.renewed(epoch(2), Instant::now(), link);
+    cache.renewed(epoch(2), Uptime::now(), link);
     assert!(since() > first);
 }
 
@@ -130,7 +129,7 @@ async fn an_older_epoch_is_never_read_under_a_newer_lease() {
     let link = cache.link().await;
     for _ in 0..200 {
         let (cache, _) = prefixed().unwrap();
-        let old = Instant::now().checked_sub(Duration::from_millis(1_100)).unwrap();
+        let old = Uptime::now().before(Duration::from_millis(1_100));
         cache.renewed(epoch(1), old, link.clone());
         let reader = tokio::task::spawn_blocking({
             let cache = cache.clone();
@@ -141,7 +140,7 @@ async fn an_older_epoch_is_never_read_under_a_newer_lease() {
                 }
             }
         });
-        cache.renewed(epoch(2), Instant::now(), link.clone());
+        cache.renewed(epoch(2), Uptime::now(), link.clone());
         assert_eq!(reader.await.unwrap(), Some(epoch(2)));
     }
 }

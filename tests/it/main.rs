@@ -47,6 +47,7 @@ mod retention;
 mod rooms;
 mod schema;
 mod server;
+mod stale_judge;
 mod supervision;
 mod talk;
 mod texts;
