@@ -29,6 +29,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     // Reflection and the policy test read the same set that the code is generated from.
     fs::write(out.join("jingqi.bin"), descriptors.encode_to_vec())?;
+    fs::write(out.join("once.rs"), once(&descriptors))?;
     tonic_prost_build::configure().build_transport(true).compile_fds(descriptors)?;
     Ok(())
+}
+
+/// Every request with a request id says it by one trait.
+fn once(descriptors: &prost_types::FileDescriptorSet) -> String {
+    let messages = descriptors.file.iter().flat_map(|file| &file.message_type);
+    let mut text = String::new();
+    for message in messages.filter(|it| it.name().ends_with("Request")) {
+        if message.field.iter().any(|field| field.name() == "request_id") {
+            text.push_str(&format!(
+                "impl crate::service::wire::Once for {} {{ fn request_id(&self) -> &str {{ &self.request_id }} }}\n",
+                message.name()
+            ));
+        }
+    }
+    text
 }

@@ -451,11 +451,56 @@ impl Faults {
         self.0
     }
 
+    /// What was taken, when nothing was found; else fails with everything that was found.
+    pub fn whole<T: Taken>(self, taken: T) -> Result<T::Values> {
+        self.done()?;
+        // What is absent was noted, so that nobody is ever told this.
+        taken.values().ok_or_else(|| Error::new(Reason::RequestInvalid))
+    }
+
     /// Fails when anything was found, with everything that was found.
     pub fn done(self) -> Result<()> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::invalid(self.0)) }
     }
 }
+
+/// What [`Faults::take`] answered, for one field or for several.
+pub trait Taken {
+    /// The values themselves.
+    type Values;
+
+    /// All of them, when none is absent.
+    fn values(self) -> Option<Self::Values>;
+}
+
+impl<T> Taken for Option<T> {
+    type Values = T;
+
+    fn values(self) -> Option<T> {
+        self
+    }
+}
+
+macro_rules! taken {
+    ($($value:ident)+) => {
+        #[allow(non_snake_case, reason = "a value is named after its type")]
+        impl<$($value),+> Taken for ($(Option<$value>,)+) {
+            type Values = ($($value,)+);
+
+            fn values(self) -> Option<Self::Values> {
+                let ($($value,)+) = self;
+                Some(($($value?,)+))
+            }
+        }
+    };
+}
+
+taken! { A B }
+taken! { A B C }
+taken! { A B C D }
+taken! { A B C D E }
+taken! { A B C D E F }
+taken! { A B C D E F G }
 
 /// A failure: a reason, what is known about it, and for the log its source.
 #[derive(Debug)]

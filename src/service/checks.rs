@@ -24,7 +24,7 @@ use super::{
         pass_check_service_server::PassCheckService,
     },
     rpc,
-    wire::{self, Page, Write},
+    wire::{self, Page},
 };
 use crate::{
     actor::{Actor, Matter, Role, Roles},
@@ -205,31 +205,27 @@ impl Checks {
         };
         let action = faults.take("action", action);
         let note = faults.take("note", wire::text_maybe(&request.note, 500));
-        faults.done()?;
-        let (Some(id), Some(action), Some(note)) = (id, action, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let (id, action, note) = faults.whole((id, action, note))?;
         permitted(&cx.actor, action, request.propose_revocation)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let check = store::checks::get(tx.conn(), id, &cx.scope()).await?;
-        let propose_revocation = request.propose_revocation;
-        let done = Done { action: action.as_str_name(), note, propose_revocation };
-        store::checks::insert_action(&mut tx, id, &done).await?;
-        if propose_revocation {
-            let Some(pass) = check.pass else {
-                return Err(Error::field("propose_revocation", Flaw::NotAllowed));
-            };
-            let state = store::checks::pass_state(tx.conn(), pass).await?;
-            let state = state.ok_or_else(|| Error::internal("a judged pass without a row"))?;
-            let note = Note::internal(format!("{id}:{}", done.note));
-            let change = Change::remark(state, "PROPOSE_REVOCATION", note, cx);
-            history::write(&mut tx, pass.subject(), &change).await?;
-        }
-        let check = store::checks::get(tx.conn(), id, &cx.scope()).await?;
-        wire::finish(tx, recorded(&check)?).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let check = store::checks::get(tx.conn(), id, &cx.scope()).await?;
+            let propose_revocation = request.propose_revocation;
+            let done = Done { action: action.as_str_name(), note, propose_revocation };
+            store::checks::insert_action(tx, id, &done).await?;
+            if propose_revocation {
+                let Some(pass) = check.pass else {
+                    return Err(Error::field("propose_revocation", Flaw::NotAllowed));
+                };
+                let state = store::checks::pass_state(tx.conn(), pass).await?;
+                let state = state.ok_or_else(|| Error::internal("a judged pass without a row"))?;
+                let note = Note::internal(format!("{id}:{}", done.note));
+                let change = Change::remark(state, "PROPOSE_REVOCATION", note, cx);
+                history::write(tx, pass.subject(), &change).await?;
+            }
+            let check = store::checks::get(tx.conn(), id, &cx.scope()).await?;
+            Ok(recorded(&check)?)
+        })
+        .await
     }
 
     async fn list_pass_checks(

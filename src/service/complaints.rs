@@ -13,7 +13,7 @@ use super::{
     conversations::message_reply,
     pb::{self, complaint_service_server::ComplaintService},
     rpc,
-    wire::{self, Page, Write},
+    wire::{self, Once, Page},
 };
 use crate::{
     actor::{Actor, Matter, Roles, Scope},
@@ -93,10 +93,9 @@ rpc! { ComplaintService, Complaints {
 } }
 
 /// On what a step is taken: parsed from its request.
-struct Target<'a> {
+struct Target {
     id: Id<kind::Complaint>,
     version: Option<i64>,
-    request_id: &'a str,
 }
 
 impl Complaints {
@@ -108,23 +107,21 @@ impl Complaints {
 
     /// Takes a step on a complaint within the scope: once for its request, on the version that the
     /// caller has seen.
-    async fn step<Q: prost::Message>(
+    async fn step(
         &self,
         cx: &Cx,
-        target: Target<'_>,
-        request: &Q,
+        target: Target,
+        request: &impl Once,
         act: impl AsyncFnOnce(&mut Tx, Complaint) -> Result<Complaint>,
     ) -> Result<pb::Complaint> {
-        let begun = wire::begin(&self.store, cx, target.request_id, request).await?;
-        let mut tx = match begun {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return self.repeated(cx, reply).await,
-        };
-        let complaint = complaints::lock(&mut tx, target.id, &scope(cx)).await?;
-        wire::fresh(target.version, complaint.version)?;
-        let complaint = act(&mut tx, complaint).await?;
-        let reply = whole(tx.conn(), cx, complaint).await?;
-        wire::finish(tx, reply).await
+        let again = async |reply| self.repeated(cx, reply).await;
+        wire::write_or(&self.store, cx, request, again, async |tx| {
+            let complaint = complaints::lock(tx, target.id, &scope(cx)).await?;
+            wire::fresh(target.version, complaint.version)?;
+            let complaint = act(tx, complaint).await?;
+            whole(tx.conn(), cx, complaint).await
+        })
+        .await
     }
 
     async fn get_complaint(
@@ -294,17 +291,17 @@ fn is_officer(cx: &Cx) -> bool {
 }
 
 /// Reads the target of a step, and a text that goes with it; a required one is told when it is absent.
-fn target(request: &pb::MoveComplaintRequest, required: bool) -> Result<(Target<'_>, String)> {
+fn target(request: &pb::MoveComplaintRequest, required: bool) -> Result<(Target, String)> {
     aimed(request, required, false)
 }
 
 /// The same for a decision, which names the version that was judged, and says why.
-fn decision(request: &pb::MoveComplaintRequest) -> Result<(Target<'_>, String)> {
+fn decision(request: &pb::MoveComplaintRequest) -> Result<(Target, String)> {
     aimed(request, true, true)
 }
 
 /// The same for a verdict, which says why where it is not in favour.
-fn verdict(request: &pb::MoveComplaintRequest, approved: bool) -> Result<(Target<'_>, String)> {
+fn verdict(request: &pb::MoveComplaintRequest, approved: bool) -> Result<(Target, String)> {
     aimed(request, !approved, true)
 }
 
@@ -312,7 +309,7 @@ fn aimed(
     request: &pb::MoveComplaintRequest,
     noted: bool,
     versioned: bool,
-) -> Result<(Target<'_>, String)> {
+) -> Result<(Target, String)> {
     let mut faults = Faults::new();
     let id = faults.take("name", Id::parse(&request.name));
     let note = if noted {
@@ -323,11 +320,8 @@ fn aimed(
     let note = faults.take("note", note);
     let version = faults.take("etag", wire::version(&request.etag)).flatten();
     faults.check(!versioned || !request.etag.is_empty(), "etag", Flaw::Required);
-    faults.done()?;
-    let (Some(id), Some(note)) = (id, note) else {
-        return Err(Error::new(Reason::RequestInvalid));
-    };
-    Ok((Target { id, version, request_id: &request.request_id }, note))
+    let (id, note) = faults.whole((id, note))?;
+    Ok((Target { id, version }, note))
 }
 
 /// What of the world the caller sees here: of the enterprises only those that let the caller act in

@@ -11,7 +11,7 @@ mod vehicles;
 use super::{
     pb::{self, enterprise_service_server::EnterpriseService},
     rpc,
-    wire::{self, Page, Write},
+    wire::{self, Page},
 };
 use crate::{
     actor::{Matter, Role},
@@ -137,13 +137,12 @@ impl Enterprises {
         request: pb::SuspendEnterpriseRequest,
     ) -> Result<pb::Enterprise> {
         let step = Step::parse(&request.name, &request.reason, "reason", &request.etag)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let enterprise = step.take(&mut tx, cx, EnterpriseAction::Suspend).await?;
-        let grants = enterprises::grants_at(tx.conn(), enterprise.id, cx.now).await?;
-        wire::finish(tx, reply(&enterprise, &grants)).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let enterprise = step.take(tx, cx, EnterpriseAction::Suspend).await?;
+            let grants = enterprises::grants_at(tx.conn(), enterprise.id, cx.now).await?;
+            Ok(reply(&enterprise, &grants))
+        })
+        .await
     }
 
     async fn resume_enterprise(
@@ -152,13 +151,12 @@ impl Enterprises {
         request: pb::ResumeEnterpriseRequest,
     ) -> Result<pb::Enterprise> {
         let step = Step::parse(&request.name, &request.reason, "reason", &request.etag)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let enterprise = step.take(&mut tx, cx, EnterpriseAction::Resume).await?;
-        let grants = enterprises::grants_at(tx.conn(), enterprise.id, cx.now).await?;
-        wire::finish(tx, reply(&enterprise, &grants)).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let enterprise = step.take(tx, cx, EnterpriseAction::Resume).await?;
+            let grants = enterprises::grants_at(tx.conn(), enterprise.id, cx.now).await?;
+            Ok(reply(&enterprise, &grants))
+        })
+        .await
     }
 
     async fn grant_enterprise_class(
@@ -180,32 +178,27 @@ impl Enterprises {
         if let (Some(from), Some(until)) = (from, until) {
             faults.check(from < until, "class_grant.valid_until", Flaw::EndBeforeStart);
         }
-        faults.done()?;
-        let (Some(enterprise), Some(class), Some(source_document), Some(from), Some(until)) =
-            (enterprise, class, source, from, until)
-        else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let enterprise =
-            enterprises::lock(&mut tx, enterprise, &cx.scope_of(Matter::Enterprise)).await?;
-        if !enterprise.state().proven() {
-            return Err(Error::new(Reason::EnterpriseNotVerified));
-        }
-        let grant = Grant {
-            id: cx.id(),
-            enterprise: enterprise.id,
-            class,
-            source_document,
-            valid_from: from,
-            valid_until: until,
-            unit: sworn.unit,
-        };
-        enterprises::insert_grant(&mut tx, &grant, sworn.officer).await?;
-        wire::finish(tx, grant_reply(&grant)).await
+        let (enterprise, class, source_document, from, until) =
+            faults.whole((enterprise, class, source, from, until))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let enterprise =
+                enterprises::lock(tx, enterprise, &cx.scope_of(Matter::Enterprise)).await?;
+            if !enterprise.state().proven() {
+                return Err(Error::new(Reason::EnterpriseNotVerified));
+            }
+            let grant = Grant {
+                id: cx.id(),
+                enterprise: enterprise.id,
+                class,
+                source_document,
+                valid_from: from,
+                valid_until: until,
+                unit: sworn.unit,
+            };
+            enterprises::insert_grant(tx, &grant, sworn.officer).await?;
+            Ok(grant_reply(&grant))
+        })
+        .await
     }
 
     async fn end_enterprise_class_grant(
@@ -217,14 +210,12 @@ impl Enterprises {
         let mut faults = Faults::new();
         let id = faults.take("name", Id::parse(&request.name));
         faults.take("reason", wire::text(&request.reason, 500));
-        faults.done()?;
-        let Some(id) = id else { return Err(Error::new(Reason::RequestInvalid)) };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let grant = enterprises::end_grant(&mut tx, id, &cx.scope_of(Matter::Enterprise)).await?;
-        wire::finish(tx, grant_reply(&grant)).await
+        let id = faults.whole(id)?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let grant = enterprises::end_grant(tx, id, &cx.scope_of(Matter::Enterprise)).await?;
+            Ok(grant_reply(&grant))
+        })
+        .await
     }
 }
 
@@ -239,8 +230,7 @@ impl Step {
     fn parse(name: &str, note: &str, path: &str, etag: &str) -> Result<Self> {
         let mut faults = Faults::new();
         let step = Self::read(name, note, path, etag, &mut faults);
-        faults.done()?;
-        step.ok_or_else(|| Error::new(Reason::RequestInvalid))
+        faults.whole(step)
     }
 
     /// The same beside other fields, whose faults are told together.

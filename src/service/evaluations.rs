@@ -7,7 +7,7 @@ use super::{
     complaints, conversations,
     pb::{self, evaluation_service_server::EvaluationService},
     rpc,
-    wire::{self, Page, Write},
+    wire::{self, Page},
 };
 use crate::{
     context::Cx,
@@ -78,26 +78,23 @@ impl Evaluations {
         let comment = faults.take("comment", comment).unwrap_or_default();
         let level = request.level().as_str_name();
         let verdict = Verdict::read(level, request.solved, comment, &mut faults);
-        faults.done()?;
-        let (Some(id), Some(verdict)) = (id, verdict) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return self.repeated(reply).await,
-        };
-        let asked = evaluations::lock(&mut tx, id, &cx.scope()).await?;
-        if !cx.actor.acts_for(asked.enterprise, item(&asked.collection)) {
-            return Err(cx.scope().missing(id.subject()));
-        }
-        answer(&mut tx, cx, &asked, &verdict, &self.world.calendar()).await?;
-        let rated = Evaluation {
-            state: EvaluationState::Rated,
-            verdict: Some(verdict),
-            rate_time: Some(cx.now),
-            ..asked
-        };
-        wire::finish(tx, reply(rated)).await
+        let (id, verdict) = faults.whole((id, verdict))?;
+        let again = async |reply| self.repeated(reply).await;
+        wire::write_or(&self.store, cx, &request, again, async |tx| {
+            let asked = evaluations::lock(tx, id, &cx.scope()).await?;
+            if !cx.actor.acts_for(asked.enterprise, item(&asked.collection)) {
+                return Err(cx.scope().missing(id.subject()));
+            }
+            answer(tx, cx, &asked, &verdict, &self.world.calendar()).await?;
+            let rated = Evaluation {
+                state: EvaluationState::Rated,
+                verdict: Some(verdict),
+                rate_time: Some(cx.now),
+                ..asked
+            };
+            Ok(reply(rated))
+        })
+        .await
     }
 }
 

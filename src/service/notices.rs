@@ -8,12 +8,12 @@ use std::sync::Arc;
 use super::{
     pb::{self, notice_service_server::NoticeService},
     rpc,
-    wire::{self, Page, Write},
+    wire::{self, Page},
 };
 use crate::{
     context::Cx,
     domain::notice::{Channel, Language, Preferences, Reader, Template, fields::Templates, text},
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Faults, Flaw, Result},
     id::{Id, kind},
     remote::webhook::Webhooks,
     server::Parts,
@@ -110,16 +110,15 @@ impl Notices {
         });
         let ids: Vec<_> = ids.map(Id::uuid).collect();
         faults.done()?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        notices::mark(&mut tx, &reader, &ids).await?;
-        if request.all {
-            notices::mark_all(&mut tx, &reader).await?;
-        }
-        let unread = notices::unread(tx.conn(), &reader).await?;
-        wire::finish(tx, pb::NoticeCounts { unread }).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            notices::mark(tx, &reader, &ids).await?;
+            if request.all {
+                notices::mark_all(tx, &reader).await?;
+            }
+            let unread = notices::unread(tx.conn(), &reader).await?;
+            Ok(pb::NoticeCounts { unread })
+        })
+        .await
     }
 
     async fn get_notice_counts(
@@ -155,23 +154,22 @@ impl Notices {
             said.push((template, answer, result.long_term));
         }
         faults.done()?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        for (template, answer, long_term) in said {
-            let person = person.uuid();
-            match answer {
-                Answer::Accept => {
-                    notice_preferences::permit(&mut tx, person, template, long_term).await?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            for (template, answer, long_term) in said {
+                let person = person.uuid();
+                match answer {
+                    Answer::Accept => {
+                        notice_preferences::permit(tx, person, template, long_term).await?;
+                    }
+                    // A refusal to permit one more leaves those that were permitted before.
+                    Answer::Reject if !long_term => {}
+                    _ => notice_preferences::forbid(tx, person, template).await?,
                 }
-                // A refusal to permit one more leaves those that were permitted before.
-                Answer::Reject if !long_term => {}
-                _ => notice_preferences::forbid(&mut tx, person, template).await?,
             }
-        }
-        let reply = self.preferences(tx.conn(), cx).await?;
-        wire::finish(tx, reply).await
+            let reply = self.preferences(tx.conn(), cx).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     async fn get_notice_preferences(
@@ -190,16 +188,15 @@ impl Notices {
     ) -> Result<pb::NoticePreferences> {
         let owner = Reader::of(&cx.actor)?.name;
         let wished = wished(&request.notice_preferences.clone().unwrap_or_default(), &owner)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let present = notice_preferences::get(tx.conn(), &owner).await?.version;
-        wire::fresh(wished.version, present)?;
-        let wish = Preferences { version: present, ..wished.preferences };
-        notice_preferences::save(&mut tx, &owner, &wish).await?;
-        let reply = self.preferences(tx.conn(), cx).await?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let present = notice_preferences::get(tx.conn(), &owner).await?.version;
+            wire::fresh(wished.version, present)?;
+            let wish = Preferences { version: present, ..wished.preferences };
+            notice_preferences::save(tx, &owner, &wish).await?;
+            let reply = self.preferences(tx.conn(), cx).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     /// The preferences of whoever asks, and what a person permitted WeChat.
@@ -280,10 +277,7 @@ fn wished(form: &pb::NoticePreferences, owner: &str) -> Result<Wished> {
     let digest = form.digest_minute.map(minute).transpose();
     let digest = faults.take(path("digest_minute"), digest).flatten();
     let version = faults.take(path("etag"), wire::version(&form.etag)).flatten();
-    faults.done()?;
-    let (Some(language), Some(from), Some(until)) = (language, from, until) else {
-        return Err(Error::new(Reason::RequestInvalid));
-    };
+    let (language, from, until) = faults.whole((language, from, until))?;
     let preferences = Preferences { language, channels, quiet: (from, until), digest, version: 0 };
     Ok(Wished { preferences, version })
 }

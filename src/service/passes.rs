@@ -9,13 +9,13 @@ pub(super) mod published;
 use super::{
     pb::{self, truck_pass_service_server::TruckPassService},
     rpc,
-    wire::{self, Page, Write},
+    wire::{self, Page},
 };
 use crate::{
     actor::{Actor, Matter},
     context::Cx,
     domain::pass::{Pass, PassAction, PassRevocationReason, Shown},
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Error, Faults, Flaw, Result},
     id::{Id, kind},
     server::Parts,
     service::applications::{evaluation, zone_name},
@@ -179,22 +179,17 @@ impl Passes {
         let note = faults.take("note", wire::text(&request.note, 500));
         faults.check(!request.etag.is_empty(), "etag", Flaw::Required);
         let version = faults.take("etag", wire::version(&request.etag));
-        faults.done()?;
-        let (Some(id), Some(reason), Some(note), Some(version)) = (id, reason, note, version)
-        else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let pass = store::passes::lock(&mut tx, id, &cx.scope_of(Matter::Pass)).await?;
-        permitted(cx, &pass, action)?;
-        wire::fresh(version, pass.version)?;
-        let moved = pass.act(action, reason, note, cx)?;
-        let pass = store::passes::save(&mut tx, moved).await?;
-        let reply = reply(cx, &pass);
-        wire::finish(tx, reply).await
+        let (id, reason, note, version) = faults.whole((id, reason, note, version))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let pass = store::passes::lock(tx, id, &cx.scope_of(Matter::Pass)).await?;
+            permitted(cx, &pass, action)?;
+            wire::fresh(version, pass.version)?;
+            let moved = pass.act(action, reason, note, cx)?;
+            let pass = store::passes::save(tx, moved).await?;
+            let reply = reply(cx, &pass);
+            Ok(reply)
+        })
+        .await
     }
 
     async fn list_truck_pass_changes(

@@ -21,7 +21,7 @@ use crate::{
         text,
     },
     error::{Error, Faults, Flaw, Reason, Result},
-    store::{Begun, Limit, Once, Store, Tx, history},
+    store::{self, Begun, Limit, Store, Tx, history},
 };
 
 /// The longest name of a person, in characters.
@@ -42,48 +42,57 @@ pub fn close<T>(reply: Result<T>) -> Result<Response<T>, Status> {
     reply.map(Response::new).map_err(Status::from)
 }
 
-/// How a write began.
-#[expect(clippy::large_enum_variant, reason = "it lives for one match")]
-pub enum Write<R> {
-    /// It is new; the answer goes to [`finish`].
-    Fresh(Tx),
-    /// It happened before: its first answer.
-    Replay(R),
+/// A request that happens once for its request id; each that has one is, by the build (`build.rs`).
+pub trait Once: Message {
+    /// A UUIDv4 that the client made; empty where it does not care.
+    fn request_id(&self) -> &str;
 }
 
-/// Begins a write that happens once for its request id; without one it happens each time.
-pub async fn begin<Q: Message, R: Message + Default>(
+/// Does a write once for its request id, and stores the answer with its effect; whoever repeats it is told
+/// the first answer. Without a request id it happens each time.
+///
+/// # Errors
+/// What the act fails with, and then nothing is kept; `REQUEST_ID_REUSED` where the id stands for another
+/// request.
+pub async fn write<R: Message + Default>(
     store: &Store,
     cx: &Cx,
-    request_id: &str,
-    request: &Q,
-) -> Result<Write<R>> {
-    store.limits().count(Limit::Write, &cx.actor.name()).await?;
-    let once = once(request_id, request)?;
-    Ok(match store.begin_once(cx, once).await? {
-        Begun::Fresh(tx) => Write::Fresh(tx),
-        Begun::Replay(bytes) => {
-            Write::Replay(R::decode(bytes.as_slice()).map_err(Error::internal)?)
-        }
-    })
+    request: &impl Once,
+    act: impl AsyncFnOnce(&mut Tx) -> Result<R>,
+) -> Result<R> {
+    write_or(store, cx, request, async |reply| Ok(reply), act).await
 }
 
-/// Stores the answer with the effect, and commits both.
-pub async fn finish<R: Message>(mut tx: Tx, reply: R) -> Result<R> {
+/// The same, where a repetition is told more than was stored.
+pub async fn write_or<R: Message + Default>(
+    store: &Store,
+    cx: &Cx,
+    request: &impl Once,
+    again: impl AsyncFnOnce(R) -> Result<R>,
+    act: impl AsyncFnOnce(&mut Tx) -> Result<R>,
+) -> Result<R> {
+    store.limits().count(Limit::Write, &cx.actor.name()).await?;
+    let mut tx = match store.begin_once(cx, once(request.request_id(), request)?).await? {
+        Begun::Fresh(tx) => tx,
+        Begun::Replay(bytes) => {
+            return again(R::decode(bytes.as_slice()).map_err(Error::internal)?).await;
+        }
+    };
+    let reply = act(&mut tx).await?;
     tx.answer(&reply.encode_to_vec())?;
     tx.commit().await?;
     Ok(reply)
 }
 
 /// The request id, with the digest of what it stands for.
-pub fn once<Q: Message>(request_id: &str, request: &Q) -> Result<Option<Once>> {
+pub fn once<Q: Message>(request_id: &str, request: &Q) -> Result<Option<store::Once>> {
     if request_id.is_empty() {
         return Ok(None);
     }
     let parsed = Uuid::try_parse(request_id).ok().filter(|id| id.get_version_num() == 4);
     let request_id = parsed.ok_or_else(|| Error::field("request_id", Flaw::RequestIdMalformed))?;
     let digest = Sha256::digest(request.encode_to_vec()).to_vec();
-    Ok(Some(Once { request_id, digest }))
+    Ok(Some(store::Once { request_id, digest }))
 }
 
 /// `W/"7"`: weak, since computed states move without a write.

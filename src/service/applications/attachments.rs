@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use object_store::{ObjectStoreExt as _, path::Path};
 use sha2::{Digest as _, Sha256};
 
-use super::{Applications, ITEM, Write, named};
+use super::{Applications, ITEM, named};
 use crate::{
     actor::{Actor, Matter, Role},
     context::Cx,
@@ -41,35 +41,34 @@ impl Applications {
         request: pb::CreateAttachmentRequest,
     ) -> Result<pb::Attachment> {
         let mut file = announced(cx, request.attachment.clone().unwrap_or_default())?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        self.store.limits().count(Limit::Attachment, &cx.actor.name()).await?;
-        if let Some(id) = file.conversation {
-            // Whoever takes part may bring a file; it belongs to the conversation's enterprise.
-            let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-            file.enterprise = Some(conversation.enterprise);
-        } else if let Some(enterprise) = file.enterprise {
-            // What is not stored has no name yet.
-            may_bring(cx, &file, enterprise.subject())?;
-            policy_inputs::site(tx.conn(), enterprise, &cx.scope()).await?;
-        } else {
-            // Nobody stores without end what belongs to no enterprise.
-            let person = cx.actor.person()?;
-            self.store.limits().count(Limit::Licence, &cx.actor.name()).await?;
-            if !claims::claimer(&mut tx, person).await?.proved {
-                return Err(Error::new(Reason::PhoneUnproven));
+        wire::write(&self.store, cx, &request, async |tx| {
+            self.store.limits().count(Limit::Attachment, &cx.actor.name()).await?;
+            if let Some(id) = file.conversation {
+                // Whoever takes part may bring a file; it belongs to the conversation's enterprise.
+                let conversation = conversations::lock(tx, id, &cx.scope()).await?;
+                file.enterprise = Some(conversation.enterprise);
+            } else if let Some(enterprise) = file.enterprise {
+                // What is not stored has no name yet.
+                may_bring(cx, &file, enterprise.subject())?;
+                policy_inputs::site(tx.conn(), enterprise, &cx.scope()).await?;
+            } else {
+                // Nobody stores without end what belongs to no enterprise.
+                let person = cx.actor.person()?;
+                self.store.limits().count(Limit::Licence, &cx.actor.name()).await?;
+                if !claims::claimer(tx, person).await?.proved {
+                    return Err(Error::new(Reason::PhoneUnproven));
+                }
+                file.person = Some(person);
             }
-            file.person = Some(person);
-        }
-        let since = cx.now.checked_sub(WITHIN).unwrap_or(cx.now);
-        let (own, all) = attachments::held(&mut tx, file.enterprise, &file.creator, since).await?;
-        let of_person = matches!(cx.actor, Actor::Person { .. });
-        pieces::room(file.size_bytes, own, of_person, all).map_err(Error::new)?;
-        attachments::insert(&mut tx, &file).await?;
-        let reply = reply(file);
-        wire::finish(tx, reply).await
+            let since = cx.now.checked_sub(WITHIN).unwrap_or(cx.now);
+            let (own, all) = attachments::held(tx, file.enterprise, &file.creator, since).await?;
+            let of_person = matches!(cx.actor, Actor::Person { .. });
+            pieces::room(file.size_bytes, own, of_person, all).map_err(Error::new)?;
+            attachments::insert(tx, &file).await?;
+            let reply = reply(file);
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn upload_attachment_chunk(

@@ -8,11 +8,11 @@ use crate::{
     actor::{Actor, Matter},
     context::Cx,
     domain::meeting::{Held, JointMeeting, MeetingState, Seat},
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Error, Faults, Flaw, Result},
     id::{Collection, Id, kind},
     service::{
         pb,
-        wire::{self, Page, Write},
+        wire::{self, Page},
     },
     store::{meetings, units},
 };
@@ -44,39 +44,35 @@ impl Centre {
             "enterprises",
             &mut faults,
         );
-        faults.done()?;
-        let (Some(title), Some(place), Some(meet_time)) = (title, place, meet_time) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let scope = cx.scope();
-        let guests = meetings::seats(tx.conn(), &units).await?;
-        let invited = meetings::invitable(tx.conn(), &enterprises, &scope).await?;
-        let mut faults = Faults::new();
-        let seated = |unit: &Uuid| guests.iter().any(|seat| seat.unit.uuid() == *unit);
-        all_known(&units, seated, "units", &mut faults);
-        all_known(&enterprises, |it| invited.contains(it), "enterprises", &mut faults);
-        faults.done()?;
-        let host = units::get(tx.conn(), unit, &scope).await?;
-        let meeting = JointMeeting {
-            id: cx.id(),
-            host: Seat { unit: host.id, path: host.path },
-            title,
-            place,
-            meet_time,
-            guests,
-            enterprises: invited.into_iter().map(Id::of).collect(),
-            minutes: String::new(),
-            create_time: cx.now,
-            close_time: None,
-            version: 1,
-            held: Held::row(MeetingState::Called),
-        };
-        let meeting = meetings::insert(&mut tx, meeting.call(cx)).await?;
-        wire::finish(tx, reply(cx, meeting)).await
+        let (title, place, meet_time) = faults.whole((title, place, meet_time))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let scope = cx.scope();
+            let guests = meetings::seats(tx.conn(), &units).await?;
+            let invited = meetings::invitable(tx.conn(), &enterprises, &scope).await?;
+            let mut faults = Faults::new();
+            let seated = |unit: &Uuid| guests.iter().any(|seat| seat.unit.uuid() == *unit);
+            all_known(&units, seated, "units", &mut faults);
+            all_known(&enterprises, |it| invited.contains(it), "enterprises", &mut faults);
+            faults.done()?;
+            let host = units::get(tx.conn(), unit, &scope).await?;
+            let meeting = JointMeeting {
+                id: cx.id(),
+                host: Seat { unit: host.id, path: host.path },
+                title,
+                place,
+                meet_time,
+                guests,
+                enterprises: invited.into_iter().map(Id::of).collect(),
+                minutes: String::new(),
+                create_time: cx.now,
+                close_time: None,
+                version: 1,
+                held: Held::row(MeetingState::Called),
+            };
+            let meeting = meetings::insert(tx, meeting.call(cx)).await?;
+            Ok(reply(cx, meeting))
+        })
+        .await
     }
 
     pub(super) async fn get_joint_meeting(
@@ -116,21 +112,17 @@ impl Centre {
         let id = faults.take("name", Id::<kind::JointMeeting>::parse(&request.name));
         let minutes = faults.take("minutes", wire::text(&request.minutes, MINUTES_CHARACTERS_MAX));
         let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some(minutes)) = (id, minutes) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let meeting = meetings::lock(&mut tx, id, &cx.scope_of(Matter::Meeting)).await?;
-        leads(cx, &meeting)?;
-        wire::fresh(version, meeting.version)?;
-        let undecided = meetings::points::undecided(&mut tx, id).await?;
-        let closed = meeting.close(minutes, undecided, cx)?;
-        let meeting = meetings::save(&mut tx, closed).await?;
-        wire::finish(tx, reply(cx, meeting)).await
+        let (id, minutes) = faults.whole((id, minutes))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let meeting = meetings::lock(tx, id, &cx.scope_of(Matter::Meeting)).await?;
+            leads(cx, &meeting)?;
+            wire::fresh(version, meeting.version)?;
+            let undecided = meetings::points::undecided(tx, id).await?;
+            let closed = meeting.close(minutes, undecided, cx)?;
+            let meeting = meetings::save(tx, closed).await?;
+            Ok(reply(cx, meeting))
+        })
+        .await
     }
 }
 

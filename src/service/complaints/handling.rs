@@ -57,11 +57,8 @@ impl Complaints {
         }
         let note = faults.take("note", wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX));
         let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some(lead), Some(note)) = (id, lead, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let goal = Target { id, version, request_id: &request.request_id };
+        let (id, lead, note) = faults.whole((id, lead, note))?;
+        let goal = Target { id, version };
         self.step(cx, goal, &request, async |tx, complaint| {
             let rules = deciding(tx, cx, &complaint, |rules| rules.intake).await?;
             let to = assignment(tx, cx, lead, &helpers, assigner).await?;
@@ -109,11 +106,8 @@ impl Complaints {
         let reason = faults.take("reason", wire::text(&request.reason, NOTE_CHARACTERS_MAX));
         let basis = faults.take("basis", wire::text(&request.basis, NOTE_CHARACTERS_MAX));
         let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some(reason), Some(basis)) = (id, reason, basis) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let goal = Target { id, version, request_id: &request.request_id };
+        let (id, reason, basis) = faults.whole((id, reason, basis))?;
+        let goal = Target { id, version };
         self.step(cx, goal, &request, async |tx, complaint| {
             of_lead_unit(cx, sworn, &complaint)?;
             let complaint =
@@ -142,11 +136,8 @@ impl Complaints {
         let feedback = faults.take("feedback", feedback);
         let note = faults.take("note", wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX));
         let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some(feedback), Some(note)) = (id, feedback, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let goal = Target { id, version, request_id: &request.request_id };
+        let (id, feedback, note) = faults.whole((id, feedback, note))?;
+        let goal = Target { id, version };
         self.step(cx, goal, &request, async |tx, complaint| {
             let rules = owing::rules(tx, &complaint).await?;
             if text::shown(&feedback) < rules.answer_characters_min {
@@ -207,11 +198,8 @@ impl Complaints {
         let reason = faults.take("reason", wire::text(&request.reason, NOTE_CHARACTERS_MAX));
         let basis = faults.take("basis", wire::text(&request.basis, NOTE_CHARACTERS_MAX));
         faults.check(request.days > 0, "days", Flaw::OutOfRange);
-        faults.done()?;
-        let (Some(id), Some(reason), Some(basis)) = (id, reason, basis) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let goal = Target { id, version: None, request_id: &request.request_id };
+        let (id, reason, basis) = faults.whole((id, reason, basis))?;
+        let goal = Target { id, version: None };
         self.step(cx, goal, &request, async |tx, complaint| {
             complaint.held_by(officer)?;
             complaint.handled_in_time(cx.now)?;
@@ -310,12 +298,9 @@ impl Complaints {
         let within = |due| cx.now < due && cx.now.duration_until(due) <= SUPERVISED_WITHIN;
         faults.check(due.is_none_or(within), "due_time", Flaw::OutOfRange);
         let note = faults.take("note", wire::text(&request.note, NOTE_CHARACTERS_MAX));
-        faults.done()?;
-        let (Some(id), Some(due), Some(note)) = (id, due, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let (id, due, note) = faults.whole((id, due, note))?;
         let level = request.level.clone();
-        let goal = Target { id, version: None, request_id: &request.request_id };
+        let goal = Target { id, version: None };
         self.step(cx, goal, &request, async |tx, complaint| {
             leads_above(cx, &complaint)?;
             let kind = ObligationKind::SuperviseComplaint;

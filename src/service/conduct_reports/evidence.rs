@@ -38,8 +38,7 @@ impl ConductReports {
         let content_type = faults.take("content_type", bare);
         let once = wire::once(&request.request_id, &request);
         let once = faults.take("request_id", once.map_err(|_| Flaw::RequestIdMalformed)).flatten();
-        faults.done()?;
-        let content_type = content_type.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        let content_type = faults.whole(content_type)?;
         let (mut tx, report) = self.open_report(cx, &request.query_code, &request.secret).await?;
         if let Some(once) = &once
             && let Began::Replay(answer) = filings::begin(&mut tx, once).await?
@@ -67,8 +66,7 @@ impl ConductReports {
         faults.check(!request.data.is_empty(), "data", Flaw::Required);
         faults.check(request.data.len() <= EVIDENCE_CHUNK_BYTES_MAX, "data", Flaw::TooLong);
         faults.check(request.offset >= 0, "offset", Flaw::OutOfRange);
-        faults.done()?;
-        let id = id.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        let id = faults.whole(id)?;
         let (mut tx, report) = self.open_report(cx, &request.query_code, &request.secret).await?;
         let mut piece = piece_of(&mut tx, &report, id).await?;
         let length = i64::try_from(request.data.len()).unwrap_or(i64::MAX);
@@ -98,8 +96,7 @@ impl ConductReports {
         let mut faults = Faults::new();
         let id = faults.take("id", id_of(&request.id));
         faults.check(request.sha256.len() == 32, "sha256", Flaw::OutOfRange);
-        faults.done()?;
-        let id = id.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        let id = faults.whole(id)?;
         let piece = {
             let (mut tx, report) =
                 self.open_report(cx, &request.query_code, &request.secret).await?;

@@ -7,7 +7,7 @@ use super::{ConductReports, Target, beat};
 use crate::{
     context::Cx,
     domain::{conduct_report::IdentityRequest, text},
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Error, Faults, Flaw, Result},
     id::Id,
     service::{
         pb,
@@ -33,10 +33,7 @@ impl ConductReports {
         let id = faults.take("name", Id::parse(&request.name));
         let reason = text::at_least(&request.reason, REASON_CHARACTERS_MIN, 200);
         let reason = faults.take("reason", reason);
-        faults.done()?;
-        let (Some(id), Some(reason)) = (id, reason) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let (id, reason) = faults.whole((id, reason))?;
         self.store.limits().count(Limit::IdentityOpening, &cx.actor.name()).await?;
         // Never stored as the answer to a request id: each look is one of its own.
         let mut tx = self.store.begin(cx).await?;
@@ -90,11 +87,8 @@ impl ConductReports {
             wire::text(&request.note, 200)
         };
         let note = faults.take("note", note);
-        faults.done()?;
-        let (Some(id), Some(asked), Some(note)) = (id, asked, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let goal = Target { id, version: None, request_id: &request.request_id };
+        let (id, asked, note) = faults.whole((id, asked, note))?;
+        let goal = Target { id, version: None };
         self.step(cx, goal, &request, async |tx, report| {
             let known = identity_requests::list(tx.conn(), self.store.vault(), id).await?;
             let known = known.into_iter().find(|known| known.id == asked);

@@ -33,11 +33,8 @@ impl ConductReports {
             faults.take("accused.id", entry).map(Some)
         };
         let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some((text, meant)), Some(entry)) = (id, meant, entry) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let goal = Target { id, version, request_id: &request.request_id };
+        let (id, (text, meant), entry) = faults.whole((id, meant, entry))?;
+        let goal = Target { id, version };
         self.step(cx, goal, &request, async |tx, report| {
             if report.state().is_ended() {
                 return Err(
@@ -125,11 +122,8 @@ impl ConductReports {
         let id = faults.take("name", Id::parse(&request.name));
         let to = faults.take("investigator", Id::<kind::Officer>::parse(&request.investigator));
         let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some(to)) = (id, to) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let goal = Target { id, version, request_id: &request.request_id };
+        let (id, to) = faults.whole((id, to))?;
+        let goal = Target { id, version };
         self.step(cx, goal, &request, async |tx, report| {
             let accused = accused::list(tx.conn(), self.store.vault(), id).await?;
             // Nobody can be free of conflict with somebody unknown.
@@ -167,20 +161,18 @@ impl ConductReports {
     ) -> Result<pb::DeclaredInterest> {
         let officer = cx.actor.sworn()?.officer;
         let id = named(&request.name)?;
-        let begun = wire::begin(&self.store, cx, &request.request_id, &request).await?;
-        let mut tx = match begun {
-            wire::Write::Fresh(tx) => tx,
-            wire::Write::Replay(reply) => return Ok(reply),
-        };
-        let report = conduct_reports::lock(&mut tx, id, &cx.scope()).await?;
-        if report.investigator == Some(officer) && !report.state().is_ended() {
-            self.give_back(&mut tx, report, "回避".to_owned(), cx).await?;
-        } else {
-            let moved = report.remark("DECLARE_INTEREST", String::new(), cx);
-            conduct_reports::save(&mut tx, moved).await?;
-        }
-        ties::declare(&mut tx, id, officer).await?;
-        wire::finish(tx, pb::DeclaredInterest { create_time: Some(wire::time(cx.now)) }).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let report = conduct_reports::lock(tx, id, &cx.scope()).await?;
+            if report.investigator == Some(officer) && !report.state().is_ended() {
+                self.give_back(tx, report, "回避".to_owned(), cx).await?;
+            } else {
+                let moved = report.remark("DECLARE_INTEREST", String::new(), cx);
+                conduct_reports::save(tx, moved).await?;
+            }
+            ties::declare(tx, id, officer).await?;
+            Ok(pb::DeclaredInterest { create_time: Some(wire::time(cx.now)) })
+        })
+        .await
     }
 
     /// Back to the intake: the time of the handling goes on, whoever has it.

@@ -14,7 +14,7 @@ use crate::{
     service::{
         evaluations::answer,
         pb,
-        wire::{self, Page, Write},
+        wire::{self, Page},
     },
     store::{
         Tx,
@@ -55,18 +55,17 @@ impl Conversations {
     ) -> Result<pb::Conversation> {
         let officer = cx.actor.sworn()?.officer;
         let id = named(&request.name)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-        seated(&mut tx, cx, &conversation, officer).await?;
-        let mut conversation =
-            conversations::save(&mut tx, conversation.claim(officer, cx)?).await?;
-        let told = NoticeCode::Claimed.zh().to_owned();
-        messages::notice(&mut tx, &mut conversation, NoticeCode::Claimed, told).await?;
-        let reply = self.reply(tx.conn(), cx, &conversation).await?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let conversation = conversations::lock(tx, id, &cx.scope()).await?;
+            seated(tx, cx, &conversation, officer).await?;
+            let mut conversation =
+                conversations::save(tx, conversation.claim(officer, cx)?).await?;
+            let told = NoticeCode::Claimed.zh().to_owned();
+            messages::notice(tx, &mut conversation, NoticeCode::Claimed, told).await?;
+            let reply = self.reply(tx.conn(), cx, &conversation).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn transfer_conversation(
@@ -78,22 +77,18 @@ impl Conversations {
         let id = faults.take("name", Id::parse(&request.name));
         let officer = faults.take("officer", Id::parse(&request.officer));
         let note = faults.take("note", wire::text(&request.note, NOTE_CHARACTERS_MAX));
-        faults.done()?;
-        let (Some(id), Some(officer), Some(note)) = (id, officer, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-        seated(&mut tx, cx, &conversation, officer).await?;
-        let moved = conversation.transfer(officer, note, cx)?;
-        let mut conversation = conversations::save(&mut tx, moved).await?;
-        let told = NoticeCode::Transferred.zh().to_owned();
-        messages::notice(&mut tx, &mut conversation, NoticeCode::Transferred, told).await?;
-        let reply = self.reply(tx.conn(), cx, &conversation).await?;
-        wire::finish(tx, reply).await
+        let (id, officer, note) = faults.whole((id, officer, note))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let conversation = conversations::lock(tx, id, &cx.scope()).await?;
+            seated(tx, cx, &conversation, officer).await?;
+            let moved = conversation.transfer(officer, note, cx)?;
+            let mut conversation = conversations::save(tx, moved).await?;
+            let told = NoticeCode::Transferred.zh().to_owned();
+            messages::notice(tx, &mut conversation, NoticeCode::Transferred, told).await?;
+            let reply = self.reply(tx.conn(), cx, &conversation).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn return_conversation(
@@ -104,21 +99,17 @@ impl Conversations {
         let mut faults = Faults::new();
         let id = faults.take("name", Id::parse(&request.name));
         let note = faults.take("note", wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX));
-        faults.done()?;
-        let (Some(id), Some(note)) = (id, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-        let moved = conversation.give_back(note, cx)?;
-        let mut conversation = conversations::save(&mut tx, moved).await?;
-        let told = NoticeCode::Returned.zh().to_owned();
-        messages::notice(&mut tx, &mut conversation, NoticeCode::Returned, told).await?;
-        let reply = self.reply(tx.conn(), cx, &conversation).await?;
-        wire::finish(tx, reply).await
+        let (id, note) = faults.whole((id, note))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let conversation = conversations::lock(tx, id, &cx.scope()).await?;
+            let moved = conversation.give_back(note, cx)?;
+            let mut conversation = conversations::save(tx, moved).await?;
+            let told = NoticeCode::Returned.zh().to_owned();
+            messages::notice(tx, &mut conversation, NoticeCode::Returned, told).await?;
+            let reply = self.reply(tx.conn(), cx, &conversation).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn close_conversation(
@@ -129,34 +120,30 @@ impl Conversations {
         let mut faults = Faults::new();
         let id = faults.take("name", Id::<kind::Conversation>::parse(&request.name));
         let summary = faults.take("summary", wire::text(&request.summary, NOTE_CHARACTERS_MAX));
-        faults.done()?;
-        let (Some(id), Some(summary)) = (id, summary) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-        let (officer, owed) = (conversation.assignee, conversation.reply_kind());
-        let told = format!("{}:{summary}", NoticeCode::Closed.zh());
-        let moved = conversation.close(summary, cx)?;
-        let mut conversation = conversations::save(&mut tx, moved).await?;
-        // Who closes has answered, for better or worse: the rating tells.
-        for kind in [owed, ObligationKind::SolveConversation] {
-            obligations::meet(&mut tx, id.subject(), kind, &self.world.calendar()).await?;
-        }
-        let invitation = Invitation {
-            subject: id.subject(),
-            round: conversation.round,
-            enterprise: conversation.enterprise,
-            unit_path: conversation.unit_path.clone(),
-            officer,
-        };
-        evaluations::invite(&mut tx, &invitation).await?;
-        messages::notice(&mut tx, &mut conversation, NoticeCode::Closed, told).await?;
-        let reply = self.reply(tx.conn(), cx, &conversation).await?;
-        wire::finish(tx, reply).await
+        let (id, summary) = faults.whole((id, summary))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let conversation = conversations::lock(tx, id, &cx.scope()).await?;
+            let (officer, owed) = (conversation.assignee, conversation.reply_kind());
+            let told = format!("{}:{summary}", NoticeCode::Closed.zh());
+            let moved = conversation.close(summary, cx)?;
+            let mut conversation = conversations::save(tx, moved).await?;
+            // Who closes has answered, for better or worse: the rating tells.
+            for kind in [owed, ObligationKind::SolveConversation] {
+                obligations::meet(tx, id.subject(), kind, &self.world.calendar()).await?;
+            }
+            let invitation = Invitation {
+                subject: id.subject(),
+                round: conversation.round,
+                enterprise: conversation.enterprise,
+                unit_path: conversation.unit_path.clone(),
+                officer,
+            };
+            evaluations::invite(tx, &invitation).await?;
+            messages::notice(tx, &mut conversation, NoticeCode::Closed, told).await?;
+            let reply = self.reply(tx.conn(), cx, &conversation).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn rate_conversation(
@@ -170,20 +157,16 @@ impl Conversations {
         let comment = faults.take("comment", comment).unwrap_or_default();
         let level = request.level().as_str_name();
         let verdict = Verdict::read(level, request.solved, comment, &mut faults);
-        faults.done()?;
-        let (Some(id), Some(verdict)) = (id, verdict) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-        let asked = evaluations::of(tx.conn(), id.subject(), conversation.round).await?;
-        let asked = asked.ok_or_else(|| Error::new(Reason::NothingToRate))?;
-        answer(&mut tx, cx, &asked, &verdict, &self.world.calendar()).await?;
-        let reply = self.reply(tx.conn(), cx, &conversation).await?;
-        wire::finish(tx, reply).await
+        let (id, verdict) = faults.whole((id, verdict))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let conversation = conversations::lock(tx, id, &cx.scope()).await?;
+            let asked = evaluations::of(tx.conn(), id.subject(), conversation.round).await?;
+            let asked = asked.ok_or_else(|| Error::new(Reason::NothingToRate))?;
+            answer(tx, cx, &asked, &verdict, &self.world.calendar()).await?;
+            let reply = self.reply(tx.conn(), cx, &conversation).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn create_request_from_conversation(
@@ -195,30 +178,26 @@ impl Conversations {
         let id = faults.take("name", Id::<kind::Conversation>::parse(&request.name));
         let summary = faults.take("summary", wire::text(&request.summary, NOTE_CHARACTERS_MAX));
         faults.check(request.sequences.len() <= LINKED_MAX, "sequences", Flaw::TooMany);
-        faults.done()?;
-        let (Some(id), Some(summary)) = (id, summary) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let mut conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-        let sequences = linked(&conversation, &request.sequences)?;
-        // The summary stands in the conversation, where it is under its lock; the event points there.
-        let told = format!("{}:{summary}", NoticeCode::RequestCreated.zh());
-        messages::notice(&mut tx, &mut conversation, NoticeCode::RequestCreated, told).await?;
-        let payload = json!({
-            "conversation": id.uuid(),
-            "enterprise": conversation.enterprise.uuid(),
-            "sequences": sequences,
-            "summary_sequence": conversation.last_sequence,
-        });
-        let topic = outbox::Topic::RequestFromConversation;
-        let event = outbox::emit(&mut tx, topic, id.to_string(), payload).await?;
-        let reply =
-            pb::CreateRequestFromConversationResponse { event: event.to_string(), sequences };
-        wire::finish(tx, reply).await
+        let (id, summary) = faults.whole((id, summary))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let mut conversation = conversations::lock(tx, id, &cx.scope()).await?;
+            let sequences = linked(&conversation, &request.sequences)?;
+            // The summary stands in the conversation, where it is under its lock; the event points there.
+            let told = format!("{}:{summary}", NoticeCode::RequestCreated.zh());
+            messages::notice(tx, &mut conversation, NoticeCode::RequestCreated, told).await?;
+            let payload = json!({
+                "conversation": id.uuid(),
+                "enterprise": conversation.enterprise.uuid(),
+                "sequences": sequences,
+                "summary_sequence": conversation.last_sequence,
+            });
+            let topic = outbox::Topic::RequestFromConversation;
+            let event = outbox::emit(tx, topic, id.to_string(), payload).await?;
+            let reply =
+                pb::CreateRequestFromConversationResponse { event: event.to_string(), sequences };
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn set_presence(
@@ -242,24 +221,20 @@ impl Conversations {
         let mut faults = Faults::new();
         let conversation = faults.take("conversation", Id::parse(&request.conversation));
         let text = faults.take("text", wire::text(&request.text, NOTE_CHARACTERS_MAX));
-        faults.done()?;
-        let (Some(conversation), Some(text)) = (conversation, text) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        conversations::lock(&mut tx, conversation, &cx.scope()).await?;
-        let note = conversation_notes::Note {
-            id: cx.id(),
-            conversation,
-            officer,
-            text,
-            create_time: cx.now,
-        };
-        conversation_notes::insert(&mut tx, &note).await?;
-        wire::finish(tx, note_reply(note)).await
+        let (conversation, text) = faults.whole((conversation, text))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            conversations::lock(tx, conversation, &cx.scope()).await?;
+            let note = conversation_notes::Note {
+                id: cx.id(),
+                conversation,
+                officer,
+                text,
+                create_time: cx.now,
+            };
+            conversation_notes::insert(tx, &note).await?;
+            Ok(note_reply(note))
+        })
+        .await
     }
 
     pub(super) async fn list_conversation_notes(
@@ -292,17 +267,13 @@ impl Conversations {
         let title = faults.take("canned_reply.title", wire::text(&form.title, 60));
         let text = wire::text(&form.text, REPLY_CHARACTERS_MAX);
         let text = faults.take("canned_reply.text", text);
-        faults.done()?;
-        let (Some(post), Some(title), Some(text)) = (post, title, text) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let reply = CannedReply { id: cx.id(), post, title, text };
-        canned_replies::insert(&mut tx, &reply, &cx.scope()).await?;
-        wire::finish(tx, canned_reply(reply)).await
+        let (post, title, text) = faults.whole((post, title, text))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let reply = CannedReply { id: cx.id(), post, title, text };
+            canned_replies::insert(tx, &reply, &cx.scope()).await?;
+            Ok(canned_reply(reply))
+        })
+        .await
     }
 
     pub(super) async fn list_canned_replies(
@@ -324,12 +295,11 @@ impl Conversations {
         request: pb::RetireCannedReplyRequest,
     ) -> Result<pb::CannedReply> {
         let id = named(&request.name)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let reply = canned_replies::retire(&mut tx, id, &cx.scope()).await?;
-        wire::finish(tx, canned_reply(reply)).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let reply = canned_replies::retire(tx, id, &cx.scope()).await?;
+            Ok(canned_reply(reply))
+        })
+        .await
     }
 }
 

@@ -11,11 +11,11 @@ use crate::{
         notice::NoticeEvent,
         vehicle::{Licence, Vehicle, VehicleForm},
     },
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Error, Faults, Flaw, Result},
     id::{Id, kind},
     service::{
         pb,
-        wire::{self, Page, Write},
+        wire::{self, Page},
     },
     store::{
         Tx, applications, drivers, enterprises, history, notices::causes, passes, vehicle_contests,
@@ -34,32 +34,28 @@ impl Enterprises {
         let enterprise =
             faults.take("vehicle.enterprise", Id::<kind::Enterprise>::parse(&form.enterprise));
         let licence = licence(&form, &mut faults);
-        faults.done()?;
-        let (Some(enterprise), Some(licence)) = (enterprise, licence) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        may_change(cx, enterprise)?;
-        let known = enterprises::lock(&mut tx, enterprise, &cx.scope_of(Matter::Garage)).await?;
-        known.refuse_unproven()?;
-        let id: Id<kind::Vehicle> = cx.id();
-        let states = VehicleStates::parse("A").map_err(|flaw| Error::internal(flaw.wire()))?;
-        let vehicle = Vehicle {
-            id,
-            enterprise,
-            licence,
-            states,
-            blacklisted: false,
-            contested: false,
-            retire_time: None,
-            version: 1,
-        };
-        vehicles::insert(&mut tx, &vehicle).await?;
-        let stored = vehicles::get(tx.conn(), id, &cx.scope_of(Matter::Garage), cx.now).await?;
-        wire::finish(tx, vehicle_of(&stored)).await
+        let (enterprise, licence) = faults.whole((enterprise, licence))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            may_change(cx, enterprise)?;
+            let known = enterprises::lock(tx, enterprise, &cx.scope_of(Matter::Garage)).await?;
+            known.refuse_unproven()?;
+            let id: Id<kind::Vehicle> = cx.id();
+            let states = VehicleStates::parse("A").map_err(|flaw| Error::internal(flaw.wire()))?;
+            let vehicle = Vehicle {
+                id,
+                enterprise,
+                licence,
+                states,
+                blacklisted: false,
+                contested: false,
+                retire_time: None,
+                version: 1,
+            };
+            vehicles::insert(tx, &vehicle).await?;
+            let stored = vehicles::get(tx.conn(), id, &cx.scope_of(Matter::Garage), cx.now).await?;
+            Ok(vehicle_of(&stored))
+        })
+        .await
     }
 
     pub(super) async fn get_vehicle(
@@ -123,27 +119,23 @@ impl Enterprises {
         faults.check(!form.etag.is_empty(), "vehicle.etag", Flaw::Required);
         let version = faults.take("vehicle.etag", wire::version(&form.etag)).flatten();
         let licence = licence(&form, &mut faults);
-        faults.done()?;
-        let (Some(id), Some(licence)) = (id, licence) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let mut vehicle = vehicles::lock(&mut tx, id, &cx.scope_of(Matter::Garage)).await?;
-        may_change(cx, vehicle.enterprise)?;
-        wire::fresh(version, vehicle.version)?;
-        // Another plate is another vehicle: its passes would speak of the wrong truck.
-        let mut faults = Faults::new();
-        let same = licence.plate == vehicle.licence.plate;
-        faults.check(same, "vehicle.plate_number", Flaw::NotAllowed);
-        let same = licence.plate_type == vehicle.licence.plate_type;
-        faults.check(same, "vehicle.plate_type", Flaw::NotAllowed);
-        faults.done()?;
-        vehicle.licence = licence;
-        let vehicle = vehicles::save(&mut tx, vehicle).await?;
-        wire::finish(tx, vehicle_of(&vehicle)).await
+        let (id, licence) = faults.whole((id, licence))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let mut vehicle = vehicles::lock(tx, id, &cx.scope_of(Matter::Garage)).await?;
+            may_change(cx, vehicle.enterprise)?;
+            wire::fresh(version, vehicle.version)?;
+            // Another plate is another vehicle: its passes would speak of the wrong truck.
+            let mut faults = Faults::new();
+            let same = licence.plate == vehicle.licence.plate;
+            faults.check(same, "vehicle.plate_number", Flaw::NotAllowed);
+            let same = licence.plate_type == vehicle.licence.plate_type;
+            faults.check(same, "vehicle.plate_type", Flaw::NotAllowed);
+            faults.done()?;
+            vehicle.licence = licence;
+            let vehicle = vehicles::save(tx, vehicle).await?;
+            Ok(vehicle_of(&vehicle))
+        })
+        .await
     }
 
     pub(super) async fn retire_vehicle(
@@ -161,22 +153,18 @@ impl Enterprises {
             faults.check(request.reason_code.is_empty(), "reason_code", Flaw::NotAllowed);
             None
         };
-        faults.done()?;
-        let (Some(id), Some(reason)) = (id, reason) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let vehicle = vehicles::lock(&mut tx, id, &cx.scope_of(Matter::Garage)).await?;
-        if officer {
-            cx.actor.sworn()?;
-        } else {
-            may_change(cx, vehicle.enterprise)?;
-        }
-        let vehicle = depart(&mut tx, cx, vehicle, code, &reason, None).await?;
-        wire::finish(tx, vehicle_of(&vehicle)).await
+        let (id, reason) = faults.whole((id, reason))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let vehicle = vehicles::lock(tx, id, &cx.scope_of(Matter::Garage)).await?;
+            if officer {
+                cx.actor.sworn()?;
+            } else {
+                may_change(cx, vehicle.enterprise)?;
+            }
+            let vehicle = depart(tx, cx, vehicle, code, &reason, None).await?;
+            Ok(vehicle_of(&vehicle))
+        })
+        .await
     }
 
     pub(super) async fn set_vehicle_states(
@@ -189,18 +177,14 @@ impl Enterprises {
         let id = faults.take("name", Id::parse(&request.name));
         let states = faults.take("vehicle_states", VehicleStates::parse(&request.vehicle_states));
         let source = faults.take("source", wire::text(&request.source, 200));
-        faults.done()?;
-        let (Some(id), Some(states), Some(source)) = (id, states, source) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let vehicle = vehicles::lock(&mut tx, id, &cx.scope_of(Matter::Garage)).await?;
-        let vehicle = vehicles::save(&mut tx, Vehicle { states, ..vehicle }).await?;
+        let (id, states, source) = faults.whole((id, states, source))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+        let vehicle = vehicles::lock(tx, id, &cx.scope_of(Matter::Garage)).await?;
+        let vehicle = vehicles::save(tx, Vehicle { states, ..vehicle }).await?;
         tracing::info!(vehicle = %id, officer = %sworn.officer, source, "vehicle states were set");
-        wire::finish(tx, vehicle_of(&vehicle)).await
+        Ok(vehicle_of(&vehicle))
+        })
+        .await
     }
 }
 

@@ -8,11 +8,11 @@ use crate::{
         blacklist::{Entry, Listed},
         pass::PassRevocationReason,
     },
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Error, Faults, Flaw, Result},
     id::{Id, kind},
     service::{
         pb,
-        wire::{self, Page, Write},
+        wire::{self, Page},
     },
     store::blacklist,
 };
@@ -24,13 +24,12 @@ impl Passes {
         request: pb::AddBlacklistEntryRequest,
     ) -> Result<pb::BlacklistEntry> {
         let entry = entry(cx, &request.blacklist_entry.clone().unwrap_or_default())?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        blacklist::reach(tx.conn(), entry.listed, &cx.scope_of(Matter::Pass)).await?;
-        let entry = blacklist::insert(&mut tx, entry.begin(cx)?).await?;
-        wire::finish(tx, reply(&entry)).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            blacklist::reach(tx.conn(), entry.listed, &cx.scope_of(Matter::Pass)).await?;
+            let entry = blacklist::insert(tx, entry.begin(cx)?).await?;
+            Ok(reply(&entry))
+        })
+        .await
     }
 
     pub(super) async fn lift_blacklist_entry(
@@ -41,17 +40,13 @@ impl Passes {
         let mut faults = Faults::new();
         let id = faults.take("name", Id::parse(&request.name));
         let note = faults.take("note", wire::text(&request.note, 500));
-        faults.done()?;
-        let (Some(id), Some(note)) = (id, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let entry = blacklist::lock(&mut tx, id, &cx.scope_of(Matter::Pass)).await?;
-        let entry = blacklist::save(&mut tx, entry.lift(note, cx)?).await?;
-        wire::finish(tx, reply(&entry)).await
+        let (id, note) = faults.whole((id, note))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let entry = blacklist::lock(tx, id, &cx.scope_of(Matter::Pass)).await?;
+            let entry = blacklist::save(tx, entry.lift(note, cx)?).await?;
+            Ok(reply(&entry))
+        })
+        .await
     }
 
     pub(super) async fn list_blacklist_entries(
@@ -98,20 +93,17 @@ fn entry(cx: &Cx, form: &pb::BlacklistEntry) -> Result<Entry> {
     let valid_until = faults.take("blacklist_entry.valid_until", valid_until).flatten();
     let ends = valid_until.is_none_or(|until| until > cx.now);
     faults.check(ends, "blacklist_entry.valid_until", Flaw::InPast);
-    faults.done()?;
-    match (listed, code, reason) {
-        (Some(listed), Some(code), Some(reason)) => Ok(Entry {
-            id: cx.id(),
-            listed,
-            reason_code: code.wire().to_owned(),
-            reason,
-            valid_from: cx.now,
-            valid_until,
-            officer: cx.actor.officer()?,
-            lift_time: None,
-        }),
-        _ => Err(Error::new(Reason::RequestInvalid)),
-    }
+    let (listed, code, reason) = faults.whole((listed, code, reason))?;
+    Ok(Entry {
+        id: cx.id(),
+        listed,
+        reason_code: code.wire().to_owned(),
+        reason,
+        valid_from: cx.now,
+        valid_until,
+        officer: cx.actor.officer()?,
+        lift_time: None,
+    })
 }
 
 fn reply(entry: &Entry) -> pb::BlacklistEntry {
