@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
+use crate::id::{Collection, Id};
+
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -423,6 +425,20 @@ impl Faults {
                 None
             }
         }
+    }
+
+    /// Keeps the value that may be absent, or notes the flaw.
+    pub fn maybe<T>(
+        &mut self,
+        path: impl Into<String>,
+        parsed: Result<Option<T>, Flaw>,
+    ) -> Option<T> {
+        self.take(path, parsed).flatten()
+    }
+
+    /// Keeps the id that stands as `name`, of the resource that a request is about.
+    pub fn name<K: Collection>(&mut self, text: &str) -> Option<Id<K>> {
+        self.take("name", Id::parse(text))
     }
 
     /// Notes the flaw when the condition does not hold.

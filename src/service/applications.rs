@@ -115,7 +115,7 @@ impl Applications {
         cx: &Cx,
         request: pb::GetPassApplicationRequest,
     ) -> Result<pb::PassApplication> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let world = self.world.get(&self.store).await?;
         let mut connection = self.store.read().await?;
         let application =
@@ -135,11 +135,9 @@ impl Applications {
         let state = request.state().as_str_name();
         let state = ApplicationState::from_wire(state).map(ApplicationState::wire);
         faults.done()?;
-        let key = self.store.vault().key("page-token");
-        let page = Page::parse(
-            &key,
-            request.page_size,
-            &request.page_token,
+        let page = Page::of(
+            &self.store,
+            &request,
             &[cx.method, &request.enterprise, &request.vehicle, state.unwrap_or_default()],
         )?;
         let filter = store::applications::Filter { enterprise, vehicle, state };
@@ -153,7 +151,7 @@ impl Applications {
             page.rows(),
         )
         .await?;
-        let next_page_token = page.cut(&key, &mut found, |application| application.id.uuid());
+        let next_page_token = page.cut(&mut found, |application| application.id.uuid());
         let pass_applications = found
             .iter()
             .map(|application| Self::reply(cx, application, &world, None))
@@ -197,7 +195,7 @@ impl Applications {
         cx: &Cx,
         request: pb::SubmitPassApplicationRequest,
     ) -> Result<pb::PassApplication> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let version = etag(&request.etag)?;
         let world = self.world.get(&self.store).await?;
         wire::write(&self.store, cx, &request, async |tx| {
@@ -218,7 +216,7 @@ impl Applications {
         request: pb::WithdrawPassApplicationRequest,
     ) -> Result<pb::PassApplication> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let note = faults.take("note", wire::text_maybe(&request.note, 500)).unwrap_or_default();
         let id = faults.whole(id)?;
         let world = self.world.get(&self.store).await?;
@@ -239,7 +237,7 @@ impl Applications {
         cx: &Cx,
         request: pb::ListPassApplicationChangesRequest,
     ) -> Result<pb::ListPassApplicationChangesResponse> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let application =
             store::applications::get(&mut connection, id, &cx.sight_of(Matter::Application))
@@ -252,9 +250,6 @@ impl Applications {
 }
 
 /// A name that is read, or the one fault it has.
-fn named<K: crate::id::Collection>(name: &str) -> Result<Id<K>> {
-    Id::parse(name).map_err(|flaw| Error::field("name", flaw))
-}
 
 /// An etag that may be absent.
 fn etag(text: &str) -> Result<Option<i64>> {

@@ -119,13 +119,12 @@ impl Centre {
         request: pb::ListVisitsRequest,
     ) -> Result<pb::ListVisitsResponse> {
         let enterprise = enterprise_of(&request.enterprise)?;
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.enterprise];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let (scope, mut connection) = (cx.sight_of(Matter::Care), self.store.read().await?);
         let (after, rows) = (page.after, page.rows());
         let mut found = visits::list(&mut connection, enterprise, &scope, after, rows).await?;
-        let next_page_token = page.cut(&key, &mut found, |visit| visit.id.uuid());
+        let next_page_token = page.cut(&mut found, |visit| visit.id.uuid());
         let visits = found.into_iter().map(|visit| visit_reply(cx, visit)).collect();
         Ok(pb::ListVisitsResponse { visits, next_page_token })
     }
@@ -172,12 +171,11 @@ impl Centre {
         cx: &Cx,
         request: pb::ListCentreSlotsRequest,
     ) -> Result<pb::ListCentreSlotsResponse> {
-        let key = self.store.vault().key("page-token");
-        let page = Page::parse(&key, request.page_size, &request.page_token, &[cx.method])?;
+        let page = Page::of(&self.store, &request, &[cx.method])?;
         let mut connection = self.store.read().await?;
         let mut found =
             store::bookings::slots(&mut connection, cx.now, page.after, page.rows()).await?;
-        let next_page_token = page.cut(&key, &mut found, |slot| slot.id.uuid());
+        let next_page_token = page.cut(&mut found, |slot| slot.id.uuid());
         let centre_slots = found.into_iter().map(slot_reply).collect();
         Ok(pb::ListCentreSlotsResponse { centre_slots, next_page_token })
     }

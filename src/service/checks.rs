@@ -197,7 +197,7 @@ impl Checks {
         request: pb::RecordCheckActionRequest,
     ) -> Result<pb::PassCheck> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::PassCheck>::parse(&request.name));
+        let id = faults.name::<kind::PassCheck>(&request.name);
         let action = match Action::try_from(request.action) {
             Ok(Action::Unspecified) => Err(Flaw::Required),
             Ok(action) => Ok(action),
@@ -244,11 +244,10 @@ impl Checks {
             filter.plate_number = plate.map(|plate| plate.as_str().to_owned());
         }
         faults.done()?;
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.checkpoint, &request.plate_number];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut found = self.seen(cx, &filter, &page, &request).await?;
-        let next_page_token = page.cut(&key, &mut found, |check| check.id.uuid());
+        let next_page_token = page.cut(&mut found, |check| check.id.uuid());
         let pass_checks = found.iter().map(recorded).collect::<Result<_>>()?;
         Ok(pb::ListPassChecksResponse { pass_checks, next_page_token })
     }

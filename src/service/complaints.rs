@@ -25,7 +25,7 @@ use crate::{
         escalation::Level,
     },
     error::{Error, Faults, Flaw, Reason, Result},
-    id::{Collection, Id, kind},
+    id::{Id, kind},
     server::Parts,
     store::{
         self, Connection, Store, Tx, World, complaint_attachments,
@@ -129,7 +129,7 @@ impl Complaints {
         cx: &Cx,
         request: pb::GetComplaintRequest,
     ) -> Result<pb::Complaint> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let complaint = complaints::get(&mut connection, id, &scope(cx)).await?;
         whole(&mut connection, cx, complaint).await
@@ -146,14 +146,13 @@ impl Complaints {
             state: state.map(ComplaintState::wire),
             category: category.map(Category::wire),
         };
-        let key = self.store.vault().key("page-token");
         let arguments =
             [cx.method, filter.state.unwrap_or_default(), filter.category.unwrap_or_default()];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let (scope, mut connection) = (scope(cx), self.store.read().await?);
         let (after, rows) = (page.after, page.rows());
         let found = complaints::list(&mut connection, filter, &scope, after, rows).await?;
-        Ok(listed(cx, &page, &key, found))
+        Ok(listed(cx, &page, found))
     }
 
     async fn list_stuck_transfers(
@@ -161,11 +160,10 @@ impl Complaints {
         cx: &Cx,
         request: pb::ListStuckTransfersRequest,
     ) -> Result<pb::ListComplaintsResponse> {
-        let key = self.store.vault().key("page-token");
-        let page = Page::parse(&key, request.page_size, &request.page_token, &[cx.method])?;
+        let page = Page::of(&self.store, &request, &[cx.method])?;
         let (scope, mut connection) = (scope(cx), self.store.read().await?);
         let found = complaints::stuck(&mut connection, &scope, page.after, page.rows()).await?;
-        Ok(listed(cx, &page, &key, found))
+        Ok(listed(cx, &page, found))
     }
 
     async fn list_similar_complaints(
@@ -173,7 +171,7 @@ impl Complaints {
         cx: &Cx,
         request: pb::GetComplaintRequest,
     ) -> Result<pb::ListComplaintsResponse> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let complaint = complaints::get(&mut connection, id, &scope(cx)).await?;
         let found = complaints::similar(&mut connection, &complaint, &scope(cx)).await?;
@@ -188,7 +186,7 @@ impl Complaints {
         cx: &Cx,
         request: pb::GetComplaintRequest,
     ) -> Result<pb::ListComplaintTranscriptResponse> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let complaint = complaints::get(&mut connection, id, &scope(cx)).await?;
         drop(connection);
@@ -220,7 +218,7 @@ impl Complaints {
         cx: &Cx,
         request: pb::GetComplaintRequest,
     ) -> Result<pb::ListComplaintChangesResponse> {
-        let id = named::<kind::Complaint>(&request.name)?;
+        let id = wire::named::<kind::Complaint>(&request.name)?;
         let mut connection = self.store.read().await?;
         complaints::get(&mut connection, id, &scope(cx)).await?;
         let vault = self.store.vault();
@@ -247,17 +245,16 @@ impl Complaints {
                 level.ok_or_else(|| Error::field("level", Flaw::UnknownValue))?.rank()
             }
         };
-        let key = self.store.vault().key("page-token");
         let unsettled = if request.unsettled { "unsettled" } else { "" };
         let arguments = [cx.method, &request.level, unsettled];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         // That something is late is told in all of the units; what it is about is not.
         let (scope, mut connection) = (cx.scope(), self.store.read().await?);
         let (after, rows) = (page.after, page.rows());
         let mut found =
             escalations::list(&mut connection, level_min, request.unsettled, &scope, after, rows)
                 .await?;
-        let next_page_token = page.cut(&key, &mut found, |step| step.id.uuid());
+        let next_page_token = page.cut(&mut found, |step| step.id.uuid());
         let escalations = found.into_iter().map(|step| pb::Escalation {
             name: step.id.to_string(),
             subject: step.subject,
@@ -280,10 +277,6 @@ pub(crate) fn redacted(mut written: Vec<Written>, taken: &[Passage]) -> Vec<Writ
         step.internal_note = without(&step.internal_note, &going);
     }
     written
-}
-
-fn named<K: Collection>(name: &str) -> Result<Id<K>> {
-    Id::parse(name).map_err(|flaw| Error::field("name", flaw))
 }
 
 fn is_officer(cx: &Cx) -> bool {
@@ -311,14 +304,14 @@ fn aimed(
     versioned: bool,
 ) -> Result<(Target, String)> {
     let mut faults = Faults::new();
-    let id = faults.take("name", Id::parse(&request.name));
+    let id = faults.name(&request.name);
     let note = if noted {
         wire::text(&request.note, NOTE_CHARACTERS_MAX)
     } else {
         wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX)
     };
     let note = faults.take("note", note);
-    let version = faults.take("etag", wire::version(&request.etag)).flatten();
+    let version = faults.maybe("etag", wire::version(&request.etag));
     faults.check(!versioned || !request.etag.is_empty(), "etag", Flaw::Required);
     let (id, note) = faults.whole((id, note))?;
     Ok((Target { id, version }, note))
@@ -355,13 +348,8 @@ async fn deciding(
     if cx.actor.roles().meets(who(&rules)) { Ok(rules) } else { Err(Error::new(Reason::Denied)) }
 }
 
-fn listed(
-    cx: &Cx,
-    page: &Page,
-    key: &[u8],
-    mut found: Vec<Complaint>,
-) -> pb::ListComplaintsResponse {
-    let next_page_token = page.cut(key, &mut found, |complaint| complaint.id.uuid());
+fn listed(cx: &Cx, page: &Page, mut found: Vec<Complaint>) -> pb::ListComplaintsResponse {
+    let next_page_token = page.cut(&mut found, |complaint| complaint.id.uuid());
     let complaints = found.into_iter().map(|complaint| reply(cx, complaint)).collect();
     pb::ListComplaintsResponse { complaints, next_page_token }
 }

@@ -22,7 +22,7 @@ use crate::{
         conduct_report::{ConductReport, Duty, ReportState},
         escalation::Level,
     },
-    error::{Error, Faults, Result},
+    error::{Faults, Result},
     id::{Id, kind},
     server::Parts,
     store::{
@@ -122,7 +122,7 @@ impl ConductReports {
         cx: &Cx,
         request: pb::GetConductReportRequest,
     ) -> Result<pb::ConductReport> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let (vault, mut connection) = (self.store.vault(), self.store.read().await?);
         let report = conduct_reports::get(&mut connection, vault, id, &cx.scope()).await?;
         whole(&mut connection, vault, cx, report).await
@@ -135,15 +135,14 @@ impl ConductReports {
     ) -> Result<pb::ListConductReportsResponse> {
         let state = ReportState::from_wire(request.state().as_str_name()).map(ReportState::wire);
         let (vault, scope) = (self.store.vault(), cx.scope());
-        let key = vault.key("page-token");
         let arguments = [cx.method, state.unwrap_or_default()];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         beat::at_beat(async {
             let mut connection = self.store.read().await?;
             let (after, rows) = (page.after, page.rows());
             let mut found =
                 conduct_reports::list(&mut connection, vault, state, &scope, after, rows).await?;
-            let next_page_token = page.cut(&key, &mut found, |report| report.id.uuid());
+            let next_page_token = page.cut(&mut found, |report| report.id.uuid());
             let mut listed = Vec::with_capacity(found.len());
             for report in found {
                 let owed = duties::list(&mut connection, report.id).await?;
@@ -159,7 +158,7 @@ impl ConductReports {
         cx: &Cx,
         request: pb::GetConductReportRequest,
     ) -> Result<pb::ListConductReportChangesResponse> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let (vault, mut connection) = (self.store.vault(), self.store.read().await?);
         conduct_reports::get(&mut connection, vault, id, &cx.scope()).await?;
         let written = conduct_reports::changes(&mut connection, vault, id).await?;
@@ -175,21 +174,17 @@ impl ConductReports {
     }
 }
 
-fn named(name: &str) -> Result<Id<kind::ConductReport>> {
-    Id::parse(name).map_err(|flaw| Error::field("name", flaw))
-}
-
 /// Reads the target of a step, and the note that goes with it.
 fn target(request: &pb::MoveConductReportRequest, required: bool) -> Result<(Target, String)> {
     let mut faults = Faults::new();
-    let id = faults.take("name", Id::parse(&request.name));
+    let id = faults.name(&request.name);
     let note = if required {
         wire::text(&request.note, NOTE_CHARACTERS_MAX)
     } else {
         wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX)
     };
     let note = faults.take("note", note);
-    let version = faults.take("etag", wire::version(&request.etag)).flatten();
+    let version = faults.maybe("etag", wire::version(&request.etag));
     let (id, note) = faults.whole((id, note))?;
     Ok((Target { id, version }, note))
 }

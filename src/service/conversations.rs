@@ -29,7 +29,7 @@ use crate::{
         message::NoticeCode,
     },
     error::{Error, Faults, Flaw, Reason, Result},
-    id::{Collection, Id, kind},
+    id::{Id, kind},
     server::Parts,
     store::{self, Connection, Store, Tx, World, conversations, evaluations, liaison_posts},
 };
@@ -139,7 +139,7 @@ impl Conversations {
         cx: &Cx,
         request: pb::GetConversationRequest,
     ) -> Result<pb::Conversation> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let conversation = conversations::get(&mut connection, id, &cx.scope(), cx.now).await?;
         self.reply(&mut connection, cx, &conversation).await
@@ -156,9 +156,8 @@ impl Conversations {
             let id = Id::<kind::Enterprise>::parse(&request.enterprise);
             Some(id.map_err(|flaw| Error::field("enterprise", flaw))?.uuid())
         };
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.enterprise];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
         let mut found = conversations::list(
             &mut connection,
@@ -169,7 +168,7 @@ impl Conversations {
             page.rows(),
         )
         .await?;
-        let next_page_token = page.cut(&key, &mut found, |conversation| conversation.id.uuid());
+        let next_page_token = page.cut(&mut found, |conversation| conversation.id.uuid());
         let conversations = self.replies(&mut connection, cx, found).await?;
         Ok(pb::ListConversationsResponse { conversations, next_page_token })
     }
@@ -223,7 +222,7 @@ impl Conversations {
         cx: &Cx,
         request: pb::ListConversationChangesRequest,
     ) -> Result<pb::ListConversationChangesResponse> {
-        let id: Id<kind::Conversation> = named(&request.name)?;
+        let id: Id<kind::Conversation> = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         conversations::get(&mut connection, id, &cx.scope(), cx.now).await?;
         let written = store::history::list(&mut connection, id.subject()).await?;
@@ -359,10 +358,6 @@ fn membership(name: &str, person: &str) -> Result<(Id<kind::Conversation>, Id<ki
     let id = faults.take("name", Id::parse(name));
     let person = faults.take("person", Id::parse(person));
     faults.whole((id, person))
-}
-
-fn named<K: Collection>(name: &str) -> Result<Id<K>> {
-    Id::parse(name).map_err(|flaw| Error::field("name", flaw))
 }
 
 fn mark_reply(mark: conversations::Mark) -> pb::ConversationMark {

@@ -86,7 +86,7 @@ impl Enterprises {
         cx: &Cx,
         request: pb::GetEnterpriseRequest,
     ) -> Result<pb::Enterprise> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let vault = self.store.vault();
         let enterprise =
@@ -104,14 +104,13 @@ impl Enterprises {
         } else {
             Some(Uscc::parse(&request.uscc).map_err(|flaw| Error::field("uscc", flaw))?)
         };
-        let key = self.store.vault().key("page-token");
         let state = EnterpriseState::from_wire(request.state().as_str_name());
         let filter = enterprises::Filter {
             uscc: uscc.as_ref().map(Uscc::as_str),
             state: state.map(EnterpriseState::wire),
         };
         let arguments = [cx.method, &request.uscc, filter.state.unwrap_or_default()];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
         let mut found = enterprises::list(
             &mut connection,
@@ -122,7 +121,7 @@ impl Enterprises {
             page.rows(),
         )
         .await?;
-        let next_page_token = page.cut(&key, &mut found, |enterprise| enterprise.id.uuid());
+        let next_page_token = page.cut(&mut found, |enterprise| enterprise.id.uuid());
         let mut listed = Vec::with_capacity(found.len());
         for enterprise in found {
             let grants = enterprises::grants_at(&mut connection, enterprise.id, cx.now).await?;
@@ -208,7 +207,7 @@ impl Enterprises {
     ) -> Result<pb::EnterpriseClassGrant> {
         cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         faults.take("reason", wire::text(&request.reason, 500));
         let id = faults.whole(id)?;
         wire::write(&self.store, cx, &request, async |tx| {
@@ -238,7 +237,7 @@ impl Step {
         let id = faults.take("name", Id::parse(name));
         let note = faults.take(path, wire::text(note, 500));
         faults.check(!etag.is_empty(), "etag", Flaw::Required);
-        let version = faults.take("etag", wire::version(etag)).flatten();
+        let version = faults.maybe("etag", wire::version(etag));
         Some(Self { id: id?, note: note?, version })
     }
 
@@ -253,10 +252,6 @@ impl Step {
         let moved = enterprise.act(action, self.note, cx)?;
         enterprises::save(tx, moved).await
     }
-}
-
-fn named<K: crate::id::Collection>(name: &str) -> Result<Id<K>> {
-    Id::parse(name).map_err(|flaw| Error::field("name", flaw))
 }
 
 fn warning(flaw: Flaw) -> pb::CodedReason {

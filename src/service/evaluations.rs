@@ -56,13 +56,12 @@ impl Evaluations {
     ) -> Result<pb::ListEvaluationsResponse> {
         let state = EvaluationState::from_wire(request.state().as_str_name());
         let state = state.map(EvaluationState::wire);
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, state.unwrap_or_default()];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let (asked, mut connection) = (askable(cx), self.store.read().await?);
         let (after, rows) = (page.after, page.rows());
         let mut found = evaluations::list(&mut connection, state, &asked, after, rows).await?;
-        let next_page_token = page.cut(&key, &mut found, |asked| asked.id.uuid());
+        let next_page_token = page.cut(&mut found, |asked| asked.id.uuid());
         let evaluations = found.into_iter().map(reply).collect();
         Ok(pb::ListEvaluationsResponse { evaluations, next_page_token })
     }
@@ -73,7 +72,7 @@ impl Evaluations {
         request: pb::SubmitEvaluationRequest,
     ) -> Result<pb::ServiceEvaluation> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Evaluation>::parse(&request.name));
+        let id = faults.name::<kind::Evaluation>(&request.name);
         let comment = wire::text_maybe(&request.comment, COMMENT_CHARACTERS_MAX);
         let comment = faults.take("comment", comment).unwrap_or_default();
         let level = request.level().as_str_name();

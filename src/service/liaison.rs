@@ -20,7 +20,7 @@ use crate::{
         message::NoticeCode,
     },
     error::{Error, Faults, Flaw, Result},
-    id::{Collection, Id, kind},
+    id::{Id, kind},
     remote::wecom::Wecom,
     server::Parts,
     store::{self, Connection, Store, Tx, World, conversations, liaison_posts, messages},
@@ -108,7 +108,7 @@ impl Liaison {
         let form = request.liaison_post.clone().unwrap_or_default();
         let mut faults = Faults::new();
         let id = faults.take("liaison_post.name", Id::parse(&form.name));
-        let version = faults.take("liaison_post.etag", wire::version(&form.etag)).flatten();
+        let version = faults.maybe("liaison_post.etag", wire::version(&form.etag));
         let written = Written::parse(&form, &mut faults);
         let (id, written) = faults.whole((id, written))?;
         wire::write(&self.store, cx, &request, async |tx| {
@@ -132,7 +132,7 @@ impl Liaison {
         cx: &Cx,
         request: pb::GetLiaisonPostRequest,
     ) -> Result<pb::LiaisonPost> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let post = liaison_posts::get(&mut connection, id, &cx.sight_of(Matter::Post)).await?;
         self.reply(&mut connection, cx, &post).await
@@ -149,9 +149,8 @@ impl Liaison {
             let id = Id::<kind::Enterprise>::parse(&request.enterprise);
             Some(id.map_err(|flaw| Error::field("enterprise", flaw))?)
         };
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.enterprise];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let (scope, mut connection) = (cx.sight_of(Matter::Post), self.store.read().await?);
         let mut found = match enterprise {
             Some(enterprise) => {
@@ -160,7 +159,7 @@ impl Liaison {
             }
             None => liaison_posts::list(&mut connection, &scope, page.after, page.rows()).await?,
         };
-        let next_page_token = page.cut(&key, &mut found, |post| post.id.uuid());
+        let next_page_token = page.cut(&mut found, |post| post.id.uuid());
         let mut liaison_posts = Vec::with_capacity(found.len());
         for post in found {
             liaison_posts.push(self.reply(&mut connection, cx, &post).await?);
@@ -175,7 +174,7 @@ impl Liaison {
     ) -> Result<pb::LiaisonPost> {
         cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let officer = faults.take("officer", Id::<kind::Officer>::parse(&request.officer));
         let (id, officer) = faults.whole((id, officer))?;
         wire::write(&self.store, cx, &request, async |tx| {
@@ -198,7 +197,7 @@ impl Liaison {
     ) -> Result<pb::LiaisonPost> {
         cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let officer = faults.take("officer", Id::parse(&request.officer));
         let successor = if request.successor.is_empty() {
             None
@@ -237,7 +236,7 @@ impl Liaison {
         cx: &Cx,
         request: pb::ListLiaisonPostChangesRequest,
     ) -> Result<pb::ListLiaisonPostChangesResponse> {
-        let id: Id<kind::LiaisonPost> = named(&request.name)?;
+        let id: Id<kind::LiaisonPost> = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         liaison_posts::get(&mut connection, id, &cx.sight_of(Matter::Post)).await?;
         let written = store::history::list(&mut connection, id.subject()).await?;
@@ -356,8 +355,4 @@ async fn hand_over(
         messages::notice(tx, &mut conversation, code, code.zh().to_owned()).await?;
     }
     Ok(())
-}
-
-fn named<K: Collection>(name: &str) -> Result<Id<K>> {
-    Id::parse(name).map_err(|flaw| Error::field("name", flaw))
 }

@@ -70,16 +70,15 @@ impl Notices {
         request: pb::ListNoticesRequest,
     ) -> Result<pb::ListNoticesResponse> {
         let reader = Reader::of(&cx.actor)?;
-        let key = self.store.vault().key("page-token");
         let unread = if request.unread_only { "unread" } else { "" };
         let arguments = [cx.method, &reader.name, unread];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
         let wish = notice_preferences::get(&mut connection, &reader.name).await?;
         let (after, rows) = (page.after, page.rows());
         let mut found =
             notices::list(&mut connection, &reader, request.unread_only, after, rows).await?;
-        let next_page_token = page.cut(&key, &mut found, |notice| notice.id.uuid());
+        let next_page_token = page.cut(&mut found, |notice| notice.id.uuid());
         let shown = found.into_iter().map(|notice| {
             let words = text(notice.event, &notice.facts, wish.language);
             pb::Notice {
@@ -275,8 +274,8 @@ fn wished(form: &pb::NoticePreferences, owner: &str) -> Result<Wished> {
     let from = faults.take(path("quiet_from_minute"), minute(form.quiet_from_minute));
     let until = faults.take(path("quiet_until_minute"), minute(form.quiet_until_minute));
     let digest = form.digest_minute.map(minute).transpose();
-    let digest = faults.take(path("digest_minute"), digest).flatten();
-    let version = faults.take(path("etag"), wire::version(&form.etag)).flatten();
+    let digest = faults.maybe(path("digest_minute"), digest);
+    let version = faults.maybe(path("etag"), wire::version(&form.etag));
     let (language, from, until) = faults.whole((language, from, until))?;
     let preferences = Preferences { language, channels, quiet: (from, until), digest, version: 0 };
     Ok(Wished { preferences, version })

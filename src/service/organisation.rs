@@ -158,9 +158,8 @@ impl Organisation {
         cx: &Cx,
         request: pb::ListOfficersRequest,
     ) -> Result<pb::ListOfficersResponse> {
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.unit];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
         let subtree = if request.unit.is_empty() {
             None
@@ -177,7 +176,7 @@ impl Organisation {
             page.rows(),
         )
         .await?;
-        let next_page_token = page.cut(&key, &mut found, |officer| officer.id.uuid());
+        let next_page_token = page.cut(&mut found, |officer| officer.id.uuid());
         let listed = found.iter().map(officer_reply).collect();
         Ok(pb::ListOfficersResponse { officers: listed, next_page_token })
     }
@@ -194,7 +193,7 @@ impl Organisation {
         let roles = officer::roles(&form.roles, "officer.roles", &mut faults);
         let reason = faults.take("reason", wire::text_maybe(&request.reason, 300));
         faults.check(!form.etag.is_empty(), "officer.etag", Flaw::Required);
-        let version = faults.take("officer.etag", wire::version(&form.etag)).flatten();
+        let version = faults.maybe("officer.etag", wire::version(&form.etag));
         let (id, unit, roles, reason) = faults.whole((id, unit, roles, reason))?;
         wire::write(&self.store, cx, &request, async |tx| {
             let known = officers::lock(tx, id, &cx.scope()).await?;

@@ -15,7 +15,7 @@ use crate::{
     actor::{Actor, Matter},
     context::Cx,
     domain::pass::{Pass, PassAction, PassRevocationReason, Shown},
-    error::{Error, Faults, Flaw, Result},
+    error::{Faults, Flaw, Result},
     id::{Id, kind},
     server::Parts,
     service::applications::{evaluation, zone_name},
@@ -66,7 +66,7 @@ impl Passes {
         cx: &Cx,
         request: pb::GetTruckPassRequest,
     ) -> Result<pb::TruckPass> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let pass = store::passes::get(&mut connection, id, &cx.sight_of(Matter::Pass)).await?;
         Ok(reply(cx, &pass))
@@ -92,9 +92,8 @@ impl Passes {
             faults.take("plate_number", plate).map(|plate| plate.as_str().to_owned())
         };
         faults.done()?;
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.enterprise, &request.vehicle, &request.plate_number];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let filter = store::passes::Filter { enterprise, vehicle, plate_number };
         let mut connection = self.store.read().await?;
         let mut found = store::passes::list(
@@ -105,7 +104,7 @@ impl Passes {
             page.rows(),
         )
         .await?;
-        let next_page_token = page.cut(&key, &mut found, |pass| pass.id.uuid());
+        let next_page_token = page.cut(&mut found, |pass| pass.id.uuid());
         let truck_passes = found.iter().map(|pass| reply(cx, pass)).collect();
         Ok(pb::ListTruckPassesResponse { truck_passes, next_page_token })
     }
@@ -166,7 +165,7 @@ impl Passes {
         action: PassAction,
     ) -> Result<pb::TruckPass> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let reason = if request.reason_code.is_empty() {
             Err(Flaw::Required)
         } else {
@@ -197,7 +196,7 @@ impl Passes {
         cx: &Cx,
         request: pb::ListTruckPassChangesRequest,
     ) -> Result<pb::ListTruckPassChangesResponse> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let pass = store::passes::get(&mut connection, id, &cx.sight_of(Matter::Pass)).await?;
         let written = history::list(&mut connection, pass.id.subject()).await?;
@@ -212,10 +211,6 @@ fn permitted(cx: &Cx, pass: &Pass, action: PassAction) -> Result<()> {
         return Ok(());
     }
     cx.actor.sworn().map(|_| ())
-}
-
-fn named<K: crate::id::Collection>(name: &str) -> Result<Id<K>> {
-    Id::parse(name).map_err(|flaw| Error::field("name", flaw))
 }
 
 fn state(shown: Shown) -> pb::truck_pass::State {

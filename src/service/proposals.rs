@@ -91,16 +91,15 @@ impl Proposals {
     ) -> Result<pb::ListProposalsResponse> {
         let state =
             ProposalState::from_wire(request.state().as_str_name()).map(ProposalState::wire);
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, state.unwrap_or_default()];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let acts = Act::checked_by(cx.actor.roles());
         let mut connection = self.store.read().await?;
         let vault = self.store.vault();
         let (scope, after, rows) = (cx.scope(), page.after, page.rows());
         let mut found =
             proposals::list(&mut connection, vault, &acts, state, &scope, after, rows).await?;
-        let next_page_token = page.cut(&key, &mut found, |proposal| proposal.id.uuid());
+        let next_page_token = page.cut(&mut found, |proposal| proposal.id.uuid());
         Ok(pb::ListProposalsResponse {
             proposals: found.iter().map(reply).collect(),
             next_page_token,
@@ -108,7 +107,7 @@ impl Proposals {
     }
 
     async fn get_proposal(&self, cx: &Cx, request: pb::GetProposalRequest) -> Result<pb::Proposal> {
-        let id = Id::parse(&request.name).map_err(|flaw| Error::field("name", flaw))?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let vault = self.store.vault();
         let found = proposals::get(&mut connection, vault, id, &cx.scope()).await?;

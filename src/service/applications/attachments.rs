@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use object_store::{ObjectStoreExt as _, path::Path};
 use sha2::{Digest as _, Sha256};
 
-use super::{Applications, ITEM, named};
+use super::{Applications, ITEM};
 use crate::{
     actor::{Actor, Matter, Role},
     context::Cx,
@@ -76,7 +76,7 @@ impl Applications {
         cx: &Cx,
         request: pb::UploadAttachmentChunkRequest,
     ) -> Result<pb::Attachment> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let length = i64::try_from(request.data.len()).unwrap_or(i64::MAX);
         let mut faults = Faults::new();
         faults.check(!request.data.is_empty(), "data", Flaw::Required);
@@ -114,7 +114,7 @@ impl Applications {
         cx: &Cx,
         request: pb::CompleteAttachmentRequest,
     ) -> Result<pb::Attachment> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let file = self.brought(cx, id).await?;
         if file.complete {
             return Ok(reply(file));
@@ -176,7 +176,7 @@ impl Applications {
         cx: &Cx,
         request: pb::ReadAttachmentChunkRequest,
     ) -> Result<pb::ReadAttachmentChunkResponse> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let file = attachments::get(&mut connection, id, &Sight::of(&cx.actor), cx.now).await?;
         drop(connection);

@@ -1,6 +1,6 @@
 //! The officers' side of an application: queue, claim, accept, correct, decide.
 
-use super::{Applications, etag, issue, named};
+use super::{Applications, etag, issue};
 use crate::{
     actor::Matter,
     context::Cx,
@@ -28,10 +28,9 @@ impl Applications {
         request: pb::ListReviewQueueRequest,
     ) -> Result<pb::ListReviewQueueResponse> {
         let officer = cx.actor.officer()?;
-        let key = self.store.vault().key("page-token");
         let flags = [request.unassigned_only, request.mine_only].map(|flag| flag.to_string());
         let arguments = [cx.method, &flags[0], &flags[1]];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let queue = store::applications::Queue {
             unassigned: request.unassigned_only,
             of: request.mine_only.then(|| officer.uuid()),
@@ -46,7 +45,7 @@ impl Applications {
             page.rows(),
         )
         .await?;
-        let next_page_token = page.cut(&key, &mut found, |application| application.id.uuid());
+        let next_page_token = page.cut(&mut found, |application| application.id.uuid());
         let mut items = Vec::with_capacity(found.len());
         for application in found {
             let waiting = application.submit_time.map(|since| since.duration_until(cx.now));
@@ -70,7 +69,7 @@ impl Applications {
         cx: &Cx,
         request: pb::ClaimPassApplicationRequest,
     ) -> Result<pb::PassApplication> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let world = self.world.get(&self.store).await?;
         wire::write(&self.store, cx, &request, async |tx| {
             let application =
@@ -88,7 +87,7 @@ impl Applications {
         request: pb::ReassignPassApplicationRequest,
     ) -> Result<pb::PassApplication> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let note = faults.take("note", wire::text(&request.note, 500));
         let to = if request.officer.is_empty() {
             None
@@ -117,7 +116,7 @@ impl Applications {
         cx: &Cx,
         request: pb::AcceptPassApplicationRequest,
     ) -> Result<pb::PassApplication> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let world = self.world.get(&self.store).await?;
         wire::write(&self.store, cx, &request, async |tx| {
             let application =
@@ -135,7 +134,7 @@ impl Applications {
         request: pb::DeclinePassApplicationRequest,
     ) -> Result<pb::PassApplication> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let note = faults.take("note", wire::text(&request.note, 500));
         let (id, note) = faults.whole((id, note))?;
         let world = self.world.get(&self.store).await?;
@@ -156,7 +155,7 @@ impl Applications {
         request: pb::RequestPassApplicationCorrectionRequest,
     ) -> Result<pb::PassApplication> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let version = required_etag(&mut faults, &request.etag);
         let items = corrections(&request.items, &mut faults);
         let id = faults.whole(id)?;
@@ -179,7 +178,7 @@ impl Applications {
         request: pb::ApprovePassApplicationRequest,
     ) -> Result<pb::PassApplication> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let version = required_etag(&mut faults, &request.etag);
         let note = faults.take("note", wire::text_maybe(&request.note, 500)).unwrap_or_default();
         let id = faults.whole(id)?;
@@ -216,7 +215,7 @@ impl Applications {
         request: pb::RejectPassApplicationRequest,
     ) -> Result<pb::PassApplication> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let version = required_etag(&mut faults, &request.etag);
         let note = faults.take("note", wire::text(&request.note, 500));
         faults.check(!request.reasons.is_empty(), "reasons", Flaw::Required);

@@ -88,9 +88,9 @@ impl Centre {
         action: BookingAction,
     ) -> Result<pb::CentreBooking> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let note = faults.take("note", wire::text_maybe(&request.note, 500));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        let version = faults.maybe("etag", wire::version(&request.etag));
         let (id, note) = faults.whole((id, note))?;
         wire::write(&self.store, cx, &request, async |tx| {
             let booking = bookings::lock(tx, id, &cx.scope_of(Matter::Centre)).await?;
@@ -121,13 +121,12 @@ impl Centre {
             let id = Id::<kind::CentreSlot>::parse(&request.centre_slot);
             Some(id.map_err(|flaw| Error::field("centre_slot", flaw))?.uuid())
         };
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.centre_slot];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let (scope, mut connection) = (cx.sight_of(Matter::Centre), self.store.read().await?);
         let mut found =
             bookings::list(&mut connection, slot, &scope, page.after, page.rows()).await?;
-        let next_page_token = page.cut(&key, &mut found, |booking| booking.id.uuid());
+        let next_page_token = page.cut(&mut found, |booking| booking.id.uuid());
         let centre_bookings = found.into_iter().map(reply).collect();
         Ok(pb::ListCentreBookingsResponse { centre_bookings, next_page_token })
     }

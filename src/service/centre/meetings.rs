@@ -8,7 +8,7 @@ use crate::{
     actor::{Actor, Matter},
     context::Cx,
     domain::meeting::{Held, JointMeeting, MeetingState, Seat},
-    error::{Error, Faults, Flaw, Result},
+    error::{Faults, Flaw, Result},
     id::{Collection, Id, kind},
     service::{
         pb,
@@ -80,7 +80,7 @@ impl Centre {
         cx: &Cx,
         request: pb::GetJointMeetingRequest,
     ) -> Result<pb::JointMeeting> {
-        let id = Id::parse(&request.name).map_err(|flaw| Error::field("name", flaw))?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         Ok(reply(cx, meetings::get(&mut connection, id, &cx.sight_of(Matter::Meeting)).await?))
     }
@@ -91,13 +91,12 @@ impl Centre {
         request: pb::ListJointMeetingsRequest,
     ) -> Result<pb::ListJointMeetingsResponse> {
         let state = MeetingState::from_wire(request.state().as_str_name()).map(MeetingState::wire);
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, state.unwrap_or_default()];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let (scope, mut connection) = (cx.sight_of(Matter::Meeting), self.store.read().await?);
         let mut found =
             meetings::list(&mut connection, state, &scope, page.after, page.rows()).await?;
-        let next_page_token = page.cut(&key, &mut found, |meeting| meeting.id.uuid());
+        let next_page_token = page.cut(&mut found, |meeting| meeting.id.uuid());
         let joint_meetings = found.into_iter().map(|meeting| reply(cx, meeting)).collect();
         Ok(pb::ListJointMeetingsResponse { joint_meetings, next_page_token })
     }
@@ -109,9 +108,9 @@ impl Centre {
     ) -> Result<pb::JointMeeting> {
         cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::JointMeeting>::parse(&request.name));
+        let id = faults.name::<kind::JointMeeting>(&request.name);
         let minutes = faults.take("minutes", wire::text(&request.minutes, MINUTES_CHARACTERS_MAX));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        let version = faults.maybe("etag", wire::version(&request.etag));
         let (id, minutes) = faults.whole((id, minutes))?;
         wire::write(&self.store, cx, &request, async |tx| {
             let meeting = meetings::lock(tx, id, &cx.scope_of(Matter::Meeting)).await?;

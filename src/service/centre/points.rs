@@ -81,11 +81,11 @@ impl Centre {
     ) -> Result<pb::MeetingPoint> {
         cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::MeetingPoint>::parse(&request.name));
+        let id = faults.name::<kind::MeetingPoint>(&request.name);
         let unit = faults.take("owing_unit", Id::<kind::Unit>::parse(&request.owing_unit));
         let day = faults.take("due_day", wire::day(&request.due_day));
         let decision = faults.take("decision", wire::text(&request.decision, TEXT_CHARACTERS_MAX));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        let version = faults.maybe("etag", wire::version(&request.etag));
         let (id, unit, day, decision) = faults.whole((id, unit, day, decision))?;
         let again = async |reply| self.repeated_point(reply).await;
         wire::write_or(&self.store, cx, &request, again, async |tx| {
@@ -113,10 +113,10 @@ impl Centre {
     ) -> Result<pb::MeetingPoint> {
         let unit = cx.actor.sworn()?.unit;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::MeetingPoint>::parse(&request.name));
+        let id = faults.name::<kind::MeetingPoint>(&request.name);
         let outcome = faults.take("outcome", wire::text(&request.outcome, TEXT_CHARACTERS_MAX));
         let note = faults.take("note", wire::text_maybe(&request.note, TEXT_CHARACTERS_MAX));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        let version = faults.maybe("etag", wire::version(&request.etag));
         let (id, outcome, note) = faults.whole((id, outcome, note))?;
         let again = async |reply| self.repeated_point(reply).await;
         wire::write_or(&self.store, cx, &request, again, async |tx| {
@@ -140,9 +140,9 @@ impl Centre {
     ) -> Result<pb::MeetingPoint> {
         cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::MeetingPoint>::parse(&request.name));
+        let id = faults.name::<kind::MeetingPoint>(&request.name);
         let reason = faults.take("reason", wire::text(&request.reason, TEXT_CHARACTERS_MAX));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        let version = faults.maybe("etag", wire::version(&request.etag));
         let (id, reason) = faults.whole((id, reason))?;
         let again = async |reply| self.repeated_point(reply).await;
         wire::write_or(&self.store, cx, &request, again, async |tx| {
@@ -207,9 +207,8 @@ impl Centre {
             maybe::<kind::JointMeeting>(&request.joint_meeting, "joint_meeting", &mut faults);
         faults.done()?;
         let open = if request.open { "open" } else { "" };
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.unit, open, &request.joint_meeting];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let (scope, mut connection) = (cx.sight_of(Matter::Meeting), self.store.read().await?);
         let unit = match unit {
             Some(unit) => Some(units::get(&mut connection, unit, &scope).await?.path),
@@ -223,7 +222,7 @@ impl Centre {
         let (after, rows) = (page.after, page.rows());
         let sights = (&scope, &cx.sight_of(Matter::Request));
         let mut found = points::list(&mut connection, filter, sights, after, rows).await?;
-        let next_page_token = page.cut(&key, &mut found, MeetingPoint::place);
+        let next_page_token = page.cut(&mut found, MeetingPoint::place);
         let meeting_points = found.into_iter().map(|point| reply(cx, point)).collect();
         Ok(pb::ListMeetingPointsResponse { meeting_points, next_page_token })
     }

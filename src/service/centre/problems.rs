@@ -69,10 +69,10 @@ impl Centre {
     ) -> Result<pb::Problem> {
         cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Problem>::parse(&request.name));
+        let id = faults.name::<kind::Problem>(&request.name);
         let day = faults.take("promised_day", wire::day(&request.promised_day));
         let note = faults.take("note", wire::text(&request.note, 500));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        let version = faults.maybe("etag", wire::version(&request.etag));
         let (id, day, note) = faults.whole((id, day, note))?;
         wire::write(&self.store, cx, &request, async |tx| {
             let problem = problems::lock(tx, id, &cx.scope_of(Matter::Care)).await?;
@@ -115,9 +115,9 @@ impl Centre {
     ) -> Result<pb::Problem> {
         cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Problem>::parse(&request.name));
+        let id = faults.name::<kind::Problem>(&request.name);
         let outcome = faults.take("outcome", wire::text(&request.outcome, 500));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        let version = faults.maybe("etag", wire::version(&request.etag));
         let (id, outcome) = faults.whole((id, outcome))?;
         wire::write(&self.store, cx, &request, async |tx| {
             let problem = problems::lock(tx, id, &cx.scope_of(Matter::Care)).await?;
@@ -139,7 +139,7 @@ impl Centre {
         cx: &Cx,
         request: pb::GetProblemRequest,
     ) -> Result<pb::Problem> {
-        let id = Id::parse(&request.name).map_err(|flaw| Error::field("name", flaw))?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         Ok(reply(problems::get(&mut connection, id, &cx.sight_of(Matter::Care)).await?))
     }
@@ -151,14 +151,13 @@ impl Centre {
     ) -> Result<pb::ListProblemsResponse> {
         let enterprise = enterprise_of(&request.enterprise)?;
         let state = ProblemState::from_wire(request.state().as_str_name()).map(ProblemState::wire);
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.enterprise, state.unwrap_or_default()];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let (scope, mut connection) = (cx.sight_of(Matter::Care), self.store.read().await?);
         let (after, rows) = (page.after, page.rows());
         let mut found =
             problems::list(&mut connection, enterprise, state, &scope, after, rows).await?;
-        let next_page_token = page.cut(&key, &mut found, |problem| problem.id.uuid());
+        let next_page_token = page.cut(&mut found, |problem| problem.id.uuid());
         let problems = found.into_iter().map(reply).collect();
         Ok(pb::ListProblemsResponse { problems, next_page_token })
     }

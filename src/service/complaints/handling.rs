@@ -48,7 +48,7 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let assigner = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let lead = faults.take("lead_unit", Id::<kind::Unit>::parse(&request.lead_unit));
         faults.check(request.helper_units.len() <= HELPERS_MAX, "helper_units", Flaw::TooMany);
         let mut helpers = Vec::new();
@@ -56,7 +56,7 @@ impl Complaints {
             helpers.extend(faults.take(format!("helper_units[{index}]"), Id::parse(name)));
         }
         let note = faults.take("note", wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        let version = faults.maybe("etag", wire::version(&request.etag));
         let (id, lead, note) = faults.whole((id, lead, note))?;
         let goal = Target { id, version };
         self.step(cx, goal, &request, async |tx, complaint| {
@@ -102,10 +102,10 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let sworn = cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let reason = faults.take("reason", wire::text(&request.reason, NOTE_CHARACTERS_MAX));
         let basis = faults.take("basis", wire::text(&request.basis, NOTE_CHARACTERS_MAX));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        let version = faults.maybe("etag", wire::version(&request.etag));
         let (id, reason, basis) = faults.whole((id, reason, basis))?;
         let goal = Target { id, version };
         self.step(cx, goal, &request, async |tx, complaint| {
@@ -131,11 +131,11 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let feedback = wire::text(&request.feedback, FEEDBACK_CHARACTERS_MAX);
         let feedback = faults.take("feedback", feedback);
         let note = faults.take("note", wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        let version = faults.maybe("etag", wire::version(&request.etag));
         let (id, feedback, note) = faults.whole((id, feedback, note))?;
         let goal = Target { id, version };
         self.step(cx, goal, &request, async |tx, complaint| {
@@ -194,7 +194,7 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let reason = faults.take("reason", wire::text(&request.reason, NOTE_CHARACTERS_MAX));
         let basis = faults.take("basis", wire::text(&request.basis, NOTE_CHARACTERS_MAX));
         faults.check(request.days > 0, "days", Flaw::OutOfRange);
@@ -291,7 +291,7 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let known = matches!(request.level.as_str(), "BUREAU" | "LISTED");
         faults.check(known, "level", Flaw::UnknownValue);
         let due = faults.take("due_time", wire::instant(request.due_time));

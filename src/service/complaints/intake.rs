@@ -204,9 +204,9 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Complaint>::parse(&request.name));
+        let id = faults.name::<kind::Complaint>(&request.name);
         let into = faults.take("into", Id::<kind::Complaint>::parse(&request.into));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        let version = faults.maybe("etag", wire::version(&request.etag));
         let (id, into) = faults.whole((id, into))?;
         let again = async |reply| self.repeated(cx, reply).await;
         wire::write_or(&self.store, cx, &request, again, async |tx| {
@@ -338,8 +338,8 @@ fn transfer(
     whole: bool,
 ) -> Result<(Target, String, String, String)> {
     let mut faults = Faults::new();
-    let id = faults.take("name", Id::parse(&request.name));
-    let version = faults.take("etag", wire::version(&request.etag)).flatten();
+    let id = faults.name(&request.name);
+    let version = faults.maybe("etag", wire::version(&request.etag));
     let read = if whole { wire::text } else { wire::text_maybe };
     let note = faults.take("note", read(&request.note, NOTE_CHARACTERS_MAX));
     let target = faults.take("target", read(&request.target, NUMBER_CHARACTERS_MAX));

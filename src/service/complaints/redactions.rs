@@ -36,9 +36,9 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Complaint>::parse(&request.name));
+        let id = faults.name::<kind::Complaint>(&request.name);
         let reason = faults.take("reason", wire::text(&request.reason, NOTE_CHARACTERS_MAX));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        let version = faults.maybe("etag", wire::version(&request.etag));
         let passages = passages(&request, &mut faults);
         let (id, reason) = faults.whole((id, reason))?;
         let again = async |reply| self.repeated(cx, reply).await;
@@ -63,7 +63,7 @@ impl Complaints {
         request: pb::ReadRedactedComplaintRequest,
     ) -> Result<pb::ReadRedactedComplaintResponse> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Complaint>::parse(&request.name));
+        let id = faults.name::<kind::Complaint>(&request.name);
         let (least, most) = REASON_CHARACTERS;
         let reason = faults.take("reason", text::at_least(&request.reason, least, most));
         let (id, reason) = faults.whole((id, reason))?;

@@ -4,8 +4,7 @@ use super::Complaints;
 use crate::{
     context::Cx,
     domain::complaint::Category,
-    error::{Error, Faults, Flaw, Result},
-    id::Id,
+    error::{Faults, Flaw, Result},
     service::{pb, wire},
     store::{
         answer_templates::{self, AnswerTemplate},
@@ -62,7 +61,7 @@ impl Complaints {
         request: pb::RetireAnswerTemplateRequest,
     ) -> Result<pb::AnswerTemplate> {
         cx.actor.sworn()?;
-        let id = Id::parse(&request.name).map_err(|flaw| Error::field("name", flaw))?;
+        let id = wire::named(&request.name)?;
         wire::write(&self.store, cx, &request, async |tx| {
             let template = answer_templates::retire(tx, id, &cx.scope()).await?;
             Ok(reply(template))

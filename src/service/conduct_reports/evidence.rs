@@ -4,7 +4,7 @@
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{ConductReports, named, reporter::UPLOADING};
+use super::{ConductReports, reporter::UPLOADING};
 use crate::{
     context::Cx,
     domain::{
@@ -37,7 +37,7 @@ impl ConductReports {
         let bare = content_type.filter(|it| it.can_be_bared()).ok_or(Flaw::FileTypeRefused);
         let content_type = faults.take("content_type", bare);
         let once = wire::once(&request.request_id, &request);
-        let once = faults.take("request_id", once.map_err(|_| Flaw::RequestIdMalformed)).flatten();
+        let once = faults.maybe("request_id", once.map_err(|_| Flaw::RequestIdMalformed));
         let content_type = faults.whole(content_type)?;
         let (mut tx, report) = self.open_report(cx, &request.query_code, &request.secret).await?;
         if let Some(once) = &once
@@ -140,7 +140,7 @@ impl ConductReports {
         request: pb::ReadEvidenceChunkRequest,
     ) -> Result<pb::ReadEvidenceChunkResponse> {
         let officer = cx.actor.sworn()?.officer;
-        let report = named(&request.name)?;
+        let report = wire::named(&request.name)?;
         let id = id_of(&request.id).map_err(|flaw| Error::field("id", flaw))?;
         let mut tx = self.store.begin(cx).await?;
         let vault = self.store.vault();

@@ -8,7 +8,6 @@ use crate::{
     context::Cx,
     domain::{conduct_report::IdentityRequest, text},
     error::{Error, Faults, Flaw, Result},
-    id::Id,
     service::{
         pb,
         wire::{self, Page},
@@ -30,7 +29,7 @@ impl ConductReports {
     ) -> Result<pb::ReporterIdentity> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let reason = text::at_least(&request.reason, REASON_CHARACTERS_MIN, 200);
         let reason = faults.take("reason", reason);
         let (id, reason) = faults.whole((id, reason))?;
@@ -78,7 +77,7 @@ impl ConductReports {
     ) -> Result<pb::ConductReport> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let asked = Uuid::try_parse(&request.identity_request).map_err(|_| Flaw::UnknownValue);
         let asked = faults.take("identity_request", asked);
         let note = if request.approved {
@@ -108,15 +107,14 @@ impl ConductReports {
         cx: &Cx,
         request: pb::ListIdentityOpeningsRequest,
     ) -> Result<pb::ListIdentityOpeningsResponse> {
-        let key = self.store.vault().key("page-token");
-        let page = Page::parse(&key, request.page_size, &request.page_token, &[cx.method])?;
+        let page = Page::of(&self.store, &request, &[cx.method])?;
         let (scope, after, rows) = (cx.scope(), page.after, page.rows());
         let mut found = beat::at_beat(async {
             let mut connection = self.store.read().await?;
             identities::openings(&mut connection, &scope, after, rows).await
         })
         .await?;
-        let next_page_token = page.cut(&key, &mut found, |opening| opening.id);
+        let next_page_token = page.cut(&mut found, |opening| opening.id);
         let openings = found.into_iter().map(|opening| pb::IdentityOpening {
             id: opening.id.to_string(),
             officer: opening.officer.to_string(),

@@ -1,6 +1,6 @@
 //! How a report is taken in: who is meant, whether it is accepted, where it goes, who investigates.
 
-use super::{ConductReports, Target, named, reporter, target};
+use super::{ConductReports, Target, reporter, target};
 use crate::{
     context::Cx,
     domain::{
@@ -24,7 +24,7 @@ impl ConductReports {
     ) -> Result<pb::ConductReport> {
         let form = request.accused.clone().unwrap_or_default();
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let meant = reporter::meant(&mut faults, "accused", &form);
         let entry = if form.id.is_empty() {
             Some(None)
@@ -32,7 +32,7 @@ impl ConductReports {
             let entry = uuid::Uuid::try_parse(&form.id).map_err(|_| Flaw::UnknownValue);
             faults.take("accused.id", entry).map(Some)
         };
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        let version = faults.maybe("etag", wire::version(&request.etag));
         let (id, (text, meant), entry) = faults.whole((id, meant, entry))?;
         let goal = Target { id, version };
         self.step(cx, goal, &request, async |tx, report| {
@@ -119,9 +119,9 @@ impl ConductReports {
     ) -> Result<pb::ConductReport> {
         let by = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let to = faults.take("investigator", Id::<kind::Officer>::parse(&request.investigator));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        let version = faults.maybe("etag", wire::version(&request.etag));
         let (id, to) = faults.whole((id, to))?;
         let goal = Target { id, version };
         self.step(cx, goal, &request, async |tx, report| {
@@ -160,7 +160,7 @@ impl ConductReports {
         request: pb::MoveConductReportRequest,
     ) -> Result<pb::DeclaredInterest> {
         let officer = cx.actor.sworn()?.officer;
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         wire::write(&self.store, cx, &request, async |tx| {
             let report = conduct_reports::lock(tx, id, &cx.scope()).await?;
             if report.investigator == Some(officer) && !report.state().is_ended() {

@@ -5,7 +5,6 @@ use crate::{
     context::Cx,
     domain::conduct_report::{CONTENT_CHARACTERS_MAX, DutyKind, Finding, ReportState},
     error::{Error, Faults, Flaw, Reason, Result},
-    id::Id,
     service::{pb, wire},
     store::conduct_reports::{self, conclusions, duties, extensions, messages, ties},
 };
@@ -33,7 +32,7 @@ impl ConductReports {
     ) -> Result<pb::ConductReport> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let reason = faults.take("reason", wire::text(&request.reason, NOTE_CHARACTERS_MAX));
         let (id, reason) = faults.whole((id, reason))?;
         let goal = Target { id, version: None };
@@ -55,7 +54,7 @@ impl ConductReports {
     ) -> Result<pb::ConductReport> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let note = faults.take("note", wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX));
         let (id, note) = faults.whole((id, note))?;
         let goal = Target { id, version: None };
@@ -84,11 +83,11 @@ impl ConductReports {
     ) -> Result<pb::ConductReport> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let finding = Finding::from_wire(request.finding().as_str_name());
         let finding = faults.take("finding", finding.ok_or(Flaw::Required));
         let result = faults.take("result", wire::text(&request.result, CONTENT_CHARACTERS_MAX));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        let version = faults.maybe("etag", wire::version(&request.etag));
         let (id, finding, result) = faults.whole((id, finding, result))?;
         let goal = Target { id, version };
         self.step(cx, goal, &request, async |tx, report| {
@@ -112,7 +111,7 @@ impl ConductReports {
     ) -> Result<pb::ConductReport> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let text = faults.take("text", wire::text(&request.text, CONTENT_CHARACTERS_MAX));
         let (id, text) = faults.whole((id, text))?;
         let goal = Target { id, version: None };

@@ -58,7 +58,7 @@ impl ConductReports {
         let mut faults = Faults::new();
         let filing = filing(&mut faults, &request.accused, &request.content, &request.matter);
         let once = wire::once(&request.request_id, &request);
-        let once = faults.take("request_id", once.map_err(|_| Flaw::RequestIdMalformed)).flatten();
+        let once = faults.maybe("request_id", once.map_err(|_| Flaw::RequestIdMalformed));
         let filing = faults.whole(filing)?;
         self.file(cx, filing, once).await
     }
@@ -76,7 +76,7 @@ impl ConductReports {
         let full_name = faults.take("full_name", wire::name(&request.full_name));
         let phone = faults.take("phone", Phone::parse(&request.phone));
         let once = wire::once(&request.request_id, &request);
-        let once = faults.take("request_id", once.map_err(|_| Flaw::RequestIdMalformed)).flatten();
+        let once = faults.maybe("request_id", once.map_err(|_| Flaw::RequestIdMalformed));
         let (filing, full_name, phone) = faults.whole((filing, full_name, phone))?;
         if let Some((collection, id)) = &filing.matter {
             self.knows(cx, collection, *id).await?;
@@ -190,7 +190,7 @@ impl ConductReports {
         let mut faults = Faults::new();
         let text = faults.take("text", wire::text(&request.text, CONTENT_CHARACTERS_MAX));
         let once = wire::once(&request.request_id, &request);
-        let once = faults.take("request_id", once.map_err(|_| Flaw::RequestIdMalformed)).flatten();
+        let once = faults.maybe("request_id", once.map_err(|_| Flaw::RequestIdMalformed));
         let text = faults.whole(text)?;
         let (mut tx, report) =
             self.by_slip(cx, &request.query_code, &request.secret, READING).await?;

@@ -24,7 +24,7 @@ impl ConductReports {
         let mut faults = Faults::new();
         let reason = faults.take("reason", wire::text(&request.reason, CONTENT_CHARACTERS_MAX));
         let once = wire::once(&request.request_id, &request);
-        let once = faults.take("request_id", once.map_err(|_| Flaw::RequestIdMalformed)).flatten();
+        let once = faults.maybe("request_id", once.map_err(|_| Flaw::RequestIdMalformed));
         let reason = faults.whole(reason)?;
         // Code and secret before anything else: a wrong one learns nothing of a report.
         let (mut tx, report) =

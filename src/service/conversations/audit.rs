@@ -74,7 +74,7 @@ impl Conversations {
         request: pb::InspectConversationRequest,
     ) -> Result<pb::ListMessagesResponse> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Conversation>::parse(&request.name));
+        let id = faults.name::<kind::Conversation>(&request.name);
         let reason = faults.take("reason", reasoned(&request.reason));
         faults.check(request.after_sequence >= 0, "after_sequence", Flaw::OutOfRange);
         let (id, reason) = faults.whole((id, reason))?;
@@ -122,7 +122,7 @@ impl Conversations {
         request: pb::ExportConversationRequest,
     ) -> Result<wire::Items<pb::ConversationExport>> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Conversation>::parse(&request.name));
+        let id = faults.name::<kind::Conversation>(&request.name);
         let reason = faults.take("reason", reasoned(&request.reason));
         let (id, reason) = faults.whole((id, reason))?;
         let mut connection = self.store.read().await?;
@@ -223,12 +223,11 @@ impl Conversations {
         cx: &Cx,
         request: pb::ListContentAccessesRequest,
     ) -> Result<pb::ListContentAccessesResponse> {
-        let key = self.store.vault().key("page-token");
-        let page = Page::parse(&key, request.page_size, &request.page_token, &[cx.method])?;
+        let page = Page::of(&self.store, &request, &[cx.method])?;
         let mut connection = self.store.read().await?;
         let mut found =
             content_accesses::list(&mut connection, &cx.scope(), page.after, page.rows()).await?;
-        let next_page_token = page.cut(&key, &mut found, |access| access.id.uuid());
+        let next_page_token = page.cut(&mut found, |access| access.id.uuid());
         let content_accesses = found.into_iter().map(access_reply).collect();
         Ok(pb::ListContentAccessesResponse { content_accesses, next_page_token })
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Conversations, named};
+use super::Conversations;
 use crate::{
     context::Cx,
     domain::{
@@ -38,12 +38,11 @@ impl Conversations {
         cx: &Cx,
         request: pb::ListConversationQueueRequest,
     ) -> Result<pb::ListConversationsResponse> {
-        let key = self.store.vault().key("page-token");
-        let page = Page::parse(&key, request.page_size, &request.page_token, &[cx.method])?;
+        let page = Page::of(&self.store, &request, &[cx.method])?;
         let mut connection = self.store.read().await?;
         let mut found =
             conversations::queue(&mut connection, &cx.scope(), page.after, page.rows()).await?;
-        let next_page_token = page.cut(&key, &mut found, |conversation| conversation.id.uuid());
+        let next_page_token = page.cut(&mut found, |conversation| conversation.id.uuid());
         let conversations = self.replies(&mut connection, cx, found).await?;
         Ok(pb::ListConversationsResponse { conversations, next_page_token })
     }
@@ -54,7 +53,7 @@ impl Conversations {
         request: pb::ClaimConversationRequest,
     ) -> Result<pb::Conversation> {
         let officer = cx.actor.sworn()?.officer;
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         wire::write(&self.store, cx, &request, async |tx| {
             let conversation = conversations::lock(tx, id, &cx.scope()).await?;
             seated(tx, cx, &conversation, officer).await?;
@@ -74,7 +73,7 @@ impl Conversations {
         request: pb::TransferConversationRequest,
     ) -> Result<pb::Conversation> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let officer = faults.take("officer", Id::parse(&request.officer));
         let note = faults.take("note", wire::text(&request.note, NOTE_CHARACTERS_MAX));
         let (id, officer, note) = faults.whole((id, officer, note))?;
@@ -97,7 +96,7 @@ impl Conversations {
         request: pb::ReturnConversationRequest,
     ) -> Result<pb::Conversation> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let note = faults.take("note", wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX));
         let (id, note) = faults.whole((id, note))?;
         wire::write(&self.store, cx, &request, async |tx| {
@@ -118,7 +117,7 @@ impl Conversations {
         request: pb::CloseConversationRequest,
     ) -> Result<pb::Conversation> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Conversation>::parse(&request.name));
+        let id = faults.name::<kind::Conversation>(&request.name);
         let summary = faults.take("summary", wire::text(&request.summary, NOTE_CHARACTERS_MAX));
         let (id, summary) = faults.whole((id, summary))?;
         wire::write(&self.store, cx, &request, async |tx| {
@@ -152,7 +151,7 @@ impl Conversations {
         request: pb::RateConversationRequest,
     ) -> Result<pb::Conversation> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Conversation>::parse(&request.name));
+        let id = faults.name::<kind::Conversation>(&request.name);
         let comment = wire::text_maybe(&request.comment, NOTE_CHARACTERS_MAX);
         let comment = faults.take("comment", comment).unwrap_or_default();
         let level = request.level().as_str_name();
@@ -175,7 +174,7 @@ impl Conversations {
         request: pb::CreateRequestFromConversationRequest,
     ) -> Result<pb::CreateRequestFromConversationResponse> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Conversation>::parse(&request.name));
+        let id = faults.name::<kind::Conversation>(&request.name);
         let summary = faults.take("summary", wire::text(&request.summary, NOTE_CHARACTERS_MAX));
         faults.check(request.sequences.len() <= LINKED_MAX, "sequences", Flaw::TooMany);
         let (id, summary) = faults.whole((id, summary))?;
@@ -244,14 +243,13 @@ impl Conversations {
     ) -> Result<pb::ListConversationNotesResponse> {
         let id = Id::parse(&request.conversation);
         let id = id.map_err(|flaw| Error::field("conversation", flaw))?;
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.conversation];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
         conversations::get(&mut connection, id, &cx.scope(), cx.now).await?;
         let mut found =
             conversation_notes::list(&mut connection, id, page.after, page.rows()).await?;
-        let next_page_token = page.cut(&key, &mut found, |note| note.id.uuid());
+        let next_page_token = page.cut(&mut found, |note| note.id.uuid());
         let notes = found.into_iter().map(note_reply).collect();
         Ok(pb::ListConversationNotesResponse { notes, next_page_token })
     }
@@ -294,7 +292,7 @@ impl Conversations {
         cx: &Cx,
         request: pb::RetireCannedReplyRequest,
     ) -> Result<pb::CannedReply> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         wire::write(&self.store, cx, &request, async |tx| {
             let reply = canned_replies::retire(tx, id, &cx.scope()).await?;
             Ok(canned_reply(reply))

@@ -1,7 +1,7 @@
 //! Claims of enterprises: handed in by a person with a licence and a proven phone, prepared by one
 //! officer, verified or refused by another. What waits takes nothing from anybody.
 
-use super::{Enterprises, Step, named, reply, sealed_claims, whole};
+use super::{Enterprises, Step, reply, sealed_claims, whole};
 use crate::{
     context::Cx,
     domain::{
@@ -67,7 +67,7 @@ impl Enterprises {
         let mut faults = Faults::new();
         let id = faults.take("enterprise.name", Id::<kind::Enterprise>::parse(&form.name));
         faults.check(!form.etag.is_empty(), "enterprise.etag", Flaw::Required);
-        let version = faults.take("enterprise.etag", wire::version(&form.etag)).flatten();
+        let version = faults.maybe("enterprise.etag", wire::version(&form.etag));
         let typed = Typed {
             form,
             name: &request.legal_representative_name,
@@ -117,7 +117,7 @@ impl Enterprises {
         request: pb::WithdrawEnterpriseRequest,
     ) -> Result<pb::Enterprise> {
         let applicant = cx.actor.person()?;
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         wire::write(&self.store, cx, &request, async |tx| {
             let enterprise = enterprises::lock_own(tx, id, applicant, &cx.scope()).await?;
             let enterprise = enterprises::save(tx, enterprise.withdraw(cx)?).await?;
@@ -134,7 +134,7 @@ impl Enterprises {
     ) -> Result<pb::EnterpriseClaim> {
         cx.actor.officer()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Enterprise>::parse(&request.name));
+        let id = faults.name::<kind::Enterprise>(&request.name);
         let reason = faults.take("reason", wire::text(&request.reason, 500));
         let (id, reason) = faults.whole((id, reason))?;
         self.store.limits().count(Limit::ClaimReading, &cx.actor.name()).await?;

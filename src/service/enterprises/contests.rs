@@ -2,7 +2,7 @@
 //! it where it is. The holder loses nothing before that.
 
 use super::{
-    Enterprises, named,
+    Enterprises,
     vehicles::{depart, licence_form, may_change, read_licence, ruling, vehicle_of},
 };
 use crate::{
@@ -86,7 +86,7 @@ impl Enterprises {
         cx: &Cx,
         request: pb::WithdrawVehicleContestRequest,
     ) -> Result<pb::VehicleContest> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         wire::write(&self.store, cx, &request, async |tx| {
             let contest = vehicle_contests::lock(tx, id, &cx.scope()).await?;
             may_change(cx, contest.enterprise)?;
@@ -108,16 +108,15 @@ impl Enterprises {
             Some(id.map_err(|flaw| Error::field("vehicle", flaw))?.uuid())
         };
         let state = ContestState::from_wire(request.state().as_str_name()).map(ContestState::wire);
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.vehicle, state.unwrap_or_default()];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let scope = cx.actor.scope_of(Matter::Garage);
         let filter = Filter { vehicle, state };
         let mut connection = self.store.read().await?;
         let mut found =
             vehicle_contests::list(&mut connection, &filter, &scope, page.after, page.rows())
                 .await?;
-        let next_page_token = page.cut(&key, &mut found, |contest| contest.id.uuid());
+        let next_page_token = page.cut(&mut found, |contest| contest.id.uuid());
         let vehicle_contests = found.iter().map(|contest| reply(cx, contest)).collect();
         Ok(pb::ListVehicleContestsResponse { vehicle_contests, next_page_token })
     }
@@ -181,7 +180,7 @@ impl Enterprises {
     ) -> Result<pb::VehicleContest> {
         let action = ContestAction::Dismiss;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let decision = Decision::parse(
             &request.reason_code,
             &request.note,
@@ -223,7 +222,7 @@ impl Decision {
         let reason = faults.take("reason_code", ruling(code, action));
         let note = faults.take("note", wire::text(note, 500));
         faults.check(!etag.is_empty(), "etag", Flaw::Required);
-        let version = faults.take("etag", wire::version(etag)).flatten();
+        let version = faults.maybe("etag", wire::version(etag));
         Some(Self { reason: reason?, note: note?, version })
     }
 }

@@ -1,6 +1,6 @@
 //! Drivers: named by the enterprise, claimed by the person whose phone it is.
 
-use super::{Enterprises, named, vehicles::own};
+use super::{Enterprises, vehicles::own};
 use crate::{
     actor::Matter,
     context::Cx,
@@ -79,7 +79,7 @@ impl Enterprises {
         cx: &Cx,
         request: pb::RemoveDriverRequest,
     ) -> Result<pb::Driver> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         wire::write(&self.store, cx, &request, async |tx| {
             let driver = drivers::end(tx, id, &cx.scope_of(Matter::Garage)).await?;
             let vehicle =

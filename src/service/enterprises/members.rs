@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::{Enterprises, named};
+use super::Enterprises;
 use crate::{
     actor::Matter,
     context::Cx,
@@ -66,7 +66,7 @@ impl Enterprises {
         cx: &Cx,
         request: pb::AcceptInvitationRequest,
     ) -> Result<pb::Member> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let person = cx.actor.person()?;
         wire::write(&self.store, cx, &request, async |tx| {
             let invitation = members::accept(tx, id, person, &cx.scope()).await?;
@@ -104,7 +104,7 @@ impl Enterprises {
         cx: &Cx,
         request: pb::RemoveMemberRequest,
     ) -> Result<pb::Member> {
-        let id: Id<kind::Member> = named(&request.name)?;
+        let id: Id<kind::Member> = wire::named(&request.name)?;
         wire::write(&self.store, cx, &request, async |tx| {
             let member = members::end(tx, id, &cx.scope()).await?;
             if !cx.actor.represents(member.enterprise) {

@@ -1,6 +1,6 @@
 //! The garage: vehicles come in, change, and leave with their passes.
 
-use super::{Enterprises, ITEM, named, warning};
+use super::{Enterprises, ITEM, warning};
 use crate::{
     actor::{Matter, Role},
     context::Cx,
@@ -63,7 +63,7 @@ impl Enterprises {
         cx: &Cx,
         request: pb::GetVehicleRequest,
     ) -> Result<pb::Vehicle> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let vehicle =
             vehicles::get(&mut connection, id, &cx.sight_of(Matter::Garage), cx.now).await?;
@@ -89,9 +89,8 @@ impl Enterprises {
             plate.map(|plate| plate.as_str().to_owned())
         };
         faults.done()?;
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.enterprise, &request.plate_number];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let filter = vehicles::Filter { enterprise, plate_number };
         let mut connection = self.store.read().await?;
         let mut found = vehicles::list(
@@ -103,7 +102,7 @@ impl Enterprises {
             page.rows(),
         )
         .await?;
-        let next_page_token = page.cut(&key, &mut found, |vehicle| vehicle.id.uuid());
+        let next_page_token = page.cut(&mut found, |vehicle| vehicle.id.uuid());
         let listed = found.iter().map(|vehicle| reply(vehicle, false)).collect();
         Ok(pb::ListVehiclesResponse { vehicles: listed, next_page_token })
     }
@@ -117,7 +116,7 @@ impl Enterprises {
         let mut faults = Faults::new();
         let id = faults.take("vehicle.name", Id::parse(&form.name));
         faults.check(!form.etag.is_empty(), "vehicle.etag", Flaw::Required);
-        let version = faults.take("vehicle.etag", wire::version(&form.etag)).flatten();
+        let version = faults.maybe("vehicle.etag", wire::version(&form.etag));
         let licence = licence(&form, &mut faults);
         let (id, licence) = faults.whole((id, licence))?;
         wire::write(&self.store, cx, &request, async |tx| {
@@ -144,7 +143,7 @@ impl Enterprises {
         request: pb::RetireVehicleRequest,
     ) -> Result<pb::Vehicle> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let reason = faults.take("reason", wire::text(&request.reason, 500));
         let officer = cx.actor.officer().is_ok();
         let code = if officer {
@@ -174,7 +173,7 @@ impl Enterprises {
     ) -> Result<pb::Vehicle> {
         let sworn = cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let states = faults.take("vehicle_states", VehicleStates::parse(&request.vehicle_states));
         let source = faults.take("source", wire::text(&request.source, 200));
         let (id, states, source) = faults.whole((id, states, source))?;
@@ -285,9 +284,8 @@ pub(super) fn licence_form(form: &pb::Vehicle, faults: &mut Faults) -> VehicleFo
         faults.take("vehicle.inspection_valid_until", wire::day(&form.inspection_valid_until));
     let insurance =
         faults.take("vehicle.insurance_valid_until", wire::day(&form.insurance_valid_until));
-    let mut maybe = |field: &str, text: &str| {
-        faults.take(format!("vehicle.{field}"), wire::day_maybe(text)).flatten()
-    };
+    let mut maybe =
+        |field: &str, text: &str| faults.maybe(format!("vehicle.{field}"), wire::day_maybe(text));
     let scrapping = maybe("scrapping_date", &form.scrapping_date);
     let contract = maybe("contract_valid_until", &form.contract_valid_until);
     let permit = maybe("transport_permit_valid_until", &form.transport_permit_valid_until);

@@ -175,7 +175,7 @@ impl Liaison {
         request: pb::EndLiaisonBindingRequest,
     ) -> Result<pb::LiaisonBinding> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::LiaisonBinding>::parse(&request.name));
+        let id = faults.name::<kind::LiaisonBinding>(&request.name);
         faults.take("reason", wire::text(&request.reason, 500));
         let id = faults.whole(id)?;
         wire::write(&self.store, cx, &request, async |tx| {
@@ -204,9 +204,8 @@ impl Liaison {
             })
             .flatten();
         faults.done()?;
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.enterprise, &request.liaison_post];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
         let mut found = liaison_posts::bindings(
             &mut connection,
@@ -217,7 +216,7 @@ impl Liaison {
             page.rows(),
         )
         .await?;
-        let next_page_token = page.cut(&key, &mut found, |binding| binding.id.uuid());
+        let next_page_token = page.cut(&mut found, |binding| binding.id.uuid());
         let liaison_bindings = found.iter().map(reply).collect();
         Ok(pb::ListLiaisonBindingsResponse { liaison_bindings, next_page_token })
     }

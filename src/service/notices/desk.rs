@@ -33,11 +33,10 @@ impl Notices {
         cx: &Cx,
         request: pb::ListDeadLettersRequest,
     ) -> Result<pb::ListDeadLettersResponse> {
-        let key = self.store.vault().key("page-token");
-        let page = Page::parse(&key, request.page_size, &request.page_token, &[cx.method])?;
+        let page = Page::of(&self.store, &request, &[cx.method])?;
         let mut connection = self.store.read().await?;
         let mut found = outbox::dead(&mut connection, page.after, page.rows()).await?;
-        let next_page_token = page.cut(&key, &mut found, |letter| letter.id.uuid());
+        let next_page_token = page.cut(&mut found, |letter| letter.id.uuid());
         let dead_letters = found.into_iter().map(letter_reply).collect();
         Ok(pb::ListDeadLettersResponse { dead_letters, next_page_token })
     }
@@ -48,7 +47,7 @@ impl Notices {
         request: pb::ResendDeadLetterRequest,
     ) -> Result<pb::DeadLetter> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Event>::parse(&request.name));
+        let id = faults.name::<kind::Event>(&request.name);
         let note = faults.take("note", wire::text(&request.note, NOTE_CHARACTERS_MAX));
         let (id, note) = faults.whole((id, note))?;
         wire::write(&self.store, cx, &request, async |tx| {
@@ -102,11 +101,10 @@ impl Notices {
         cx: &Cx,
         request: pb::ListWebhooksRequest,
     ) -> Result<pb::ListWebhooksResponse> {
-        let key = self.store.vault().key("page-token");
-        let page = Page::parse(&key, request.page_size, &request.page_token, &[cx.method])?;
+        let page = Page::of(&self.store, &request, &[cx.method])?;
         let mut connection = self.store.read().await?;
         let mut found = webhooks::list(&mut connection, page.after, page.rows()).await?;
-        let next_page_token = page.cut(&key, &mut found, |webhook| webhook.id.uuid());
+        let next_page_token = page.cut(&mut found, |webhook| webhook.id.uuid());
         let webhooks = found.into_iter().map(webhook_reply).collect();
         Ok(pb::ListWebhooksResponse { webhooks, next_page_token })
     }
@@ -117,8 +115,8 @@ impl Notices {
         request: pb::DisableWebhookRequest,
     ) -> Result<pb::Webhook> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Webhook>::parse(&request.name));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        let id = faults.name::<kind::Webhook>(&request.name);
+        let version = faults.maybe("etag", wire::version(&request.etag));
         let id = faults.whole(id)?;
         wire::write(&self.store, cx, &request, async |tx| {
             let webhook = webhooks::lock(tx, id).await?;
@@ -139,12 +137,11 @@ impl Notices {
         request: pb::ListWebhookDeliveriesRequest,
     ) -> Result<pb::ListWebhookDeliveriesResponse> {
         let of = Id::parse(&request.webhook).map_err(|flaw| Error::field("webhook", flaw))?;
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.webhook];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
         let mut found = webhooks::deliveries(&mut connection, of, page.after, page.rows()).await?;
-        let next_page_token = page.cut(&key, &mut found, |delivery| delivery.id.uuid());
+        let next_page_token = page.cut(&mut found, |delivery| delivery.id.uuid());
         let webhook_deliveries = found.into_iter().map(delivery_reply).collect();
         Ok(pb::ListWebhookDeliveriesResponse { webhook_deliveries, next_page_token })
     }

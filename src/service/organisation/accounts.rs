@@ -42,8 +42,7 @@ impl Organisation {
         cx: &Cx,
         request: pb::ResendOfficerEnrolmentRequest,
     ) -> Result<pb::Officer> {
-        let id: Id<kind::Officer> =
-            Id::parse(&request.name).map_err(|flaw| Error::field("name", flaw))?;
+        let id = wire::named::<kind::Officer>(&request.name)?;
         wire::write(&self.store, cx, &request, async |tx| {
             let known = officers::lock(tx, id, &cx.scope()).await?;
             if known.disable_time.is_some() || known.close_time.is_some() {
@@ -81,7 +80,7 @@ impl Organisation {
         request: pb::ResetOfficerRequest,
     ) -> Result<pb::Officer> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Officer>::parse(&request.name));
+        let id = faults.name::<kind::Officer>(&request.name);
         let reason = faults.take("reason", wire::text(&request.reason, 300));
         let phone = if request.phone.is_empty() {
             None

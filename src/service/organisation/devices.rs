@@ -58,14 +58,13 @@ impl Organisation {
             let id = Id::<kind::Checkpoint>::parse(&request.checkpoint);
             Some(id.map_err(|flaw| Error::field("checkpoint", flaw))?)
         };
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.checkpoint];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
         let scope = cx.scope();
         let found = devices::list(&mut connection, checkpoint, &scope, page.after, page.rows());
         let mut found = found.await?;
-        let next_page_token = page.cut(&key, &mut found, |device| device.id.uuid());
+        let next_page_token = page.cut(&mut found, |device| device.id.uuid());
         let listed = found.iter().map(reply).collect();
         Ok(pb::ListDevicesResponse { devices: listed, next_page_token })
     }

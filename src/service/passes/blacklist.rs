@@ -38,7 +38,7 @@ impl Passes {
         request: pb::LiftBlacklistEntryRequest,
     ) -> Result<pb::BlacklistEntry> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let note = faults.take("note", wire::text(&request.note, 500));
         let (id, note) = faults.whole((id, note))?;
         wire::write(&self.store, cx, &request, async |tx| {
@@ -59,14 +59,13 @@ impl Passes {
         } else {
             Some(listed(&request.subject).map_err(|flaw| Error::field("subject", flaw))?)
         };
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.subject];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
         let scope = cx.scope_of(Matter::Pass);
         let found = blacklist::list(&mut connection, of, &scope, page.after, page.rows());
         let mut found = found.await?;
-        let next_page_token = page.cut(&key, &mut found, |entry| entry.id.uuid());
+        let next_page_token = page.cut(&mut found, |entry| entry.id.uuid());
         let blacklist_entries = found.iter().map(reply).collect();
         Ok(pb::ListBlacklistEntriesResponse { blacklist_entries, next_page_token })
     }
@@ -90,7 +89,7 @@ fn entry(cx: &Cx, form: &pb::BlacklistEntry) -> Result<Entry> {
     let code = faults.take("blacklist_entry.reason_code", code);
     let reason = faults.take("blacklist_entry.reason", wire::text(&form.reason, 500));
     let valid_until = form.valid_until.map(|until| wire::instant(Some(until))).transpose();
-    let valid_until = faults.take("blacklist_entry.valid_until", valid_until).flatten();
+    let valid_until = faults.maybe("blacklist_entry.valid_until", valid_until);
     let ends = valid_until.is_none_or(|until| until > cx.now);
     faults.check(ends, "blacklist_entry.valid_until", Flaw::InPast);
     let (listed, code, reason) = faults.whole((listed, code, reason))?;
