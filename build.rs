@@ -29,6 +29,33 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     // Reflection and the policy test read the same set that the code is generated from.
     fs::write(out.join("jingqi.bin"), descriptors.encode_to_vec())?;
+    fs::write(out.join("common.rs"), common(&descriptors))?;
     tonic_prost_build::configure().build_transport(true).compile_fds(descriptors)?;
     Ok(())
+}
+
+/// What requests have in common is said by one trait each: the request id; size and token of a page.
+fn common(descriptors: &prost_types::FileDescriptorSet) -> String {
+    let messages = descriptors.file.iter().flat_map(|file| &file.message_type);
+    let mut text = String::new();
+    for message in messages.filter(|it| it.name().ends_with("Request")) {
+        let has = |name: &str| message.field.iter().any(|field| field.name() == name);
+        let mut say = |of: &str, methods: &str| {
+            text.push_str(&format!(
+                "impl crate::service::wire::{of} for {} {{ {methods} }}\n",
+                message.name()
+            ));
+        };
+        if has("request_id") {
+            say("Once", "fn request_id(&self) -> &str { &self.request_id }");
+        }
+        if has("page_size") && has("page_token") {
+            say(
+                "Paged",
+                "fn page_size(&self) -> i32 { self.page_size }
+                 fn page_token(&self) -> &str { &self.page_token }",
+            );
+        }
+    }
+    text
 }

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
+use crate::id::{Collection, Id};
+
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -425,6 +427,20 @@ impl Faults {
         }
     }
 
+    /// Keeps the value that may be absent, or notes the flaw.
+    pub fn maybe<T>(
+        &mut self,
+        path: impl Into<String>,
+        parsed: Result<Option<T>, Flaw>,
+    ) -> Option<T> {
+        self.take(path, parsed).flatten()
+    }
+
+    /// Keeps the id that stands as `name`, of the resource that a request is about.
+    pub fn name<K: Collection>(&mut self, text: &str) -> Option<Id<K>> {
+        self.take("name", Id::parse(text))
+    }
+
     /// Notes the flaw when the condition does not hold.
     pub fn check(&mut self, holds: bool, path: impl Into<String>, flaw: Flaw) {
         if !holds {
@@ -451,11 +467,56 @@ impl Faults {
         self.0
     }
 
+    /// What was taken, when nothing was found; else fails with everything that was found.
+    pub fn whole<T: Taken>(self, taken: T) -> Result<T::Values> {
+        self.done()?;
+        // What is absent was noted, so that nobody is ever told this.
+        taken.values().ok_or_else(|| Error::new(Reason::RequestInvalid))
+    }
+
     /// Fails when anything was found, with everything that was found.
     pub fn done(self) -> Result<()> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::invalid(self.0)) }
     }
 }
+
+/// What [`Faults::take`] answered, for one field or for several.
+pub trait Taken {
+    /// The values themselves.
+    type Values;
+
+    /// All of them, when none is absent.
+    fn values(self) -> Option<Self::Values>;
+}
+
+impl<T> Taken for Option<T> {
+    type Values = T;
+
+    fn values(self) -> Option<T> {
+        self
+    }
+}
+
+macro_rules! taken {
+    ($($value:ident)+) => {
+        #[allow(non_snake_case, reason = "a value is named after its type")]
+        impl<$($value),+> Taken for ($(Option<$value>,)+) {
+            type Values = ($($value,)+);
+
+            fn values(self) -> Option<Self::Values> {
+                let ($($value,)+) = self;
+                Some(($($value?,)+))
+            }
+        }
+    };
+}
+
+taken! { A B }
+taken! { A B C }
+taken! { A B C D }
+taken! { A B C D E }
+taken! { A B C D E F }
+taken! { A B C D E F G }
 
 /// A failure: a reason, what is known about it, and for the log its source.
 #[derive(Debug)]

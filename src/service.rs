@@ -33,6 +33,7 @@ pub mod wire;
 )]
 pub mod pb {
     tonic::include_proto!("jingqi.v1");
+    include!(concat!(env!("OUT_DIR"), "/common.rs"));
 
     /// The descriptor set of all services: reflection and the policy test read it.
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/jingqi.bin"));

@@ -17,7 +17,7 @@ use object_store::local::LocalFileSystem;
 use super::{
     pb::{self, pass_application_service_server::PassApplicationService},
     rpc,
-    wire::{self, Page, Write},
+    wire::{self, Page},
 };
 use crate::{
     actor::{Actor, Matter, Role},
@@ -102,13 +102,12 @@ impl Applications {
             let application = new_draft(cx, asked, site, String::new());
             return self.reply_evaluated(&mut connection, cx, application, &world).await;
         }
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let application = file(&mut tx, asked).await?;
-        let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let application = file(tx, asked).await?;
+            let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     async fn get_pass_application(
@@ -116,7 +115,7 @@ impl Applications {
         cx: &Cx,
         request: pb::GetPassApplicationRequest,
     ) -> Result<pb::PassApplication> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let world = self.world.get(&self.store).await?;
         let mut connection = self.store.read().await?;
         let application =
@@ -136,11 +135,9 @@ impl Applications {
         let state = request.state().as_str_name();
         let state = ApplicationState::from_wire(state).map(ApplicationState::wire);
         faults.done()?;
-        let key = self.store.vault().key("page-token");
-        let page = Page::parse(
-            &key,
-            request.page_size,
-            &request.page_token,
+        let page = Page::of(
+            &self.store,
+            &request,
             &[cx.method, &request.enterprise, &request.vehicle, state.unwrap_or_default()],
         )?;
         let filter = store::applications::Filter { enterprise, vehicle, state };
@@ -154,7 +151,7 @@ impl Applications {
             page.rows(),
         )
         .await?;
-        let next_page_token = page.cut(&key, &mut found, |application| application.id.uuid());
+        let next_page_token = page.cut(&mut found, |application| application.id.uuid());
         let pass_applications = found
             .iter()
             .map(|application| Self::reply(cx, application, &world, None))
@@ -173,28 +170,24 @@ impl Applications {
         let version = faults.take("pass_application.etag", wire::version(&form.etag));
         let need = need(cx, form.need.unwrap_or_default(), &mut faults);
         let attachments = attachment_ids(&form.attachments, &mut faults);
-        faults.done()?;
-        let (Some(id), Some(version), Some(need)) = (id, version, need) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let (id, version, need) = faults.whole((id, version, need))?;
         let world = self.world.get(&self.store).await?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let mut application =
-            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
-        files_for(cx, &application)?;
-        wire::fresh(version, application.version)?;
-        let mut faults = Faults::new();
-        refuse_past(cx, Some(&need), Some(&application.need), &mut faults);
-        faults.done()?;
-        application.attachments = attachments;
-        refuse_faulty_papers(&mut tx, &application).await?;
-        let moved = application.edit(need, form.declaration_accepted, cx)?;
-        let application = store::applications::save(&mut tx, moved).await?;
-        let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let mut application =
+                store::applications::lock(tx, id, &cx.scope_of(Matter::Application)).await?;
+            files_for(cx, &application)?;
+            wire::fresh(version, application.version)?;
+            let mut faults = Faults::new();
+            refuse_past(cx, Some(&need), Some(&application.need), &mut faults);
+            faults.done()?;
+            application.attachments = attachments;
+            refuse_faulty_papers(tx, &application).await?;
+            let moved = application.edit(need, form.declaration_accepted, cx)?;
+            let application = store::applications::save(tx, moved).await?;
+            let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     async fn submit_pass_application(
@@ -202,20 +195,19 @@ impl Applications {
         cx: &Cx,
         request: pb::SubmitPassApplicationRequest,
     ) -> Result<pb::PassApplication> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let version = etag(&request.etag)?;
         let world = self.world.get(&self.store).await?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let application =
-            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
-        files_for(cx, &application)?;
-        wire::fresh(version, application.version)?;
-        let application = self.hand_in(&mut tx, cx, application, &world).await?;
-        let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let application =
+                store::applications::lock(tx, id, &cx.scope_of(Matter::Application)).await?;
+            files_for(cx, &application)?;
+            wire::fresh(version, application.version)?;
+            let application = self.hand_in(tx, cx, application, &world).await?;
+            let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     async fn withdraw_pass_application(
@@ -224,22 +216,20 @@ impl Applications {
         request: pb::WithdrawPassApplicationRequest,
     ) -> Result<pb::PassApplication> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let note = faults.take("note", wire::text_maybe(&request.note, 500)).unwrap_or_default();
-        faults.done()?;
-        let Some(id) = id else { return Err(Error::new(Reason::RequestInvalid)) };
+        let id = faults.whole(id)?;
         let world = self.world.get(&self.store).await?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let application =
-            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
-        files_for(cx, &application)?;
-        let moved = application.withdraw(note, cx)?;
-        let application = store::applications::save(&mut tx, moved).await?;
-        let reply = Self::reply(cx, &application, &world, None)?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let application =
+                store::applications::lock(tx, id, &cx.scope_of(Matter::Application)).await?;
+            files_for(cx, &application)?;
+            let moved = application.withdraw(note, cx)?;
+            let application = store::applications::save(tx, moved).await?;
+            let reply = Self::reply(cx, &application, &world, None)?;
+            Ok(reply)
+        })
+        .await
     }
 
     async fn list_pass_application_changes(
@@ -247,7 +237,7 @@ impl Applications {
         cx: &Cx,
         request: pb::ListPassApplicationChangesRequest,
     ) -> Result<pb::ListPassApplicationChangesResponse> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let application =
             store::applications::get(&mut connection, id, &cx.sight_of(Matter::Application))
@@ -260,9 +250,6 @@ impl Applications {
 }
 
 /// A name that is read, or the one fault it has.
-fn named<K: crate::id::Collection>(name: &str) -> Result<Id<K>> {
-    Id::parse(name).map_err(|flaw| Error::field("name", flaw))
-}
 
 /// An etag that may be absent.
 fn etag(text: &str) -> Result<Option<i64>> {

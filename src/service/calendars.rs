@@ -6,8 +6,7 @@ use jiff::{SignedDuration, Timestamp, civil::Date};
 use super::{
     pb::{self, calendar_service_server::CalendarService},
     proposals::{self, Confirming, own_unit_path},
-    rpc,
-    wire::{self, Write},
+    rpc, wire,
 };
 use crate::{
     actor::Actor,
@@ -63,37 +62,36 @@ impl Calendars {
     ) -> Result<pb::ImportCalendarYearResponse> {
         let officer = cx.actor.officer()?;
         let form = Form::read(&request.calendar_year.clone().unwrap_or_default())?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let known = calendars::in_force(tx.conn()).await?;
-        let notice = form.notice(&known)?;
-        let calendar = known.with_notice(notice.clone());
-        let moving_due_times = recount::would_move(tx.conn(), &calendar).await?;
-        let entered = Entered { notice, officer: Some(officer), create_time: Some(cx.now) };
-        let reply = pb::ImportCalendarYearResponse {
-            calendar_year: Some(reply(cx, &entered, &calendar)?),
-            moving_due_times,
-            proposal: String::new(),
-        };
-        if request.validate_only {
-            return Ok(reply);
-        }
-        let draft = Draft {
-            act: Act::ImportCalendar,
-            subject: format!("{COLLECTION}{}", entered.notice.year()),
-            unit_path: own_unit_path(cx),
-            request: Vec::new(),
-            shown: shown(&entered.notice, &calendar, moving_due_times)?,
-            reason: entered.notice.source().to_owned(),
-        };
-        let exact = pb::ImportCalendarYearRequest {
-            calendar_year: request.calendar_year.clone(),
-            ..Default::default()
-        };
-        let proposal = proposals::propose(&mut tx, draft, &exact, cx).await?.id.to_string();
-        wire::finish(tx, pb::ImportCalendarYearResponse { proposal, ..reply }).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let known = calendars::in_force(tx.conn()).await?;
+            let notice = form.notice(&known)?;
+            let calendar = known.with_notice(notice.clone());
+            let moving_due_times = recount::would_move(tx.conn(), &calendar).await?;
+            let entered = Entered { notice, officer: Some(officer), create_time: Some(cx.now) };
+            let reply = pb::ImportCalendarYearResponse {
+                calendar_year: Some(reply(cx, &entered, &calendar)?),
+                moving_due_times,
+                proposal: String::new(),
+            };
+            if request.validate_only {
+                return Ok(reply);
+            }
+            let draft = Draft {
+                act: Act::ImportCalendar,
+                subject: format!("{COLLECTION}{}", entered.notice.year()),
+                unit_path: own_unit_path(cx),
+                request: Vec::new(),
+                shown: shown(&entered.notice, &calendar, moving_due_times)?,
+                reason: entered.notice.source().to_owned(),
+            };
+            let exact = pb::ImportCalendarYearRequest {
+                calendar_year: request.calendar_year.clone(),
+                ..Default::default()
+            };
+            let proposal = proposals::propose(tx, draft, &exact, cx).await?.id.to_string();
+            Ok(pb::ImportCalendarYearResponse { proposal, ..reply })
+        })
+        .await
     }
 
     async fn list_calendar_years(

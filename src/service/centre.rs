@@ -13,12 +13,12 @@ use super::{
     conversations::ITEM,
     pb::{self, centre_service_server::CentreService},
     rpc,
-    wire::{self, Page, Write},
+    wire::{self, Page},
 };
 use crate::{
     actor::{Actor, Matter},
     context::Cx,
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Error, Faults, Flaw, Result},
     id::{Id, kind},
     server::Parts,
     store::{
@@ -91,31 +91,26 @@ impl Centre {
         let summary = faults.take("visit.summary", summary);
         let findings = wire::text_maybe(&form.findings, TEXT_CHARACTERS_MAX);
         let findings = faults.take("visit.findings", findings);
-        faults.done()?;
-        let (Some(enterprise), Some(visit_time), Some(place)) = (enterprise, visit_time, place)
-        else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let enterprise =
-            store::enterprises::lock(&mut tx, enterprise, &cx.scope_of(Matter::Care)).await?;
-        let visit = Visit {
-            id: cx.id(),
-            enterprise: enterprise.id,
-            unit_path: enterprise.claim.unit_path,
-            officer,
-            visit_time,
-            place,
-            people: people.unwrap_or_default(),
-            summary: summary.unwrap_or_default(),
-            findings: findings.unwrap_or_default(),
-            create_time: cx.now,
-        };
-        visits::insert(&mut tx, &visit).await?;
-        wire::finish(tx, visit_reply(cx, visit)).await
+        let (enterprise, visit_time, place) = faults.whole((enterprise, visit_time, place))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let enterprise =
+                store::enterprises::lock(tx, enterprise, &cx.scope_of(Matter::Care)).await?;
+            let visit = Visit {
+                id: cx.id(),
+                enterprise: enterprise.id,
+                unit_path: enterprise.claim.unit_path,
+                officer,
+                visit_time,
+                place,
+                people: people.unwrap_or_default(),
+                summary: summary.unwrap_or_default(),
+                findings: findings.unwrap_or_default(),
+                create_time: cx.now,
+            };
+            visits::insert(tx, &visit).await?;
+            Ok(visit_reply(cx, visit))
+        })
+        .await
     }
 
     async fn list_visits(
@@ -124,13 +119,12 @@ impl Centre {
         request: pb::ListVisitsRequest,
     ) -> Result<pb::ListVisitsResponse> {
         let enterprise = enterprise_of(&request.enterprise)?;
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.enterprise];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let (scope, mut connection) = (cx.sight_of(Matter::Care), self.store.read().await?);
         let (after, rows) = (page.after, page.rows());
         let mut found = visits::list(&mut connection, enterprise, &scope, after, rows).await?;
-        let next_page_token = page.cut(&key, &mut found, |visit| visit.id.uuid());
+        let next_page_token = page.cut(&mut found, |visit| visit.id.uuid());
         let visits = found.into_iter().map(|visit| visit_reply(cx, visit)).collect();
         Ok(pb::ListVisitsResponse { visits, next_page_token })
     }
@@ -153,28 +147,23 @@ impl Centre {
         }
         let fits = (1..=CAPACITY_MAX).contains(&form.capacity);
         faults.check(fits, "centre_slot.capacity", Flaw::OutOfRange);
-        faults.done()?;
-        let (Some(unit), Some(place), Some(start_time), Some(end_time)) = (unit, place, start, end)
-        else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let unit = store::units::get(tx.conn(), unit, &cx.scope()).await?;
-        let slot = Slot {
-            id: cx.id(),
-            unit: unit.id,
-            unit_path: unit.path,
-            place,
-            start_time,
-            end_time,
-            capacity: form.capacity,
-            used: 0,
-        };
-        store::bookings::insert_slot(&mut tx, &slot).await?;
-        wire::finish(tx, slot_reply(slot)).await
+        let (unit, place, start_time, end_time) = faults.whole((unit, place, start, end))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let unit = store::units::get(tx.conn(), unit, &cx.scope()).await?;
+            let slot = Slot {
+                id: cx.id(),
+                unit: unit.id,
+                unit_path: unit.path,
+                place,
+                start_time,
+                end_time,
+                capacity: form.capacity,
+                used: 0,
+            };
+            store::bookings::insert_slot(tx, &slot).await?;
+            Ok(slot_reply(slot))
+        })
+        .await
     }
 
     async fn list_centre_slots(
@@ -182,12 +171,11 @@ impl Centre {
         cx: &Cx,
         request: pb::ListCentreSlotsRequest,
     ) -> Result<pb::ListCentreSlotsResponse> {
-        let key = self.store.vault().key("page-token");
-        let page = Page::parse(&key, request.page_size, &request.page_token, &[cx.method])?;
+        let page = Page::of(&self.store, &request, &[cx.method])?;
         let mut connection = self.store.read().await?;
         let mut found =
             store::bookings::slots(&mut connection, cx.now, page.after, page.rows()).await?;
-        let next_page_token = page.cut(&key, &mut found, |slot| slot.id.uuid());
+        let next_page_token = page.cut(&mut found, |slot| slot.id.uuid());
         let centre_slots = found.into_iter().map(slot_reply).collect();
         Ok(pb::ListCentreSlotsResponse { centre_slots, next_page_token })
     }

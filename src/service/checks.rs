@@ -24,7 +24,7 @@ use super::{
         pass_check_service_server::PassCheckService,
     },
     rpc,
-    wire::{self, Page, Write},
+    wire::{self, Page},
 };
 use crate::{
     actor::{Actor, Matter, Role, Roles},
@@ -197,7 +197,7 @@ impl Checks {
         request: pb::RecordCheckActionRequest,
     ) -> Result<pb::PassCheck> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::PassCheck>::parse(&request.name));
+        let id = faults.name::<kind::PassCheck>(&request.name);
         let action = match Action::try_from(request.action) {
             Ok(Action::Unspecified) => Err(Flaw::Required),
             Ok(action) => Ok(action),
@@ -205,31 +205,27 @@ impl Checks {
         };
         let action = faults.take("action", action);
         let note = faults.take("note", wire::text_maybe(&request.note, 500));
-        faults.done()?;
-        let (Some(id), Some(action), Some(note)) = (id, action, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let (id, action, note) = faults.whole((id, action, note))?;
         permitted(&cx.actor, action, request.propose_revocation)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let check = store::checks::get(tx.conn(), id, &cx.scope()).await?;
-        let propose_revocation = request.propose_revocation;
-        let done = Done { action: action.as_str_name(), note, propose_revocation };
-        store::checks::insert_action(&mut tx, id, &done).await?;
-        if propose_revocation {
-            let Some(pass) = check.pass else {
-                return Err(Error::field("propose_revocation", Flaw::NotAllowed));
-            };
-            let state = store::checks::pass_state(tx.conn(), pass).await?;
-            let state = state.ok_or_else(|| Error::internal("a judged pass without a row"))?;
-            let note = Note::internal(format!("{id}:{}", done.note));
-            let change = Change::remark(state, "PROPOSE_REVOCATION", note, cx);
-            history::write(&mut tx, pass.subject(), &change).await?;
-        }
-        let check = store::checks::get(tx.conn(), id, &cx.scope()).await?;
-        wire::finish(tx, recorded(&check)?).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let check = store::checks::get(tx.conn(), id, &cx.scope()).await?;
+            let propose_revocation = request.propose_revocation;
+            let done = Done { action: action.as_str_name(), note, propose_revocation };
+            store::checks::insert_action(tx, id, &done).await?;
+            if propose_revocation {
+                let Some(pass) = check.pass else {
+                    return Err(Error::field("propose_revocation", Flaw::NotAllowed));
+                };
+                let state = store::checks::pass_state(tx.conn(), pass).await?;
+                let state = state.ok_or_else(|| Error::internal("a judged pass without a row"))?;
+                let note = Note::internal(format!("{id}:{}", done.note));
+                let change = Change::remark(state, "PROPOSE_REVOCATION", note, cx);
+                history::write(tx, pass.subject(), &change).await?;
+            }
+            let check = store::checks::get(tx.conn(), id, &cx.scope()).await?;
+            Ok(recorded(&check)?)
+        })
+        .await
     }
 
     async fn list_pass_checks(
@@ -248,11 +244,10 @@ impl Checks {
             filter.plate_number = plate.map(|plate| plate.as_str().to_owned());
         }
         faults.done()?;
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.checkpoint, &request.plate_number];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut found = self.seen(cx, &filter, &page, &request).await?;
-        let next_page_token = page.cut(&key, &mut found, |check| check.id.uuid());
+        let next_page_token = page.cut(&mut found, |check| check.id.uuid());
         let pass_checks = found.iter().map(recorded).collect::<Result<_>>()?;
         Ok(pb::ListPassChecksResponse { pass_checks, next_page_token })
     }

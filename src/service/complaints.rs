@@ -13,7 +13,7 @@ use super::{
     conversations::message_reply,
     pb::{self, complaint_service_server::ComplaintService},
     rpc,
-    wire::{self, Page, Write},
+    wire::{self, Once, Page},
 };
 use crate::{
     actor::{Actor, Matter, Roles, Scope},
@@ -25,7 +25,7 @@ use crate::{
         escalation::Level,
     },
     error::{Error, Faults, Flaw, Reason, Result},
-    id::{Collection, Id, kind},
+    id::{Id, kind},
     server::Parts,
     store::{
         self, Connection, Store, Tx, World, complaint_attachments,
@@ -93,10 +93,9 @@ rpc! { ComplaintService, Complaints {
 } }
 
 /// On what a step is taken: parsed from its request.
-struct Target<'a> {
+struct Target {
     id: Id<kind::Complaint>,
     version: Option<i64>,
-    request_id: &'a str,
 }
 
 impl Complaints {
@@ -108,23 +107,21 @@ impl Complaints {
 
     /// Takes a step on a complaint within the scope: once for its request, on the version that the
     /// caller has seen.
-    async fn step<Q: prost::Message>(
+    async fn step(
         &self,
         cx: &Cx,
-        target: Target<'_>,
-        request: &Q,
+        target: Target,
+        request: &impl Once,
         act: impl AsyncFnOnce(&mut Tx, Complaint) -> Result<Complaint>,
     ) -> Result<pb::Complaint> {
-        let begun = wire::begin(&self.store, cx, target.request_id, request).await?;
-        let mut tx = match begun {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return self.repeated(cx, reply).await,
-        };
-        let complaint = complaints::lock(&mut tx, target.id, &scope(cx)).await?;
-        wire::fresh(target.version, complaint.version)?;
-        let complaint = act(&mut tx, complaint).await?;
-        let reply = whole(tx.conn(), cx, complaint).await?;
-        wire::finish(tx, reply).await
+        let again = async |reply| self.repeated(cx, reply).await;
+        wire::write_or(&self.store, cx, request, again, async |tx| {
+            let complaint = complaints::lock(tx, target.id, &scope(cx)).await?;
+            wire::fresh(target.version, complaint.version)?;
+            let complaint = act(tx, complaint).await?;
+            whole(tx.conn(), cx, complaint).await
+        })
+        .await
     }
 
     async fn get_complaint(
@@ -132,7 +129,7 @@ impl Complaints {
         cx: &Cx,
         request: pb::GetComplaintRequest,
     ) -> Result<pb::Complaint> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let complaint = complaints::get(&mut connection, id, &scope(cx)).await?;
         whole(&mut connection, cx, complaint).await
@@ -149,14 +146,13 @@ impl Complaints {
             state: state.map(ComplaintState::wire),
             category: category.map(Category::wire),
         };
-        let key = self.store.vault().key("page-token");
         let arguments =
             [cx.method, filter.state.unwrap_or_default(), filter.category.unwrap_or_default()];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let (scope, mut connection) = (scope(cx), self.store.read().await?);
         let (after, rows) = (page.after, page.rows());
         let found = complaints::list(&mut connection, filter, &scope, after, rows).await?;
-        Ok(listed(cx, &page, &key, found))
+        Ok(listed(cx, &page, found))
     }
 
     async fn list_stuck_transfers(
@@ -164,11 +160,10 @@ impl Complaints {
         cx: &Cx,
         request: pb::ListStuckTransfersRequest,
     ) -> Result<pb::ListComplaintsResponse> {
-        let key = self.store.vault().key("page-token");
-        let page = Page::parse(&key, request.page_size, &request.page_token, &[cx.method])?;
+        let page = Page::of(&self.store, &request, &[cx.method])?;
         let (scope, mut connection) = (scope(cx), self.store.read().await?);
         let found = complaints::stuck(&mut connection, &scope, page.after, page.rows()).await?;
-        Ok(listed(cx, &page, &key, found))
+        Ok(listed(cx, &page, found))
     }
 
     async fn list_similar_complaints(
@@ -176,7 +171,7 @@ impl Complaints {
         cx: &Cx,
         request: pb::GetComplaintRequest,
     ) -> Result<pb::ListComplaintsResponse> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let complaint = complaints::get(&mut connection, id, &scope(cx)).await?;
         let found = complaints::similar(&mut connection, &complaint, &scope(cx)).await?;
@@ -191,7 +186,7 @@ impl Complaints {
         cx: &Cx,
         request: pb::GetComplaintRequest,
     ) -> Result<pb::ListComplaintTranscriptResponse> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let complaint = complaints::get(&mut connection, id, &scope(cx)).await?;
         drop(connection);
@@ -223,7 +218,7 @@ impl Complaints {
         cx: &Cx,
         request: pb::GetComplaintRequest,
     ) -> Result<pb::ListComplaintChangesResponse> {
-        let id = named::<kind::Complaint>(&request.name)?;
+        let id = wire::named::<kind::Complaint>(&request.name)?;
         let mut connection = self.store.read().await?;
         complaints::get(&mut connection, id, &scope(cx)).await?;
         let vault = self.store.vault();
@@ -250,17 +245,16 @@ impl Complaints {
                 level.ok_or_else(|| Error::field("level", Flaw::UnknownValue))?.rank()
             }
         };
-        let key = self.store.vault().key("page-token");
         let unsettled = if request.unsettled { "unsettled" } else { "" };
         let arguments = [cx.method, &request.level, unsettled];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         // That something is late is told in all of the units; what it is about is not.
         let (scope, mut connection) = (cx.scope(), self.store.read().await?);
         let (after, rows) = (page.after, page.rows());
         let mut found =
             escalations::list(&mut connection, level_min, request.unsettled, &scope, after, rows)
                 .await?;
-        let next_page_token = page.cut(&key, &mut found, |step| step.id.uuid());
+        let next_page_token = page.cut(&mut found, |step| step.id.uuid());
         let escalations = found.into_iter().map(|step| pb::Escalation {
             name: step.id.to_string(),
             subject: step.subject,
@@ -285,26 +279,22 @@ pub(crate) fn redacted(mut written: Vec<Written>, taken: &[Passage]) -> Vec<Writ
     written
 }
 
-fn named<K: Collection>(name: &str) -> Result<Id<K>> {
-    Id::parse(name).map_err(|flaw| Error::field("name", flaw))
-}
-
 fn is_officer(cx: &Cx) -> bool {
     matches!(cx.actor, Actor::Officer { .. })
 }
 
 /// Reads the target of a step, and a text that goes with it; a required one is told when it is absent.
-fn target(request: &pb::MoveComplaintRequest, required: bool) -> Result<(Target<'_>, String)> {
+fn target(request: &pb::MoveComplaintRequest, required: bool) -> Result<(Target, String)> {
     aimed(request, required, false)
 }
 
 /// The same for a decision, which names the version that was judged, and says why.
-fn decision(request: &pb::MoveComplaintRequest) -> Result<(Target<'_>, String)> {
+fn decision(request: &pb::MoveComplaintRequest) -> Result<(Target, String)> {
     aimed(request, true, true)
 }
 
 /// The same for a verdict, which says why where it is not in favour.
-fn verdict(request: &pb::MoveComplaintRequest, approved: bool) -> Result<(Target<'_>, String)> {
+fn verdict(request: &pb::MoveComplaintRequest, approved: bool) -> Result<(Target, String)> {
     aimed(request, !approved, true)
 }
 
@@ -312,22 +302,19 @@ fn aimed(
     request: &pb::MoveComplaintRequest,
     noted: bool,
     versioned: bool,
-) -> Result<(Target<'_>, String)> {
+) -> Result<(Target, String)> {
     let mut faults = Faults::new();
-    let id = faults.take("name", Id::parse(&request.name));
+    let id = faults.name(&request.name);
     let note = if noted {
         wire::text(&request.note, NOTE_CHARACTERS_MAX)
     } else {
         wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX)
     };
     let note = faults.take("note", note);
-    let version = faults.take("etag", wire::version(&request.etag)).flatten();
+    let version = faults.maybe("etag", wire::version(&request.etag));
     faults.check(!versioned || !request.etag.is_empty(), "etag", Flaw::Required);
-    faults.done()?;
-    let (Some(id), Some(note)) = (id, note) else {
-        return Err(Error::new(Reason::RequestInvalid));
-    };
-    Ok((Target { id, version, request_id: &request.request_id }, note))
+    let (id, note) = faults.whole((id, note))?;
+    Ok((Target { id, version }, note))
 }
 
 /// What of the world the caller sees here: of the enterprises only those that let the caller act in
@@ -361,13 +348,8 @@ async fn deciding(
     if cx.actor.roles().meets(who(&rules)) { Ok(rules) } else { Err(Error::new(Reason::Denied)) }
 }
 
-fn listed(
-    cx: &Cx,
-    page: &Page,
-    key: &[u8],
-    mut found: Vec<Complaint>,
-) -> pb::ListComplaintsResponse {
-    let next_page_token = page.cut(key, &mut found, |complaint| complaint.id.uuid());
+fn listed(cx: &Cx, page: &Page, mut found: Vec<Complaint>) -> pb::ListComplaintsResponse {
+    let next_page_token = page.cut(&mut found, |complaint| complaint.id.uuid());
     let complaints = found.into_iter().map(|complaint| reply(cx, complaint)).collect();
     pb::ListComplaintsResponse { complaints, next_page_token }
 }

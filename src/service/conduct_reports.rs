@@ -14,7 +14,7 @@ mod review;
 use super::{
     pb::{self, conduct_report_service_server::ConductReportService},
     rpc,
-    wire::{self, Page, Write},
+    wire::{self, Once, Page},
 };
 use crate::{
     context::Cx,
@@ -22,7 +22,7 @@ use crate::{
         conduct_report::{ConductReport, Duty, ReportState},
         escalation::Level,
     },
-    error::{Error, Faults, Reason, Result},
+    error::{Faults, Result},
     id::{Id, kind},
     server::Parts,
     store::{
@@ -81,10 +81,9 @@ rpc! { ConductReportService, ConductReports {
 } }
 
 /// On what a step is taken: parsed from its request.
-struct Target<'a> {
+struct Target {
     id: Id<kind::ConductReport>,
     version: Option<i64>,
-    request_id: &'a str,
 }
 
 impl ConductReports {
@@ -97,29 +96,25 @@ impl ConductReports {
 
     /// Takes a step on a report that the inspector sees: once for its request, on the version that the
     /// caller has seen.
-    async fn step<Q: prost::Message>(
+    async fn step(
         &self,
         cx: &Cx,
-        target: Target<'_>,
-        request: &Q,
+        target: Target,
+        request: &impl Once,
         act: impl AsyncFnOnce(&mut Tx, ConductReport) -> Result<ConductReport>,
     ) -> Result<pb::ConductReport> {
         cx.actor.sworn()?;
-        let begun = wire::begin(&self.store, cx, target.request_id, request).await?;
-        let mut tx = match begun {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let report = conduct_reports::lock(&mut tx, target.id, &cx.scope()).await?;
-        wire::fresh(target.version, report.version)?;
-        let report = act(&mut tx, report).await?;
-        // A step may end what its own taker may see.
-        let reply = if conduct_reports::sees(&mut tx, report.id, &cx.scope()).await? {
-            whole(tx.conn(), self.store.vault(), cx, report).await?
-        } else {
-            pb::ConductReport { name: report.id.to_string(), ..pb::ConductReport::default() }
-        };
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, request, async |tx| {
+            let report = conduct_reports::lock(tx, target.id, &cx.scope()).await?;
+            wire::fresh(target.version, report.version)?;
+            let report = act(tx, report).await?;
+            // A step may end what its own taker may see.
+            if conduct_reports::sees(tx, report.id, &cx.scope()).await? {
+                return whole(tx.conn(), self.store.vault(), cx, report).await;
+            }
+            Ok(pb::ConductReport { name: report.id.to_string(), ..pb::ConductReport::default() })
+        })
+        .await
     }
 
     async fn get_conduct_report(
@@ -127,7 +122,7 @@ impl ConductReports {
         cx: &Cx,
         request: pb::GetConductReportRequest,
     ) -> Result<pb::ConductReport> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let (vault, mut connection) = (self.store.vault(), self.store.read().await?);
         let report = conduct_reports::get(&mut connection, vault, id, &cx.scope()).await?;
         whole(&mut connection, vault, cx, report).await
@@ -140,15 +135,14 @@ impl ConductReports {
     ) -> Result<pb::ListConductReportsResponse> {
         let state = ReportState::from_wire(request.state().as_str_name()).map(ReportState::wire);
         let (vault, scope) = (self.store.vault(), cx.scope());
-        let key = vault.key("page-token");
         let arguments = [cx.method, state.unwrap_or_default()];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         beat::at_beat(async {
             let mut connection = self.store.read().await?;
             let (after, rows) = (page.after, page.rows());
             let mut found =
                 conduct_reports::list(&mut connection, vault, state, &scope, after, rows).await?;
-            let next_page_token = page.cut(&key, &mut found, |report| report.id.uuid());
+            let next_page_token = page.cut(&mut found, |report| report.id.uuid());
             let mut listed = Vec::with_capacity(found.len());
             for report in found {
                 let owed = duties::list(&mut connection, report.id).await?;
@@ -164,7 +158,7 @@ impl ConductReports {
         cx: &Cx,
         request: pb::GetConductReportRequest,
     ) -> Result<pb::ListConductReportChangesResponse> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let (vault, mut connection) = (self.store.vault(), self.store.read().await?);
         conduct_reports::get(&mut connection, vault, id, &cx.scope()).await?;
         let written = conduct_reports::changes(&mut connection, vault, id).await?;
@@ -180,26 +174,19 @@ impl ConductReports {
     }
 }
 
-fn named(name: &str) -> Result<Id<kind::ConductReport>> {
-    Id::parse(name).map_err(|flaw| Error::field("name", flaw))
-}
-
 /// Reads the target of a step, and the note that goes with it.
-fn target(request: &pb::MoveConductReportRequest, required: bool) -> Result<(Target<'_>, String)> {
+fn target(request: &pb::MoveConductReportRequest, required: bool) -> Result<(Target, String)> {
     let mut faults = Faults::new();
-    let id = faults.take("name", Id::parse(&request.name));
+    let id = faults.name(&request.name);
     let note = if required {
         wire::text(&request.note, NOTE_CHARACTERS_MAX)
     } else {
         wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX)
     };
     let note = faults.take("note", note);
-    let version = faults.take("etag", wire::version(&request.etag)).flatten();
-    faults.done()?;
-    let (Some(id), Some(note)) = (id, note) else {
-        return Err(Error::new(Reason::RequestInvalid));
-    };
-    Ok((Target { id, version, request_id: &request.request_id }, note))
+    let version = faults.maybe("etag", wire::version(&request.etag));
+    let (id, note) = faults.whole((id, note))?;
+    Ok((Target { id, version }, note))
 }
 
 /// A report with its side records.

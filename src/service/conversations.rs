@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{
     pb::{self, conversation_service_server::ConversationService},
     rpc,
-    wire::{self, Page, Write},
+    wire::{self, Page},
 };
 use crate::{
     actor::{Actor, Matter},
@@ -29,7 +29,7 @@ use crate::{
         message::NoticeCode,
     },
     error::{Error, Faults, Flaw, Reason, Result},
-    id::{Collection, Id, kind},
+    id::{Id, kind},
     server::Parts,
     store::{self, Connection, Store, Tx, World, conversations, evaluations, liaison_posts},
 };
@@ -116,26 +116,22 @@ impl Conversations {
         let post = faults.take("conversation.liaison_post", Id::parse(&form.liaison_post));
         let title = wire::text(&form.title, TITLE_CHARACTERS_MAX);
         let title = faults.take("conversation.title", title);
-        faults.done()?;
-        let (Some(enterprise), Some(post), Some(title)) = (enterprise, post, title) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let (enterprise, post, title) = faults.whole((enterprise, post, title))?;
         if !cx.actor.acts_for(enterprise, ITEM) {
             return Err(cx.scope().missing(enterprise.subject()));
         }
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let unit_path = served(&mut tx, cx, enterprise, post).await?;
-        let opened = begun(cx, enterprise, post, unit_path, title).open(cx);
-        let mut conversation = conversations::insert(&mut tx, opened).await?;
-        conversations::join(&mut tx, conversation.id, person).await?;
-        // Everybody reads it first: this is no way to call for help (facts.md, 4.7).
-        let told = NoticeCode::NotAnAlarm.zh().to_owned();
-        store::messages::notice(&mut tx, &mut conversation, NoticeCode::NotAnAlarm, told).await?;
-        let reply = self.reply(tx.conn(), cx, &conversation).await?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let unit_path = served(tx, cx, enterprise, post).await?;
+            let opened = begun(cx, enterprise, post, unit_path, title).open(cx);
+            let mut conversation = conversations::insert(tx, opened).await?;
+            conversations::join(tx, conversation.id, person).await?;
+            // Everybody reads it first: this is no way to call for help (facts.md, 4.7).
+            let told = NoticeCode::NotAnAlarm.zh().to_owned();
+            store::messages::notice(tx, &mut conversation, NoticeCode::NotAnAlarm, told).await?;
+            let reply = self.reply(tx.conn(), cx, &conversation).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     async fn get_conversation(
@@ -143,7 +139,7 @@ impl Conversations {
         cx: &Cx,
         request: pb::GetConversationRequest,
     ) -> Result<pb::Conversation> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let conversation = conversations::get(&mut connection, id, &cx.scope(), cx.now).await?;
         self.reply(&mut connection, cx, &conversation).await
@@ -160,9 +156,8 @@ impl Conversations {
             let id = Id::<kind::Enterprise>::parse(&request.enterprise);
             Some(id.map_err(|flaw| Error::field("enterprise", flaw))?.uuid())
         };
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.enterprise];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
         let mut found = conversations::list(
             &mut connection,
@@ -173,7 +168,7 @@ impl Conversations {
             page.rows(),
         )
         .await?;
-        let next_page_token = page.cut(&key, &mut found, |conversation| conversation.id.uuid());
+        let next_page_token = page.cut(&mut found, |conversation| conversation.id.uuid());
         let conversations = self.replies(&mut connection, cx, found).await?;
         Ok(pb::ListConversationsResponse { conversations, next_page_token })
     }
@@ -184,21 +179,20 @@ impl Conversations {
         request: pb::AddConversationMemberRequest,
     ) -> Result<pb::Conversation> {
         let (id, person) = membership(&request.name, &request.person)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-        if !conversations::may_join(&mut tx, conversation.enterprise, person).await? {
-            return Err(cx.scope().missing(person.subject()));
-        }
-        let members = conversations::members(tx.conn(), self.store.vault(), id).await?;
-        if members.len() >= MEMBERS_MAX {
-            return Err(Error::field("person", Flaw::TooMany));
-        }
-        conversations::join(&mut tx, id, person).await?;
-        let reply = self.reply(tx.conn(), cx, &conversation).await?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let conversation = conversations::lock(tx, id, &cx.scope()).await?;
+            if !conversations::may_join(tx, conversation.enterprise, person).await? {
+                return Err(cx.scope().missing(person.subject()));
+            }
+            let members = conversations::members(tx.conn(), self.store.vault(), id).await?;
+            if members.len() >= MEMBERS_MAX {
+                return Err(Error::field("person", Flaw::TooMany));
+            }
+            conversations::join(tx, id, person).await?;
+            let reply = self.reply(tx.conn(), cx, &conversation).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     async fn remove_conversation_member(
@@ -207,21 +201,20 @@ impl Conversations {
         request: pb::RemoveConversationMemberRequest,
     ) -> Result<pb::Conversation> {
         let (id, person) = membership(&request.name, &request.person)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-        // A colleague is taken out by the legal representative, anybody by themselves.
-        if cx.actor.person()? != person && !cx.actor.represents(conversation.enterprise) {
-            return Err(Error::new(Reason::Denied));
-        }
-        if !conversations::leave(&mut tx, id, person).await? {
-            return Err(cx.scope().missing(person.subject()));
-        }
-        tx.tell(id.uuid());
-        let reply = self.reply(tx.conn(), cx, &conversation).await?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let conversation = conversations::lock(tx, id, &cx.scope()).await?;
+            // A colleague is taken out by the legal representative, anybody by themselves.
+            if cx.actor.person()? != person && !cx.actor.represents(conversation.enterprise) {
+                return Err(Error::new(Reason::Denied));
+            }
+            if !conversations::leave(tx, id, person).await? {
+                return Err(cx.scope().missing(person.subject()));
+            }
+            tx.tell(id.uuid());
+            let reply = self.reply(tx.conn(), cx, &conversation).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     async fn list_conversation_changes(
@@ -229,7 +222,7 @@ impl Conversations {
         cx: &Cx,
         request: pb::ListConversationChangesRequest,
     ) -> Result<pb::ListConversationChangesResponse> {
-        let id: Id<kind::Conversation> = named(&request.name)?;
+        let id: Id<kind::Conversation> = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         conversations::get(&mut connection, id, &cx.scope(), cx.now).await?;
         let written = store::history::list(&mut connection, id.subject()).await?;
@@ -364,12 +357,7 @@ fn membership(name: &str, person: &str) -> Result<(Id<kind::Conversation>, Id<ki
     let mut faults = Faults::new();
     let id = faults.take("name", Id::parse(name));
     let person = faults.take("person", Id::parse(person));
-    faults.done()?;
-    id.zip(person).ok_or_else(|| Error::new(Reason::RequestInvalid))
-}
-
-fn named<K: Collection>(name: &str) -> Result<Id<K>> {
-    Id::parse(name).map_err(|flaw| Error::field("name", flaw))
+    faults.whole((id, person))
 }
 
 fn mark_reply(mark: conversations::Mark) -> pb::ConversationMark {

@@ -11,7 +11,7 @@ mod vehicles;
 use super::{
     pb::{self, enterprise_service_server::EnterpriseService},
     rpc,
-    wire::{self, Page, Write},
+    wire::{self, Page},
 };
 use crate::{
     actor::{Matter, Role},
@@ -86,7 +86,7 @@ impl Enterprises {
         cx: &Cx,
         request: pb::GetEnterpriseRequest,
     ) -> Result<pb::Enterprise> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let vault = self.store.vault();
         let enterprise =
@@ -104,14 +104,13 @@ impl Enterprises {
         } else {
             Some(Uscc::parse(&request.uscc).map_err(|flaw| Error::field("uscc", flaw))?)
         };
-        let key = self.store.vault().key("page-token");
         let state = EnterpriseState::from_wire(request.state().as_str_name());
         let filter = enterprises::Filter {
             uscc: uscc.as_ref().map(Uscc::as_str),
             state: state.map(EnterpriseState::wire),
         };
         let arguments = [cx.method, &request.uscc, filter.state.unwrap_or_default()];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
         let mut found = enterprises::list(
             &mut connection,
@@ -122,7 +121,7 @@ impl Enterprises {
             page.rows(),
         )
         .await?;
-        let next_page_token = page.cut(&key, &mut found, |enterprise| enterprise.id.uuid());
+        let next_page_token = page.cut(&mut found, |enterprise| enterprise.id.uuid());
         let mut listed = Vec::with_capacity(found.len());
         for enterprise in found {
             let grants = enterprises::grants_at(&mut connection, enterprise.id, cx.now).await?;
@@ -137,13 +136,12 @@ impl Enterprises {
         request: pb::SuspendEnterpriseRequest,
     ) -> Result<pb::Enterprise> {
         let step = Step::parse(&request.name, &request.reason, "reason", &request.etag)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let enterprise = step.take(&mut tx, cx, EnterpriseAction::Suspend).await?;
-        let grants = enterprises::grants_at(tx.conn(), enterprise.id, cx.now).await?;
-        wire::finish(tx, reply(&enterprise, &grants)).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let enterprise = step.take(tx, cx, EnterpriseAction::Suspend).await?;
+            let grants = enterprises::grants_at(tx.conn(), enterprise.id, cx.now).await?;
+            Ok(reply(&enterprise, &grants))
+        })
+        .await
     }
 
     async fn resume_enterprise(
@@ -152,13 +150,12 @@ impl Enterprises {
         request: pb::ResumeEnterpriseRequest,
     ) -> Result<pb::Enterprise> {
         let step = Step::parse(&request.name, &request.reason, "reason", &request.etag)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let enterprise = step.take(&mut tx, cx, EnterpriseAction::Resume).await?;
-        let grants = enterprises::grants_at(tx.conn(), enterprise.id, cx.now).await?;
-        wire::finish(tx, reply(&enterprise, &grants)).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let enterprise = step.take(tx, cx, EnterpriseAction::Resume).await?;
+            let grants = enterprises::grants_at(tx.conn(), enterprise.id, cx.now).await?;
+            Ok(reply(&enterprise, &grants))
+        })
+        .await
     }
 
     async fn grant_enterprise_class(
@@ -180,32 +177,27 @@ impl Enterprises {
         if let (Some(from), Some(until)) = (from, until) {
             faults.check(from < until, "class_grant.valid_until", Flaw::EndBeforeStart);
         }
-        faults.done()?;
-        let (Some(enterprise), Some(class), Some(source_document), Some(from), Some(until)) =
-            (enterprise, class, source, from, until)
-        else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let enterprise =
-            enterprises::lock(&mut tx, enterprise, &cx.scope_of(Matter::Enterprise)).await?;
-        if !enterprise.state().proven() {
-            return Err(Error::new(Reason::EnterpriseNotVerified));
-        }
-        let grant = Grant {
-            id: cx.id(),
-            enterprise: enterprise.id,
-            class,
-            source_document,
-            valid_from: from,
-            valid_until: until,
-            unit: sworn.unit,
-        };
-        enterprises::insert_grant(&mut tx, &grant, sworn.officer).await?;
-        wire::finish(tx, grant_reply(&grant)).await
+        let (enterprise, class, source_document, from, until) =
+            faults.whole((enterprise, class, source, from, until))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let enterprise =
+                enterprises::lock(tx, enterprise, &cx.scope_of(Matter::Enterprise)).await?;
+            if !enterprise.state().proven() {
+                return Err(Error::new(Reason::EnterpriseNotVerified));
+            }
+            let grant = Grant {
+                id: cx.id(),
+                enterprise: enterprise.id,
+                class,
+                source_document,
+                valid_from: from,
+                valid_until: until,
+                unit: sworn.unit,
+            };
+            enterprises::insert_grant(tx, &grant, sworn.officer).await?;
+            Ok(grant_reply(&grant))
+        })
+        .await
     }
 
     async fn end_enterprise_class_grant(
@@ -215,16 +207,14 @@ impl Enterprises {
     ) -> Result<pb::EnterpriseClassGrant> {
         cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         faults.take("reason", wire::text(&request.reason, 500));
-        faults.done()?;
-        let Some(id) = id else { return Err(Error::new(Reason::RequestInvalid)) };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let grant = enterprises::end_grant(&mut tx, id, &cx.scope_of(Matter::Enterprise)).await?;
-        wire::finish(tx, grant_reply(&grant)).await
+        let id = faults.whole(id)?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let grant = enterprises::end_grant(tx, id, &cx.scope_of(Matter::Enterprise)).await?;
+            Ok(grant_reply(&grant))
+        })
+        .await
     }
 }
 
@@ -239,8 +229,7 @@ impl Step {
     fn parse(name: &str, note: &str, path: &str, etag: &str) -> Result<Self> {
         let mut faults = Faults::new();
         let step = Self::read(name, note, path, etag, &mut faults);
-        faults.done()?;
-        step.ok_or_else(|| Error::new(Reason::RequestInvalid))
+        faults.whole(step)
     }
 
     /// The same beside other fields, whose faults are told together.
@@ -248,7 +237,7 @@ impl Step {
         let id = faults.take("name", Id::parse(name));
         let note = faults.take(path, wire::text(note, 500));
         faults.check(!etag.is_empty(), "etag", Flaw::Required);
-        let version = faults.take("etag", wire::version(etag)).flatten();
+        let version = faults.maybe("etag", wire::version(etag));
         Some(Self { id: id?, note: note?, version })
     }
 
@@ -263,10 +252,6 @@ impl Step {
         let moved = enterprise.act(action, self.note, cx)?;
         enterprises::save(tx, moved).await
     }
-}
-
-fn named<K: crate::id::Collection>(name: &str) -> Result<Id<K>> {
-    Id::parse(name).map_err(|flaw| Error::field("name", flaw))
 }
 
 fn warning(flaw: Flaw) -> pb::CodedReason {

@@ -7,7 +7,7 @@ use super::{
     complaints, conversations,
     pb::{self, evaluation_service_server::EvaluationService},
     rpc,
-    wire::{self, Page, Write},
+    wire::{self, Page},
 };
 use crate::{
     context::Cx,
@@ -56,13 +56,12 @@ impl Evaluations {
     ) -> Result<pb::ListEvaluationsResponse> {
         let state = EvaluationState::from_wire(request.state().as_str_name());
         let state = state.map(EvaluationState::wire);
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, state.unwrap_or_default()];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let (asked, mut connection) = (askable(cx), self.store.read().await?);
         let (after, rows) = (page.after, page.rows());
         let mut found = evaluations::list(&mut connection, state, &asked, after, rows).await?;
-        let next_page_token = page.cut(&key, &mut found, |asked| asked.id.uuid());
+        let next_page_token = page.cut(&mut found, |asked| asked.id.uuid());
         let evaluations = found.into_iter().map(reply).collect();
         Ok(pb::ListEvaluationsResponse { evaluations, next_page_token })
     }
@@ -73,31 +72,28 @@ impl Evaluations {
         request: pb::SubmitEvaluationRequest,
     ) -> Result<pb::ServiceEvaluation> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Evaluation>::parse(&request.name));
+        let id = faults.name::<kind::Evaluation>(&request.name);
         let comment = wire::text_maybe(&request.comment, COMMENT_CHARACTERS_MAX);
         let comment = faults.take("comment", comment).unwrap_or_default();
         let level = request.level().as_str_name();
         let verdict = Verdict::read(level, request.solved, comment, &mut faults);
-        faults.done()?;
-        let (Some(id), Some(verdict)) = (id, verdict) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return self.repeated(reply).await,
-        };
-        let asked = evaluations::lock(&mut tx, id, &cx.scope()).await?;
-        if !cx.actor.acts_for(asked.enterprise, item(&asked.collection)) {
-            return Err(cx.scope().missing(id.subject()));
-        }
-        answer(&mut tx, cx, &asked, &verdict, &self.world.calendar()).await?;
-        let rated = Evaluation {
-            state: EvaluationState::Rated,
-            verdict: Some(verdict),
-            rate_time: Some(cx.now),
-            ..asked
-        };
-        wire::finish(tx, reply(rated)).await
+        let (id, verdict) = faults.whole((id, verdict))?;
+        let again = async |reply| self.repeated(reply).await;
+        wire::write_or(&self.store, cx, &request, again, async |tx| {
+            let asked = evaluations::lock(tx, id, &cx.scope()).await?;
+            if !cx.actor.acts_for(asked.enterprise, item(&asked.collection)) {
+                return Err(cx.scope().missing(id.subject()));
+            }
+            answer(tx, cx, &asked, &verdict, &self.world.calendar()).await?;
+            let rated = Evaluation {
+                state: EvaluationState::Rated,
+                verdict: Some(verdict),
+                rate_time: Some(cx.now),
+                ..asked
+            };
+            Ok(reply(rated))
+        })
+        .await
     }
 }
 

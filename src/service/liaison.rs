@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{
     pb::{self, liaison_service_server::LiaisonService},
     rpc,
-    wire::{self, Page, Write},
+    wire::{self, Page},
 };
 use crate::{
     actor::Matter,
@@ -19,8 +19,8 @@ use crate::{
         lifecycle::{Change, Note},
         message::NoticeCode,
     },
-    error::{Error, Faults, Flaw, Reason, Result},
-    id::{Collection, Id, kind},
+    error::{Error, Faults, Flaw, Result},
+    id::{Id, kind},
     remote::wecom::Wecom,
     server::Parts,
     store::{self, Connection, Store, Tx, World, conversations, liaison_posts, messages},
@@ -75,32 +75,28 @@ impl Liaison {
         let mode = PostMode::from_wire(form.mode().as_str_name());
         faults.check(mode.is_some(), "liaison_post.mode", Flaw::Required);
         let written = Written::parse(&form, &mut faults);
-        faults.done()?;
-        let (Some(unit), Some(mode), Some(written)) = (unit, mode, written) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let unit = store::units::get(tx.conn(), unit, &cx.scope()).await?;
-        let post = Post {
-            id: cx.id(),
-            unit: unit.id,
-            unit_path: unit.path,
-            display_name: written.display_name,
-            mode,
-            duty: written.duty,
-            capacity_max: written.capacity_max,
-            districts: written.districts,
-            industries: written.industries,
-            create_time: cx.now,
-            version: 1,
-        };
-        let change = Change::stateless("CREATE", Note::none(), cx);
-        liaison_posts::insert(&mut tx, &post, &change).await?;
-        let reply = self.reply(tx.conn(), cx, &post).await?;
-        wire::finish(tx, reply).await
+        let (unit, mode, written) = faults.whole((unit, mode, written))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let unit = store::units::get(tx.conn(), unit, &cx.scope()).await?;
+            let post = Post {
+                id: cx.id(),
+                unit: unit.id,
+                unit_path: unit.path,
+                display_name: written.display_name,
+                mode,
+                duty: written.duty,
+                capacity_max: written.capacity_max,
+                districts: written.districts,
+                industries: written.industries,
+                create_time: cx.now,
+                version: 1,
+            };
+            let change = Change::stateless("CREATE", Note::none(), cx);
+            liaison_posts::insert(tx, &post, &change).await?;
+            let reply = self.reply(tx.conn(), cx, &post).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     async fn update_liaison_post(
@@ -112,27 +108,23 @@ impl Liaison {
         let form = request.liaison_post.clone().unwrap_or_default();
         let mut faults = Faults::new();
         let id = faults.take("liaison_post.name", Id::parse(&form.name));
-        let version = faults.take("liaison_post.etag", wire::version(&form.etag)).flatten();
+        let version = faults.maybe("liaison_post.etag", wire::version(&form.etag));
         let written = Written::parse(&form, &mut faults);
-        faults.done()?;
-        let (Some(id), Some(written)) = (id, written) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let mut post = liaison_posts::lock(&mut tx, id, &cx.scope_of(Matter::Post)).await?;
-        wire::fresh(version, post.version)?;
-        post.display_name = written.display_name;
-        post.duty = written.duty;
-        post.capacity_max = written.capacity_max;
-        post.districts = written.districts;
-        post.industries = written.industries;
-        let change = Change::stateless("UPDATE", Note::none(), cx);
-        let post = liaison_posts::save(&mut tx, post, &change).await?;
-        let reply = self.reply(tx.conn(), cx, &post).await?;
-        wire::finish(tx, reply).await
+        let (id, written) = faults.whole((id, written))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let mut post = liaison_posts::lock(tx, id, &cx.scope_of(Matter::Post)).await?;
+            wire::fresh(version, post.version)?;
+            post.display_name = written.display_name;
+            post.duty = written.duty;
+            post.capacity_max = written.capacity_max;
+            post.districts = written.districts;
+            post.industries = written.industries;
+            let change = Change::stateless("UPDATE", Note::none(), cx);
+            let post = liaison_posts::save(tx, post, &change).await?;
+            let reply = self.reply(tx.conn(), cx, &post).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     async fn get_liaison_post(
@@ -140,7 +132,7 @@ impl Liaison {
         cx: &Cx,
         request: pb::GetLiaisonPostRequest,
     ) -> Result<pb::LiaisonPost> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let post = liaison_posts::get(&mut connection, id, &cx.sight_of(Matter::Post)).await?;
         self.reply(&mut connection, cx, &post).await
@@ -157,9 +149,8 @@ impl Liaison {
             let id = Id::<kind::Enterprise>::parse(&request.enterprise);
             Some(id.map_err(|flaw| Error::field("enterprise", flaw))?)
         };
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.enterprise];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let (scope, mut connection) = (cx.sight_of(Matter::Post), self.store.read().await?);
         let mut found = match enterprise {
             Some(enterprise) => {
@@ -168,7 +159,7 @@ impl Liaison {
             }
             None => liaison_posts::list(&mut connection, &scope, page.after, page.rows()).await?,
         };
-        let next_page_token = page.cut(&key, &mut found, |post| post.id.uuid());
+        let next_page_token = page.cut(&mut found, |post| post.id.uuid());
         let mut liaison_posts = Vec::with_capacity(found.len());
         for post in found {
             liaison_posts.push(self.reply(&mut connection, cx, &post).await?);
@@ -183,24 +174,20 @@ impl Liaison {
     ) -> Result<pb::LiaisonPost> {
         cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let officer = faults.take("officer", Id::<kind::Officer>::parse(&request.officer));
-        faults.done()?;
-        let (Some(id), Some(officer)) = (id, officer) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let post = liaison_posts::lock(&mut tx, id, &cx.scope_of(Matter::Post)).await?;
-        if !liaison_posts::assign(&mut tx, id, officer, &cx.scope()).await? {
-            return Err(cx.scope().missing(officer.subject()));
-        }
-        let change = Change::stateless("ASSIGN", Note::internal(officer.to_string()), cx);
-        let post = liaison_posts::save(&mut tx, post, &change).await?;
-        let reply = self.reply(tx.conn(), cx, &post).await?;
-        wire::finish(tx, reply).await
+        let (id, officer) = faults.whole((id, officer))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let post = liaison_posts::lock(tx, id, &cx.scope_of(Matter::Post)).await?;
+            if !liaison_posts::assign(tx, id, officer, &cx.scope()).await? {
+                return Err(cx.scope().missing(officer.subject()));
+            }
+            let change = Change::stateless("ASSIGN", Note::internal(officer.to_string()), cx);
+            let post = liaison_posts::save(tx, post, &change).await?;
+            let reply = self.reply(tx.conn(), cx, &post).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     async fn hand_over_liaison_post(
@@ -210,7 +197,7 @@ impl Liaison {
     ) -> Result<pb::LiaisonPost> {
         cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let officer = faults.take("officer", Id::parse(&request.officer));
         let successor = if request.successor.is_empty() {
             None
@@ -219,33 +206,29 @@ impl Liaison {
         };
         faults.check(request.successor != request.officer, "successor", Flaw::Duplicate);
         let note = faults.take("note", wire::text(&request.note, 500));
-        faults.done()?;
-        let (Some(id), Some(officer), Some(note)) = (id, officer, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let post = liaison_posts::lock(&mut tx, id, &cx.scope_of(Matter::Post)).await?;
-        if let Some(successor) = successor
-            && liaison_posts::lock_seat(&mut tx, id, successor).await?.is_none()
-        {
-            return Err(cx.scope().missing(successor.subject()));
-        }
-        if !liaison_posts::dismiss(&mut tx, id, officer).await? {
-            return Err(cx.scope().missing(officer.subject()));
-        }
-        hand_over(&mut tx, cx, id, officer, successor).await?;
-        // Streams of the officer who left look again, and end (I15).
-        for conversation in conversations::raise_access_of_post(&mut tx, id).await? {
-            tx.tell(conversation);
-        }
-        let change =
-            Change::stateless("HAND_OVER", Note::internal(format!("{officer}: {note}")), cx);
-        let post = liaison_posts::save(&mut tx, post, &change).await?;
-        let reply = self.reply(tx.conn(), cx, &post).await?;
-        wire::finish(tx, reply).await
+        let (id, officer, note) = faults.whole((id, officer, note))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let post = liaison_posts::lock(tx, id, &cx.scope_of(Matter::Post)).await?;
+            if let Some(successor) = successor
+                && liaison_posts::lock_seat(tx, id, successor).await?.is_none()
+            {
+                return Err(cx.scope().missing(successor.subject()));
+            }
+            if !liaison_posts::dismiss(tx, id, officer).await? {
+                return Err(cx.scope().missing(officer.subject()));
+            }
+            hand_over(tx, cx, id, officer, successor).await?;
+            // Streams of the officer who left look again, and end (I15).
+            for conversation in conversations::raise_access_of_post(tx, id).await? {
+                tx.tell(conversation);
+            }
+            let change =
+                Change::stateless("HAND_OVER", Note::internal(format!("{officer}: {note}")), cx);
+            let post = liaison_posts::save(tx, post, &change).await?;
+            let reply = self.reply(tx.conn(), cx, &post).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     async fn list_liaison_post_changes(
@@ -253,7 +236,7 @@ impl Liaison {
         cx: &Cx,
         request: pb::ListLiaisonPostChangesRequest,
     ) -> Result<pb::ListLiaisonPostChangesResponse> {
-        let id: Id<kind::LiaisonPost> = named(&request.name)?;
+        let id: Id<kind::LiaisonPost> = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         liaison_posts::get(&mut connection, id, &cx.sight_of(Matter::Post)).await?;
         let written = store::history::list(&mut connection, id.subject()).await?;
@@ -372,8 +355,4 @@ async fn hand_over(
         messages::notice(tx, &mut conversation, code, code.zh().to_owned()).await?;
     }
     Ok(())
-}
-
-fn named<K: Collection>(name: &str) -> Result<Id<K>> {
-    Id::parse(name).map_err(|flaw| Error::field("name", flaw))
 }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use super::{
     pb::{self, notice_service_server::NoticeService},
     rpc,
-    wire::{self, Page, Write},
+    wire::{self, Page},
 };
 use crate::{
     context::Cx,
     domain::notice::{Channel, Language, Preferences, Reader, Template, fields::Templates, text},
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Faults, Flaw, Result},
     id::{Id, kind},
     remote::webhook::Webhooks,
     server::Parts,
@@ -70,16 +70,15 @@ impl Notices {
         request: pb::ListNoticesRequest,
     ) -> Result<pb::ListNoticesResponse> {
         let reader = Reader::of(&cx.actor)?;
-        let key = self.store.vault().key("page-token");
         let unread = if request.unread_only { "unread" } else { "" };
         let arguments = [cx.method, &reader.name, unread];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
         let wish = notice_preferences::get(&mut connection, &reader.name).await?;
         let (after, rows) = (page.after, page.rows());
         let mut found =
             notices::list(&mut connection, &reader, request.unread_only, after, rows).await?;
-        let next_page_token = page.cut(&key, &mut found, |notice| notice.id.uuid());
+        let next_page_token = page.cut(&mut found, |notice| notice.id.uuid());
         let shown = found.into_iter().map(|notice| {
             let words = text(notice.event, &notice.facts, wish.language);
             pb::Notice {
@@ -110,16 +109,15 @@ impl Notices {
         });
         let ids: Vec<_> = ids.map(Id::uuid).collect();
         faults.done()?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        notices::mark(&mut tx, &reader, &ids).await?;
-        if request.all {
-            notices::mark_all(&mut tx, &reader).await?;
-        }
-        let unread = notices::unread(tx.conn(), &reader).await?;
-        wire::finish(tx, pb::NoticeCounts { unread }).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            notices::mark(tx, &reader, &ids).await?;
+            if request.all {
+                notices::mark_all(tx, &reader).await?;
+            }
+            let unread = notices::unread(tx.conn(), &reader).await?;
+            Ok(pb::NoticeCounts { unread })
+        })
+        .await
     }
 
     async fn get_notice_counts(
@@ -155,23 +153,22 @@ impl Notices {
             said.push((template, answer, result.long_term));
         }
         faults.done()?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        for (template, answer, long_term) in said {
-            let person = person.uuid();
-            match answer {
-                Answer::Accept => {
-                    notice_preferences::permit(&mut tx, person, template, long_term).await?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            for (template, answer, long_term) in said {
+                let person = person.uuid();
+                match answer {
+                    Answer::Accept => {
+                        notice_preferences::permit(tx, person, template, long_term).await?;
+                    }
+                    // A refusal to permit one more leaves those that were permitted before.
+                    Answer::Reject if !long_term => {}
+                    _ => notice_preferences::forbid(tx, person, template).await?,
                 }
-                // A refusal to permit one more leaves those that were permitted before.
-                Answer::Reject if !long_term => {}
-                _ => notice_preferences::forbid(&mut tx, person, template).await?,
             }
-        }
-        let reply = self.preferences(tx.conn(), cx).await?;
-        wire::finish(tx, reply).await
+            let reply = self.preferences(tx.conn(), cx).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     async fn get_notice_preferences(
@@ -190,16 +187,15 @@ impl Notices {
     ) -> Result<pb::NoticePreferences> {
         let owner = Reader::of(&cx.actor)?.name;
         let wished = wished(&request.notice_preferences.clone().unwrap_or_default(), &owner)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let present = notice_preferences::get(tx.conn(), &owner).await?.version;
-        wire::fresh(wished.version, present)?;
-        let wish = Preferences { version: present, ..wished.preferences };
-        notice_preferences::save(&mut tx, &owner, &wish).await?;
-        let reply = self.preferences(tx.conn(), cx).await?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let present = notice_preferences::get(tx.conn(), &owner).await?.version;
+            wire::fresh(wished.version, present)?;
+            let wish = Preferences { version: present, ..wished.preferences };
+            notice_preferences::save(tx, &owner, &wish).await?;
+            let reply = self.preferences(tx.conn(), cx).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     /// The preferences of whoever asks, and what a person permitted WeChat.
@@ -278,12 +274,9 @@ fn wished(form: &pb::NoticePreferences, owner: &str) -> Result<Wished> {
     let from = faults.take(path("quiet_from_minute"), minute(form.quiet_from_minute));
     let until = faults.take(path("quiet_until_minute"), minute(form.quiet_until_minute));
     let digest = form.digest_minute.map(minute).transpose();
-    let digest = faults.take(path("digest_minute"), digest).flatten();
-    let version = faults.take(path("etag"), wire::version(&form.etag)).flatten();
-    faults.done()?;
-    let (Some(language), Some(from), Some(until)) = (language, from, until) else {
-        return Err(Error::new(Reason::RequestInvalid));
-    };
+    let digest = faults.maybe(path("digest_minute"), digest);
+    let version = faults.maybe(path("etag"), wire::version(&form.etag));
+    let (language, from, until) = faults.whole((language, from, until))?;
     let preferences = Preferences { language, channels, quiet: (from, until), digest, version: 0 };
     Ok(Wished { preferences, version })
 }

@@ -11,7 +11,7 @@ use super::{
     identity::phone::mobile,
     pb::{self, organisation_service_server::OrganisationService},
     rpc,
-    wire::{self, Page, Write},
+    wire::{self, Page},
 };
 use crate::{
     actor::Roles,
@@ -85,24 +85,20 @@ impl Organisation {
         faults.check(code, "unit.code", Flaw::NumberMalformed);
         let name = faults.take("unit.display_name", wire::text(&form.display_name, 100));
         let parent = faults.take("unit.parent", Id::<kind::Unit>::parse(&form.parent));
-        faults.done()?;
-        let (Some(display_name), Some(parent)) = (name, parent) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let above = units::get(tx.conn(), parent, &cx.scope()).await?;
-        let new = NewUnit {
-            code: form.code,
-            display_name,
-            parent: Some(above.id),
-            reach: None,
-            serves: Vec::new(),
-        };
-        let unit = units::insert(&mut tx, new).await?;
-        wire::finish(tx, unit_reply(unit)).await
+        let (display_name, parent) = faults.whole((name, parent))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let above = units::get(tx.conn(), parent, &cx.scope()).await?;
+            let new = NewUnit {
+                code: form.code,
+                display_name,
+                parent: Some(above.id),
+                reach: None,
+                serves: Vec::new(),
+            };
+            let unit = units::insert(tx, new).await?;
+            Ok(unit_reply(unit))
+        })
+        .await
     }
 
     async fn list_units(
@@ -130,36 +126,31 @@ impl Organisation {
         let wanted = roles.unwrap_or_default();
         let split = officer::split((Roles::NONE, ()), (wanted, ()));
         let reason = power::reason(&request.reason, split.waits(), &mut faults);
-        faults.done()?;
-        let (Some(police_number), Some(unit), Some(reason), Some(full_name), Some(phone)) =
-            (number, unit, reason, full_name, phone)
-        else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let (police_number, unit, reason, full_name, phone) =
+            faults.whole((number, unit, reason, full_name, phone))?;
         self.count_enrolment(&phone).await?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let unit = units::get(tx.conn(), unit, &cx.scope()).await?.id;
-        let new = NewOfficer {
-            police_number,
-            full_name,
-            unit,
-            roles: split.roles,
-            phone: Some(phone.clone()),
-            public: None,
-        };
-        let made = officers::insert(&mut tx, new).await?;
-        let until = enrolments::issue(&mut tx, made.id, &phone).await?;
-        account_notices::tell_security(&mut tx, made.id, NoticeEvent::AccountCreated).await?;
-        let waiting = power::Waiting { roles: split.waiting_roles, unit: None };
-        let proposal = power::propose(&mut tx, cx, &made, waiting, reason).await?;
-        let reply = pb::CreateOfficerResponse {
-            officer: Some(pb::Officer { proposal, ..officer_reply(&made) }),
-            enrolment_expire_time: Some(wire::time(until)),
-        };
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let unit = units::get(tx.conn(), unit, &cx.scope()).await?.id;
+            let new = NewOfficer {
+                police_number,
+                full_name,
+                unit,
+                roles: split.roles,
+                phone: Some(phone.clone()),
+                public: None,
+            };
+            let made = officers::insert(tx, new).await?;
+            let until = enrolments::issue(tx, made.id, &phone).await?;
+            account_notices::tell_security(tx, made.id, NoticeEvent::AccountCreated).await?;
+            let waiting = power::Waiting { roles: split.waiting_roles, unit: None };
+            let proposal = power::propose(tx, cx, &made, waiting, reason).await?;
+            let reply = pb::CreateOfficerResponse {
+                officer: Some(pb::Officer { proposal, ..officer_reply(&made) }),
+                enrolment_expire_time: Some(wire::time(until)),
+            };
+            Ok(reply)
+        })
+        .await
     }
 
     async fn list_officers(
@@ -167,9 +158,8 @@ impl Organisation {
         cx: &Cx,
         request: pb::ListOfficersRequest,
     ) -> Result<pb::ListOfficersResponse> {
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.unit];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
         let subtree = if request.unit.is_empty() {
             None
@@ -186,7 +176,7 @@ impl Organisation {
             page.rows(),
         )
         .await?;
-        let next_page_token = page.cut(&key, &mut found, |officer| officer.id.uuid());
+        let next_page_token = page.cut(&mut found, |officer| officer.id.uuid());
         let listed = found.iter().map(officer_reply).collect();
         Ok(pb::ListOfficersResponse { officers: listed, next_page_token })
     }
@@ -203,27 +193,23 @@ impl Organisation {
         let roles = officer::roles(&form.roles, "officer.roles", &mut faults);
         let reason = faults.take("reason", wire::text_maybe(&request.reason, 300));
         faults.check(!form.etag.is_empty(), "officer.etag", Flaw::Required);
-        let version = faults.take("officer.etag", wire::version(&form.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some(unit), Some(roles), Some(reason)) = (id, unit, roles, reason) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let known = officers::lock(&mut tx, id, &cx.scope()).await?;
-        wire::fresh(version, known.version)?;
-        not_oneself(cx, id)?;
-        let unit = units::get(tx.conn(), unit, &cx.scope()).await?.id;
-        let split = officer::split((known.roles, known.unit), (roles, unit));
-        let mut faults = Faults::new();
-        power::reason(&reason, split.waits(), &mut faults);
-        faults.done()?;
-        let changed = officers::save(&mut tx, known, split.roles, split.unit).await?;
-        let waiting = power::Waiting { roles: split.waiting_roles, unit: split.waiting_unit };
-        let proposal = power::propose(&mut tx, cx, &changed, waiting, reason).await?;
-        wire::finish(tx, pb::Officer { proposal, ..officer_reply(&changed) }).await
+        let version = faults.maybe("officer.etag", wire::version(&form.etag));
+        let (id, unit, roles, reason) = faults.whole((id, unit, roles, reason))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let known = officers::lock(tx, id, &cx.scope()).await?;
+            wire::fresh(version, known.version)?;
+            not_oneself(cx, id)?;
+            let unit = units::get(tx.conn(), unit, &cx.scope()).await?.id;
+            let split = officer::split((known.roles, known.unit), (roles, unit));
+            let mut faults = Faults::new();
+            power::reason(&reason, split.waits(), &mut faults);
+            faults.done()?;
+            let changed = officers::save(tx, known, split.roles, split.unit).await?;
+            let waiting = power::Waiting { roles: split.waiting_roles, unit: split.waiting_unit };
+            let proposal = power::propose(tx, cx, &changed, waiting, reason).await?;
+            Ok(pb::Officer { proposal, ..officer_reply(&changed) })
+        })
+        .await
     }
 
     async fn disable_officer(
@@ -232,16 +218,15 @@ impl Organisation {
         request: pb::DisableOfficerRequest,
     ) -> Result<pb::Officer> {
         let (id, reason) = ending(&request.name, &request.reason)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let known = officers::lock(&mut tx, id, &cx.scope()).await?;
-        not_oneself(cx, id)?;
-        let tenure = Tenure::of(known.disable_time.is_some());
-        let (_, change) = tenure.advance(End::Disable, Note::internal(reason), cx)?;
-        let ended = officers::save_end(&mut tx, Moved::new(known, change)).await?;
-        wire::finish(tx, officer_reply(&ended)).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let known = officers::lock(tx, id, &cx.scope()).await?;
+            not_oneself(cx, id)?;
+            let tenure = Tenure::of(known.disable_time.is_some());
+            let (_, change) = tenure.advance(End::Disable, Note::internal(reason), cx)?;
+            let ended = officers::save_end(tx, Moved::new(known, change)).await?;
+            Ok(officer_reply(&ended))
+        })
+        .await
     }
 
     async fn create_checkpoint(
@@ -267,19 +252,15 @@ impl Organisation {
         }
         let on_earth = form.latitude.abs() <= 90.0 && form.longitude.abs() <= 180.0;
         faults.check(on_earth, "checkpoint.latitude", Flaw::PositionInvalid);
-        faults.done()?;
-        let (Some(display_name), Some(unit)) = (name, unit) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let unit = units::get(tx.conn(), unit, &cx.scope()).await?.id;
-        let (latitude, longitude) = (form.latitude, form.longitude);
-        let new = NewCheckpoint { display_name, unit, zones, latitude, longitude };
-        let made = checkpoints::insert(&mut tx, new).await?;
-        wire::finish(tx, checkpoint_reply(&made)).await
+        let (display_name, unit) = faults.whole((name, unit))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let unit = units::get(tx.conn(), unit, &cx.scope()).await?.id;
+            let (latitude, longitude) = (form.latitude, form.longitude);
+            let new = NewCheckpoint { display_name, unit, zones, latitude, longitude };
+            let made = checkpoints::insert(tx, new).await?;
+            Ok(checkpoint_reply(&made))
+        })
+        .await
     }
 
     async fn list_checkpoints(
@@ -304,8 +285,7 @@ fn ending<K: crate::id::Collection>(name: &str, reason: &str) -> Result<(Id<K>, 
     let mut faults = Faults::new();
     let id = faults.take("name", Id::parse(name));
     let reason = faults.take("reason", wire::text(reason, 500));
-    faults.done()?;
-    id.zip(reason).ok_or_else(|| Error::new(Reason::RequestInvalid))
+    faults.whole((id, reason))
 }
 
 fn unit_reply(unit: Unit) -> pb::Unit {

@@ -9,13 +9,13 @@ pub(super) mod published;
 use super::{
     pb::{self, truck_pass_service_server::TruckPassService},
     rpc,
-    wire::{self, Page, Write},
+    wire::{self, Page},
 };
 use crate::{
     actor::{Actor, Matter},
     context::Cx,
     domain::pass::{Pass, PassAction, PassRevocationReason, Shown},
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Faults, Flaw, Result},
     id::{Id, kind},
     server::Parts,
     service::applications::{evaluation, zone_name},
@@ -66,7 +66,7 @@ impl Passes {
         cx: &Cx,
         request: pb::GetTruckPassRequest,
     ) -> Result<pb::TruckPass> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let pass = store::passes::get(&mut connection, id, &cx.sight_of(Matter::Pass)).await?;
         Ok(reply(cx, &pass))
@@ -92,9 +92,8 @@ impl Passes {
             faults.take("plate_number", plate).map(|plate| plate.as_str().to_owned())
         };
         faults.done()?;
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.enterprise, &request.vehicle, &request.plate_number];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let filter = store::passes::Filter { enterprise, vehicle, plate_number };
         let mut connection = self.store.read().await?;
         let mut found = store::passes::list(
@@ -105,7 +104,7 @@ impl Passes {
             page.rows(),
         )
         .await?;
-        let next_page_token = page.cut(&key, &mut found, |pass| pass.id.uuid());
+        let next_page_token = page.cut(&mut found, |pass| pass.id.uuid());
         let truck_passes = found.iter().map(|pass| reply(cx, pass)).collect();
         Ok(pb::ListTruckPassesResponse { truck_passes, next_page_token })
     }
@@ -166,7 +165,7 @@ impl Passes {
         action: PassAction,
     ) -> Result<pb::TruckPass> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let reason = if request.reason_code.is_empty() {
             Err(Flaw::Required)
         } else {
@@ -179,22 +178,17 @@ impl Passes {
         let note = faults.take("note", wire::text(&request.note, 500));
         faults.check(!request.etag.is_empty(), "etag", Flaw::Required);
         let version = faults.take("etag", wire::version(&request.etag));
-        faults.done()?;
-        let (Some(id), Some(reason), Some(note), Some(version)) = (id, reason, note, version)
-        else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let pass = store::passes::lock(&mut tx, id, &cx.scope_of(Matter::Pass)).await?;
-        permitted(cx, &pass, action)?;
-        wire::fresh(version, pass.version)?;
-        let moved = pass.act(action, reason, note, cx)?;
-        let pass = store::passes::save(&mut tx, moved).await?;
-        let reply = reply(cx, &pass);
-        wire::finish(tx, reply).await
+        let (id, reason, note, version) = faults.whole((id, reason, note, version))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let pass = store::passes::lock(tx, id, &cx.scope_of(Matter::Pass)).await?;
+            permitted(cx, &pass, action)?;
+            wire::fresh(version, pass.version)?;
+            let moved = pass.act(action, reason, note, cx)?;
+            let pass = store::passes::save(tx, moved).await?;
+            let reply = reply(cx, &pass);
+            Ok(reply)
+        })
+        .await
     }
 
     async fn list_truck_pass_changes(
@@ -202,7 +196,7 @@ impl Passes {
         cx: &Cx,
         request: pb::ListTruckPassChangesRequest,
     ) -> Result<pb::ListTruckPassChangesResponse> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let pass = store::passes::get(&mut connection, id, &cx.sight_of(Matter::Pass)).await?;
         let written = history::list(&mut connection, pass.id.subject()).await?;
@@ -217,10 +211,6 @@ fn permitted(cx: &Cx, pass: &Pass, action: PassAction) -> Result<()> {
         return Ok(());
     }
     cx.actor.sworn().map(|_| ())
-}
-
-fn named<K: crate::id::Collection>(name: &str) -> Result<Id<K>> {
-    Id::parse(name).map_err(|flaw| Error::field("name", flaw))
 }
 
 fn state(shown: Shown) -> pb::truck_pass::State {

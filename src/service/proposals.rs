@@ -10,13 +10,13 @@ use prost::Message;
 use super::{
     pb::{self, proposal_service_server::ProposalService},
     rpc,
-    wire::{self, Page, Write},
+    wire::{self, Page},
 };
 use crate::{
     actor::{Role, Roles},
     context::Cx,
     domain::proposal::{Act, Draft, Proposal, ProposalState, effective},
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Error, Faults, Flaw, Result},
     id::{Id, kind},
     server::Parts,
     store::{Store, Tx, history, proposals},
@@ -91,16 +91,15 @@ impl Proposals {
     ) -> Result<pb::ListProposalsResponse> {
         let state =
             ProposalState::from_wire(request.state().as_str_name()).map(ProposalState::wire);
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, state.unwrap_or_default()];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let acts = Act::checked_by(cx.actor.roles());
         let mut connection = self.store.read().await?;
         let vault = self.store.vault();
         let (scope, after, rows) = (cx.scope(), page.after, page.rows());
         let mut found =
             proposals::list(&mut connection, vault, &acts, state, &scope, after, rows).await?;
-        let next_page_token = page.cut(&key, &mut found, |proposal| proposal.id.uuid());
+        let next_page_token = page.cut(&mut found, |proposal| proposal.id.uuid());
         Ok(pb::ListProposalsResponse {
             proposals: found.iter().map(reply).collect(),
             next_page_token,
@@ -108,7 +107,7 @@ impl Proposals {
     }
 
     async fn get_proposal(&self, cx: &Cx, request: pb::GetProposalRequest) -> Result<pb::Proposal> {
-        let id = Id::parse(&request.name).map_err(|flaw| Error::field("name", flaw))?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let vault = self.store.vault();
         let found = proposals::get(&mut connection, vault, id, &cx.scope()).await?;
@@ -134,22 +133,19 @@ impl Proposals {
             let leads = cx.actor.roles().meets(Roles::of(&[Role::UnitLeader]));
             faults.check(leads, "at_once_reason", Flaw::NotAllowed);
         }
-        faults.done()?;
-        let (Some((id, version)), Some(note), Some(why)) = (target, note, why) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let known = self.lock(&mut tx, cx, id, version).await?;
-        let moved = known.confirm(note, cx)?;
-        let confirming = Confirming { cx, proposal: moved.peek(), at_once_reason: &why };
-        let effective_time = acts::carry_out(&mut tx, &confirming).await?;
-        let moved = moved.map(|it| Proposal { effective_time, at_once_reason: why.clone(), ..it });
-        let done = proposals::save(&mut tx, moved).await?;
-        tracing::info!(proposal = %done.id, act = done.act.wire(), "a proposal was confirmed");
-        wire::finish(tx, reply(&done)).await
+        let ((id, version), note, why) = faults.whole((target, note, why))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let known = self.lock(tx, cx, id, version).await?;
+            let moved = known.confirm(note, cx)?;
+            let confirming = Confirming { cx, proposal: moved.peek(), at_once_reason: &why };
+            let effective_time = acts::carry_out(tx, &confirming).await?;
+            let moved =
+                moved.map(|it| Proposal { effective_time, at_once_reason: why.clone(), ..it });
+            let done = proposals::save(tx, moved).await?;
+            tracing::info!(proposal = %done.id, act = done.act.wire(), "a proposal was confirmed");
+            Ok(reply(&done))
+        })
+        .await
     }
 
     async fn decline_proposal(
@@ -160,17 +156,13 @@ impl Proposals {
         let mut faults = Faults::new();
         let target = target(&request.name, &request.etag, &mut faults);
         let note = faults.take("note", wire::text(&request.note, 500));
-        faults.done()?;
-        let (Some((id, version)), Some(note)) = (target, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let known = self.lock(&mut tx, cx, id, version).await?;
-        let done = proposals::save(&mut tx, known.decline(note, cx)?).await?;
-        wire::finish(tx, reply(&done)).await
+        let ((id, version), note) = faults.whole((target, note))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let known = self.lock(tx, cx, id, version).await?;
+            let done = proposals::save(tx, known.decline(note, cx)?).await?;
+            Ok(reply(&done))
+        })
+        .await
     }
 
     async fn withdraw_proposal(
@@ -180,15 +172,13 @@ impl Proposals {
     ) -> Result<pb::Proposal> {
         let mut faults = Faults::new();
         let target = target(&request.name, &request.etag, &mut faults);
-        faults.done()?;
-        let (id, version) = target.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let known = self.lock(&mut tx, cx, id, version).await?;
-        let done = proposals::save(&mut tx, known.withdraw(cx)?).await?;
-        wire::finish(tx, reply(&done)).await
+        let (id, version) = faults.whole(target)?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let known = self.lock(tx, cx, id, version).await?;
+            let done = proposals::save(tx, known.withdraw(cx)?).await?;
+            Ok(reply(&done))
+        })
+        .await
     }
 
     /// The proposal as it was looked at, held; absent for whom it is not shown to.

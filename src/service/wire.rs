@@ -21,7 +21,8 @@ use crate::{
         text,
     },
     error::{Error, Faults, Flaw, Reason, Result},
-    store::{Begun, Limit, Once, Store, Tx, history},
+    id::{Collection, Id},
+    store::{self, Begun, Limit, Store, Tx, history},
 };
 
 /// The longest name of a person, in characters.
@@ -42,48 +43,62 @@ pub fn close<T>(reply: Result<T>) -> Result<Response<T>, Status> {
     reply.map(Response::new).map_err(Status::from)
 }
 
-/// How a write began.
-#[expect(clippy::large_enum_variant, reason = "it lives for one match")]
-pub enum Write<R> {
-    /// It is new; the answer goes to [`finish`].
-    Fresh(Tx),
-    /// It happened before: its first answer.
-    Replay(R),
+/// A request that happens once for its request id; each that has one is, by the build (`build.rs`).
+pub trait Once: Message {
+    /// A UUIDv4 that the client made; empty where it does not care.
+    fn request_id(&self) -> &str;
 }
 
-/// Begins a write that happens once for its request id; without one it happens each time.
-pub async fn begin<Q: Message, R: Message + Default>(
+/// Does a write once for its request id, and stores the answer with its effect; whoever repeats it is told
+/// the first answer. Without a request id it happens each time.
+///
+/// # Errors
+/// What the act fails with, and then nothing is kept; `REQUEST_ID_REUSED` where the id stands for another
+/// request.
+pub async fn write<R: Message + Default>(
     store: &Store,
     cx: &Cx,
-    request_id: &str,
-    request: &Q,
-) -> Result<Write<R>> {
-    store.limits().count(Limit::Write, &cx.actor.name()).await?;
-    let once = once(request_id, request)?;
-    Ok(match store.begin_once(cx, once).await? {
-        Begun::Fresh(tx) => Write::Fresh(tx),
-        Begun::Replay(bytes) => {
-            Write::Replay(R::decode(bytes.as_slice()).map_err(Error::internal)?)
-        }
-    })
+    request: &impl Once,
+    act: impl AsyncFnOnce(&mut Tx) -> Result<R>,
+) -> Result<R> {
+    write_or(store, cx, request, async |reply| Ok(reply), act).await
 }
 
-/// Stores the answer with the effect, and commits both.
-pub async fn finish<R: Message>(mut tx: Tx, reply: R) -> Result<R> {
+/// The same, where a repetition is told more than was stored.
+pub async fn write_or<R: Message + Default>(
+    store: &Store,
+    cx: &Cx,
+    request: &impl Once,
+    again: impl AsyncFnOnce(R) -> Result<R>,
+    act: impl AsyncFnOnce(&mut Tx) -> Result<R>,
+) -> Result<R> {
+    store.limits().count(Limit::Write, &cx.actor.name()).await?;
+    let mut tx = match store.begin_once(cx, once(request.request_id(), request)?).await? {
+        Begun::Fresh(tx) => tx,
+        Begun::Replay(bytes) => {
+            return again(R::decode(bytes.as_slice()).map_err(Error::internal)?).await;
+        }
+    };
+    let reply = act(&mut tx).await?;
     tx.answer(&reply.encode_to_vec())?;
     tx.commit().await?;
     Ok(reply)
 }
 
+/// The id of the resource that a request is about and says nothing else of.
+pub fn named<K: Collection>(name: &str) -> Result<Id<K>> {
+    Id::parse(name).map_err(|flaw| Error::field("name", flaw))
+}
+
 /// The request id, with the digest of what it stands for.
-pub fn once<Q: Message>(request_id: &str, request: &Q) -> Result<Option<Once>> {
+pub fn once<Q: Message>(request_id: &str, request: &Q) -> Result<Option<store::Once>> {
     if request_id.is_empty() {
         return Ok(None);
     }
     let parsed = Uuid::try_parse(request_id).ok().filter(|id| id.get_version_num() == 4);
     let request_id = parsed.ok_or_else(|| Error::field("request_id", Flaw::RequestIdMalformed))?;
     let digest = Sha256::digest(request.encode_to_vec()).to_vec();
-    Ok(Some(Once { request_id, digest }))
+    Ok(Some(store::Once { request_id, digest }))
 }
 
 /// `W/"7"`: weak, since computed states move without a write.
@@ -177,11 +192,26 @@ pub struct Page {
     /// The last id of the page before.
     pub after: Option<Uuid>,
     arguments: [u8; 16],
+    key: [u8; 32],
+}
+
+/// A request for a part of a list; each that has size and token is, by the build (`build.rs`).
+pub trait Paged {
+    /// How many entries are wanted; 0 is the default.
+    fn page_size(&self) -> i32;
+
+    /// Where the page before ended; empty at the beginning.
+    fn page_token(&self) -> &str;
 }
 
 impl Page {
     /// Reads size and token; the token is bound to the other arguments of the call.
-    pub fn parse(key: &[u8], size: i32, token: &str, arguments: &[&str]) -> Result<Self> {
+    pub fn of(store: &Store, request: &impl Paged, arguments: &[&str]) -> Result<Self> {
+        let key = store.vault().key("page-token");
+        Self::parse(key, request.page_size(), request.page_token(), arguments)
+    }
+
+    fn parse(key: [u8; 32], size: i32, token: &str, arguments: &[&str]) -> Result<Self> {
         let mut faults = Faults::new();
         faults.check(size >= 0, "page_size", Flaw::OutOfRange);
         faults.done()?;
@@ -191,11 +221,11 @@ impl Page {
             None
         } else {
             Some(
-                unseal(key, token, arguments)
+                unseal(&key, token, arguments)
                     .ok_or_else(|| Error::new(Reason::PageTokenInvalid))?,
             )
         };
-        Ok(Self { size, after, arguments })
+        Ok(Self { size, after, arguments, key })
     }
 
     /// How many rows to read.
@@ -205,13 +235,13 @@ impl Page {
     }
 
     /// Cuts the row too many off, and makes the token of the next page from the last one kept.
-    pub fn cut<T>(&self, key: &[u8], rows: &mut Vec<T>, id: impl Fn(&T) -> Uuid) -> String {
+    pub fn cut<T>(&self, rows: &mut Vec<T>, id: impl Fn(&T) -> Uuid) -> String {
         let size = usize::try_from(self.size).unwrap_or(usize::MAX);
         if rows.len() <= size {
             return String::new();
         }
         rows.truncate(size);
-        rows.last().map(|last| seal(key, id(last), self.arguments)).unwrap_or_default()
+        rows.last().map(|last| seal(&self.key, id(last), self.arguments)).unwrap_or_default()
     }
 }
 
@@ -286,21 +316,28 @@ mod tests {
     use super::{Page, etag, version};
     use crate::error::{Flaw, Reason};
 
+    fn key(of: u8) -> [u8; 32] {
+        [of; 32]
+    }
+
     #[test]
     fn a_page_token_is_bound_to_its_arguments_and_cannot_be_altered() {
-        let page = Page::parse(b"key", 1, "", &["a"]).unwrap();
+        let page = Page::parse(key(b'k'), 1, "", &["a"]).unwrap();
         let mut rows = vec![Uuid::from_u128(1), Uuid::from_u128(2)];
-        let token = page.cut(b"key", &mut rows, |id| *id);
+        let token = page.cut(&mut rows, |id| *id);
         assert_eq!(rows, [Uuid::from_u128(1)]);
-        assert_eq!(Page::parse(b"key", 1, &token, &["a"]).unwrap().after, Some(Uuid::from_u128(1)));
+        assert_eq!(
+            Page::parse(key(b'k'), 1, &token, &["a"]).unwrap().after,
+            Some(Uuid::from_u128(1))
+        );
         for (key, token, argument) in [
-            (b"key", token.clone(), "b"),
-            (b"yek", token.clone(), "a"),
-            (b"key", token.replacen('A', "B", 1), "a"),
-            (b"key", format!("{token}A"), "a"),
-            (b"key", "nonsense".to_owned(), "a"),
+            (b'k', token.clone(), "b"),
+            (b'y', token.clone(), "a"),
+            (b'k', token.replacen('A', "B", 1), "a"),
+            (b'k', format!("{token}A"), "a"),
+            (b'k', "nonsense".to_owned(), "a"),
         ] {
-            let error = Page::parse(key, 1, &token, &[argument]).unwrap_err();
+            let error = Page::parse(self::key(key), 1, &token, &[argument]).unwrap_err();
             assert_eq!(error.reason(), Reason::PageTokenInvalid);
         }
     }

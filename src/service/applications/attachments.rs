@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use object_store::{ObjectStoreExt as _, path::Path};
 use sha2::{Digest as _, Sha256};
 
-use super::{Applications, ITEM, Write, named};
+use super::{Applications, ITEM};
 use crate::{
     actor::{Actor, Matter, Role},
     context::Cx,
@@ -41,35 +41,34 @@ impl Applications {
         request: pb::CreateAttachmentRequest,
     ) -> Result<pb::Attachment> {
         let mut file = announced(cx, request.attachment.clone().unwrap_or_default())?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        self.store.limits().count(Limit::Attachment, &cx.actor.name()).await?;
-        if let Some(id) = file.conversation {
-            // Whoever takes part may bring a file; it belongs to the conversation's enterprise.
-            let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-            file.enterprise = Some(conversation.enterprise);
-        } else if let Some(enterprise) = file.enterprise {
-            // What is not stored has no name yet.
-            may_bring(cx, &file, enterprise.subject())?;
-            policy_inputs::site(tx.conn(), enterprise, &cx.scope()).await?;
-        } else {
-            // Nobody stores without end what belongs to no enterprise.
-            let person = cx.actor.person()?;
-            self.store.limits().count(Limit::Licence, &cx.actor.name()).await?;
-            if !claims::claimer(&mut tx, person).await?.proved {
-                return Err(Error::new(Reason::PhoneUnproven));
+        wire::write(&self.store, cx, &request, async |tx| {
+            self.store.limits().count(Limit::Attachment, &cx.actor.name()).await?;
+            if let Some(id) = file.conversation {
+                // Whoever takes part may bring a file; it belongs to the conversation's enterprise.
+                let conversation = conversations::lock(tx, id, &cx.scope()).await?;
+                file.enterprise = Some(conversation.enterprise);
+            } else if let Some(enterprise) = file.enterprise {
+                // What is not stored has no name yet.
+                may_bring(cx, &file, enterprise.subject())?;
+                policy_inputs::site(tx.conn(), enterprise, &cx.scope()).await?;
+            } else {
+                // Nobody stores without end what belongs to no enterprise.
+                let person = cx.actor.person()?;
+                self.store.limits().count(Limit::Licence, &cx.actor.name()).await?;
+                if !claims::claimer(tx, person).await?.proved {
+                    return Err(Error::new(Reason::PhoneUnproven));
+                }
+                file.person = Some(person);
             }
-            file.person = Some(person);
-        }
-        let since = cx.now.checked_sub(WITHIN).unwrap_or(cx.now);
-        let (own, all) = attachments::held(&mut tx, file.enterprise, &file.creator, since).await?;
-        let of_person = matches!(cx.actor, Actor::Person { .. });
-        pieces::room(file.size_bytes, own, of_person, all).map_err(Error::new)?;
-        attachments::insert(&mut tx, &file).await?;
-        let reply = reply(file);
-        wire::finish(tx, reply).await
+            let since = cx.now.checked_sub(WITHIN).unwrap_or(cx.now);
+            let (own, all) = attachments::held(tx, file.enterprise, &file.creator, since).await?;
+            let of_person = matches!(cx.actor, Actor::Person { .. });
+            pieces::room(file.size_bytes, own, of_person, all).map_err(Error::new)?;
+            attachments::insert(tx, &file).await?;
+            let reply = reply(file);
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn upload_attachment_chunk(
@@ -77,7 +76,7 @@ impl Applications {
         cx: &Cx,
         request: pb::UploadAttachmentChunkRequest,
     ) -> Result<pb::Attachment> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let length = i64::try_from(request.data.len()).unwrap_or(i64::MAX);
         let mut faults = Faults::new();
         faults.check(!request.data.is_empty(), "data", Flaw::Required);
@@ -115,7 +114,7 @@ impl Applications {
         cx: &Cx,
         request: pb::CompleteAttachmentRequest,
     ) -> Result<pb::Attachment> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let file = self.brought(cx, id).await?;
         if file.complete {
             return Ok(reply(file));
@@ -177,7 +176,7 @@ impl Applications {
         cx: &Cx,
         request: pb::ReadAttachmentChunkRequest,
     ) -> Result<pb::ReadAttachmentChunkResponse> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let file = attachments::get(&mut connection, id, &Sight::of(&cx.actor), cx.now).await?;
         drop(connection);

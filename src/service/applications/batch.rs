@@ -1,10 +1,10 @@
 //! A fleet application: one result per vehicle, whatever becomes of the others (PA-15).
 
-use super::{Applications, Asked, Write, attachment_ids, file, need};
+use super::{Applications, Asked, attachment_ids, file, need};
 use crate::{
     context::Cx,
     domain::application::{Purpose, SourceChannel},
-    error::{Error, Faults, Flaw, Kind, Reason, Result},
+    error::{Error, Faults, Flaw, Kind, Result},
     id::{Id, kind},
     service::{pb, wire},
     store::{self, Tx, world::Snapshot},
@@ -29,33 +29,32 @@ impl Applications {
     ) -> Result<pb::PassApplicationBatch> {
         let fleet = fleet(cx, &request)?;
         let world = self.world.get(&self.store).await?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        // Before anything is stored: a foreign key would tell which enterprises exist.
-        if !cx.actor.acts_for(fleet.enterprise, super::ITEM) {
-            return Err(cx.scope().missing(fleet.enterprise.subject()));
-        }
-        let id: Id<kind::PassApplicationBatch> = cx.id();
-        store::applications::insert_batch(&mut tx, id, fleet.enterprise).await?;
-        let mut results = Vec::with_capacity(fleet.vehicles.len());
-        for vehicle in &fleet.vehicles {
-            let asked = Asked {
-                enterprise: fleet.enterprise,
-                vehicle: *vehicle,
-                need: fleet.need.clone(),
-                declared: request.declaration_accepted,
-                attachments: fleet.attachments.clone(),
-                purpose: Purpose::New,
-                previous: None,
-                channel: SourceChannel::MiniProgram,
-            };
-            let result = self.one(&mut tx, cx, asked, id, request.submit, &world).await?;
-            results.push(pb::BatchResult { vehicle: vehicle.to_string(), ..result });
-        }
-        let reply = pb::PassApplicationBatch { name: id.to_string(), results };
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            // Before anything is stored: a foreign key would tell which enterprises exist.
+            if !cx.actor.acts_for(fleet.enterprise, super::ITEM) {
+                return Err(cx.scope().missing(fleet.enterprise.subject()));
+            }
+            let id: Id<kind::PassApplicationBatch> = cx.id();
+            store::applications::insert_batch(tx, id, fleet.enterprise).await?;
+            let mut results = Vec::with_capacity(fleet.vehicles.len());
+            for vehicle in &fleet.vehicles {
+                let asked = Asked {
+                    enterprise: fleet.enterprise,
+                    vehicle: *vehicle,
+                    need: fleet.need.clone(),
+                    declared: request.declaration_accepted,
+                    attachments: fleet.attachments.clone(),
+                    purpose: Purpose::New,
+                    previous: None,
+                    channel: SourceChannel::MiniProgram,
+                };
+                let result = self.one(tx, cx, asked, id, request.submit, &world).await?;
+                results.push(pb::BatchResult { vehicle: vehicle.to_string(), ..result });
+            }
+            let reply = pb::PassApplicationBatch { name: id.to_string(), results };
+            Ok(reply)
+        })
+        .await
     }
 
     /// One vehicle, within a savepoint: a refusal leaves nothing of it behind and the others go on.
@@ -127,9 +126,6 @@ fn fleet(cx: &Cx, request: &pb::CreatePassApplicationBatchRequest) -> Result<Fle
     let attachments = attachment_ids(&request.attachments, &mut faults);
     let need = need(cx, request.need.clone().unwrap_or_default(), &mut faults);
     super::refuse_past(cx, need.as_ref(), None, &mut faults);
-    faults.done()?;
-    match (enterprise, need) {
-        (Some(enterprise), Some(need)) => Ok(Fleet { enterprise, vehicles, need, attachments }),
-        _ => Err(Error::new(Reason::RequestInvalid)),
-    }
+    let (enterprise, need) = faults.whole((enterprise, need))?;
+    Ok(Fleet { enterprise, vehicles, need, attachments })
 }

@@ -1,6 +1,6 @@
 //! The officers' side of an application: queue, claim, accept, correct, decide.
 
-use super::{Applications, Write, etag, issue, named};
+use super::{Applications, etag, issue};
 use crate::{
     actor::Matter,
     context::Cx,
@@ -9,7 +9,7 @@ use crate::{
         obligation::Standing,
         policy::{RefusalReason, Reviews},
     },
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Faults, Flaw, Reason, Result},
     id::Id,
     service::{
         pb,
@@ -28,10 +28,9 @@ impl Applications {
         request: pb::ListReviewQueueRequest,
     ) -> Result<pb::ListReviewQueueResponse> {
         let officer = cx.actor.officer()?;
-        let key = self.store.vault().key("page-token");
         let flags = [request.unassigned_only, request.mine_only].map(|flag| flag.to_string());
         let arguments = [cx.method, &flags[0], &flags[1]];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let queue = store::applications::Queue {
             unassigned: request.unassigned_only,
             of: request.mine_only.then(|| officer.uuid()),
@@ -46,7 +45,7 @@ impl Applications {
             page.rows(),
         )
         .await?;
-        let next_page_token = page.cut(&key, &mut found, |application| application.id.uuid());
+        let next_page_token = page.cut(&mut found, |application| application.id.uuid());
         let mut items = Vec::with_capacity(found.len());
         for application in found {
             let waiting = application.submit_time.map(|since| since.duration_until(cx.now));
@@ -70,17 +69,16 @@ impl Applications {
         cx: &Cx,
         request: pb::ClaimPassApplicationRequest,
     ) -> Result<pb::PassApplication> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let world = self.world.get(&self.store).await?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let application =
-            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
-        let application = store::applications::save(&mut tx, application.claim(cx)?).await?;
-        let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let application =
+                store::applications::lock(tx, id, &cx.scope_of(Matter::Application)).await?;
+            let application = store::applications::save(tx, application.claim(cx)?).await?;
+            let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn reassign_pass_application(
@@ -89,32 +87,28 @@ impl Applications {
         request: pb::ReassignPassApplicationRequest,
     ) -> Result<pb::PassApplication> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let note = faults.take("note", wire::text(&request.note, 500));
         let to = if request.officer.is_empty() {
             None
         } else {
             faults.take("officer", Id::parse(&request.officer))
         };
-        faults.done()?;
-        let (Some(id), Some(note)) = (id, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let (id, note) = faults.whole((id, note))?;
         let world = self.world.get(&self.store).await?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let application =
-            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
-        if let Some(officer) = to {
-            store::policy_inputs::reviewer_in_reach(tx.conn(), officer, &application.unit_path)
-                .await?;
-        }
-        let moved = application.reassign(to, note, cx)?;
-        let application = store::applications::save(&mut tx, moved).await?;
-        let reply = Self::reply(cx, &application, &world, None)?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let application =
+                store::applications::lock(tx, id, &cx.scope_of(Matter::Application)).await?;
+            if let Some(officer) = to {
+                store::policy_inputs::reviewer_in_reach(tx.conn(), officer, &application.unit_path)
+                    .await?;
+            }
+            let moved = application.reassign(to, note, cx)?;
+            let application = store::applications::save(tx, moved).await?;
+            let reply = Self::reply(cx, &application, &world, None)?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn accept_pass_application(
@@ -122,17 +116,16 @@ impl Applications {
         cx: &Cx,
         request: pb::AcceptPassApplicationRequest,
     ) -> Result<pb::PassApplication> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let world = self.world.get(&self.store).await?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let application =
-            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
-        let application = store::applications::save(&mut tx, application.accept(cx)?).await?;
-        let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let application =
+                store::applications::lock(tx, id, &cx.scope_of(Matter::Application)).await?;
+            let application = store::applications::save(tx, application.accept(cx)?).await?;
+            let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn decline_pass_application(
@@ -141,23 +134,19 @@ impl Applications {
         request: pb::DeclinePassApplicationRequest,
     ) -> Result<pb::PassApplication> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let note = faults.take("note", wire::text(&request.note, 500));
-        faults.done()?;
-        let (Some(id), Some(note)) = (id, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let (id, note) = faults.whole((id, note))?;
         let world = self.world.get(&self.store).await?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let application =
-            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
-        let moved = application.decline(note, cx)?;
-        let application = store::applications::save(&mut tx, moved).await?;
-        let reply = Self::reply(cx, &application, &world, None)?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let application =
+                store::applications::lock(tx, id, &cx.scope_of(Matter::Application)).await?;
+            let moved = application.decline(note, cx)?;
+            let application = store::applications::save(tx, moved).await?;
+            let reply = Self::reply(cx, &application, &world, None)?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn request_pass_application_correction(
@@ -166,23 +155,21 @@ impl Applications {
         request: pb::RequestPassApplicationCorrectionRequest,
     ) -> Result<pb::PassApplication> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let version = required_etag(&mut faults, &request.etag);
         let items = corrections(&request.items, &mut faults);
-        faults.done()?;
-        let Some(id) = id else { return Err(Error::new(Reason::RequestInvalid)) };
+        let id = faults.whole(id)?;
         let world = self.world.get(&self.store).await?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let application =
-            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
-        wire::fresh(version, application.version)?;
-        let moved = application.request_correction(items, cx)?;
-        let application = store::applications::save(&mut tx, moved).await?;
-        let reply = Self::reply(cx, &application, &world, None)?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let application =
+                store::applications::lock(tx, id, &cx.scope_of(Matter::Application)).await?;
+            wire::fresh(version, application.version)?;
+            let moved = application.request_correction(items, cx)?;
+            let application = store::applications::save(tx, moved).await?;
+            let reply = Self::reply(cx, &application, &world, None)?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn approve_pass_application(
@@ -191,38 +178,35 @@ impl Applications {
         request: pb::ApprovePassApplicationRequest,
     ) -> Result<pb::PassApplication> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let version = required_etag(&mut faults, &request.etag);
         let note = faults.take("note", wire::text_maybe(&request.note, 500)).unwrap_or_default();
-        faults.done()?;
-        let Some(id) = id else { return Err(Error::new(Reason::RequestInvalid)) };
+        let id = faults.whole(id)?;
         let world = self.world.get(&self.store).await?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let mut application =
-            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
-        wire::fresh(version, application.version)?;
-        let evaluation = self.evaluate(tx.conn(), cx, &application, &world).await?;
-        // The step is judged before the rules: who may not decide learns nothing of the verdict.
-        let first = application.state() == ApplicationState::FirstReview;
-        let two_steps =
-            evaluation.outcome.grant().is_some_and(|grant| grant.reviews == Reviews::TwoStep);
-        if first && two_steps {
-            let moved = application.forward(note, cx)?;
-            issue::granted(&evaluation, moved.peek(), request.months, request.days)?;
-            let application = store::applications::save(&mut tx, moved).await?;
-            let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
-            return wire::finish(tx, reply).await;
-        }
-        application.evaluation = Some(issue::record(&evaluation));
-        let (moved, approval) = application.approve(note, cx)?;
-        let grant = issue::granted(&evaluation, moved.peek(), request.months, request.days)?;
-        let application = store::applications::save(&mut tx, moved).await?;
-        self.issue(&mut tx, cx, &application, &approval, &grant).await?;
-        let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let mut application =
+                store::applications::lock(tx, id, &cx.scope_of(Matter::Application)).await?;
+            wire::fresh(version, application.version)?;
+            let evaluation = self.evaluate(tx.conn(), cx, &application, &world).await?;
+            // The step is judged before the rules: who may not decide learns nothing of the verdict.
+            let first = application.state() == ApplicationState::FirstReview;
+            let two_steps =
+                evaluation.outcome.grant().is_some_and(|grant| grant.reviews == Reviews::TwoStep);
+            if first && two_steps {
+                let moved = application.forward(note, cx)?;
+                issue::granted(&evaluation, moved.peek(), request.months, request.days)?;
+                let application = store::applications::save(tx, moved).await?;
+                let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
+                return Ok(reply);
+            }
+            application.evaluation = Some(issue::record(&evaluation));
+            let (moved, approval) = application.approve(note, cx)?;
+            let grant = issue::granted(&evaluation, moved.peek(), request.months, request.days)?;
+            let application = store::applications::save(tx, moved).await?;
+            self.issue(tx, cx, &application, &approval, &grant).await?;
+            self.reply_evaluated(tx.conn(), cx, application, &world).await
+        })
+        .await
     }
 
     pub(super) async fn reject_pass_application(
@@ -231,7 +215,7 @@ impl Applications {
         request: pb::RejectPassApplicationRequest,
     ) -> Result<pb::PassApplication> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let version = required_etag(&mut faults, &request.etag);
         let note = faults.take("note", wire::text(&request.note, 500));
         faults.check(!request.reasons.is_empty(), "reasons", Flaw::Required);
@@ -240,24 +224,20 @@ impl Applications {
             let reason = RefusalReason::from_wire(code).ok_or(Flaw::UnknownValue);
             reasons.extend(faults.take(format!("reasons[{at}]"), reason));
         }
-        faults.done()?;
-        let (Some(id), Some(note)) = (id, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let (id, note) = faults.whole((id, note))?;
         let world = self.world.get(&self.store).await?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let mut application =
-            store::applications::lock(&mut tx, id, &cx.scope_of(Matter::Application)).await?;
-        wire::fresh(version, application.version)?;
-        let evaluation = self.evaluate(tx.conn(), cx, &application, &world).await?;
-        application.evaluation = Some(issue::record(&evaluation));
-        let moved = application.reject(reasons, note, cx)?;
-        let application = store::applications::save(&mut tx, moved).await?;
-        let reply = Self::reply(cx, &application, &world, None)?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let mut application =
+                store::applications::lock(tx, id, &cx.scope_of(Matter::Application)).await?;
+            wire::fresh(version, application.version)?;
+            let evaluation = self.evaluate(tx.conn(), cx, &application, &world).await?;
+            application.evaluation = Some(issue::record(&evaluation));
+            let moved = application.reject(reasons, note, cx)?;
+            let application = store::applications::save(tx, moved).await?;
+            let reply = Self::reply(cx, &application, &world, None)?;
+            Ok(reply)
+        })
+        .await
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     id::{Id, kind},
     service::{
         pb,
-        wire::{self, Page, Write},
+        wire::{self, Page},
     },
     store::{bookings, liaison_posts},
 };
@@ -28,37 +28,33 @@ impl Centre {
         let slot = faults.take("centre_booking.centre_slot", Id::parse(&form.centre_slot));
         let enterprise = faults.take("centre_booking.enterprise", Id::parse(&form.enterprise));
         let subject = faults.take("centre_booking.subject", wire::text(&form.subject, 200));
-        faults.done()?;
-        let (Some(slot), Some(enterprise), Some(subject)) = (slot, enterprise, subject) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let (slot, enterprise, subject) = faults.whole((slot, enterprise, subject))?;
         let enterprise: Id<kind::Enterprise> = enterprise;
         if !cx.actor.acts_for(enterprise, ITEM) {
             return Err(cx.scope().missing(enterprise.subject()));
         }
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let known = liaison_posts::whereabouts(&mut tx, enterprise).await?;
-        if !known.is_some_and(|(_, _, state)| EnterpriseState::proves(&state)) {
-            return Err(Error::new(Reason::EnterpriseNotVerified));
-        }
-        let unit_path = bookings::take_place(&mut tx, slot).await?;
-        let booking = Booking {
-            id: cx.id(),
-            slot,
-            enterprise,
-            unit_path,
-            subject,
-            // In a year without a notice provisionally: a place that nobody owes a word on would be forgotten.
-            confirm_due_time: Some(self.world.calendar().due(cx.now, CONFIRM_WITHIN)?.at),
-            create_time: cx.now,
-            version: 1,
-            held: Held::row(BookingState::Requested),
-        };
-        let booking = bookings::insert(&mut tx, booking.request(cx)).await?;
-        wire::finish(tx, reply(booking)).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let known = liaison_posts::whereabouts(tx, enterprise).await?;
+            if !known.is_some_and(|(_, _, state)| EnterpriseState::proves(&state)) {
+                return Err(Error::new(Reason::EnterpriseNotVerified));
+            }
+            let unit_path = bookings::take_place(tx, slot).await?;
+            let booking = Booking {
+                id: cx.id(),
+                slot,
+                enterprise,
+                unit_path,
+                subject,
+                // In a year without a notice provisionally: a place that nobody owes a word on would be forgotten.
+                confirm_due_time: Some(self.world.calendar().due(cx.now, CONFIRM_WITHIN)?.at),
+                create_time: cx.now,
+                version: 1,
+                held: Held::row(BookingState::Requested),
+            };
+            let booking = bookings::insert(tx, booking.request(cx)).await?;
+            Ok(reply(booking))
+        })
+        .await
     }
 
     pub(super) async fn confirm_centre_booking(
@@ -92,30 +88,26 @@ impl Centre {
         action: BookingAction,
     ) -> Result<pb::CentreBooking> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let note = faults.take("note", wire::text_maybe(&request.note, 500));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some(note)) = (id, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let booking = bookings::lock(&mut tx, id, &cx.scope_of(Matter::Centre)).await?;
-        let own = matches!(cx.actor, Actor::Officer { .. })
-            || cx.actor.acts_for(booking.enterprise, ITEM);
-        if !own {
-            return Err(cx.scope().missing(booking.id.subject()));
-        }
-        wire::fresh(version, booking.version)?;
-        let booking = bookings::save(&mut tx, booking.act(action, note, cx)?).await?;
-        // The lifecycle lets a booking be cancelled once, so its place comes back once.
-        if action == BookingAction::Cancel {
-            bookings::give_place(&mut tx, booking.slot).await?;
-        }
-        wire::finish(tx, reply(booking)).await
+        let version = faults.maybe("etag", wire::version(&request.etag));
+        let (id, note) = faults.whole((id, note))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let booking = bookings::lock(tx, id, &cx.scope_of(Matter::Centre)).await?;
+            let own = matches!(cx.actor, Actor::Officer { .. })
+                || cx.actor.acts_for(booking.enterprise, ITEM);
+            if !own {
+                return Err(cx.scope().missing(booking.id.subject()));
+            }
+            wire::fresh(version, booking.version)?;
+            let booking = bookings::save(tx, booking.act(action, note, cx)?).await?;
+            // The lifecycle lets a booking be cancelled once, so its place comes back once.
+            if action == BookingAction::Cancel {
+                bookings::give_place(tx, booking.slot).await?;
+            }
+            Ok(reply(booking))
+        })
+        .await
     }
 
     pub(super) async fn list_centre_bookings(
@@ -129,13 +121,12 @@ impl Centre {
             let id = Id::<kind::CentreSlot>::parse(&request.centre_slot);
             Some(id.map_err(|flaw| Error::field("centre_slot", flaw))?.uuid())
         };
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.centre_slot];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let (scope, mut connection) = (cx.sight_of(Matter::Centre), self.store.read().await?);
         let mut found =
             bookings::list(&mut connection, slot, &scope, page.after, page.rows()).await?;
-        let next_page_token = page.cut(&key, &mut found, |booking| booking.id.uuid());
+        let next_page_token = page.cut(&mut found, |booking| booking.id.uuid());
         let centre_bookings = found.into_iter().map(reply).collect();
         Ok(pb::ListCentreBookingsResponse { centre_bookings, next_page_token })
     }

@@ -8,11 +8,11 @@ use crate::{
     actor::{Actor, Matter},
     context::Cx,
     domain::meeting::{Held, JointMeeting, MeetingState, Seat},
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Faults, Flaw, Result},
     id::{Collection, Id, kind},
     service::{
         pb,
-        wire::{self, Page, Write},
+        wire::{self, Page},
     },
     store::{meetings, units},
 };
@@ -44,39 +44,35 @@ impl Centre {
             "enterprises",
             &mut faults,
         );
-        faults.done()?;
-        let (Some(title), Some(place), Some(meet_time)) = (title, place, meet_time) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let scope = cx.scope();
-        let guests = meetings::seats(tx.conn(), &units).await?;
-        let invited = meetings::invitable(tx.conn(), &enterprises, &scope).await?;
-        let mut faults = Faults::new();
-        let seated = |unit: &Uuid| guests.iter().any(|seat| seat.unit.uuid() == *unit);
-        all_known(&units, seated, "units", &mut faults);
-        all_known(&enterprises, |it| invited.contains(it), "enterprises", &mut faults);
-        faults.done()?;
-        let host = units::get(tx.conn(), unit, &scope).await?;
-        let meeting = JointMeeting {
-            id: cx.id(),
-            host: Seat { unit: host.id, path: host.path },
-            title,
-            place,
-            meet_time,
-            guests,
-            enterprises: invited.into_iter().map(Id::of).collect(),
-            minutes: String::new(),
-            create_time: cx.now,
-            close_time: None,
-            version: 1,
-            held: Held::row(MeetingState::Called),
-        };
-        let meeting = meetings::insert(&mut tx, meeting.call(cx)).await?;
-        wire::finish(tx, reply(cx, meeting)).await
+        let (title, place, meet_time) = faults.whole((title, place, meet_time))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let scope = cx.scope();
+            let guests = meetings::seats(tx.conn(), &units).await?;
+            let invited = meetings::invitable(tx.conn(), &enterprises, &scope).await?;
+            let mut faults = Faults::new();
+            let seated = |unit: &Uuid| guests.iter().any(|seat| seat.unit.uuid() == *unit);
+            all_known(&units, seated, "units", &mut faults);
+            all_known(&enterprises, |it| invited.contains(it), "enterprises", &mut faults);
+            faults.done()?;
+            let host = units::get(tx.conn(), unit, &scope).await?;
+            let meeting = JointMeeting {
+                id: cx.id(),
+                host: Seat { unit: host.id, path: host.path },
+                title,
+                place,
+                meet_time,
+                guests,
+                enterprises: invited.into_iter().map(Id::of).collect(),
+                minutes: String::new(),
+                create_time: cx.now,
+                close_time: None,
+                version: 1,
+                held: Held::row(MeetingState::Called),
+            };
+            let meeting = meetings::insert(tx, meeting.call(cx)).await?;
+            Ok(reply(cx, meeting))
+        })
+        .await
     }
 
     pub(super) async fn get_joint_meeting(
@@ -84,7 +80,7 @@ impl Centre {
         cx: &Cx,
         request: pb::GetJointMeetingRequest,
     ) -> Result<pb::JointMeeting> {
-        let id = Id::parse(&request.name).map_err(|flaw| Error::field("name", flaw))?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         Ok(reply(cx, meetings::get(&mut connection, id, &cx.sight_of(Matter::Meeting)).await?))
     }
@@ -95,13 +91,12 @@ impl Centre {
         request: pb::ListJointMeetingsRequest,
     ) -> Result<pb::ListJointMeetingsResponse> {
         let state = MeetingState::from_wire(request.state().as_str_name()).map(MeetingState::wire);
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, state.unwrap_or_default()];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let (scope, mut connection) = (cx.sight_of(Matter::Meeting), self.store.read().await?);
         let mut found =
             meetings::list(&mut connection, state, &scope, page.after, page.rows()).await?;
-        let next_page_token = page.cut(&key, &mut found, |meeting| meeting.id.uuid());
+        let next_page_token = page.cut(&mut found, |meeting| meeting.id.uuid());
         let joint_meetings = found.into_iter().map(|meeting| reply(cx, meeting)).collect();
         Ok(pb::ListJointMeetingsResponse { joint_meetings, next_page_token })
     }
@@ -113,24 +108,20 @@ impl Centre {
     ) -> Result<pb::JointMeeting> {
         cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::JointMeeting>::parse(&request.name));
+        let id = faults.name::<kind::JointMeeting>(&request.name);
         let minutes = faults.take("minutes", wire::text(&request.minutes, MINUTES_CHARACTERS_MAX));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some(minutes)) = (id, minutes) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let meeting = meetings::lock(&mut tx, id, &cx.scope_of(Matter::Meeting)).await?;
-        leads(cx, &meeting)?;
-        wire::fresh(version, meeting.version)?;
-        let undecided = meetings::points::undecided(&mut tx, id).await?;
-        let closed = meeting.close(minutes, undecided, cx)?;
-        let meeting = meetings::save(&mut tx, closed).await?;
-        wire::finish(tx, reply(cx, meeting)).await
+        let version = faults.maybe("etag", wire::version(&request.etag));
+        let (id, minutes) = faults.whole((id, minutes))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let meeting = meetings::lock(tx, id, &cx.scope_of(Matter::Meeting)).await?;
+            leads(cx, &meeting)?;
+            wire::fresh(version, meeting.version)?;
+            let undecided = meetings::points::undecided(tx, id).await?;
+            let closed = meeting.close(minutes, undecided, cx)?;
+            let meeting = meetings::save(tx, closed).await?;
+            Ok(reply(cx, meeting))
+        })
+        .await
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     service::{
         complaints::redacted,
         pb,
-        wire::{self, Page, Write},
+        wire::{self, Page},
     },
     store::{
         Connection, Tx,
@@ -64,17 +64,14 @@ impl Centre {
         let meeting = Id::<kind::JointMeeting>::parse(&request.joint_meeting);
         let meeting = faults.take("joint_meeting", meeting);
         let wanted = wanted(&form, &mut faults);
-        faults.done()?;
-        let (Some(meeting), Some(wanted)) = (meeting, wanted) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return self.repeated_point(reply).await,
-        };
-        let meeting = meetings::lock(&mut tx, meeting, &cx.scope_of(Matter::Meeting)).await?;
-        let point = add(&mut tx, cx, &meeting, wanted).await?;
-        wire::finish(tx, reply(cx, point)).await
+        let (meeting, wanted) = faults.whole((meeting, wanted))?;
+        let again = async |reply| self.repeated_point(reply).await;
+        wire::write_or(&self.store, cx, &request, again, async |tx| {
+            let meeting = meetings::lock(tx, meeting, &cx.scope_of(Matter::Meeting)).await?;
+            let point = add(tx, cx, &meeting, wanted).await?;
+            Ok(reply(cx, point))
+        })
+        .await
     }
 
     pub(super) async fn decide_meeting_point(
@@ -84,32 +81,29 @@ impl Centre {
     ) -> Result<pb::MeetingPoint> {
         cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::MeetingPoint>::parse(&request.name));
+        let id = faults.name::<kind::MeetingPoint>(&request.name);
         let unit = faults.take("owing_unit", Id::<kind::Unit>::parse(&request.owing_unit));
         let day = faults.take("due_day", wire::day(&request.due_day));
         let decision = faults.take("decision", wire::text(&request.decision, TEXT_CHARACTERS_MAX));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some(unit), Some(day), Some(decision)) = (id, unit, day, decision) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return self.repeated_point(reply).await,
-        };
-        let (meeting, point) = lead(&mut tx, cx, id).await?;
-        wire::fresh(version, point.version)?;
-        let owing = seat(&mut tx, cx, &meeting, unit).await?;
-        let decided = point.decide(&meeting, owing, day, decision, cx)?;
-        let point = points::save(&mut tx, decided).await?;
-        // An older decision stays a row, kept or not; nobody owes it any more.
-        let (due, calendar) = (problem::due(day), self.world.calendar());
-        obligations::promise_anew(&mut tx, id.subject(), KIND, due, &calendar).await?;
-        let due = Due { at: due, provisional: false };
-        let owing = point.owing.as_ref().map(|seat| seat.path.clone()).unwrap_or_default();
-        let owed = Owed::until(KIND, id.subject(), owing, due, cx.now, &self.world.calendar());
-        obligations::open(&mut tx, &owed).await?;
-        wire::finish(tx, reply(cx, point)).await
+        let version = faults.maybe("etag", wire::version(&request.etag));
+        let (id, unit, day, decision) = faults.whole((id, unit, day, decision))?;
+        let again = async |reply| self.repeated_point(reply).await;
+        wire::write_or(&self.store, cx, &request, again, async |tx| {
+            let (meeting, point) = lead(tx, cx, id).await?;
+            wire::fresh(version, point.version)?;
+            let owing = seat(tx, cx, &meeting, unit).await?;
+            let decided = point.decide(&meeting, owing, day, decision, cx)?;
+            let point = points::save(tx, decided).await?;
+            // An older decision stays a row, kept or not; nobody owes it any more.
+            let (due, calendar) = (problem::due(day), self.world.calendar());
+            obligations::promise_anew(tx, id.subject(), KIND, due, &calendar).await?;
+            let due = Due { at: due, provisional: false };
+            let owing = point.owing.as_ref().map(|seat| seat.path.clone()).unwrap_or_default();
+            let owed = Owed::until(KIND, id.subject(), owing, due, cx.now, &self.world.calendar());
+            obligations::open(tx, &owed).await?;
+            Ok(reply(cx, point))
+        })
+        .await
     }
 
     pub(super) async fn settle_meeting_point(
@@ -119,27 +113,24 @@ impl Centre {
     ) -> Result<pb::MeetingPoint> {
         let unit = cx.actor.sworn()?.unit;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::MeetingPoint>::parse(&request.name));
+        let id = faults.name::<kind::MeetingPoint>(&request.name);
         let outcome = faults.take("outcome", wire::text(&request.outcome, TEXT_CHARACTERS_MAX));
         let note = faults.take("note", wire::text_maybe(&request.note, TEXT_CHARACTERS_MAX));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some(outcome), Some(note)) = (id, outcome, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return self.repeated_point(reply).await,
-        };
-        let point = points::lock(&mut tx, id, &cx.scope_of(Matter::Meeting)).await?;
-        // Whoever merely sees it, as the units above do, settles nothing.
-        if point.owing.as_ref().is_some_and(|seat| seat.unit != unit) {
-            return Err(cx.scope().missing(id.subject()));
-        }
-        wire::fresh(version, point.version)?;
-        let point = points::save(&mut tx, point.settle(outcome, note, cx)?).await?;
-        obligations::meet(&mut tx, id.subject(), KIND, &self.world.calendar()).await?;
-        wire::finish(tx, reply(cx, point)).await
+        let version = faults.maybe("etag", wire::version(&request.etag));
+        let (id, outcome, note) = faults.whole((id, outcome, note))?;
+        let again = async |reply| self.repeated_point(reply).await;
+        wire::write_or(&self.store, cx, &request, again, async |tx| {
+            let point = points::lock(tx, id, &cx.scope_of(Matter::Meeting)).await?;
+            // Whoever merely sees it, as the units above do, settles nothing.
+            if point.owing.as_ref().is_some_and(|seat| seat.unit != unit) {
+                return Err(cx.scope().missing(id.subject()));
+            }
+            wire::fresh(version, point.version)?;
+            let point = points::save(tx, point.settle(outcome, note, cx)?).await?;
+            obligations::meet(tx, id.subject(), KIND, &self.world.calendar()).await?;
+            Ok(reply(cx, point))
+        })
+        .await
     }
 
     pub(super) async fn drop_meeting_point(
@@ -149,23 +140,20 @@ impl Centre {
     ) -> Result<pb::MeetingPoint> {
         cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::MeetingPoint>::parse(&request.name));
+        let id = faults.name::<kind::MeetingPoint>(&request.name);
         let reason = faults.take("reason", wire::text(&request.reason, TEXT_CHARACTERS_MAX));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some(reason)) = (id, reason) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return self.repeated_point(reply).await,
-        };
-        let (_, point) = lead(&mut tx, cx, id).await?;
-        wire::fresh(version, point.version)?;
-        let point = points::save(&mut tx, point.drop_for(reason, cx)?).await?;
-        // Nobody owes it any more; that it was late until now stays a row.
-        obligations::void(&mut tx, id.subject(), KIND, &self.world.calendar()).await?;
-        wire::finish(tx, reply(cx, point)).await
+        let version = faults.maybe("etag", wire::version(&request.etag));
+        let (id, reason) = faults.whole((id, reason))?;
+        let again = async |reply| self.repeated_point(reply).await;
+        wire::write_or(&self.store, cx, &request, again, async |tx| {
+            let (_, point) = lead(tx, cx, id).await?;
+            wire::fresh(version, point.version)?;
+            let point = points::save(tx, point.drop_for(reason, cx)?).await?;
+            // Nobody owes it any more; that it was late until now stays a row.
+            obligations::void(tx, id.subject(), KIND, &self.world.calendar()).await?;
+            Ok(reply(cx, point))
+        })
+        .await
     }
 
     pub(super) async fn list_meeting_point_changes(
@@ -219,9 +207,8 @@ impl Centre {
             maybe::<kind::JointMeeting>(&request.joint_meeting, "joint_meeting", &mut faults);
         faults.done()?;
         let open = if request.open { "open" } else { "" };
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.unit, open, &request.joint_meeting];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let (scope, mut connection) = (cx.sight_of(Matter::Meeting), self.store.read().await?);
         let unit = match unit {
             Some(unit) => Some(units::get(&mut connection, unit, &scope).await?.path),
@@ -235,7 +222,7 @@ impl Centre {
         let (after, rows) = (page.after, page.rows());
         let sights = (&scope, &cx.sight_of(Matter::Request));
         let mut found = points::list(&mut connection, filter, sights, after, rows).await?;
-        let next_page_token = page.cut(&key, &mut found, MeetingPoint::place);
+        let next_page_token = page.cut(&mut found, MeetingPoint::place);
         let meeting_points = found.into_iter().map(|point| reply(cx, point)).collect();
         Ok(pb::ListMeetingPointsResponse { meeting_points, next_page_token })
     }

@@ -9,11 +9,11 @@ use crate::{
         obligation::ObligationKind,
         problem::{self, Held, Problem, ProblemAction, ProblemState},
     },
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Error, Faults, Flaw, Result},
     id::{Id, kind},
     service::{
         pb,
-        wire::{self, Page, Write},
+        wire::{self, Page},
     },
     store::{
         self,
@@ -39,31 +39,27 @@ impl Centre {
         } else {
             faults.take("problem.visit", Id::<kind::Visit>::parse(&form.visit))
         };
-        faults.done()?;
-        let (Some(enterprise), Some(title)) = (enterprise, title) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let enterprise =
-            store::enterprises::lock(&mut tx, enterprise, &cx.scope_of(Matter::Care)).await?;
-        let problem = Problem {
-            id: cx.id(),
-            enterprise: enterprise.id,
-            unit_path: enterprise.claim.unit_path,
-            title,
-            description: description.unwrap_or_default(),
-            visit,
-            promised_day: None,
-            outcome: String::new(),
-            create_time: cx.now,
-            version: 1,
-            held: Held::row(ProblemState::Found),
-        };
-        let problem = problems::insert(&mut tx, problem.register(cx)).await?;
-        wire::finish(tx, reply(problem)).await
+        let (enterprise, title) = faults.whole((enterprise, title))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let enterprise =
+                store::enterprises::lock(tx, enterprise, &cx.scope_of(Matter::Care)).await?;
+            let problem = Problem {
+                id: cx.id(),
+                enterprise: enterprise.id,
+                unit_path: enterprise.claim.unit_path,
+                title,
+                description: description.unwrap_or_default(),
+                visit,
+                promised_day: None,
+                outcome: String::new(),
+                create_time: cx.now,
+                version: 1,
+                held: Held::row(ProblemState::Found),
+            };
+            let problem = problems::insert(tx, problem.register(cx)).await?;
+            Ok(reply(problem))
+        })
+        .await
     }
 
     pub(super) async fn promise_problem(
@@ -73,30 +69,26 @@ impl Centre {
     ) -> Result<pb::Problem> {
         cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Problem>::parse(&request.name));
+        let id = faults.name::<kind::Problem>(&request.name);
         let day = faults.take("promised_day", wire::day(&request.promised_day));
         let note = faults.take("note", wire::text(&request.note, 500));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some(day), Some(note)) = (id, day, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let problem = problems::lock(&mut tx, id, &cx.scope_of(Matter::Care)).await?;
-        wire::fresh(version, problem.version)?;
-        let problem = problems::save(&mut tx, problem.promise(day, note, cx)?).await?;
-        // An older promise stays a row, kept or not; nobody owes it any more.
-        let kind = ObligationKind::SolveProblem;
-        let (due, calendar) = (problem::due(day), self.world.calendar());
-        obligations::promise_anew(&mut tx, id.subject(), kind, due, &calendar).await?;
-        let due = Due { at: due, provisional: false };
-        let (subject, unit_path) = (id.subject(), problem.unit_path.clone());
-        let owed = Owed::until(kind, subject, unit_path, due, cx.now, &self.world.calendar());
-        obligations::open(&mut tx, &owed).await?;
-        wire::finish(tx, reply(problem)).await
+        let version = faults.maybe("etag", wire::version(&request.etag));
+        let (id, day, note) = faults.whole((id, day, note))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let problem = problems::lock(tx, id, &cx.scope_of(Matter::Care)).await?;
+            wire::fresh(version, problem.version)?;
+            let problem = problems::save(tx, problem.promise(day, note, cx)?).await?;
+            // An older promise stays a row, kept or not; nobody owes it any more.
+            let kind = ObligationKind::SolveProblem;
+            let (due, calendar) = (problem::due(day), self.world.calendar());
+            obligations::promise_anew(tx, id.subject(), kind, due, &calendar).await?;
+            let due = Due { at: due, provisional: false };
+            let (subject, unit_path) = (id.subject(), problem.unit_path.clone());
+            let owed = Owed::until(kind, subject, unit_path, due, cx.now, &self.world.calendar());
+            obligations::open(tx, &owed).await?;
+            Ok(reply(problem))
+        })
+        .await
     }
 
     pub(super) async fn solve_problem(
@@ -123,27 +115,23 @@ impl Centre {
     ) -> Result<pb::Problem> {
         cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Problem>::parse(&request.name));
+        let id = faults.name::<kind::Problem>(&request.name);
         let outcome = faults.take("outcome", wire::text(&request.outcome, 500));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some(outcome)) = (id, outcome) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let problem = problems::lock(&mut tx, id, &cx.scope_of(Matter::Care)).await?;
-        wire::fresh(version, problem.version)?;
-        let problem = problems::save(&mut tx, problem.end(action, outcome, cx)?).await?;
-        let kind = ObligationKind::SolveProblem;
-        if action == ProblemAction::Solve {
-            obligations::meet(&mut tx, id.subject(), kind, &self.world.calendar()).await?;
-        } else {
-            obligations::void(&mut tx, id.subject(), kind, &self.world.calendar()).await?;
-        }
-        wire::finish(tx, reply(problem)).await
+        let version = faults.maybe("etag", wire::version(&request.etag));
+        let (id, outcome) = faults.whole((id, outcome))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let problem = problems::lock(tx, id, &cx.scope_of(Matter::Care)).await?;
+            wire::fresh(version, problem.version)?;
+            let problem = problems::save(tx, problem.end(action, outcome, cx)?).await?;
+            let kind = ObligationKind::SolveProblem;
+            if action == ProblemAction::Solve {
+                obligations::meet(tx, id.subject(), kind, &self.world.calendar()).await?;
+            } else {
+                obligations::void(tx, id.subject(), kind, &self.world.calendar()).await?;
+            }
+            Ok(reply(problem))
+        })
+        .await
     }
 
     pub(super) async fn get_problem(
@@ -151,7 +139,7 @@ impl Centre {
         cx: &Cx,
         request: pb::GetProblemRequest,
     ) -> Result<pb::Problem> {
-        let id = Id::parse(&request.name).map_err(|flaw| Error::field("name", flaw))?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         Ok(reply(problems::get(&mut connection, id, &cx.sight_of(Matter::Care)).await?))
     }
@@ -163,14 +151,13 @@ impl Centre {
     ) -> Result<pb::ListProblemsResponse> {
         let enterprise = enterprise_of(&request.enterprise)?;
         let state = ProblemState::from_wire(request.state().as_str_name()).map(ProblemState::wire);
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.enterprise, state.unwrap_or_default()];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let (scope, mut connection) = (cx.sight_of(Matter::Care), self.store.read().await?);
         let (after, rows) = (page.after, page.rows());
         let mut found =
             problems::list(&mut connection, enterprise, state, &scope, after, rows).await?;
-        let next_page_token = page.cut(&key, &mut found, |problem| problem.id.uuid());
+        let next_page_token = page.cut(&mut found, |problem| problem.id.uuid());
         let problems = found.into_iter().map(reply).collect();
         Ok(pb::ListProblemsResponse { problems, next_page_token })
     }

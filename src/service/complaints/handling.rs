@@ -48,7 +48,7 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let assigner = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let lead = faults.take("lead_unit", Id::<kind::Unit>::parse(&request.lead_unit));
         faults.check(request.helper_units.len() <= HELPERS_MAX, "helper_units", Flaw::TooMany);
         let mut helpers = Vec::new();
@@ -56,12 +56,9 @@ impl Complaints {
             helpers.extend(faults.take(format!("helper_units[{index}]"), Id::parse(name)));
         }
         let note = faults.take("note", wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some(lead), Some(note)) = (id, lead, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let goal = Target { id, version, request_id: &request.request_id };
+        let version = faults.maybe("etag", wire::version(&request.etag));
+        let (id, lead, note) = faults.whole((id, lead, note))?;
+        let goal = Target { id, version };
         self.step(cx, goal, &request, async |tx, complaint| {
             let rules = deciding(tx, cx, &complaint, |rules| rules.intake).await?;
             let to = assignment(tx, cx, lead, &helpers, assigner).await?;
@@ -105,15 +102,12 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let sworn = cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let reason = faults.take("reason", wire::text(&request.reason, NOTE_CHARACTERS_MAX));
         let basis = faults.take("basis", wire::text(&request.basis, NOTE_CHARACTERS_MAX));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some(reason), Some(basis)) = (id, reason, basis) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let goal = Target { id, version, request_id: &request.request_id };
+        let version = faults.maybe("etag", wire::version(&request.etag));
+        let (id, reason, basis) = faults.whole((id, reason, basis))?;
+        let goal = Target { id, version };
         self.step(cx, goal, &request, async |tx, complaint| {
             of_lead_unit(cx, sworn, &complaint)?;
             let complaint =
@@ -137,16 +131,13 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let feedback = wire::text(&request.feedback, FEEDBACK_CHARACTERS_MAX);
         let feedback = faults.take("feedback", feedback);
         let note = faults.take("note", wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some(feedback), Some(note)) = (id, feedback, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let goal = Target { id, version, request_id: &request.request_id };
+        let version = faults.maybe("etag", wire::version(&request.etag));
+        let (id, feedback, note) = faults.whole((id, feedback, note))?;
+        let goal = Target { id, version };
         self.step(cx, goal, &request, async |tx, complaint| {
             let rules = owing::rules(tx, &complaint).await?;
             if text::shown(&feedback) < rules.answer_characters_min {
@@ -203,15 +194,12 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let reason = faults.take("reason", wire::text(&request.reason, NOTE_CHARACTERS_MAX));
         let basis = faults.take("basis", wire::text(&request.basis, NOTE_CHARACTERS_MAX));
         faults.check(request.days > 0, "days", Flaw::OutOfRange);
-        faults.done()?;
-        let (Some(id), Some(reason), Some(basis)) = (id, reason, basis) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let goal = Target { id, version: None, request_id: &request.request_id };
+        let (id, reason, basis) = faults.whole((id, reason, basis))?;
+        let goal = Target { id, version: None };
         self.step(cx, goal, &request, async |tx, complaint| {
             complaint.held_by(officer)?;
             complaint.handled_in_time(cx.now)?;
@@ -303,19 +291,16 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let known = matches!(request.level.as_str(), "BUREAU" | "LISTED");
         faults.check(known, "level", Flaw::UnknownValue);
         let due = faults.take("due_time", wire::instant(request.due_time));
         let within = |due| cx.now < due && cx.now.duration_until(due) <= SUPERVISED_WITHIN;
         faults.check(due.is_none_or(within), "due_time", Flaw::OutOfRange);
         let note = faults.take("note", wire::text(&request.note, NOTE_CHARACTERS_MAX));
-        faults.done()?;
-        let (Some(id), Some(due), Some(note)) = (id, due, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let (id, due, note) = faults.whole((id, due, note))?;
         let level = request.level.clone();
-        let goal = Target { id, version: None, request_id: &request.request_id };
+        let goal = Target { id, version: None };
         self.step(cx, goal, &request, async |tx, complaint| {
             leads_above(cx, &complaint)?;
             let kind = ObligationKind::SuperviseComplaint;

@@ -13,10 +13,7 @@ use crate::{
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
-    service::{
-        pb,
-        wire::{self, Write},
-    },
+    service::{pb, wire},
     store::{
         Tx,
         attachments::Sight,
@@ -75,36 +72,36 @@ impl Complaints {
         if !is_officer(cx) && !cx.actor.acts_for(enterprise, ITEM) {
             return Err(scope(cx).missing(enterprise.subject()));
         }
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return self.repeated(cx, reply).await,
-        };
-        let rules = complaint_policies::in_force(tx.conn(), filing.category, cx.now).await?;
-        filing.complete(&rules)?;
-        // An officer files for whoever comes to the unit; a person was judged above.
-        let place = if is_officer(cx) { cx.scope() } else { scope(cx) };
-        let (unit_path, state) = policy_inputs::site(tx.conn(), enterprise, &place).await?;
-        if !EnterpriseState::proves(&state) {
-            return Err(Error::new(Reason::EnterpriseNotVerified));
-        }
-        let draft = Draft {
-            enterprise,
-            unit_path,
-            category: filing.category,
-            channel: filing.channel,
-            title: filing.title,
-            content: filing.content,
-            place: filing.place,
-            origin: None,
-            linked_sequences: Vec::new(),
-            past_handlers: Vec::new(),
-            outside_number: filing.outside_number,
-        };
-        let complaint = file(&mut tx, cx, &self.world.calendar(), cx.id(), draft).await?;
-        let (brought, sight) = (&filing.attachments, Sight::of(&cx.actor));
-        complaint_attachments::link(&mut tx, complaint.id, enterprise, brought, &sight).await?;
-        let reply = super::whole(tx.conn(), cx, complaint).await?;
-        wire::finish(tx, reply).await
+        let again = async |reply| self.repeated(cx, reply).await;
+        wire::write_or(&self.store, cx, &request, again, async |tx| {
+            let rules = complaint_policies::in_force(tx.conn(), filing.category, cx.now).await?;
+            filing.complete(&rules)?;
+            // An officer files for whoever comes to the unit; a person was judged above.
+            let place = if is_officer(cx) { cx.scope() } else { scope(cx) };
+            let (unit_path, state) = policy_inputs::site(tx.conn(), enterprise, &place).await?;
+            if !EnterpriseState::proves(&state) {
+                return Err(Error::new(Reason::EnterpriseNotVerified));
+            }
+            let draft = Draft {
+                enterprise,
+                unit_path,
+                category: filing.category,
+                channel: filing.channel,
+                title: filing.title,
+                content: filing.content,
+                place: filing.place,
+                origin: None,
+                linked_sequences: Vec::new(),
+                past_handlers: Vec::new(),
+                outside_number: filing.outside_number,
+            };
+            let complaint = file(tx, cx, &self.world.calendar(), cx.id(), draft).await?;
+            let (brought, sight) = (&filing.attachments, Sight::of(&cx.actor));
+            complaint_attachments::link(tx, complaint.id, enterprise, brought, &sight).await?;
+            let reply = super::whole(tx.conn(), cx, complaint).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn accept_complaint(
@@ -207,29 +204,26 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Complaint>::parse(&request.name));
+        let id = faults.name::<kind::Complaint>(&request.name);
         let into = faults.take("into", Id::<kind::Complaint>::parse(&request.into));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some(into)) = (id, into) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return self.repeated(cx, reply).await,
-        };
-        // Both are held, so that neither ends meanwhile; in one order, so that nobody waits in a ring.
-        let (complaint, into) = self.both(&mut tx, cx, id, into).await?;
-        wire::fresh(version, complaint.version)?;
-        deciding(&mut tx, cx, &complaint, |rules| rules.intake).await?;
-        // Only one that the officer is in charge of; a foreign one looks like an absent one.
-        in_charge(cx, &into)?;
-        let (merged, told) = complaint.merge(officer, into, cx)?;
-        let complaint = complaints::save(&mut tx, merged).await?;
-        complaints::save(&mut tx, told).await?;
-        owing::end(&mut tx, &self.world.calendar(), &complaint).await?;
-        let reply = super::whole(tx.conn(), cx, complaint).await?;
-        wire::finish(tx, reply).await
+        let version = faults.maybe("etag", wire::version(&request.etag));
+        let (id, into) = faults.whole((id, into))?;
+        let again = async |reply| self.repeated(cx, reply).await;
+        wire::write_or(&self.store, cx, &request, again, async |tx| {
+            // Both are held, so that neither ends meanwhile; in one order, so that nobody waits in a ring.
+            let (complaint, into) = self.both(tx, cx, id, into).await?;
+            wire::fresh(version, complaint.version)?;
+            deciding(tx, cx, &complaint, |rules| rules.intake).await?;
+            // Only one that the officer is in charge of; a foreign one looks like an absent one.
+            in_charge(cx, &into)?;
+            let (merged, told) = complaint.merge(officer, into, cx)?;
+            let complaint = complaints::save(tx, merged).await?;
+            complaints::save(tx, told).await?;
+            owing::end(tx, &self.world.calendar(), &complaint).await?;
+            let reply = super::whole(tx.conn(), cx, complaint).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     async fn both(
@@ -311,22 +305,18 @@ fn filing(cx: &Cx, form: &pb::Complaint) -> Result<Filing> {
         let path = format!("complaint.attachments[{index}]");
         attachments.extend(faults.take(path, Id::parse(name)));
     }
-    faults.done()?;
-    match (enterprise, category, channel, title, content) {
-        (Some(enterprise), Some(category), Some(channel), Some(title), Some(content)) => {
-            Ok(Filing {
-                enterprise,
-                category,
-                channel,
-                title,
-                content,
-                place: place.unwrap_or_default(),
-                outside_number: number,
-                attachments,
-            })
-        }
-        _ => Err(Error::new(Reason::RequestInvalid)),
-    }
+    let (enterprise, category, channel, title, content) =
+        faults.whole((enterprise, category, channel, title, content))?;
+    Ok(Filing {
+        enterprise,
+        category,
+        channel,
+        title,
+        content,
+        place: place.unwrap_or_default(),
+        outside_number: number,
+        attachments,
+    })
 }
 
 /// An enterprise files by its mini-program; an officer says how it came.
@@ -346,21 +336,16 @@ fn channel(cx: &Cx, named: pb::complaint::Channel) -> Result<Channel, Flaw> {
 fn transfer(
     request: &pb::TransferComplaintRequest,
     whole: bool,
-) -> Result<(Target<'_>, String, String, String)> {
+) -> Result<(Target, String, String, String)> {
     let mut faults = Faults::new();
-    let id = faults.take("name", Id::parse(&request.name));
-    let version = faults.take("etag", wire::version(&request.etag)).flatten();
+    let id = faults.name(&request.name);
+    let version = faults.maybe("etag", wire::version(&request.etag));
     let read = if whole { wire::text } else { wire::text_maybe };
     let note = faults.take("note", read(&request.note, NOTE_CHARACTERS_MAX));
     let target = faults.take("target", read(&request.target, NUMBER_CHARACTERS_MAX));
     let read = if whole { wire::text_maybe } else { wire::text };
     let number =
         faults.take("outside_number", read(&request.outside_number, NUMBER_CHARACTERS_MAX));
-    faults.done()?;
-    match (id, note, target, number) {
-        (Some(id), Some(note), Some(target), Some(number)) => {
-            Ok((Target { id, version, request_id: &request.request_id }, note, target, number))
-        }
-        _ => Err(Error::new(Reason::RequestInvalid)),
-    }
+    let (id, note, target, number) = faults.whole((id, note, target, number))?;
+    Ok((Target { id, version }, note, target, number))
 }

@@ -20,7 +20,7 @@ use crate::{
     service::{
         pb,
         proposals::{self, Confirming, own_unit_path},
-        wire::{self, Write},
+        wire,
     },
     store::{
         Tx,
@@ -45,26 +45,25 @@ impl Complaints {
         let form =
             pb::ComplaintPolicy { name: cx.id::<kind::ComplaintPolicy>().to_string(), ..form };
         let policy = read(&form, Some(cx.now))?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let (from, category) = (policy.valid_from, policy.category);
-        let present = complaint_policies::in_force(tx.conn(), category, from).await?;
-        let draft = Draft {
-            act: Act::PublishComplaintPolicy,
-            subject: policy.id.to_string(),
-            unit_path: own_unit_path(cx),
-            request: Vec::new(),
-            shown: shown(&policy, &present),
-            reason: policy.source.clone(),
-        };
-        let exact = pb::PublishComplaintPolicyRequest {
-            complaint_policy: Some(form),
-            request_id: String::new(),
-        };
-        let proposal = proposals::propose(&mut tx, draft, &exact, cx).await?.id.to_string();
-        wire::finish(tx, pb::ComplaintPolicy { proposal, ..reply(policy) }).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let (from, category) = (policy.valid_from, policy.category);
+            let present = complaint_policies::in_force(tx.conn(), category, from).await?;
+            let draft = Draft {
+                act: Act::PublishComplaintPolicy,
+                subject: policy.id.to_string(),
+                unit_path: own_unit_path(cx),
+                request: Vec::new(),
+                shown: shown(&policy, &present),
+                reason: policy.source.clone(),
+            };
+            let exact = pb::PublishComplaintPolicyRequest {
+                complaint_policy: Some(form),
+                request_id: String::new(),
+            };
+            let proposal = proposals::propose(tx, draft, &exact, cx).await?.id.to_string();
+            Ok(pb::ComplaintPolicy { proposal, ..reply(policy) })
+        })
+        .await
     }
 
     pub(super) async fn list_complaint_policies(
@@ -188,13 +187,8 @@ fn read(form: &pb::ComplaintPolicy, now: Option<Timestamp>) -> Result<Policy> {
     let fits = (0..=1_000).contains(&characters);
     faults.check(fits, at("answer_characters_min"), Flaw::OutOfRange);
     let source = faults.take(at("source"), wire::text(&form.source, 200));
-    faults.done()?;
-    match (id, category, from, source) {
-        (Some(id), Some(category), Some(valid_from), Some(source)) => {
-            Ok(Policy { id, category, valid_from, rules, source })
-        }
-        _ => Err(Error::new(Reason::RequestInvalid)),
-    }
+    let (id, category, valid_from, source) = faults.whole((id, category, from, source))?;
+    Ok(Policy { id, category, valid_from, rules, source })
 }
 
 fn read_needed(names: &[String], faults: &mut Faults) -> Vec<Needed> {

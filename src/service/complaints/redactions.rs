@@ -9,12 +9,9 @@ use crate::{
         complaint::{Field, Passage},
         text,
     },
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Error, Faults, Flaw, Result},
     id::{Id, kind},
-    service::{
-        pb,
-        wire::{self, Write},
-    },
+    service::{pb, wire},
     store::{
         complaints::{
             self,
@@ -39,28 +36,25 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Complaint>::parse(&request.name));
+        let id = faults.name::<kind::Complaint>(&request.name);
         let reason = faults.take("reason", wire::text(&request.reason, NOTE_CHARACTERS_MAX));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
+        let version = faults.maybe("etag", wire::version(&request.etag));
         let passages = passages(&request, &mut faults);
-        faults.done()?;
-        let (Some(id), Some(reason)) = (id, reason) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return self.repeated(cx, reply).await,
-        };
-        let complaint = complaints::lock(&mut tx, id, &cx.scope()).await?;
-        in_charge(cx, &complaint)?;
-        wire::fresh(version, complaint.version)?;
-        let elsewhere = redactions::elsewhere(tx.conn(), &complaint).await?;
-        let (moved, originals) =
-            complaint.redact(officer, &passages, &elsewhere, reason.clone(), cx)?;
-        let complaint =
-            redactions::save(&mut tx, moved, originals, &passages, &reason, officer).await?;
-        let reply = super::whole(tx.conn(), cx, complaint).await?;
-        wire::finish(tx, reply).await
+        let (id, reason) = faults.whole((id, reason))?;
+        let again = async |reply| self.repeated(cx, reply).await;
+        wire::write_or(&self.store, cx, &request, again, async |tx| {
+            let complaint = complaints::lock(tx, id, &cx.scope()).await?;
+            in_charge(cx, &complaint)?;
+            wire::fresh(version, complaint.version)?;
+            let elsewhere = redactions::elsewhere(tx.conn(), &complaint).await?;
+            let (moved, originals) =
+                complaint.redact(officer, &passages, &elsewhere, reason.clone(), cx)?;
+            let complaint =
+                redactions::save(tx, moved, originals, &passages, &reason, officer).await?;
+            let reply = super::whole(tx.conn(), cx, complaint).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn read_redacted_complaint(
@@ -69,13 +63,10 @@ impl Complaints {
         request: pb::ReadRedactedComplaintRequest,
     ) -> Result<pb::ReadRedactedComplaintResponse> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Complaint>::parse(&request.name));
+        let id = faults.name::<kind::Complaint>(&request.name);
         let (least, most) = REASON_CHARACTERS;
         let reason = faults.take("reason", text::at_least(&request.reason, least, most));
-        faults.done()?;
-        let (Some(id), Some(reason)) = (id, reason) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let (id, reason) = faults.whole((id, reason))?;
         let mut connection = self.store.read().await?;
         // The reason comes with the call, so that nothing need be opened before.
         complaints::get(&mut connection, id, &cx.scope()).await?;

@@ -4,12 +4,8 @@ use super::Complaints;
 use crate::{
     context::Cx,
     domain::complaint::Category,
-    error::{Error, Faults, Flaw, Reason, Result},
-    id::Id,
-    service::{
-        pb,
-        wire::{self, Write},
-    },
+    error::{Faults, Flaw, Result},
+    service::{pb, wire},
     store::{
         answer_templates::{self, AnswerTemplate},
         units,
@@ -35,19 +31,15 @@ impl Complaints {
         let title = faults.take("answer_template.title", title);
         let text = wire::text(&form.text, TEXT_CHARACTERS_MAX);
         let text = faults.take("answer_template.text", text);
-        faults.done()?;
-        let (Some(category), Some(title), Some(text)) = (category, title, text) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let unit = units::get(tx.conn(), sworn.unit, &cx.scope()).await?;
-        let (id, unit_path) = (cx.id(), unit.path);
-        let template = AnswerTemplate { id, unit: unit.id, unit_path, category, title, text };
-        answer_templates::insert(&mut tx, &template, sworn.officer).await?;
-        wire::finish(tx, reply(template)).await
+        let (category, title, text) = faults.whole((category, title, text))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let unit = units::get(tx.conn(), sworn.unit, &cx.scope()).await?;
+            let (id, unit_path) = (cx.id(), unit.path);
+            let template = AnswerTemplate { id, unit: unit.id, unit_path, category, title, text };
+            answer_templates::insert(tx, &template, sworn.officer).await?;
+            Ok(reply(template))
+        })
+        .await
     }
 
     pub(super) async fn list_answer_templates(
@@ -69,13 +61,12 @@ impl Complaints {
         request: pb::RetireAnswerTemplateRequest,
     ) -> Result<pb::AnswerTemplate> {
         cx.actor.sworn()?;
-        let id = Id::parse(&request.name).map_err(|flaw| Error::field("name", flaw))?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let template = answer_templates::retire(&mut tx, id, &cx.scope()).await?;
-        wire::finish(tx, reply(template)).await
+        let id = wire::named(&request.name)?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let template = answer_templates::retire(tx, id, &cx.scope()).await?;
+            Ok(reply(template))
+        })
+        .await
     }
 }
 

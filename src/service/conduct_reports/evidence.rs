@@ -4,7 +4,7 @@
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{ConductReports, named, reporter::UPLOADING};
+use super::{ConductReports, reporter::UPLOADING};
 use crate::{
     context::Cx,
     domain::{
@@ -37,9 +37,8 @@ impl ConductReports {
         let bare = content_type.filter(|it| it.can_be_bared()).ok_or(Flaw::FileTypeRefused);
         let content_type = faults.take("content_type", bare);
         let once = wire::once(&request.request_id, &request);
-        let once = faults.take("request_id", once.map_err(|_| Flaw::RequestIdMalformed)).flatten();
-        faults.done()?;
-        let content_type = content_type.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        let once = faults.maybe("request_id", once.map_err(|_| Flaw::RequestIdMalformed));
+        let content_type = faults.whole(content_type)?;
         let (mut tx, report) = self.open_report(cx, &request.query_code, &request.secret).await?;
         if let Some(once) = &once
             && let Began::Replay(answer) = filings::begin(&mut tx, once).await?
@@ -67,8 +66,7 @@ impl ConductReports {
         faults.check(!request.data.is_empty(), "data", Flaw::Required);
         faults.check(request.data.len() <= EVIDENCE_CHUNK_BYTES_MAX, "data", Flaw::TooLong);
         faults.check(request.offset >= 0, "offset", Flaw::OutOfRange);
-        faults.done()?;
-        let id = id.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        let id = faults.whole(id)?;
         let (mut tx, report) = self.open_report(cx, &request.query_code, &request.secret).await?;
         let mut piece = piece_of(&mut tx, &report, id).await?;
         let length = i64::try_from(request.data.len()).unwrap_or(i64::MAX);
@@ -98,8 +96,7 @@ impl ConductReports {
         let mut faults = Faults::new();
         let id = faults.take("id", id_of(&request.id));
         faults.check(request.sha256.len() == 32, "sha256", Flaw::OutOfRange);
-        faults.done()?;
-        let id = id.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        let id = faults.whole(id)?;
         let piece = {
             let (mut tx, report) =
                 self.open_report(cx, &request.query_code, &request.secret).await?;
@@ -143,7 +140,7 @@ impl ConductReports {
         request: pb::ReadEvidenceChunkRequest,
     ) -> Result<pb::ReadEvidenceChunkResponse> {
         let officer = cx.actor.sworn()?.officer;
-        let report = named(&request.name)?;
+        let report = wire::named(&request.name)?;
         let id = id_of(&request.id).map_err(|flaw| Error::field("id", flaw))?;
         let mut tx = self.store.begin(cx).await?;
         let vault = self.store.vault();

@@ -7,8 +7,7 @@ use super::{ConductReports, Target, beat};
 use crate::{
     context::Cx,
     domain::{conduct_report::IdentityRequest, text},
-    error::{Error, Faults, Flaw, Reason, Result},
-    id::Id,
+    error::{Error, Faults, Flaw, Result},
     service::{
         pb,
         wire::{self, Page},
@@ -30,13 +29,10 @@ impl ConductReports {
     ) -> Result<pb::ReporterIdentity> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let reason = text::at_least(&request.reason, REASON_CHARACTERS_MIN, 200);
         let reason = faults.take("reason", reason);
-        faults.done()?;
-        let (Some(id), Some(reason)) = (id, reason) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let (id, reason) = faults.whole((id, reason))?;
         self.store.limits().count(Limit::IdentityOpening, &cx.actor.name()).await?;
         // Never stored as the answer to a request id: each look is one of its own.
         let mut tx = self.store.begin(cx).await?;
@@ -81,7 +77,7 @@ impl ConductReports {
     ) -> Result<pb::ConductReport> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let asked = Uuid::try_parse(&request.identity_request).map_err(|_| Flaw::UnknownValue);
         let asked = faults.take("identity_request", asked);
         let note = if request.approved {
@@ -90,11 +86,8 @@ impl ConductReports {
             wire::text(&request.note, 200)
         };
         let note = faults.take("note", note);
-        faults.done()?;
-        let (Some(id), Some(asked), Some(note)) = (id, asked, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let goal = Target { id, version: None, request_id: &request.request_id };
+        let (id, asked, note) = faults.whole((id, asked, note))?;
+        let goal = Target { id, version: None };
         self.step(cx, goal, &request, async |tx, report| {
             let known = identity_requests::list(tx.conn(), self.store.vault(), id).await?;
             let known = known.into_iter().find(|known| known.id == asked);
@@ -114,15 +107,14 @@ impl ConductReports {
         cx: &Cx,
         request: pb::ListIdentityOpeningsRequest,
     ) -> Result<pb::ListIdentityOpeningsResponse> {
-        let key = self.store.vault().key("page-token");
-        let page = Page::parse(&key, request.page_size, &request.page_token, &[cx.method])?;
+        let page = Page::of(&self.store, &request, &[cx.method])?;
         let (scope, after, rows) = (cx.scope(), page.after, page.rows());
         let mut found = beat::at_beat(async {
             let mut connection = self.store.read().await?;
             identities::openings(&mut connection, &scope, after, rows).await
         })
         .await?;
-        let next_page_token = page.cut(&key, &mut found, |opening| opening.id);
+        let next_page_token = page.cut(&mut found, |opening| opening.id);
         let openings = found.into_iter().map(|opening| pb::IdentityOpening {
             id: opening.id.to_string(),
             officer: opening.officer.to_string(),

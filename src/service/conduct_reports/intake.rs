@@ -1,6 +1,6 @@
 //! How a report is taken in: who is meant, whether it is accepted, where it goes, who investigates.
 
-use super::{ConductReports, Target, named, reporter, target};
+use super::{ConductReports, Target, reporter, target};
 use crate::{
     context::Cx,
     domain::{
@@ -24,7 +24,7 @@ impl ConductReports {
     ) -> Result<pb::ConductReport> {
         let form = request.accused.clone().unwrap_or_default();
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let meant = reporter::meant(&mut faults, "accused", &form);
         let entry = if form.id.is_empty() {
             Some(None)
@@ -32,12 +32,9 @@ impl ConductReports {
             let entry = uuid::Uuid::try_parse(&form.id).map_err(|_| Flaw::UnknownValue);
             faults.take("accused.id", entry).map(Some)
         };
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some((text, meant)), Some(entry)) = (id, meant, entry) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let goal = Target { id, version, request_id: &request.request_id };
+        let version = faults.maybe("etag", wire::version(&request.etag));
+        let (id, (text, meant), entry) = faults.whole((id, meant, entry))?;
+        let goal = Target { id, version };
         self.step(cx, goal, &request, async |tx, report| {
             if report.state().is_ended() {
                 return Err(
@@ -122,14 +119,11 @@ impl ConductReports {
     ) -> Result<pb::ConductReport> {
         let by = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let to = faults.take("investigator", Id::<kind::Officer>::parse(&request.investigator));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some(to)) = (id, to) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let goal = Target { id, version, request_id: &request.request_id };
+        let version = faults.maybe("etag", wire::version(&request.etag));
+        let (id, to) = faults.whole((id, to))?;
+        let goal = Target { id, version };
         self.step(cx, goal, &request, async |tx, report| {
             let accused = accused::list(tx.conn(), self.store.vault(), id).await?;
             // Nobody can be free of conflict with somebody unknown.
@@ -166,21 +160,19 @@ impl ConductReports {
         request: pb::MoveConductReportRequest,
     ) -> Result<pb::DeclaredInterest> {
         let officer = cx.actor.sworn()?.officer;
-        let id = named(&request.name)?;
-        let begun = wire::begin(&self.store, cx, &request.request_id, &request).await?;
-        let mut tx = match begun {
-            wire::Write::Fresh(tx) => tx,
-            wire::Write::Replay(reply) => return Ok(reply),
-        };
-        let report = conduct_reports::lock(&mut tx, id, &cx.scope()).await?;
-        if report.investigator == Some(officer) && !report.state().is_ended() {
-            self.give_back(&mut tx, report, "回避".to_owned(), cx).await?;
-        } else {
-            let moved = report.remark("DECLARE_INTEREST", String::new(), cx);
-            conduct_reports::save(&mut tx, moved).await?;
-        }
-        ties::declare(&mut tx, id, officer).await?;
-        wire::finish(tx, pb::DeclaredInterest { create_time: Some(wire::time(cx.now)) }).await
+        let id = wire::named(&request.name)?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let report = conduct_reports::lock(tx, id, &cx.scope()).await?;
+            if report.investigator == Some(officer) && !report.state().is_ended() {
+                self.give_back(tx, report, "回避".to_owned(), cx).await?;
+            } else {
+                let moved = report.remark("DECLARE_INTEREST", String::new(), cx);
+                conduct_reports::save(tx, moved).await?;
+            }
+            ties::declare(tx, id, officer).await?;
+            Ok(pb::DeclaredInterest { create_time: Some(wire::time(cx.now)) })
+        })
+        .await
     }
 
     /// Back to the intake: the time of the handling goes on, whoever has it.

@@ -5,7 +5,6 @@ use crate::{
     context::Cx,
     domain::conduct_report::{CONTENT_CHARACTERS_MAX, DutyKind, Finding, ReportState},
     error::{Error, Faults, Flaw, Reason, Result},
-    id::Id,
     service::{pb, wire},
     store::conduct_reports::{self, conclusions, duties, extensions, messages, ties},
 };
@@ -33,13 +32,10 @@ impl ConductReports {
     ) -> Result<pb::ConductReport> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let reason = faults.take("reason", wire::text(&request.reason, NOTE_CHARACTERS_MAX));
-        faults.done()?;
-        let (Some(id), Some(reason)) = (id, reason) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let goal = Target { id, version: None, request_id: &request.request_id };
+        let (id, reason) = faults.whole((id, reason))?;
+        let goal = Target { id, version: None };
         self.step(cx, goal, &request, async |tx, report| {
             let duty = duties::find_open(tx, id, DutyKind::Handle).await?;
             let due = duty.map_or(cx.now, |duty| duty.due_time);
@@ -58,13 +54,10 @@ impl ConductReports {
     ) -> Result<pb::ConductReport> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let note = faults.take("note", wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX));
-        faults.done()?;
-        let (Some(id), Some(note)) = (id, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let goal = Target { id, version: None, request_id: &request.request_id };
+        let (id, note) = faults.whole((id, note))?;
+        let goal = Target { id, version: None };
         self.step(cx, goal, &request, async |tx, report| {
             report.judged_by(officer)?;
             let vault = self.store.vault();
@@ -90,16 +83,13 @@ impl ConductReports {
     ) -> Result<pb::ConductReport> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let finding = Finding::from_wire(request.finding().as_str_name());
         let finding = faults.take("finding", finding.ok_or(Flaw::Required));
         let result = faults.take("result", wire::text(&request.result, CONTENT_CHARACTERS_MAX));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let (Some(id), Some(finding), Some(result)) = (id, finding, result) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let goal = Target { id, version, request_id: &request.request_id };
+        let version = faults.maybe("etag", wire::version(&request.etag));
+        let (id, finding, result) = faults.whole((id, finding, result))?;
+        let goal = Target { id, version };
         self.step(cx, goal, &request, async |tx, report| {
             let upward = report.state() == ReportState::TransferredUp;
             let above = upward && ties::free_above(tx, &report, officer).await?;
@@ -121,13 +111,10 @@ impl ConductReports {
     ) -> Result<pb::ConductReport> {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let text = faults.take("text", wire::text(&request.text, CONTENT_CHARACTERS_MAX));
-        faults.done()?;
-        let (Some(id), Some(text)) = (id, text) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let goal = Target { id, version: None, request_id: &request.request_id };
+        let (id, text) = faults.whole((id, text))?;
+        let goal = Target { id, version: None };
         self.step(cx, goal, &request, async |tx, report| {
             // The investigator alone, as soon as there is one.
             if report.investigator.is_some() {

@@ -58,9 +58,8 @@ impl ConductReports {
         let mut faults = Faults::new();
         let filing = filing(&mut faults, &request.accused, &request.content, &request.matter);
         let once = wire::once(&request.request_id, &request);
-        let once = faults.take("request_id", once.map_err(|_| Flaw::RequestIdMalformed)).flatten();
-        faults.done()?;
-        let filing = filing.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        let once = faults.maybe("request_id", once.map_err(|_| Flaw::RequestIdMalformed));
+        let filing = faults.whole(filing)?;
         self.file(cx, filing, once).await
     }
 
@@ -77,11 +76,8 @@ impl ConductReports {
         let full_name = faults.take("full_name", wire::name(&request.full_name));
         let phone = faults.take("phone", Phone::parse(&request.phone));
         let once = wire::once(&request.request_id, &request);
-        let once = faults.take("request_id", once.map_err(|_| Flaw::RequestIdMalformed)).flatten();
-        faults.done()?;
-        let (Some(filing), Some(full_name), Some(phone)) = (filing, full_name, phone) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let once = faults.maybe("request_id", once.map_err(|_| Flaw::RequestIdMalformed));
+        let (filing, full_name, phone) = faults.whole((filing, full_name, phone))?;
         if let Some((collection, id)) = &filing.matter {
             self.knows(cx, collection, *id).await?;
         }
@@ -194,9 +190,8 @@ impl ConductReports {
         let mut faults = Faults::new();
         let text = faults.take("text", wire::text(&request.text, CONTENT_CHARACTERS_MAX));
         let once = wire::once(&request.request_id, &request);
-        let once = faults.take("request_id", once.map_err(|_| Flaw::RequestIdMalformed)).flatten();
-        faults.done()?;
-        let text = text.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        let once = faults.maybe("request_id", once.map_err(|_| Flaw::RequestIdMalformed));
+        let text = faults.whole(text)?;
         let (mut tx, report) =
             self.by_slip(cx, &request.query_code, &request.secret, READING).await?;
         if report.state().is_ended() {

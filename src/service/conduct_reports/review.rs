@@ -4,7 +4,7 @@ use super::{ConductReports, intake, reporter::READING};
 use crate::{
     context::Cx,
     domain::conduct_report::{CONTENT_CHARACTERS_MAX, ConductReport, DutyKind, ReportState},
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Error, Faults, Flaw, Result},
     service::{pb, wire},
     store::{
         Tx,
@@ -24,9 +24,8 @@ impl ConductReports {
         let mut faults = Faults::new();
         let reason = faults.take("reason", wire::text(&request.reason, CONTENT_CHARACTERS_MAX));
         let once = wire::once(&request.request_id, &request);
-        let once = faults.take("request_id", once.map_err(|_| Flaw::RequestIdMalformed)).flatten();
-        faults.done()?;
-        let reason = reason.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        let once = faults.maybe("request_id", once.map_err(|_| Flaw::RequestIdMalformed));
+        let reason = faults.whole(reason)?;
         // Code and secret before anything else: a wrong one learns nothing of a report.
         let (mut tx, report) =
             self.by_slip(cx, &request.query_code, &request.secret, READING).await?;

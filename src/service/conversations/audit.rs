@@ -15,11 +15,11 @@ use crate::{
         export::{Head, Writer},
         text,
     },
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Error, Faults, Flaw, Result},
     id::{Collection as _, Id, kind},
     service::{
         pb,
-        wire::{self, Page, Write},
+        wire::{self, Page},
     },
     store::{
         content_accesses::{self, ContentAccess},
@@ -51,8 +51,7 @@ impl Conversations {
         if let (Some(from), Some(until)) = (from, until) {
             faults.check(from < until, "until_time", Flaw::EndBeforeStart);
         }
-        faults.done()?;
-        let span = from.zip(until).ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        let span = faults.whole((from, until))?;
         let mut connection = self.store.read().await?;
         let figures = content_accesses::figures(&mut connection, span, &cx.scope()).await?;
         Ok(pb::ConversationFigures {
@@ -75,13 +74,10 @@ impl Conversations {
         request: pb::InspectConversationRequest,
     ) -> Result<pb::ListMessagesResponse> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Conversation>::parse(&request.name));
+        let id = faults.name::<kind::Conversation>(&request.name);
         let reason = faults.take("reason", reasoned(&request.reason));
         faults.check(request.after_sequence >= 0, "after_sequence", Flaw::OutOfRange);
-        faults.done()?;
-        let (Some(id), Some(reason)) = (id, reason) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let (id, reason) = faults.whole((id, reason))?;
         let mut connection = self.store.read().await?;
         let conversation = conversations::supervised(&mut connection, id, &cx.scope()).await?;
         drop(connection);
@@ -111,11 +107,7 @@ impl Conversations {
             let short = from.duration_until(until) <= SEARCH_SPAN;
             faults.check(short, "until_time", Flaw::OutOfRange);
         }
-        faults.done()?;
-        let (Some(text), Some(reason), Some(from), Some(until)) = (text, reason, from, until)
-        else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let (text, reason, from, until) = faults.whole((text, reason, from, until))?;
         self.record(cx, None, "SEARCH", reason, text.clone()).await?;
         let mut connection = self.store.read().await?;
         let rows = page_rows(request.page_size);
@@ -130,12 +122,9 @@ impl Conversations {
         request: pb::ExportConversationRequest,
     ) -> Result<wire::Items<pb::ConversationExport>> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Conversation>::parse(&request.name));
+        let id = faults.name::<kind::Conversation>(&request.name);
         let reason = faults.take("reason", reasoned(&request.reason));
-        faults.done()?;
-        let (Some(id), Some(reason)) = (id, reason) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let (id, reason) = faults.whole((id, reason))?;
         let mut connection = self.store.read().await?;
         let conversation = conversations::supervised(&mut connection, id, &cx.scope()).await?;
         drop(connection);
@@ -196,41 +185,37 @@ impl Conversations {
         let mut faults = Faults::new();
         let file = faults.take("subject", File::parse(&request.subject));
         let reason = faults.take("reason", reasoned(&request.reason));
-        faults.done()?;
-        let (Some(file), Some(reason)) = (file, reason) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let scope = cx.scope();
-        match file {
-            File::Enterprise(id) => {
-                policy_inputs::site(tx.conn(), id, &scope).await?;
+        let (file, reason) = faults.whole((file, reason))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let scope = cx.scope();
+            match file {
+                File::Enterprise(id) => {
+                    policy_inputs::site(tx.conn(), id, &scope).await?;
+                }
+                // All of a unit is the inspectorate's alone to supervise.
+                File::Unit(id) if !cx.actor.roles().has(Role::Inspector) => {
+                    return Err(scope.missing(id.subject()));
+                }
+                File::Unit(id) => {
+                    units::get(tx.conn(), id, &scope).await?;
+                }
             }
-            // All of a unit is the inspectorate's alone to supervise.
-            File::Unit(id) if !cx.actor.roles().has(Role::Inspector) => {
-                return Err(scope.missing(id.subject()));
-            }
-            File::Unit(id) => {
-                units::get(tx.conn(), id, &scope).await?;
-            }
-        }
-        let access = ContentAccess {
-            id: cx.id(),
-            officer,
-            unit_path: scope.unit_path.unwrap_or_default(),
-            conversation: None,
-            complaint: None,
-            subject: request.subject,
-            action: "OPEN".to_owned(),
-            reason,
-            query: String::new(),
-            create_time: cx.now,
-        };
-        content_accesses::open(&mut tx, &access).await?;
-        wire::finish(tx, access_reply(access)).await
+            let access = ContentAccess {
+                id: cx.id(),
+                officer,
+                unit_path: scope.unit_path.unwrap_or_default(),
+                conversation: None,
+                complaint: None,
+                subject: request.subject.clone(),
+                action: "OPEN".to_owned(),
+                reason,
+                query: String::new(),
+                create_time: cx.now,
+            };
+            content_accesses::open(tx, &access).await?;
+            Ok(access_reply(access))
+        })
+        .await
     }
 
     pub(super) async fn list_content_accesses(
@@ -238,12 +223,11 @@ impl Conversations {
         cx: &Cx,
         request: pb::ListContentAccessesRequest,
     ) -> Result<pb::ListContentAccessesResponse> {
-        let key = self.store.vault().key("page-token");
-        let page = Page::parse(&key, request.page_size, &request.page_token, &[cx.method])?;
+        let page = Page::of(&self.store, &request, &[cx.method])?;
         let mut connection = self.store.read().await?;
         let mut found =
             content_accesses::list(&mut connection, &cx.scope(), page.after, page.rows()).await?;
-        let next_page_token = page.cut(&key, &mut found, |access| access.id.uuid());
+        let next_page_token = page.cut(&mut found, |access| access.id.uuid());
         let content_accesses = found.into_iter().map(access_reply).collect();
         Ok(pb::ListContentAccessesResponse { content_accesses, next_page_token })
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Conversations, named};
+use super::Conversations;
 use crate::{
     context::Cx,
     domain::{
@@ -14,7 +14,7 @@ use crate::{
     service::{
         evaluations::answer,
         pb,
-        wire::{self, Page, Write},
+        wire::{self, Page},
     },
     store::{
         Tx,
@@ -38,12 +38,11 @@ impl Conversations {
         cx: &Cx,
         request: pb::ListConversationQueueRequest,
     ) -> Result<pb::ListConversationsResponse> {
-        let key = self.store.vault().key("page-token");
-        let page = Page::parse(&key, request.page_size, &request.page_token, &[cx.method])?;
+        let page = Page::of(&self.store, &request, &[cx.method])?;
         let mut connection = self.store.read().await?;
         let mut found =
             conversations::queue(&mut connection, &cx.scope(), page.after, page.rows()).await?;
-        let next_page_token = page.cut(&key, &mut found, |conversation| conversation.id.uuid());
+        let next_page_token = page.cut(&mut found, |conversation| conversation.id.uuid());
         let conversations = self.replies(&mut connection, cx, found).await?;
         Ok(pb::ListConversationsResponse { conversations, next_page_token })
     }
@@ -54,19 +53,18 @@ impl Conversations {
         request: pb::ClaimConversationRequest,
     ) -> Result<pb::Conversation> {
         let officer = cx.actor.sworn()?.officer;
-        let id = named(&request.name)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-        seated(&mut tx, cx, &conversation, officer).await?;
-        let mut conversation =
-            conversations::save(&mut tx, conversation.claim(officer, cx)?).await?;
-        let told = NoticeCode::Claimed.zh().to_owned();
-        messages::notice(&mut tx, &mut conversation, NoticeCode::Claimed, told).await?;
-        let reply = self.reply(tx.conn(), cx, &conversation).await?;
-        wire::finish(tx, reply).await
+        let id = wire::named(&request.name)?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let conversation = conversations::lock(tx, id, &cx.scope()).await?;
+            seated(tx, cx, &conversation, officer).await?;
+            let mut conversation =
+                conversations::save(tx, conversation.claim(officer, cx)?).await?;
+            let told = NoticeCode::Claimed.zh().to_owned();
+            messages::notice(tx, &mut conversation, NoticeCode::Claimed, told).await?;
+            let reply = self.reply(tx.conn(), cx, &conversation).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn transfer_conversation(
@@ -75,25 +73,21 @@ impl Conversations {
         request: pb::TransferConversationRequest,
     ) -> Result<pb::Conversation> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let officer = faults.take("officer", Id::parse(&request.officer));
         let note = faults.take("note", wire::text(&request.note, NOTE_CHARACTERS_MAX));
-        faults.done()?;
-        let (Some(id), Some(officer), Some(note)) = (id, officer, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-        seated(&mut tx, cx, &conversation, officer).await?;
-        let moved = conversation.transfer(officer, note, cx)?;
-        let mut conversation = conversations::save(&mut tx, moved).await?;
-        let told = NoticeCode::Transferred.zh().to_owned();
-        messages::notice(&mut tx, &mut conversation, NoticeCode::Transferred, told).await?;
-        let reply = self.reply(tx.conn(), cx, &conversation).await?;
-        wire::finish(tx, reply).await
+        let (id, officer, note) = faults.whole((id, officer, note))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let conversation = conversations::lock(tx, id, &cx.scope()).await?;
+            seated(tx, cx, &conversation, officer).await?;
+            let moved = conversation.transfer(officer, note, cx)?;
+            let mut conversation = conversations::save(tx, moved).await?;
+            let told = NoticeCode::Transferred.zh().to_owned();
+            messages::notice(tx, &mut conversation, NoticeCode::Transferred, told).await?;
+            let reply = self.reply(tx.conn(), cx, &conversation).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn return_conversation(
@@ -102,23 +96,19 @@ impl Conversations {
         request: pb::ReturnConversationRequest,
     ) -> Result<pb::Conversation> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let note = faults.take("note", wire::text_maybe(&request.note, NOTE_CHARACTERS_MAX));
-        faults.done()?;
-        let (Some(id), Some(note)) = (id, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-        let moved = conversation.give_back(note, cx)?;
-        let mut conversation = conversations::save(&mut tx, moved).await?;
-        let told = NoticeCode::Returned.zh().to_owned();
-        messages::notice(&mut tx, &mut conversation, NoticeCode::Returned, told).await?;
-        let reply = self.reply(tx.conn(), cx, &conversation).await?;
-        wire::finish(tx, reply).await
+        let (id, note) = faults.whole((id, note))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let conversation = conversations::lock(tx, id, &cx.scope()).await?;
+            let moved = conversation.give_back(note, cx)?;
+            let mut conversation = conversations::save(tx, moved).await?;
+            let told = NoticeCode::Returned.zh().to_owned();
+            messages::notice(tx, &mut conversation, NoticeCode::Returned, told).await?;
+            let reply = self.reply(tx.conn(), cx, &conversation).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn close_conversation(
@@ -127,36 +117,32 @@ impl Conversations {
         request: pb::CloseConversationRequest,
     ) -> Result<pb::Conversation> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Conversation>::parse(&request.name));
+        let id = faults.name::<kind::Conversation>(&request.name);
         let summary = faults.take("summary", wire::text(&request.summary, NOTE_CHARACTERS_MAX));
-        faults.done()?;
-        let (Some(id), Some(summary)) = (id, summary) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-        let (officer, owed) = (conversation.assignee, conversation.reply_kind());
-        let told = format!("{}:{summary}", NoticeCode::Closed.zh());
-        let moved = conversation.close(summary, cx)?;
-        let mut conversation = conversations::save(&mut tx, moved).await?;
-        // Who closes has answered, for better or worse: the rating tells.
-        for kind in [owed, ObligationKind::SolveConversation] {
-            obligations::meet(&mut tx, id.subject(), kind, &self.world.calendar()).await?;
-        }
-        let invitation = Invitation {
-            subject: id.subject(),
-            round: conversation.round,
-            enterprise: conversation.enterprise,
-            unit_path: conversation.unit_path.clone(),
-            officer,
-        };
-        evaluations::invite(&mut tx, &invitation).await?;
-        messages::notice(&mut tx, &mut conversation, NoticeCode::Closed, told).await?;
-        let reply = self.reply(tx.conn(), cx, &conversation).await?;
-        wire::finish(tx, reply).await
+        let (id, summary) = faults.whole((id, summary))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let conversation = conversations::lock(tx, id, &cx.scope()).await?;
+            let (officer, owed) = (conversation.assignee, conversation.reply_kind());
+            let told = format!("{}:{summary}", NoticeCode::Closed.zh());
+            let moved = conversation.close(summary, cx)?;
+            let mut conversation = conversations::save(tx, moved).await?;
+            // Who closes has answered, for better or worse: the rating tells.
+            for kind in [owed, ObligationKind::SolveConversation] {
+                obligations::meet(tx, id.subject(), kind, &self.world.calendar()).await?;
+            }
+            let invitation = Invitation {
+                subject: id.subject(),
+                round: conversation.round,
+                enterprise: conversation.enterprise,
+                unit_path: conversation.unit_path.clone(),
+                officer,
+            };
+            evaluations::invite(tx, &invitation).await?;
+            messages::notice(tx, &mut conversation, NoticeCode::Closed, told).await?;
+            let reply = self.reply(tx.conn(), cx, &conversation).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn rate_conversation(
@@ -165,25 +151,21 @@ impl Conversations {
         request: pb::RateConversationRequest,
     ) -> Result<pb::Conversation> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Conversation>::parse(&request.name));
+        let id = faults.name::<kind::Conversation>(&request.name);
         let comment = wire::text_maybe(&request.comment, NOTE_CHARACTERS_MAX);
         let comment = faults.take("comment", comment).unwrap_or_default();
         let level = request.level().as_str_name();
         let verdict = Verdict::read(level, request.solved, comment, &mut faults);
-        faults.done()?;
-        let (Some(id), Some(verdict)) = (id, verdict) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-        let asked = evaluations::of(tx.conn(), id.subject(), conversation.round).await?;
-        let asked = asked.ok_or_else(|| Error::new(Reason::NothingToRate))?;
-        answer(&mut tx, cx, &asked, &verdict, &self.world.calendar()).await?;
-        let reply = self.reply(tx.conn(), cx, &conversation).await?;
-        wire::finish(tx, reply).await
+        let (id, verdict) = faults.whole((id, verdict))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let conversation = conversations::lock(tx, id, &cx.scope()).await?;
+            let asked = evaluations::of(tx.conn(), id.subject(), conversation.round).await?;
+            let asked = asked.ok_or_else(|| Error::new(Reason::NothingToRate))?;
+            answer(tx, cx, &asked, &verdict, &self.world.calendar()).await?;
+            let reply = self.reply(tx.conn(), cx, &conversation).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn create_request_from_conversation(
@@ -192,33 +174,29 @@ impl Conversations {
         request: pb::CreateRequestFromConversationRequest,
     ) -> Result<pb::CreateRequestFromConversationResponse> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Conversation>::parse(&request.name));
+        let id = faults.name::<kind::Conversation>(&request.name);
         let summary = faults.take("summary", wire::text(&request.summary, NOTE_CHARACTERS_MAX));
         faults.check(request.sequences.len() <= LINKED_MAX, "sequences", Flaw::TooMany);
-        faults.done()?;
-        let (Some(id), Some(summary)) = (id, summary) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let mut conversation = conversations::lock(&mut tx, id, &cx.scope()).await?;
-        let sequences = linked(&conversation, &request.sequences)?;
-        // The summary stands in the conversation, where it is under its lock; the event points there.
-        let told = format!("{}:{summary}", NoticeCode::RequestCreated.zh());
-        messages::notice(&mut tx, &mut conversation, NoticeCode::RequestCreated, told).await?;
-        let payload = json!({
-            "conversation": id.uuid(),
-            "enterprise": conversation.enterprise.uuid(),
-            "sequences": sequences,
-            "summary_sequence": conversation.last_sequence,
-        });
-        let topic = outbox::Topic::RequestFromConversation;
-        let event = outbox::emit(&mut tx, topic, id.to_string(), payload).await?;
-        let reply =
-            pb::CreateRequestFromConversationResponse { event: event.to_string(), sequences };
-        wire::finish(tx, reply).await
+        let (id, summary) = faults.whole((id, summary))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let mut conversation = conversations::lock(tx, id, &cx.scope()).await?;
+            let sequences = linked(&conversation, &request.sequences)?;
+            // The summary stands in the conversation, where it is under its lock; the event points there.
+            let told = format!("{}:{summary}", NoticeCode::RequestCreated.zh());
+            messages::notice(tx, &mut conversation, NoticeCode::RequestCreated, told).await?;
+            let payload = json!({
+                "conversation": id.uuid(),
+                "enterprise": conversation.enterprise.uuid(),
+                "sequences": sequences,
+                "summary_sequence": conversation.last_sequence,
+            });
+            let topic = outbox::Topic::RequestFromConversation;
+            let event = outbox::emit(tx, topic, id.to_string(), payload).await?;
+            let reply =
+                pb::CreateRequestFromConversationResponse { event: event.to_string(), sequences };
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn set_presence(
@@ -242,24 +220,20 @@ impl Conversations {
         let mut faults = Faults::new();
         let conversation = faults.take("conversation", Id::parse(&request.conversation));
         let text = faults.take("text", wire::text(&request.text, NOTE_CHARACTERS_MAX));
-        faults.done()?;
-        let (Some(conversation), Some(text)) = (conversation, text) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        conversations::lock(&mut tx, conversation, &cx.scope()).await?;
-        let note = conversation_notes::Note {
-            id: cx.id(),
-            conversation,
-            officer,
-            text,
-            create_time: cx.now,
-        };
-        conversation_notes::insert(&mut tx, &note).await?;
-        wire::finish(tx, note_reply(note)).await
+        let (conversation, text) = faults.whole((conversation, text))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            conversations::lock(tx, conversation, &cx.scope()).await?;
+            let note = conversation_notes::Note {
+                id: cx.id(),
+                conversation,
+                officer,
+                text,
+                create_time: cx.now,
+            };
+            conversation_notes::insert(tx, &note).await?;
+            Ok(note_reply(note))
+        })
+        .await
     }
 
     pub(super) async fn list_conversation_notes(
@@ -269,14 +243,13 @@ impl Conversations {
     ) -> Result<pb::ListConversationNotesResponse> {
         let id = Id::parse(&request.conversation);
         let id = id.map_err(|flaw| Error::field("conversation", flaw))?;
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.conversation];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
         conversations::get(&mut connection, id, &cx.scope(), cx.now).await?;
         let mut found =
             conversation_notes::list(&mut connection, id, page.after, page.rows()).await?;
-        let next_page_token = page.cut(&key, &mut found, |note| note.id.uuid());
+        let next_page_token = page.cut(&mut found, |note| note.id.uuid());
         let notes = found.into_iter().map(note_reply).collect();
         Ok(pb::ListConversationNotesResponse { notes, next_page_token })
     }
@@ -292,17 +265,13 @@ impl Conversations {
         let title = faults.take("canned_reply.title", wire::text(&form.title, 60));
         let text = wire::text(&form.text, REPLY_CHARACTERS_MAX);
         let text = faults.take("canned_reply.text", text);
-        faults.done()?;
-        let (Some(post), Some(title), Some(text)) = (post, title, text) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let reply = CannedReply { id: cx.id(), post, title, text };
-        canned_replies::insert(&mut tx, &reply, &cx.scope()).await?;
-        wire::finish(tx, canned_reply(reply)).await
+        let (post, title, text) = faults.whole((post, title, text))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let reply = CannedReply { id: cx.id(), post, title, text };
+            canned_replies::insert(tx, &reply, &cx.scope()).await?;
+            Ok(canned_reply(reply))
+        })
+        .await
     }
 
     pub(super) async fn list_canned_replies(
@@ -323,13 +292,12 @@ impl Conversations {
         cx: &Cx,
         request: pb::RetireCannedReplyRequest,
     ) -> Result<pb::CannedReply> {
-        let id = named(&request.name)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let reply = canned_replies::retire(&mut tx, id, &cx.scope()).await?;
-        wire::finish(tx, canned_reply(reply)).await
+        let id = wire::named(&request.name)?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let reply = canned_replies::retire(tx, id, &cx.scope()).await?;
+            Ok(canned_reply(reply))
+        })
+        .await
     }
 }
 

@@ -245,8 +245,7 @@ impl Conversations {
         faults.check(request.page_size >= 0, "page_size", Flaw::OutOfRange);
         let both = request.after_sequence > 0 && request.before_sequence > 0;
         faults.check(!both, "before_sequence", Flaw::NotAllowed);
-        faults.done()?;
-        let Some(id) = id else { return Err(Error::new(Reason::RequestInvalid)) };
+        let id = faults.whole(id)?;
         let rows = page_rows(request.page_size);
         let mut connection = self.store.read().await?;
         let (scope, now) = (cx.scope(), cx.now);
@@ -299,8 +298,7 @@ impl Conversations {
         let id = faults.take("conversation", Id::parse(&request.conversation));
         faults.check(request.delivered_sequence >= 0, "delivered_sequence", Flaw::OutOfRange);
         faults.check(request.read_sequence >= 0, "read_sequence", Flaw::OutOfRange);
-        faults.done()?;
-        let Some(id) = id else { return Err(Error::new(Reason::RequestInvalid)) };
+        let id = faults.whole(id)?;
         let mut tx = self.store.begin(cx).await?;
         let conversation = conversations::get(tx.conn(), id, &cx.scope(), cx.now).await?;
         // Nobody has read what is not written.

@@ -55,8 +55,7 @@ impl Conversations {
         let mut faults = Faults::new();
         let id = faults.take("conversation", Id::parse(&request.conversation));
         faults.check(request.after_sequence >= 0, "after_sequence", Flaw::OutOfRange);
-        faults.done()?;
-        let Some(id) = id else { return Err(Error::new(Reason::RequestInvalid)) };
+        let id = faults.whole(id)?;
         // Waits before it looks: what happens in between wakes.
         let key = actors::key(&cx.actor.name());
         let waiter = self.store.wakeups().wait(id.uuid(), key);

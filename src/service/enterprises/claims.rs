@@ -1,7 +1,7 @@
 //! Claims of enterprises: handed in by a person with a licence and a proven phone, prepared by one
 //! officer, verified or refused by another. What waits takes nothing from anybody.
 
-use super::{Enterprises, Step, named, reply, sealed_claims, whole};
+use super::{Enterprises, Step, reply, sealed_claims, whole};
 use crate::{
     context::Cx,
     domain::{
@@ -14,10 +14,7 @@ use crate::{
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
-    service::{
-        pb,
-        wire::{self, Write},
-    },
+    service::{pb, wire},
     store::{
         Connection, Limit, Tx, enterprises,
         members::{self, NewMember},
@@ -40,25 +37,24 @@ impl Enterprises {
             licence: &request.licence,
         };
         let parsed = typed.parse(cx, Faults::new())?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        self.store.limits().count(Limit::Claim, &cx.actor.name()).await?;
-        let claimer = sealed_claims::claimer(&mut tx, applicant).await?;
-        if !claimer.proved {
-            return Err(Error::new(Reason::PhoneUnproven));
-        }
-        if claimer.claims >= CLAIMS_MAX {
-            return Err(Error::new(Reason::ClaimsSpent));
-        }
-        let licence = parsed.licence;
-        let (claim, document) = parsed.placed(&mut tx).await?;
-        let enterprise = Enterprise::claimed(claim, applicant, cx);
-        let enterprise = enterprises::insert(&mut tx, enterprise.register(cx), &document).await?;
-        sealed_claims::bind_licence(&mut tx, licence, applicant, enterprise.id).await?;
-        let reply = self.claim_taken(&mut tx, cx, &enterprise).await?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            self.store.limits().count(Limit::Claim, &cx.actor.name()).await?;
+            let claimer = sealed_claims::claimer(tx, applicant).await?;
+            if !claimer.proved {
+                return Err(Error::new(Reason::PhoneUnproven));
+            }
+            if claimer.claims >= CLAIMS_MAX {
+                return Err(Error::new(Reason::ClaimsSpent));
+            }
+            let licence = parsed.licence;
+            let (claim, document) = parsed.placed(tx).await?;
+            let enterprise = Enterprise::claimed(claim, applicant, cx);
+            let enterprise = enterprises::insert(tx, enterprise.register(cx), &document).await?;
+            sealed_claims::bind_licence(tx, licence, applicant, enterprise.id).await?;
+            let reply = self.claim_taken(tx, cx, &enterprise).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn update_enterprise(
@@ -71,7 +67,7 @@ impl Enterprises {
         let mut faults = Faults::new();
         let id = faults.take("enterprise.name", Id::<kind::Enterprise>::parse(&form.name));
         faults.check(!form.etag.is_empty(), "enterprise.etag", Flaw::Required);
-        let version = faults.take("enterprise.etag", wire::version(&form.etag)).flatten();
+        let version = faults.maybe("enterprise.etag", wire::version(&form.etag));
         let typed = Typed {
             form,
             name: &request.legal_representative_name,
@@ -81,20 +77,19 @@ impl Enterprises {
         };
         let parsed = typed.parse(cx, faults)?;
         let Some(id) = id else { return Err(Error::new(Reason::RequestInvalid)) };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let enterprise = enterprises::lock_own(&mut tx, id, applicant, &cx.scope()).await?;
-        wire::fresh(version, enterprise.version)?;
-        let licence = parsed.licence;
-        let (claim, document) = parsed.placed(&mut tx).await?;
-        let moved = enterprise.edit(claim, cx)?;
-        sealed_claims::bind_licence(&mut tx, licence, applicant, id).await?;
-        enterprises::rewrite(&mut tx, moved.peek(), &document).await?;
-        let enterprise = enterprises::save(&mut tx, moved).await?;
-        let reply = self.claim_taken(&mut tx, cx, &enterprise).await?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let enterprise = enterprises::lock_own(tx, id, applicant, &cx.scope()).await?;
+            wire::fresh(version, enterprise.version)?;
+            let licence = parsed.licence;
+            let (claim, document) = parsed.placed(tx).await?;
+            let moved = enterprise.edit(claim, cx)?;
+            sealed_claims::bind_licence(tx, licence, applicant, id).await?;
+            enterprises::rewrite(tx, moved.peek(), &document).await?;
+            let enterprise = enterprises::save(tx, moved).await?;
+            let reply = self.claim_taken(tx, cx, &enterprise).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     /// What a claimer is answered. Of a verified enterprise with this code it is said that there is one,
@@ -122,15 +117,14 @@ impl Enterprises {
         request: pb::WithdrawEnterpriseRequest,
     ) -> Result<pb::Enterprise> {
         let applicant = cx.actor.person()?;
-        let id = named(&request.name)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let enterprise = enterprises::lock_own(&mut tx, id, applicant, &cx.scope()).await?;
-        let enterprise = enterprises::save(&mut tx, enterprise.withdraw(cx)?).await?;
-        let reply = whole(tx.conn(), self.store.vault(), cx, &enterprise).await?;
-        wire::finish(tx, reply).await
+        let id = wire::named(&request.name)?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let enterprise = enterprises::lock_own(tx, id, applicant, &cx.scope()).await?;
+            let enterprise = enterprises::save(tx, enterprise.withdraw(cx)?).await?;
+            let reply = whole(tx.conn(), self.store.vault(), cx, &enterprise).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn read_enterprise_claim(
@@ -140,12 +134,9 @@ impl Enterprises {
     ) -> Result<pb::EnterpriseClaim> {
         cx.actor.officer()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Enterprise>::parse(&request.name));
+        let id = faults.name::<kind::Enterprise>(&request.name);
         let reason = faults.take("reason", wire::text(&request.reason, 500));
-        faults.done()?;
-        let (Some(id), Some(reason)) = (id, reason) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let (id, reason) = faults.whole((id, reason))?;
         self.store.limits().count(Limit::ClaimReading, &cx.actor.name()).await?;
         let mut tx = self.store.begin(cx).await?;
         let enterprise = enterprises::lock(&mut tx, id, &cx.scope()).await?;
@@ -168,15 +159,14 @@ impl Enterprises {
         request: pb::PrepareEnterpriseRequest,
     ) -> Result<pb::Enterprise> {
         let step = Step::parse(&request.name, &request.note, "note", &request.etag)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let enterprise = enterprises::lock(&mut tx, step.id, &cx.scope()).await?;
-        wire::fresh(step.version, enterprise.version)?;
-        let enterprise = enterprises::save(&mut tx, enterprise.prepare(step.note, cx)?).await?;
-        let reply = whole(tx.conn(), self.store.vault(), cx, &enterprise).await?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let enterprise = enterprises::lock(tx, step.id, &cx.scope()).await?;
+            wire::fresh(step.version, enterprise.version)?;
+            let enterprise = enterprises::save(tx, enterprise.prepare(step.note, cx)?).await?;
+            let reply = whole(tx.conn(), self.store.vault(), cx, &enterprise).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn verify_enterprise(
@@ -186,31 +176,30 @@ impl Enterprises {
     ) -> Result<pb::Enterprise> {
         let sworn = cx.actor.sworn()?;
         let step = Step::parse(&request.name, &request.note, "note", &request.etag)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        // Rivals before the claim itself: two verifications of one code wait for each other.
-        let claims = enterprises::lock_claims(&mut tx, step.id).await?;
-        let enterprise = enterprises::lock(&mut tx, step.id, &cx.scope()).await?;
-        wire::fresh(step.version, enterprise.version)?;
-        let officer = sealed_claims::officer_name(&mut tx, sworn.officer).await?;
-        let verified = enterprise.verify(step.note, &officer, cx)?;
-        let enterprise = enterprises::save(&mut tx, verified).await?;
-        let member = NewMember {
-            enterprise: enterprise.id,
-            person: enterprise.applicant,
-            full_name: &enterprise.claim.legal_representative,
-            role: "LEGAL_REPRESENTATIVE",
-            scope: &[],
-            valid_until: None,
-        };
-        members::insert(&mut tx, member).await?;
-        for rival in claims.into_iter().filter(|rival| rival.id != enterprise.id) {
-            enterprises::save(&mut tx, rival.give_way(cx)?).await?;
-        }
-        let reply = whole(tx.conn(), self.store.vault(), cx, &enterprise).await?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            // Rivals before the claim itself: two verifications of one code wait for each other.
+            let claims = enterprises::lock_claims(tx, step.id).await?;
+            let enterprise = enterprises::lock(tx, step.id, &cx.scope()).await?;
+            wire::fresh(step.version, enterprise.version)?;
+            let officer = sealed_claims::officer_name(tx, sworn.officer).await?;
+            let verified = enterprise.verify(step.note, &officer, cx)?;
+            let enterprise = enterprises::save(tx, verified).await?;
+            let member = NewMember {
+                enterprise: enterprise.id,
+                person: enterprise.applicant,
+                full_name: &enterprise.claim.legal_representative,
+                role: "LEGAL_REPRESENTATIVE",
+                scope: &[],
+                valid_until: None,
+            };
+            members::insert(tx, member).await?;
+            for rival in claims.into_iter().filter(|rival| rival.id != enterprise.id) {
+                enterprises::save(tx, rival.give_way(cx)?).await?;
+            }
+            let reply = whole(tx.conn(), self.store.vault(), cx, &enterprise).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn reject_enterprise(
@@ -220,16 +209,15 @@ impl Enterprises {
     ) -> Result<pb::Enterprise> {
         let (action, code) = (EnterpriseAction::Reject, request.reason_code.as_str());
         let (step, reason) = refusal(&request.name, code, &request.note, &request.etag, action)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let enterprise = enterprises::lock(&mut tx, step.id, &cx.scope()).await?;
-        wire::fresh(step.version, enterprise.version)?;
-        let moved = enterprise.refuse(action, reason, step.note, cx)?;
-        let enterprise = enterprises::save(&mut tx, moved).await?;
-        let reply = whole(tx.conn(), self.store.vault(), cx, &enterprise).await?;
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let enterprise = enterprises::lock(tx, step.id, &cx.scope()).await?;
+            wire::fresh(step.version, enterprise.version)?;
+            let moved = enterprise.refuse(action, reason, step.note, cx)?;
+            let enterprise = enterprises::save(tx, moved).await?;
+            let reply = whole(tx.conn(), self.store.vault(), cx, &enterprise).await?;
+            Ok(reply)
+        })
+        .await
     }
 
     /// Ends an enterprise with everything that it holds: nothing of it stands in the way of its owner.
@@ -240,23 +228,22 @@ impl Enterprises {
     ) -> Result<pb::Enterprise> {
         let (action, code) = (EnterpriseAction::Annul, request.reason_code.as_str());
         let (step, reason) = refusal(&request.name, code, &request.note, &request.etag, action)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let enterprise = enterprises::lock(&mut tx, step.id, &cx.scope()).await?;
-        wire::fresh(step.version, enterprise.version)?;
-        let note = step.note.clone();
-        let moved = enterprise.refuse(action, reason, step.note, cx)?;
-        let enterprise = enterprises::save(&mut tx, moved).await?;
-        for vehicle in vehicles::lock_garage(&mut tx, enterprise.id).await? {
-            let ruling = Some(VehicleRuling::EnterpriseAnnulled);
-            super::vehicles::depart(&mut tx, cx, vehicle, ruling, &note, None).await?;
-        }
-        // Last, so that everything before was told to who acted for it.
-        members::end_of_enterprise(&mut tx, enterprise.id).await?;
-        let reply = reply(&enterprise, &[]);
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let enterprise = enterprises::lock(tx, step.id, &cx.scope()).await?;
+            wire::fresh(step.version, enterprise.version)?;
+            let note = step.note.clone();
+            let moved = enterprise.refuse(action, reason, step.note, cx)?;
+            let enterprise = enterprises::save(tx, moved).await?;
+            for vehicle in vehicles::lock_garage(tx, enterprise.id).await? {
+                let ruling = Some(VehicleRuling::EnterpriseAnnulled);
+                super::vehicles::depart(tx, cx, vehicle, ruling, &note, None).await?;
+            }
+            // Last, so that everything before was told to who acted for it.
+            members::end_of_enterprise(tx, enterprise.id).await?;
+            let reply = reply(&enterprise, &[]);
+            Ok(reply)
+        })
+        .await
     }
 }
 
@@ -299,20 +286,9 @@ impl Typed<'_> {
             Id::parse(self.licence)
         };
         let licence = faults.take("licence", licence);
-        faults.done()?;
-        match (uscc, name, division, person, document, licence) {
-            (
-                Some(uscc),
-                Some(display_name),
-                Some(division),
-                Some(legal_representative),
-                Some(document),
-                Some(licence),
-            ) => {
-                Ok(Parsed { uscc, display_name, division, legal_representative, document, licence })
-            }
-            _ => Err(Error::new(Reason::RequestInvalid)),
-        }
+        let (uscc, display_name, division, legal_representative, document, licence) =
+            faults.whole((uscc, name, division, person, document, licence))?;
+        Ok(Parsed { uscc, display_name, division, legal_representative, document, licence })
     }
 }
 
@@ -354,8 +330,7 @@ fn refusal(
     };
     let reason = faults.take("reason_code", reason);
     let step = Step::read(name, note, "note", etag, &mut faults);
-    faults.done()?;
-    step.zip(reason).ok_or_else(|| Error::new(Reason::RequestInvalid))
+    faults.whole((step, reason))
 }
 
 /// What of a claim is neither personal nor of the desk.

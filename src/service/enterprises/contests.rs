@@ -2,7 +2,7 @@
 //! it where it is. The holder loses nothing before that.
 
 use super::{
-    Enterprises, named,
+    Enterprises,
     vehicles::{depart, licence_form, may_change, read_licence, ruling, vehicle_of},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     id::{Id, kind},
     service::{
         pb,
-        wire::{self, Page, Write},
+        wire::{self, Page},
     },
     store::{
         Limit, Tx, enterprises, history,
@@ -48,38 +48,37 @@ impl Enterprises {
         request: pb::ContestVehicleRequest,
     ) -> Result<pb::VehicleContest> {
         let asked = asked(&request)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        self.store.limits().count(Limit::Contest, &cx.actor.name()).await?;
-        may_change(cx, asked.enterprise)?;
-        let known = enterprises::lock(&mut tx, asked.enterprise, &cx.scope()).await?;
-        known.refuse_unproven()?;
-        refuse_faulty_papers(&mut tx, &asked).await?;
-        let held = vehicles::lock_of_another(&mut tx, asked.enterprise, &asked.licence).await?;
-        let vehicle = held.ok_or_else(|| Error::new(Reason::NothingToContest))?;
-        let contest = Contest {
-            id: cx.id(),
-            vehicle: vehicle.id,
-            enterprise: asked.enterprise,
-            filed_by: cx.actor.name(),
-            plate_number: asked.licence.plate.as_str().to_owned(),
-            plate_type: asked.licence.plate_type.code().to_owned(),
-            licence: asked.form,
-            statement: asked.statement,
-            attachments: asked.papers,
-            reason: None,
-            reason_note: String::new(),
-            create_time: cx.now,
-            decide_time: None,
-            version: 1,
-            held: Held::row(ContestState::Open),
-        };
-        let contest = vehicle_contests::insert(&mut tx, contest.file(cx)).await?;
-        let cause = contest.id.to_string();
-        causes::of_vehicle(&mut tx, &vehicle, NoticeEvent::VehicleContested, cause).await?;
-        wire::finish(tx, reply(cx, &contest)).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            self.store.limits().count(Limit::Contest, &cx.actor.name()).await?;
+            may_change(cx, asked.enterprise)?;
+            let known = enterprises::lock(tx, asked.enterprise, &cx.scope()).await?;
+            known.refuse_unproven()?;
+            refuse_faulty_papers(tx, &asked).await?;
+            let held = vehicles::lock_of_another(tx, asked.enterprise, &asked.licence).await?;
+            let vehicle = held.ok_or_else(|| Error::new(Reason::NothingToContest))?;
+            let contest = Contest {
+                id: cx.id(),
+                vehicle: vehicle.id,
+                enterprise: asked.enterprise,
+                filed_by: cx.actor.name(),
+                plate_number: asked.licence.plate.as_str().to_owned(),
+                plate_type: asked.licence.plate_type.code().to_owned(),
+                licence: asked.form,
+                statement: asked.statement,
+                attachments: asked.papers,
+                reason: None,
+                reason_note: String::new(),
+                create_time: cx.now,
+                decide_time: None,
+                version: 1,
+                held: Held::row(ContestState::Open),
+            };
+            let contest = vehicle_contests::insert(tx, contest.file(cx)).await?;
+            let cause = contest.id.to_string();
+            causes::of_vehicle(tx, &vehicle, NoticeEvent::VehicleContested, cause).await?;
+            Ok(reply(cx, &contest))
+        })
+        .await
     }
 
     pub(super) async fn withdraw_vehicle_contest(
@@ -87,15 +86,14 @@ impl Enterprises {
         cx: &Cx,
         request: pb::WithdrawVehicleContestRequest,
     ) -> Result<pb::VehicleContest> {
-        let id = named(&request.name)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let contest = vehicle_contests::lock(&mut tx, id, &cx.scope()).await?;
-        may_change(cx, contest.enterprise)?;
-        let contest = vehicle_contests::save(&mut tx, contest.withdraw(cx)?, None).await?;
-        wire::finish(tx, reply(cx, &contest)).await
+        let id = wire::named(&request.name)?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let contest = vehicle_contests::lock(tx, id, &cx.scope()).await?;
+            may_change(cx, contest.enterprise)?;
+            let contest = vehicle_contests::save(tx, contest.withdraw(cx)?, None).await?;
+            Ok(reply(cx, &contest))
+        })
+        .await
     }
 
     pub(super) async fn list_vehicle_contests(
@@ -110,16 +108,15 @@ impl Enterprises {
             Some(id.map_err(|flaw| Error::field("vehicle", flaw))?.uuid())
         };
         let state = ContestState::from_wire(request.state().as_str_name()).map(ContestState::wire);
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.vehicle, state.unwrap_or_default()];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let scope = cx.actor.scope_of(Matter::Garage);
         let filter = Filter { vehicle, state };
         let mut connection = self.store.read().await?;
         let mut found =
             vehicle_contests::list(&mut connection, &filter, &scope, page.after, page.rows())
                 .await?;
-        let next_page_token = page.cut(&key, &mut found, |contest| contest.id.uuid());
+        let next_page_token = page.cut(&mut found, |contest| contest.id.uuid());
         let vehicle_contests = found.iter().map(|contest| reply(cx, contest)).collect();
         Ok(pb::ListVehicleContestsResponse { vehicle_contests, next_page_token })
     }
@@ -142,42 +139,38 @@ impl Enterprises {
         // What exists no more stands in nobody's garage.
         let scrapped = decision.as_ref().is_some_and(|it| it.reason == VehicleRuling::Scrapped);
         faults.check(!scrapped, "reason_code", Flaw::NotAllowed);
-        faults.done()?;
-        let (Some(id), Some(decision)) = (id, decision) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let contest = vehicle_contests::lock(&mut tx, id, &cx.scope()).await?;
-        wire::fresh(decision.version, contest.version)?;
-        let (asked, held) = (contest.enterprise, contest.vehicle);
-        let upheld = contest.decide(action, decision.reason, decision.note.clone(), cx)?;
-        let known = enterprises::lock(&mut tx, asked, &cx.scope()).await?;
-        known.refuse_unproven()?;
-        let vehicle = vehicles::lock(&mut tx, held, &cx.scope()).await?;
-        let states = vehicle.states.clone();
-        let licence = stored_licence(upheld.peek().licence.clone())?;
-        let event = Some(NoticeEvent::VehicleReceived);
-        let contest = vehicle_contests::save(&mut tx, upheld, event).await?;
-        let (reason, note) = (Some(decision.reason), decision.note.as_str());
-        depart(&mut tx, cx, vehicle, reason, note, Some(contest.id)).await?;
-        let vehicle = Vehicle {
-            id: cx.id(),
-            enterprise: contest.enterprise,
-            licence,
-            states,
-            blacklisted: false,
-            contested: false,
-            retire_time: None,
-            version: 1,
-        };
-        vehicles::insert(&mut tx, &vehicle).await?;
-        let change = super::vehicles::acted("RECEIVE", reason, note, cx);
-        history::write(&mut tx, vehicle.id.subject(), &change).await?;
-        let stored = vehicles::get(tx.conn(), vehicle.id, &cx.scope(), cx.now).await?;
-        wire::finish(tx, vehicle_of(&stored)).await
+        let (id, decision) = faults.whole((id, decision))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let contest = vehicle_contests::lock(tx, id, &cx.scope()).await?;
+            wire::fresh(decision.version, contest.version)?;
+            let (asked, held) = (contest.enterprise, contest.vehicle);
+            let upheld = contest.decide(action, decision.reason, decision.note.clone(), cx)?;
+            let known = enterprises::lock(tx, asked, &cx.scope()).await?;
+            known.refuse_unproven()?;
+            let vehicle = vehicles::lock(tx, held, &cx.scope()).await?;
+            let states = vehicle.states.clone();
+            let licence = stored_licence(upheld.peek().licence.clone())?;
+            let event = Some(NoticeEvent::VehicleReceived);
+            let contest = vehicle_contests::save(tx, upheld, event).await?;
+            let (reason, note) = (Some(decision.reason), decision.note.as_str());
+            depart(tx, cx, vehicle, reason, note, Some(contest.id)).await?;
+            let vehicle = Vehicle {
+                id: cx.id(),
+                enterprise: contest.enterprise,
+                licence,
+                states,
+                blacklisted: false,
+                contested: false,
+                retire_time: None,
+                version: 1,
+            };
+            vehicles::insert(tx, &vehicle).await?;
+            let change = super::vehicles::acted("RECEIVE", reason, note, cx);
+            history::write(tx, vehicle.id.subject(), &change).await?;
+            let stored = vehicles::get(tx.conn(), vehicle.id, &cx.scope(), cx.now).await?;
+            Ok(vehicle_of(&stored))
+        })
+        .await
     }
 
     pub(super) async fn dismiss_vehicle_contest(
@@ -187,7 +180,7 @@ impl Enterprises {
     ) -> Result<pb::VehicleContest> {
         let action = ContestAction::Dismiss;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let decision = Decision::parse(
             &request.reason_code,
             &request.note,
@@ -198,20 +191,16 @@ impl Enterprises {
         // That is said by moving it.
         let other = decision.as_ref().is_some_and(|it| it.reason == VehicleRuling::OtherProven);
         faults.check(!other, "reason_code", Flaw::NotAllowed);
-        faults.done()?;
-        let (Some(id), Some(decision)) = (id, decision) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let contest = vehicle_contests::lock(&mut tx, id, &cx.scope()).await?;
-        wire::fresh(decision.version, contest.version)?;
-        let moved = contest.decide(action, decision.reason, decision.note, cx)?;
-        let event = Some(NoticeEvent::VehicleContestDismissed);
-        let contest = vehicle_contests::save(&mut tx, moved, event).await?;
-        wire::finish(tx, reply(cx, &contest)).await
+        let (id, decision) = faults.whole((id, decision))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let contest = vehicle_contests::lock(tx, id, &cx.scope()).await?;
+            wire::fresh(decision.version, contest.version)?;
+            let moved = contest.decide(action, decision.reason, decision.note, cx)?;
+            let event = Some(NoticeEvent::VehicleContestDismissed);
+            let contest = vehicle_contests::save(tx, moved, event).await?;
+            Ok(reply(cx, &contest))
+        })
+        .await
     }
 }
 
@@ -233,7 +222,7 @@ impl Decision {
         let reason = faults.take("reason_code", ruling(code, action));
         let note = faults.take("note", wire::text(note, 500));
         faults.check(!etag.is_empty(), "etag", Flaw::Required);
-        let version = faults.take("etag", wire::version(etag)).flatten();
+        let version = faults.maybe("etag", wire::version(etag));
         Some(Self { reason: reason?, note: note?, version })
     }
 }
@@ -255,13 +244,8 @@ fn asked(request: &pb::ContestVehicleRequest) -> Result<Asked> {
         faults.check(!twice, format!("attachments[{at}]"), Flaw::Duplicate);
         papers.extend(paper);
     }
-    faults.done()?;
-    match (enterprise, licence, statement) {
-        (Some(enterprise), Some(licence), Some(statement)) => {
-            Ok(Asked { enterprise, form, licence, papers, statement })
-        }
-        _ => Err(Error::new(Reason::RequestInvalid)),
-    }
+    let (enterprise, licence, statement) = faults.whole((enterprise, licence, statement))?;
+    Ok(Asked { enterprise, form, licence, papers, statement })
 }
 
 /// Every paper is a complete one of the enterprise, and one of them is the vehicle licence.

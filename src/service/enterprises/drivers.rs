@@ -1,16 +1,13 @@
 //! Drivers: named by the enterprise, claimed by the person whose phone it is.
 
-use super::{Enterprises, named, vehicles::own};
+use super::{Enterprises, vehicles::own};
 use crate::{
     actor::Matter,
     context::Cx,
     domain::codes::{Phone, Plate, PlateType, mask},
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Error, Faults, Flaw, Result},
     id::Id,
-    service::{
-        pb,
-        wire::{self, Write},
-    },
+    service::{pb, wire},
     store::{
         drivers::{self, Driver},
         vehicles,
@@ -30,25 +27,21 @@ impl Enterprises {
         let phone =
             phone.and_then(|it| if it.is_mobile() { Ok(it) } else { Err(Flaw::PhoneMalformed) });
         let phone = faults.take("phone", phone);
-        faults.done()?;
-        let (Some(vehicle), Some(full_name), Some(phone)) = (vehicle, full_name, phone) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        own(&mut tx, cx, vehicle).await?;
-        let driver = Driver {
-            id: cx.id(),
-            vehicle,
-            full_name,
-            phone: phone.as_str().to_owned(),
-            claim_time: None,
-            end_time: None,
-        };
-        drivers::insert(&mut tx, &driver).await?;
-        wire::finish(tx, reply(&driver)).await
+        let (vehicle, full_name, phone) = faults.whole((vehicle, full_name, phone))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            own(tx, cx, vehicle).await?;
+            let driver = Driver {
+                id: cx.id(),
+                vehicle,
+                full_name,
+                phone: phone.as_str().to_owned(),
+                claim_time: None,
+                end_time: None,
+            };
+            drivers::insert(tx, &driver).await?;
+            Ok(reply(&driver))
+        })
+        .await
     }
 
     pub(super) async fn claim_vehicle(
@@ -60,16 +53,12 @@ impl Enterprises {
         let mut faults = Faults::new();
         let plate = faults.take("plate_number", Plate::parse(&request.plate_number));
         let plate_type = faults.take("plate_type", PlateType::parse(&request.plate_type));
-        faults.done()?;
-        let (Some(plate), Some(plate_type)) = (plate, plate_type) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let driver = drivers::claim(&mut tx, person, plate.as_str(), plate_type.code()).await?;
-        wire::finish(tx, reply(&driver)).await
+        let (plate, plate_type) = faults.whole((plate, plate_type))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let driver = drivers::claim(tx, person, plate.as_str(), plate_type.code()).await?;
+            Ok(reply(&driver))
+        })
+        .await
     }
 
     pub(super) async fn list_drivers(
@@ -90,16 +79,16 @@ impl Enterprises {
         cx: &Cx,
         request: pb::RemoveDriverRequest,
     ) -> Result<pb::Driver> {
-        let id = named(&request.name)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let driver = drivers::end(&mut tx, id, &cx.scope_of(Matter::Garage)).await?;
-        let vehicle =
-            vehicles::get(tx.conn(), driver.vehicle, &cx.scope_of(Matter::Garage), cx.now).await?;
-        super::vehicles::may_change(cx, vehicle.enterprise)?;
-        wire::finish(tx, reply(&driver)).await
+        let id = wire::named(&request.name)?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let driver = drivers::end(tx, id, &cx.scope_of(Matter::Garage)).await?;
+            let vehicle =
+                vehicles::get(tx.conn(), driver.vehicle, &cx.scope_of(Matter::Garage), cx.now)
+                    .await?;
+            super::vehicles::may_change(cx, vehicle.enterprise)?;
+            Ok(reply(&driver))
+        })
+        .await
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::{Enterprises, named};
+use super::Enterprises;
 use crate::{
     actor::Matter,
     context::Cx,
@@ -13,10 +13,7 @@ use crate::{
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
-    service::{
-        pb,
-        wire::{self, Write},
-    },
+    service::{pb, wire},
     store::{
         enterprises,
         members::{self, Invitation, Member, NewMember},
@@ -39,30 +36,29 @@ impl Enterprises {
     ) -> Result<pb::Invitation> {
         let invitation = invitation(cx, &request)?;
         let enterprise = invitation.enterprise;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        if !cx.actor.represents(enterprise) {
-            return Err(cx.scope().missing(enterprise.subject()));
-        }
-        let known = enterprises::lock(&mut tx, enterprise, &cx.scope()).await?;
-        if !known.state().proven() {
-            return Err(Error::new(Reason::EnterpriseNotVerified));
-        }
-        members::invite(&mut tx, &invitation).await?;
-        let payload = json!({ "invitation": invitation.id.uuid() });
-        let subject = invitation.id.to_string();
-        outbox::emit(&mut tx, Topic::Invitation, subject, payload).await?;
-        let reply = pb::Invitation {
-            name: invitation.id.to_string(),
-            enterprise: enterprise.to_string(),
-            phone: mask::phone(&invitation.phone),
-            scope: invitation.scope,
-            valid_until: Some(wire::time(invitation.valid_until)),
-            expire_time: Some(wire::time(invitation.expire_time)),
-        };
-        wire::finish(tx, reply).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            if !cx.actor.represents(enterprise) {
+                return Err(cx.scope().missing(enterprise.subject()));
+            }
+            let known = enterprises::lock(tx, enterprise, &cx.scope()).await?;
+            if !known.state().proven() {
+                return Err(Error::new(Reason::EnterpriseNotVerified));
+            }
+            members::invite(tx, &invitation).await?;
+            let payload = json!({ "invitation": invitation.id.uuid() });
+            let subject = invitation.id.to_string();
+            outbox::emit(tx, Topic::Invitation, subject, payload).await?;
+            let reply = pb::Invitation {
+                name: invitation.id.to_string(),
+                enterprise: enterprise.to_string(),
+                phone: mask::phone(&invitation.phone),
+                scope: invitation.scope,
+                valid_until: Some(wire::time(invitation.valid_until)),
+                expire_time: Some(wire::time(invitation.expire_time)),
+            };
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn accept_invitation(
@@ -70,23 +66,22 @@ impl Enterprises {
         cx: &Cx,
         request: pb::AcceptInvitationRequest,
     ) -> Result<pb::Member> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let person = cx.actor.person()?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let invitation = members::accept(&mut tx, id, person, &cx.scope()).await?;
-        let new = NewMember {
-            enterprise: invitation.enterprise,
-            person,
-            full_name: &invitation.full_name,
-            role: "ENTERPRISE_HANDLER",
-            scope: &invitation.scope,
-            valid_until: Some(invitation.valid_until),
-        };
-        let member = members::insert(&mut tx, new).await?;
-        wire::finish(tx, reply(&member)).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let invitation = members::accept(tx, id, person, &cx.scope()).await?;
+            let new = NewMember {
+                enterprise: invitation.enterprise,
+                person,
+                full_name: &invitation.full_name,
+                role: "ENTERPRISE_HANDLER",
+                scope: &invitation.scope,
+                valid_until: Some(invitation.valid_until),
+            };
+            let member = members::insert(tx, new).await?;
+            Ok(reply(&member))
+        })
+        .await
     }
 
     pub(super) async fn list_members(
@@ -109,16 +104,15 @@ impl Enterprises {
         cx: &Cx,
         request: pb::RemoveMemberRequest,
     ) -> Result<pb::Member> {
-        let id: Id<kind::Member> = named(&request.name)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let member = members::end(&mut tx, id, &cx.scope()).await?;
-        if !cx.actor.represents(member.enterprise) {
-            return Err(cx.scope().missing(id.subject()));
-        }
-        wire::finish(tx, reply(&member)).await
+        let id: Id<kind::Member> = wire::named(&request.name)?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let member = members::end(tx, id, &cx.scope()).await?;
+            if !cx.actor.represents(member.enterprise) {
+                return Err(cx.scope().missing(id.subject()));
+            }
+            Ok(reply(&member))
+        })
+        .await
     }
 }
 
@@ -142,19 +136,17 @@ fn invitation(cx: &Cx, request: &pb::InviteMemberRequest) -> Result<Invitation> 
         let latest = month::add_months_clamped(month::local_date(cx.now), MONTHS_MAX);
         faults.check(until <= month::start_of_day(latest), "valid_until", Flaw::TooFarAhead);
     }
-    faults.done()?;
-    match (enterprise, phone, full_name, valid_until) {
-        (Some(enterprise), Some(phone), Some(full_name), Some(valid_until)) => Ok(Invitation {
-            id: cx.id(),
-            enterprise,
-            full_name,
-            phone: phone.as_str().to_owned(),
-            scope: request.scope.clone(),
-            valid_until,
-            expire_time: cx.now.saturating_add(OPEN).unwrap_or(cx.now),
-        }),
-        _ => Err(Error::new(Reason::RequestInvalid)),
-    }
+    let (enterprise, phone, full_name, valid_until) =
+        faults.whole((enterprise, phone, full_name, valid_until))?;
+    Ok(Invitation {
+        id: cx.id(),
+        enterprise,
+        full_name,
+        phone: phone.as_str().to_owned(),
+        scope: request.scope.clone(),
+        valid_until,
+        expire_time: cx.now.saturating_add(OPEN).unwrap_or(cx.now),
+    })
 }
 
 fn reply(member: &Member) -> pb::Member {

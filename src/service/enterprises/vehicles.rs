@@ -1,6 +1,6 @@
 //! The garage: vehicles come in, change, and leave with their passes.
 
-use super::{Enterprises, ITEM, named, warning};
+use super::{Enterprises, ITEM, warning};
 use crate::{
     actor::{Matter, Role},
     context::Cx,
@@ -11,11 +11,11 @@ use crate::{
         notice::NoticeEvent,
         vehicle::{Licence, Vehicle, VehicleForm},
     },
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Error, Faults, Flaw, Result},
     id::{Id, kind},
     service::{
         pb,
-        wire::{self, Page, Write},
+        wire::{self, Page},
     },
     store::{
         Tx, applications, drivers, enterprises, history, notices::causes, passes, vehicle_contests,
@@ -34,32 +34,28 @@ impl Enterprises {
         let enterprise =
             faults.take("vehicle.enterprise", Id::<kind::Enterprise>::parse(&form.enterprise));
         let licence = licence(&form, &mut faults);
-        faults.done()?;
-        let (Some(enterprise), Some(licence)) = (enterprise, licence) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        may_change(cx, enterprise)?;
-        let known = enterprises::lock(&mut tx, enterprise, &cx.scope_of(Matter::Garage)).await?;
-        known.refuse_unproven()?;
-        let id: Id<kind::Vehicle> = cx.id();
-        let states = VehicleStates::parse("A").map_err(|flaw| Error::internal(flaw.wire()))?;
-        let vehicle = Vehicle {
-            id,
-            enterprise,
-            licence,
-            states,
-            blacklisted: false,
-            contested: false,
-            retire_time: None,
-            version: 1,
-        };
-        vehicles::insert(&mut tx, &vehicle).await?;
-        let stored = vehicles::get(tx.conn(), id, &cx.scope_of(Matter::Garage), cx.now).await?;
-        wire::finish(tx, vehicle_of(&stored)).await
+        let (enterprise, licence) = faults.whole((enterprise, licence))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            may_change(cx, enterprise)?;
+            let known = enterprises::lock(tx, enterprise, &cx.scope_of(Matter::Garage)).await?;
+            known.refuse_unproven()?;
+            let id: Id<kind::Vehicle> = cx.id();
+            let states = VehicleStates::parse("A").map_err(|flaw| Error::internal(flaw.wire()))?;
+            let vehicle = Vehicle {
+                id,
+                enterprise,
+                licence,
+                states,
+                blacklisted: false,
+                contested: false,
+                retire_time: None,
+                version: 1,
+            };
+            vehicles::insert(tx, &vehicle).await?;
+            let stored = vehicles::get(tx.conn(), id, &cx.scope_of(Matter::Garage), cx.now).await?;
+            Ok(vehicle_of(&stored))
+        })
+        .await
     }
 
     pub(super) async fn get_vehicle(
@@ -67,7 +63,7 @@ impl Enterprises {
         cx: &Cx,
         request: pb::GetVehicleRequest,
     ) -> Result<pb::Vehicle> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         let vehicle =
             vehicles::get(&mut connection, id, &cx.sight_of(Matter::Garage), cx.now).await?;
@@ -93,9 +89,8 @@ impl Enterprises {
             plate.map(|plate| plate.as_str().to_owned())
         };
         faults.done()?;
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.enterprise, &request.plate_number];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let filter = vehicles::Filter { enterprise, plate_number };
         let mut connection = self.store.read().await?;
         let mut found = vehicles::list(
@@ -107,7 +102,7 @@ impl Enterprises {
             page.rows(),
         )
         .await?;
-        let next_page_token = page.cut(&key, &mut found, |vehicle| vehicle.id.uuid());
+        let next_page_token = page.cut(&mut found, |vehicle| vehicle.id.uuid());
         let listed = found.iter().map(|vehicle| reply(vehicle, false)).collect();
         Ok(pb::ListVehiclesResponse { vehicles: listed, next_page_token })
     }
@@ -121,29 +116,25 @@ impl Enterprises {
         let mut faults = Faults::new();
         let id = faults.take("vehicle.name", Id::parse(&form.name));
         faults.check(!form.etag.is_empty(), "vehicle.etag", Flaw::Required);
-        let version = faults.take("vehicle.etag", wire::version(&form.etag)).flatten();
+        let version = faults.maybe("vehicle.etag", wire::version(&form.etag));
         let licence = licence(&form, &mut faults);
-        faults.done()?;
-        let (Some(id), Some(licence)) = (id, licence) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let mut vehicle = vehicles::lock(&mut tx, id, &cx.scope_of(Matter::Garage)).await?;
-        may_change(cx, vehicle.enterprise)?;
-        wire::fresh(version, vehicle.version)?;
-        // Another plate is another vehicle: its passes would speak of the wrong truck.
-        let mut faults = Faults::new();
-        let same = licence.plate == vehicle.licence.plate;
-        faults.check(same, "vehicle.plate_number", Flaw::NotAllowed);
-        let same = licence.plate_type == vehicle.licence.plate_type;
-        faults.check(same, "vehicle.plate_type", Flaw::NotAllowed);
-        faults.done()?;
-        vehicle.licence = licence;
-        let vehicle = vehicles::save(&mut tx, vehicle).await?;
-        wire::finish(tx, vehicle_of(&vehicle)).await
+        let (id, licence) = faults.whole((id, licence))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let mut vehicle = vehicles::lock(tx, id, &cx.scope_of(Matter::Garage)).await?;
+            may_change(cx, vehicle.enterprise)?;
+            wire::fresh(version, vehicle.version)?;
+            // Another plate is another vehicle: its passes would speak of the wrong truck.
+            let mut faults = Faults::new();
+            let same = licence.plate == vehicle.licence.plate;
+            faults.check(same, "vehicle.plate_number", Flaw::NotAllowed);
+            let same = licence.plate_type == vehicle.licence.plate_type;
+            faults.check(same, "vehicle.plate_type", Flaw::NotAllowed);
+            faults.done()?;
+            vehicle.licence = licence;
+            let vehicle = vehicles::save(tx, vehicle).await?;
+            Ok(vehicle_of(&vehicle))
+        })
+        .await
     }
 
     pub(super) async fn retire_vehicle(
@@ -152,7 +143,7 @@ impl Enterprises {
         request: pb::RetireVehicleRequest,
     ) -> Result<pb::Vehicle> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let reason = faults.take("reason", wire::text(&request.reason, 500));
         let officer = cx.actor.officer().is_ok();
         let code = if officer {
@@ -161,22 +152,18 @@ impl Enterprises {
             faults.check(request.reason_code.is_empty(), "reason_code", Flaw::NotAllowed);
             None
         };
-        faults.done()?;
-        let (Some(id), Some(reason)) = (id, reason) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let vehicle = vehicles::lock(&mut tx, id, &cx.scope_of(Matter::Garage)).await?;
-        if officer {
-            cx.actor.sworn()?;
-        } else {
-            may_change(cx, vehicle.enterprise)?;
-        }
-        let vehicle = depart(&mut tx, cx, vehicle, code, &reason, None).await?;
-        wire::finish(tx, vehicle_of(&vehicle)).await
+        let (id, reason) = faults.whole((id, reason))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let vehicle = vehicles::lock(tx, id, &cx.scope_of(Matter::Garage)).await?;
+            if officer {
+                cx.actor.sworn()?;
+            } else {
+                may_change(cx, vehicle.enterprise)?;
+            }
+            let vehicle = depart(tx, cx, vehicle, code, &reason, None).await?;
+            Ok(vehicle_of(&vehicle))
+        })
+        .await
     }
 
     pub(super) async fn set_vehicle_states(
@@ -186,21 +173,17 @@ impl Enterprises {
     ) -> Result<pb::Vehicle> {
         let sworn = cx.actor.sworn()?;
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let states = faults.take("vehicle_states", VehicleStates::parse(&request.vehicle_states));
         let source = faults.take("source", wire::text(&request.source, 200));
-        faults.done()?;
-        let (Some(id), Some(states), Some(source)) = (id, states, source) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let vehicle = vehicles::lock(&mut tx, id, &cx.scope_of(Matter::Garage)).await?;
-        let vehicle = vehicles::save(&mut tx, Vehicle { states, ..vehicle }).await?;
+        let (id, states, source) = faults.whole((id, states, source))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+        let vehicle = vehicles::lock(tx, id, &cx.scope_of(Matter::Garage)).await?;
+        let vehicle = vehicles::save(tx, Vehicle { states, ..vehicle }).await?;
         tracing::info!(vehicle = %id, officer = %sworn.officer, source, "vehicle states were set");
-        wire::finish(tx, vehicle_of(&vehicle)).await
+        Ok(vehicle_of(&vehicle))
+        })
+        .await
     }
 }
 
@@ -301,9 +284,8 @@ pub(super) fn licence_form(form: &pb::Vehicle, faults: &mut Faults) -> VehicleFo
         faults.take("vehicle.inspection_valid_until", wire::day(&form.inspection_valid_until));
     let insurance =
         faults.take("vehicle.insurance_valid_until", wire::day(&form.insurance_valid_until));
-    let mut maybe = |field: &str, text: &str| {
-        faults.take(format!("vehicle.{field}"), wire::day_maybe(text)).flatten()
-    };
+    let mut maybe =
+        |field: &str, text: &str| faults.maybe(format!("vehicle.{field}"), wire::day_maybe(text));
     let scrapping = maybe("scrapping_date", &form.scrapping_date);
     let contract = maybe("contract_valid_until", &form.contract_valid_until);
     let permit = maybe("transport_permit_valid_until", &form.transport_permit_valid_until);

@@ -12,7 +12,7 @@ use crate::{
         evaluation::figures::{Figures, Told, told},
         text,
     },
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Faults, Flaw, Result},
     service::{pb, wire},
     store::evaluations::{self, Grouping},
 };
@@ -71,10 +71,7 @@ impl Evaluations {
         let short =
             from.zip(until).is_none_or(|(from, until)| from.duration_until(until) <= RANGE_MAX);
         faults.check(short, "until_time", Flaw::OutOfRange);
-        faults.done()?;
-        let (Some(from), Some(until), Some(grouping)) = (from, until, grouping) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
+        let (from, until, grouping) = faults.whole((from, until, grouping))?;
         let mut connection = self.store.read().await?;
         evaluations::figures(&mut connection, grouping, from, until, &cx.scope()).await
     }

@@ -45,8 +45,7 @@ impl Identity {
         let model = wire::text_maybe(&request.model, TEXT_CHARACTERS_MAX);
         let model = faults.take("model", model).unwrap_or_default();
         let software_version = software(&mut faults, &request.software_version);
-        faults.done()?;
-        let key = key.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        let key = faults.whole(key)?;
         if !key.verify(request.enrolment_code.as_bytes(), &request.proof) {
             return Err(Error::new(Reason::CredentialsInvalid));
         }
@@ -103,8 +102,7 @@ impl Identity {
         faults.check(!request.challenge.is_empty(), "challenge", Flaw::Required);
         faults.check(!request.signature.is_empty(), "signature", Flaw::Required);
         let software_version = software(&mut faults, &request.software_version);
-        faults.done()?;
-        let id = id.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        let id = faults.whole(id)?;
         let signer = self.signer(cx).await?;
         let mut tx = self.store.begin(cx).await?;
         let device = devices::find_locked(&mut tx, id).await?;

@@ -43,8 +43,7 @@ impl Identity {
         self.store.limits().count(Limit::OfficerSignInAddress, &cx.counted_address()).await?;
         let mut faults = Faults::new();
         let asked = asked(cx, &mut faults, &request.police_number, &request.enrolment_code);
-        faults.done()?;
-        let asked = asked.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        let asked = faults.whole(asked)?;
         self.count_try(cx, &asked).await?;
         let secret = totp::draw(cx.ids());
         let mut tx = self.store.begin(cx).await?;
@@ -75,8 +74,7 @@ impl Identity {
         let totp_code = codes::one_time_code(&request.totp_code);
         required(&mut faults, "totp_code", &totp_code);
         let client = client(&mut faults, &request.client);
-        faults.done()?;
-        let asked = asked.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        let asked = faults.whole(asked)?;
         self.count_try(cx, &asked).await?;
         let mut tx = self.store.begin(cx).await?;
         let enrolment = enrolments::lock(&mut tx, asked.number.as_str(), &asked.code).await?;

@@ -5,7 +5,6 @@ use crate::{
     context::Cx,
     domain::session::Refresh,
     error::{Error, Flaw, Reason, Result},
-    id::Id,
     service::{pb, wire},
     store::{
         Limit,
@@ -55,13 +54,12 @@ impl Identity {
         request: pb::ListSessionsRequest,
     ) -> Result<pb::ListSessionsResponse> {
         let owner = Owner::of(&cx.actor)?;
-        let key = self.store.vault().key("page-token");
         let arguments = ["sessions", &owner.name()];
-        let page = wire::Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = wire::Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
         let mut rows =
             sessions::list_open(&mut connection, owner, cx.now, page.after, page.rows()).await?;
-        let next_page_token = page.cut(&key, &mut rows, |session| session.id.uuid());
+        let next_page_token = page.cut(&mut rows, |session| session.id.uuid());
         let sessions = rows.into_iter().map(|session| shown(cx, session)).collect();
         Ok(pb::ListSessionsResponse { sessions, next_page_token })
     }
@@ -73,7 +71,7 @@ impl Identity {
         request: pb::RevokeSessionRequest,
     ) -> Result<pb::Session> {
         let owner = Owner::of(&cx.actor)?;
-        let id = Id::parse(&request.name).map_err(|flaw| Error::field("name", flaw))?;
+        let id = wire::named(&request.name)?;
         self.store.limits().count(Limit::Write, &owner.name()).await?;
         let mut tx = self.store.begin(cx).await?;
         let session = sessions::lock(&mut tx, id, owner).await?;

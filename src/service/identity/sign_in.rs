@@ -75,8 +75,7 @@ impl Identity {
         let totp_code = codes::one_time_code(&request.totp_code);
         required(&mut faults, "totp_code", &totp_code);
         let client = client(&mut faults, &request.client);
-        faults.done()?;
-        let number = number.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        let number = faults.whole(number)?;
         let typed = SensitiveText::new(request.password);
         let source = self.source(cx, &number).await?;
         self.store.limits().count(Limit::SignInAccount, &source).await?;

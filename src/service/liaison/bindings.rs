@@ -19,7 +19,7 @@ use crate::{
     service::{
         conversations::ITEM,
         pb,
-        wire::{self, Page, Write},
+        wire::{self, Page},
     },
     store::{
         self,
@@ -45,20 +45,16 @@ impl Liaison {
         let mut faults = Faults::new();
         let post = faults.take("liaison_post", Id::parse(&request.liaison_post));
         let enterprise = faults.take("enterprise", Id::parse(&request.enterprise));
-        faults.done()?;
-        let (Some(post), Some(enterprise)) = (post, enterprise) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let post = liaison_posts::lock(&mut tx, post, &cx.scope_of(Matter::Post)).await?;
-        let enterprise =
-            store::enterprises::lock(&mut tx, enterprise, &cx.scope_of(Matter::Care)).await?;
-        let binding = begun(cx, enterprise.id, post.id, BindingSource::Grant);
-        liaison_posts::bind(&mut tx, &binding, None).await?;
-        wire::finish(tx, reply(&binding)).await
+        let (post, enterprise) = faults.whole((post, enterprise))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let post = liaison_posts::lock(tx, post, &cx.scope_of(Matter::Post)).await?;
+            let enterprise =
+                store::enterprises::lock(tx, enterprise, &cx.scope_of(Matter::Care)).await?;
+            let binding = begun(cx, enterprise.id, post.id, BindingSource::Grant);
+            liaison_posts::bind(tx, &binding, None).await?;
+            Ok(reply(&binding))
+        })
+        .await
     }
 
     pub(super) async fn issue_binding_code(
@@ -148,30 +144,29 @@ impl Liaison {
         // that hold one each would wait for one more (I29). Refused after it: a repetition gets its
         // first answer, also when the code is out of time by then.
         let shown = self.shown(cx, &request.text).await;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let shown = shown?;
-        // Whoever shows a code must still be on the post.
-        if let Shown::Code(code) = shown
-            && liaison_posts::lock_seat(&mut tx, code.post, code.officer).await?.is_none()
-        {
-            return Err(Error::new(Reason::BindingCodeInvalid));
-        }
-        let (_, _, state) = liaison_posts::whereabouts(&mut tx, enterprise)
-            .await?
-            .ok_or_else(|| cx.scope().missing(enterprise.subject()))?;
-        if !EnterpriseState::proves(&state) {
-            return Err(Error::new(Reason::EnterpriseNotVerified));
-        }
-        let (source, once) = match shown {
-            Shown::Code(code) => (BindingSource::Scan, Some(code.id)),
-            Shown::ContactWay(_) => (BindingSource::Wecom, None),
-        };
-        let binding = begun(cx, enterprise, shown.post(), source);
-        liaison_posts::bind(&mut tx, &binding, once).await?;
-        wire::finish(tx, reply(&binding)).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let shown = shown?;
+            // Whoever shows a code must still be on the post.
+            if let Shown::Code(code) = shown
+                && liaison_posts::lock_seat(tx, code.post, code.officer).await?.is_none()
+            {
+                return Err(Error::new(Reason::BindingCodeInvalid));
+            }
+            let (_, _, state) = liaison_posts::whereabouts(tx, enterprise)
+                .await?
+                .ok_or_else(|| cx.scope().missing(enterprise.subject()))?;
+            if !EnterpriseState::proves(&state) {
+                return Err(Error::new(Reason::EnterpriseNotVerified));
+            }
+            let (source, once) = match shown {
+                Shown::Code(code) => (BindingSource::Scan, Some(code.id)),
+                Shown::ContactWay(_) => (BindingSource::Wecom, None),
+            };
+            let binding = begun(cx, enterprise, shown.post(), source);
+            liaison_posts::bind(tx, &binding, once).await?;
+            Ok(reply(&binding))
+        })
+        .await
     }
 
     pub(super) async fn end_liaison_binding(
@@ -180,16 +175,14 @@ impl Liaison {
         request: pb::EndLiaisonBindingRequest,
     ) -> Result<pb::LiaisonBinding> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::LiaisonBinding>::parse(&request.name));
+        let id = faults.name::<kind::LiaisonBinding>(&request.name);
         faults.take("reason", wire::text(&request.reason, 500));
-        faults.done()?;
-        let Some(id) = id else { return Err(Error::new(Reason::RequestInvalid)) };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let binding = liaison_posts::unbind(&mut tx, id, &cx.scope_of(Matter::Post)).await?;
-        wire::finish(tx, reply(&binding)).await
+        let id = faults.whole(id)?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let binding = liaison_posts::unbind(tx, id, &cx.scope_of(Matter::Post)).await?;
+            Ok(reply(&binding))
+        })
+        .await
     }
 
     pub(super) async fn list_liaison_bindings(
@@ -211,9 +204,8 @@ impl Liaison {
             })
             .flatten();
         faults.done()?;
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.enterprise, &request.liaison_post];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
         let mut found = liaison_posts::bindings(
             &mut connection,
@@ -224,7 +216,7 @@ impl Liaison {
             page.rows(),
         )
         .await?;
-        let next_page_token = page.cut(&key, &mut found, |binding| binding.id.uuid());
+        let next_page_token = page.cut(&mut found, |binding| binding.id.uuid());
         let liaison_bindings = found.iter().map(reply).collect();
         Ok(pb::ListLiaisonBindingsResponse { liaison_bindings, next_page_token })
     }

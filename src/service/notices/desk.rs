@@ -13,7 +13,7 @@ use crate::{
     id::{Id, kind},
     service::{
         pb,
-        wire::{self, Page, Write},
+        wire::{self, Page},
     },
     store::{
         history,
@@ -33,11 +33,10 @@ impl Notices {
         cx: &Cx,
         request: pb::ListDeadLettersRequest,
     ) -> Result<pb::ListDeadLettersResponse> {
-        let key = self.store.vault().key("page-token");
-        let page = Page::parse(&key, request.page_size, &request.page_token, &[cx.method])?;
+        let page = Page::of(&self.store, &request, &[cx.method])?;
         let mut connection = self.store.read().await?;
         let mut found = outbox::dead(&mut connection, page.after, page.rows()).await?;
-        let next_page_token = page.cut(&key, &mut found, |letter| letter.id.uuid());
+        let next_page_token = page.cut(&mut found, |letter| letter.id.uuid());
         let dead_letters = found.into_iter().map(letter_reply).collect();
         Ok(pb::ListDeadLettersResponse { dead_letters, next_page_token })
     }
@@ -48,23 +47,19 @@ impl Notices {
         request: pb::ResendDeadLetterRequest,
     ) -> Result<pb::DeadLetter> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Event>::parse(&request.name));
+        let id = faults.name::<kind::Event>(&request.name);
         let note = faults.take("note", wire::text(&request.note, NOTE_CHARACTERS_MAX));
-        faults.done()?;
-        let (Some(id), Some(note)) = (id, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let letter = outbox::lock_dead(&mut tx, id).await?;
-        let letter = letter.ok_or_else(|| Error::new(Reason::NotFound).fact("resource", id))?;
-        outbox::again(&mut tx, id.uuid()).await?;
-        let change = Change::stateless("RESEND", Note::internal(note), cx);
-        history::write(&mut tx, id.subject(), &change).await?;
-        let letter = DeadLetter { attempts: 0, next_attempt_time: cx.now, ..letter };
-        wire::finish(tx, letter_reply(letter)).await
+        let (id, note) = faults.whole((id, note))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let letter = outbox::lock_dead(tx, id).await?;
+            let letter = letter.ok_or_else(|| Error::new(Reason::NotFound).fact("resource", id))?;
+            outbox::again(tx, id.uuid()).await?;
+            let change = Change::stateless("RESEND", Note::internal(note), cx);
+            history::write(tx, id.subject(), &change).await?;
+            let letter = DeadLetter { attempts: 0, next_attempt_time: cx.now, ..letter };
+            Ok(letter_reply(letter))
+        })
+        .await
     }
 
     pub(super) async fn create_webhook(
@@ -82,27 +77,23 @@ impl Notices {
             let twice = form.events.iter().take(at).any(|other| other == event);
             faults.check(!twice, format!("webhook.events[{at}]"), Flaw::Duplicate);
         }
-        faults.done()?;
-        let (Some(display_name), Some(url)) = (name, url) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let webhook = Webhook {
-            id: cx.id(),
-            display_name,
-            url: url.to_string(),
-            events: form.events,
-            create_time: cx.now,
-            disable_time: None,
-            version: 1,
-        };
-        let secret: [u8; SECRET_BYTES] = cx.ids().bytes();
-        webhooks::insert(&mut tx, &webhook, &secret).await?;
-        let reply = pb::Webhook { secret: secret_text(&secret), ..webhook_reply(webhook) };
-        wire::finish(tx, reply).await
+        let (display_name, url) = faults.whole((name, url))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let webhook = Webhook {
+                id: cx.id(),
+                display_name,
+                url: url.to_string(),
+                events: form.events,
+                create_time: cx.now,
+                disable_time: None,
+                version: 1,
+            };
+            let secret: [u8; SECRET_BYTES] = cx.ids().bytes();
+            webhooks::insert(tx, &webhook, &secret).await?;
+            let reply = pb::Webhook { secret: secret_text(&secret), ..webhook_reply(webhook) };
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn list_webhooks(
@@ -110,11 +101,10 @@ impl Notices {
         cx: &Cx,
         request: pb::ListWebhooksRequest,
     ) -> Result<pb::ListWebhooksResponse> {
-        let key = self.store.vault().key("page-token");
-        let page = Page::parse(&key, request.page_size, &request.page_token, &[cx.method])?;
+        let page = Page::of(&self.store, &request, &[cx.method])?;
         let mut connection = self.store.read().await?;
         let mut found = webhooks::list(&mut connection, page.after, page.rows()).await?;
-        let next_page_token = page.cut(&key, &mut found, |webhook| webhook.id.uuid());
+        let next_page_token = page.cut(&mut found, |webhook| webhook.id.uuid());
         let webhooks = found.into_iter().map(webhook_reply).collect();
         Ok(pb::ListWebhooksResponse { webhooks, next_page_token })
     }
@@ -125,22 +115,20 @@ impl Notices {
         request: pb::DisableWebhookRequest,
     ) -> Result<pb::Webhook> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Webhook>::parse(&request.name));
-        let version = faults.take("etag", wire::version(&request.etag)).flatten();
-        faults.done()?;
-        let Some(id) = id else { return Err(Error::new(Reason::RequestInvalid)) };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let webhook = webhooks::lock(&mut tx, id).await?;
-        wire::fresh(version, webhook.version)?;
-        if webhook.disable_time.is_some() {
-            let error = Error::new(Reason::TransitionIllegal);
-            return Err(error.fact("state", "DISABLED").fact("action", "DISABLE"));
-        }
-        let webhook = webhooks::disable(&mut tx, webhook, Note::none()).await?;
-        wire::finish(tx, webhook_reply(webhook)).await
+        let id = faults.name::<kind::Webhook>(&request.name);
+        let version = faults.maybe("etag", wire::version(&request.etag));
+        let id = faults.whole(id)?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let webhook = webhooks::lock(tx, id).await?;
+            wire::fresh(version, webhook.version)?;
+            if webhook.disable_time.is_some() {
+                let error = Error::new(Reason::TransitionIllegal);
+                return Err(error.fact("state", "DISABLED").fact("action", "DISABLE"));
+            }
+            let webhook = webhooks::disable(tx, webhook, Note::none()).await?;
+            Ok(webhook_reply(webhook))
+        })
+        .await
     }
 
     pub(super) async fn list_webhook_deliveries(
@@ -149,12 +137,11 @@ impl Notices {
         request: pb::ListWebhookDeliveriesRequest,
     ) -> Result<pb::ListWebhookDeliveriesResponse> {
         let of = Id::parse(&request.webhook).map_err(|flaw| Error::field("webhook", flaw))?;
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.webhook];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
         let mut found = webhooks::deliveries(&mut connection, of, page.after, page.rows()).await?;
-        let next_page_token = page.cut(&key, &mut found, |delivery| delivery.id.uuid());
+        let next_page_token = page.cut(&mut found, |delivery| delivery.id.uuid());
         let webhook_deliveries = found.into_iter().map(delivery_reply).collect();
         Ok(pb::ListWebhookDeliveriesResponse { webhook_deliveries, next_page_token })
     }

@@ -17,7 +17,7 @@ use crate::{
         identity::phone::mobile,
         pb,
         proposals::{self, Confirming},
-        wire::{self, Write},
+        wire,
     },
     store::{
         Limit, Tx, enrolments,
@@ -42,24 +42,22 @@ impl Organisation {
         cx: &Cx,
         request: pb::ResendOfficerEnrolmentRequest,
     ) -> Result<pb::Officer> {
-        let id: Id<kind::Officer> =
-            Id::parse(&request.name).map_err(|flaw| Error::field("name", flaw))?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let known = officers::lock(&mut tx, id, &cx.scope()).await?;
-        if known.disable_time.is_some() || known.close_time.is_some() {
-            return Err(Error::new(Reason::TransitionIllegal));
-        }
-        if known.enrolled {
-            return Err(Error::new(Reason::OfficerEnrolled));
-        }
-        let phone = officers::phone(&mut tx, id).await?;
-        let phone = phone.ok_or_else(|| Error::new(Reason::PhoneMissing))?;
-        self.count_enrolment(&phone).await?;
-        enrolments::issue(&mut tx, id, &phone).await?;
-        wire::finish(tx, officer_reply(&known)).await
+        let id = wire::named::<kind::Officer>(&request.name)?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let known = officers::lock(tx, id, &cx.scope()).await?;
+            if known.disable_time.is_some() || known.close_time.is_some() {
+                return Err(Error::new(Reason::TransitionIllegal));
+            }
+            if known.enrolled {
+                return Err(Error::new(Reason::OfficerEnrolled));
+            }
+            let phone = officers::phone(tx, id).await?;
+            let phone = phone.ok_or_else(|| Error::new(Reason::PhoneMissing))?;
+            self.count_enrolment(&phone).await?;
+            enrolments::issue(tx, id, &phone).await?;
+            Ok(officer_reply(&known))
+        })
+        .await
     }
 
     pub(super) async fn unlock_officer(
@@ -68,13 +66,12 @@ impl Organisation {
         request: pb::UnlockOfficerRequest,
     ) -> Result<pb::Officer> {
         let (id, reason) = ending(&request.name, &request.reason)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let known = officers::lock(&mut tx, id, &cx.scope()).await?;
-        let lifted = officers::lift(&mut tx, known, reason).await?;
-        wire::finish(tx, officer_reply(&lifted)).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let known = officers::lock(tx, id, &cx.scope()).await?;
+            let lifted = officers::lift(tx, known, reason).await?;
+            Ok(officer_reply(&lifted))
+        })
+        .await
     }
 
     pub(super) async fn reset_officer(
@@ -83,45 +80,42 @@ impl Organisation {
         request: pb::ResetOfficerRequest,
     ) -> Result<pb::Officer> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::<kind::Officer>::parse(&request.name));
+        let id = faults.name::<kind::Officer>(&request.name);
         let reason = faults.take("reason", wire::text(&request.reason, 300));
         let phone = if request.phone.is_empty() {
             None
         } else {
             faults.take("phone", mobile(&request.phone))
         };
-        faults.done()?;
-        let (Some(id), Some(reason)) = (id, reason) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let known = officers::lock(&mut tx, id, &cx.scope()).await?;
-        not_oneself(cx, id)?;
-        if known.disable_time.is_some() {
-            return Err(Error::new(Reason::TransitionIllegal));
-        }
-        let now = officers::phone(&mut tx, id).await?;
-        let to = phone.as_ref().or(now.as_ref()).ok_or_else(|| Error::new(Reason::PhoneMissing))?;
-        self.count_enrolment(to).await?;
-        let unit = units::get(tx.conn(), known.unit, &cx.scope()).await?;
-        let exact = pb::CredentialsReset {
-            officer: id.to_string(),
-            phone: phone.as_ref().map(|phone| phone.as_str().to_owned()).unwrap_or_default(),
-        };
-        let draft = Draft {
-            act: Act::ResetCredentials,
-            subject: id.to_string(),
-            unit_path: unit.path,
-            request: Vec::new(),
-            shown: told(&known, &unit.display_name, phone.as_ref()),
-            reason,
-        };
-        let proposal = proposals::propose(&mut tx, draft, &exact, cx).await?.id.to_string();
-        enrolments::tell(&mut tx, id, NoticeEvent::AccountResetProposed).await?;
-        wire::finish(tx, pb::Officer { proposal, ..officer_reply(&known) }).await
+        let (id, reason) = faults.whole((id, reason))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let known = officers::lock(tx, id, &cx.scope()).await?;
+            not_oneself(cx, id)?;
+            if known.disable_time.is_some() {
+                return Err(Error::new(Reason::TransitionIllegal));
+            }
+            let now = officers::phone(tx, id).await?;
+            let to =
+                phone.as_ref().or(now.as_ref()).ok_or_else(|| Error::new(Reason::PhoneMissing))?;
+            self.count_enrolment(to).await?;
+            let unit = units::get(tx.conn(), known.unit, &cx.scope()).await?;
+            let exact = pb::CredentialsReset {
+                officer: id.to_string(),
+                phone: phone.as_ref().map(|phone| phone.as_str().to_owned()).unwrap_or_default(),
+            };
+            let draft = Draft {
+                act: Act::ResetCredentials,
+                subject: id.to_string(),
+                unit_path: unit.path,
+                request: Vec::new(),
+                shown: told(&known, &unit.display_name, phone.as_ref()),
+                reason,
+            };
+            let proposal = proposals::propose(tx, draft, &exact, cx).await?.id.to_string();
+            enrolments::tell(tx, id, NoticeEvent::AccountResetProposed).await?;
+            Ok(pb::Officer { proposal, ..officer_reply(&known) })
+        })
+        .await
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     id::{Id, kind},
     service::{
         pb,
-        wire::{self, Page, Write},
+        wire::{self, Page},
     },
     store::{
         checkpoints,
@@ -34,18 +34,17 @@ impl Organisation {
     ) -> Result<pb::DeviceEnrolment> {
         let checkpoint = Id::<kind::Checkpoint>::parse(&request.checkpoint);
         let checkpoint = checkpoint.map_err(|flaw| Error::field("checkpoint", flaw))?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let checkpoint = checkpoints::get(tx.conn(), checkpoint, &cx.scope()).await?.id;
-        let bytes: [u8; 20] = cx.ids().bytes();
-        let drawn = bytes.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 31)));
-        let enrolment_code: String = drawn.map(|byte| char::from(*byte)).collect();
-        let expire_time = cx.now.saturating_add(CODE_LIFETIME).unwrap_or(cx.now);
-        devices::insert_enrolment(&mut tx, &enrolment_code, checkpoint, expire_time).await?;
-        let expire_time = Some(wire::time(expire_time));
-        wire::finish(tx, pb::DeviceEnrolment { enrolment_code, expire_time }).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let checkpoint = checkpoints::get(tx.conn(), checkpoint, &cx.scope()).await?.id;
+            let bytes: [u8; 20] = cx.ids().bytes();
+            let drawn = bytes.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 31)));
+            let enrolment_code: String = drawn.map(|byte| char::from(*byte)).collect();
+            let expire_time = cx.now.saturating_add(CODE_LIFETIME).unwrap_or(cx.now);
+            devices::insert_enrolment(tx, &enrolment_code, checkpoint, expire_time).await?;
+            let expire_time = Some(wire::time(expire_time));
+            Ok(pb::DeviceEnrolment { enrolment_code, expire_time })
+        })
+        .await
     }
 
     pub(super) async fn list_devices(
@@ -59,14 +58,13 @@ impl Organisation {
             let id = Id::<kind::Checkpoint>::parse(&request.checkpoint);
             Some(id.map_err(|flaw| Error::field("checkpoint", flaw))?)
         };
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.checkpoint];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
         let scope = cx.scope();
         let found = devices::list(&mut connection, checkpoint, &scope, page.after, page.rows());
         let mut found = found.await?;
-        let next_page_token = page.cut(&key, &mut found, |device| device.id.uuid());
+        let next_page_token = page.cut(&mut found, |device| device.id.uuid());
         let listed = found.iter().map(reply).collect();
         Ok(pb::ListDevicesResponse { devices: listed, next_page_token })
     }
@@ -77,15 +75,14 @@ impl Organisation {
         request: pb::RevokeDeviceRequest,
     ) -> Result<pb::Device> {
         let (id, reason) = ending(&request.name, &request.reason)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let device = devices::lock(&mut tx, id, &cx.scope()).await?;
-        let tenure = Tenure::of(device.revoke_time.is_some());
-        let (_, change) = tenure.advance(End::Revoke, Note::internal(reason), cx)?;
-        let ended = devices::save(&mut tx, Moved::new(device, change)).await?;
-        wire::finish(tx, reply(&ended)).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let device = devices::lock(tx, id, &cx.scope()).await?;
+            let tenure = Tenure::of(device.revoke_time.is_some());
+            let (_, change) = tenure.advance(End::Revoke, Note::internal(reason), cx)?;
+            let ended = devices::save(tx, Moved::new(device, change)).await?;
+            Ok(reply(&ended))
+        })
+        .await
     }
 }
 

@@ -71,11 +71,7 @@ pub async fn found(parts: &Parts, founding: Founding) -> Result<()> {
         let same = system.phone.as_str() == security.phone.as_str();
         faults.check(!same, "security_administrator.phone", Flaw::Duplicate);
     }
-    faults.done()?;
-    let (Some(display_name), Some(system), Some(security)) = (display_name, system, security)
-    else {
-        return Err(Error::new(Reason::RequestInvalid));
-    };
+    let (display_name, system, security) = faults.whole((display_name, system, security))?;
     if parts.sms.is_none() {
         return Err(Error::new(Reason::RemoteUnavailable).because("no SMS gateway is named"));
     }

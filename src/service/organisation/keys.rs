@@ -8,11 +8,8 @@ use crate::{
         lifecycle::{Moved, Note, State as _},
         tenure::{End, Tenure},
     },
-    error::{Error, Faults, Flaw, Reason, Result},
-    service::{
-        pb,
-        wire::{self, Write},
-    },
+    error::{Faults, Flaw, Result},
+    service::{pb, wire},
     store::{
         signing_keys::{self, Purpose, SigningKey},
         world,
@@ -36,19 +33,15 @@ impl Organisation {
         if let (Some(purpose), Some(suite)) = (purpose, suite) {
             faults.check(purpose.suites().contains(&suite), "suite", Flaw::NotAllowed);
         }
-        faults.done()?;
-        let (Some(purpose), Some(suite)) = (purpose, suite) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        // Published before its first signature, so that devices have loaded it by then (I10).
-        let not_before = cx.now.saturating_add(purpose.lead()).unwrap_or(cx.now);
-        let key = signing_keys::insert(&mut tx, purpose, suite, not_before).await?;
-        tx.touch(world::KEY.to_owned());
-        wire::finish(tx, reply(&key)).await
+        let (purpose, suite) = faults.whole((purpose, suite))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            // Published before its first signature, so that devices have loaded it by then (I10).
+            let not_before = cx.now.saturating_add(purpose.lead()).unwrap_or(cx.now);
+            let key = signing_keys::insert(tx, purpose, suite, not_before).await?;
+            tx.touch(world::KEY.to_owned());
+            Ok(reply(&key))
+        })
+        .await
     }
 
     pub(super) async fn revoke_signing_key(
@@ -57,15 +50,14 @@ impl Organisation {
         request: pb::RevokeSigningKeyRequest,
     ) -> Result<pb::SigningKey> {
         let (id, reason) = ending(&request.name, &request.reason)?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let key = signing_keys::lock(&mut tx, id).await?;
-        let tenure = Tenure::of(key.revoke_time.is_some());
-        let (_, change) = tenure.advance(End::Revoke, Note::internal(reason), cx)?;
-        let ended = signing_keys::save_end(&mut tx, Moved::new(key, change)).await?;
-        wire::finish(tx, reply(&ended)).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let key = signing_keys::lock(tx, id).await?;
+            let tenure = Tenure::of(key.revoke_time.is_some());
+            let (_, change) = tenure.advance(End::Revoke, Note::internal(reason), cx)?;
+            let ended = signing_keys::save_end(tx, Moved::new(key, change)).await?;
+            Ok(reply(&ended))
+        })
+        .await
     }
 
     pub(super) async fn list_signing_keys(

@@ -8,11 +8,11 @@ use crate::{
         blacklist::{Entry, Listed},
         pass::PassRevocationReason,
     },
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Error, Faults, Flaw, Result},
     id::{Id, kind},
     service::{
         pb,
-        wire::{self, Page, Write},
+        wire::{self, Page},
     },
     store::blacklist,
 };
@@ -24,13 +24,12 @@ impl Passes {
         request: pb::AddBlacklistEntryRequest,
     ) -> Result<pb::BlacklistEntry> {
         let entry = entry(cx, &request.blacklist_entry.clone().unwrap_or_default())?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        blacklist::reach(tx.conn(), entry.listed, &cx.scope_of(Matter::Pass)).await?;
-        let entry = blacklist::insert(&mut tx, entry.begin(cx)?).await?;
-        wire::finish(tx, reply(&entry)).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            blacklist::reach(tx.conn(), entry.listed, &cx.scope_of(Matter::Pass)).await?;
+            let entry = blacklist::insert(tx, entry.begin(cx)?).await?;
+            Ok(reply(&entry))
+        })
+        .await
     }
 
     pub(super) async fn lift_blacklist_entry(
@@ -39,19 +38,15 @@ impl Passes {
         request: pb::LiftBlacklistEntryRequest,
     ) -> Result<pb::BlacklistEntry> {
         let mut faults = Faults::new();
-        let id = faults.take("name", Id::parse(&request.name));
+        let id = faults.name(&request.name);
         let note = faults.take("note", wire::text(&request.note, 500));
-        faults.done()?;
-        let (Some(id), Some(note)) = (id, note) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let entry = blacklist::lock(&mut tx, id, &cx.scope_of(Matter::Pass)).await?;
-        let entry = blacklist::save(&mut tx, entry.lift(note, cx)?).await?;
-        wire::finish(tx, reply(&entry)).await
+        let (id, note) = faults.whole((id, note))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let entry = blacklist::lock(tx, id, &cx.scope_of(Matter::Pass)).await?;
+            let entry = blacklist::save(tx, entry.lift(note, cx)?).await?;
+            Ok(reply(&entry))
+        })
+        .await
     }
 
     pub(super) async fn list_blacklist_entries(
@@ -64,14 +59,13 @@ impl Passes {
         } else {
             Some(listed(&request.subject).map_err(|flaw| Error::field("subject", flaw))?)
         };
-        let key = self.store.vault().key("page-token");
         let arguments = [cx.method, &request.subject];
-        let page = Page::parse(&key, request.page_size, &request.page_token, &arguments)?;
+        let page = Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
         let scope = cx.scope_of(Matter::Pass);
         let found = blacklist::list(&mut connection, of, &scope, page.after, page.rows());
         let mut found = found.await?;
-        let next_page_token = page.cut(&key, &mut found, |entry| entry.id.uuid());
+        let next_page_token = page.cut(&mut found, |entry| entry.id.uuid());
         let blacklist_entries = found.iter().map(reply).collect();
         Ok(pb::ListBlacklistEntriesResponse { blacklist_entries, next_page_token })
     }
@@ -95,23 +89,20 @@ fn entry(cx: &Cx, form: &pb::BlacklistEntry) -> Result<Entry> {
     let code = faults.take("blacklist_entry.reason_code", code);
     let reason = faults.take("blacklist_entry.reason", wire::text(&form.reason, 500));
     let valid_until = form.valid_until.map(|until| wire::instant(Some(until))).transpose();
-    let valid_until = faults.take("blacklist_entry.valid_until", valid_until).flatten();
+    let valid_until = faults.maybe("blacklist_entry.valid_until", valid_until);
     let ends = valid_until.is_none_or(|until| until > cx.now);
     faults.check(ends, "blacklist_entry.valid_until", Flaw::InPast);
-    faults.done()?;
-    match (listed, code, reason) {
-        (Some(listed), Some(code), Some(reason)) => Ok(Entry {
-            id: cx.id(),
-            listed,
-            reason_code: code.wire().to_owned(),
-            reason,
-            valid_from: cx.now,
-            valid_until,
-            officer: cx.actor.officer()?,
-            lift_time: None,
-        }),
-        _ => Err(Error::new(Reason::RequestInvalid)),
-    }
+    let (listed, code, reason) = faults.whole((listed, code, reason))?;
+    Ok(Entry {
+        id: cx.id(),
+        listed,
+        reason_code: code.wire().to_owned(),
+        reason,
+        valid_from: cx.now,
+        valid_until,
+        officer: cx.actor.officer()?,
+        lift_time: None,
+    })
 }
 
 fn reply(entry: &Entry) -> pb::BlacklistEntry {

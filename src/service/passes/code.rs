@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Passes, named};
+use super::Passes;
 use crate::{
     actor::{Actor, Matter},
     context::Cx,
@@ -31,7 +31,7 @@ impl Passes {
         cx: &Cx,
         request: pb::IssuePassCodeRequest,
     ) -> Result<pb::PassCode> {
-        let id = named(&request.name)?;
+        let id = wire::named(&request.name)?;
         let suite = match request.suite.as_str() {
             "" | "INTL" => Suite::Intl,
             "SM" => Suite::Sm,

@@ -12,12 +12,12 @@ use crate::{
         proposal::{Act, Draft},
         zone::{ZonePlan, ZoneRule},
     },
-    error::{Error, Faults, Flaw, Reason, Result},
+    error::{Faults, Flaw, Result},
     id::{Id, kind},
     service::{
         pb,
         proposals::{self, Confirming, own_unit_path},
-        wire::{self, Write},
+        wire,
     },
     store::{
         Tx,
@@ -169,31 +169,29 @@ impl Passes {
         let from = asked.as_ref().and_then(|asked| asked.from);
         let ahead = from.is_none_or(|from| from >= cx.now);
         faults.check(ahead, "zone.effective_from", Flaw::InPast);
-        faults.done()?;
-        let asked = asked.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let known = policies::zone_by_code(tx.conn(), asked.code).await?;
-        let (id, version) =
-            known.map_or_else(|| (cx.id(), 1), |(id, last)| (id, last.saturating_add(1)));
-        let zone = pb::Zone { name: id.to_string(), ..form.clone() };
-        let exact = pb::PublishZoneRequest { zone: Some(zone), request_id: String::new() };
-        let draft = draft(Act::PublishZone, &id, asked.shown(version), &asked.source, cx);
-        let proposal = proposals::propose(&mut tx, draft, &exact, cx).await?;
-        let reply = pb::Zone {
-            name: id.to_string(),
-            code: i32::from(asked.code),
-            display_name: asked.name,
-            version,
-            source: asked.source,
-            effective_from: wire::time_of(asked.from),
-            rules_json: form.rules_json,
-            rules_text: asked.plan.rules.iter().map(ZoneRule::zh).collect(),
-            proposal: proposal.id.to_string(),
-        };
-        wire::finish(tx, reply).await
+        let asked = faults.whole(asked)?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let known = policies::zone_by_code(tx.conn(), asked.code).await?;
+            let (id, version) =
+                known.map_or_else(|| (cx.id(), 1), |(id, last)| (id, last.saturating_add(1)));
+            let zone = pb::Zone { name: id.to_string(), ..form.clone() };
+            let exact = pb::PublishZoneRequest { zone: Some(zone), request_id: String::new() };
+            let draft = draft(Act::PublishZone, &id, asked.shown(version), &asked.source, cx);
+            let proposal = proposals::propose(tx, draft, &exact, cx).await?;
+            let reply = pb::Zone {
+                name: id.to_string(),
+                code: i32::from(asked.code),
+                display_name: asked.name,
+                version,
+                source: asked.source,
+                effective_from: wire::time_of(asked.from),
+                rules_json: form.rules_json,
+                rules_text: asked.plan.rules.iter().map(ZoneRule::zh).collect(),
+                proposal: proposal.id.to_string(),
+            };
+            Ok(reply)
+        })
+        .await
     }
 
     pub(super) async fn publish_pass_policy(
@@ -208,22 +206,20 @@ impl Passes {
         // A version never changes what was decided before it was known.
         let ahead = asked.as_ref().is_none_or(|asked| asked.from > cx.now);
         faults.check(ahead, "pass_policy.effective_from", Flaw::InPast);
-        faults.done()?;
-        let asked = asked.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+        let asked = faults.whole(asked)?;
         let world = self.world.get(&self.store).await?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let id: Id<kind::Policy> = cx.id();
-        let policy = pb::PassPolicy { name: id.to_string(), ..form };
-        let exact = pb::PublishPassPolicyRequest {
-            pass_policy: Some(policy.clone()),
-            request_id: String::new(),
-        };
-        let draft = draft(Act::PublishPassPolicy, &id, asked.shown(&world), &asked.source, cx);
-        let proposal = proposals::propose(&mut tx, draft, &exact, cx).await?.id.to_string();
-        wire::finish(tx, pb::PassPolicy { proposal, ..policy }).await
+        wire::write(&self.store, cx, &request, async |tx| {
+            let id: Id<kind::Policy> = cx.id();
+            let policy = pb::PassPolicy { name: id.to_string(), ..form };
+            let exact = pb::PublishPassPolicyRequest {
+                pass_policy: Some(policy.clone()),
+                request_id: String::new(),
+            };
+            let draft = draft(Act::PublishPassPolicy, &id, asked.shown(&world), &asked.source, cx);
+            let proposal = proposals::propose(tx, draft, &exact, cx).await?.id.to_string();
+            Ok(pb::PassPolicy { proposal, ..policy })
+        })
+        .await
     }
 
     pub(super) async fn set_quota(
@@ -241,24 +237,24 @@ impl Passes {
         let zone = asked.as_ref().map(|asked| asked.zone);
         let zone = zone.map(|zone| world.zones.iter().find(|version| version.id == zone));
         faults.check(zone.is_none_or(|zone| zone.is_some()), "quota.zone", Flaw::UnknownValue);
-        faults.done()?;
-        let (Some(asked), Some(zone), Some(reason)) = (asked, zone.flatten(), reason) else {
-            return Err(Error::new(Reason::RequestInvalid));
-        };
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let shown = vec![
-            format!("区域:{}", zone.zone.name),
-            format!("种类:{}", asked.pass_kind.zh()),
-            format!("期间:{}至{}", wire::local(asked.period_start), wire::local(asked.period_end)),
-            format!("名额:{}", asked.places),
-        ];
-        let exact = pb::SetQuotaRequest { quota: Some(form), ..Default::default() };
-        let draft = draft(Act::SetQuota, &asked.id, shown, &reason, cx);
-        let proposal = proposals::propose(&mut tx, draft, &exact, cx).await?.id.to_string();
-        wire::finish(tx, pb::Quota { proposal, ..quota_reply(&asked) }).await
+        let (asked, zone, reason) = faults.whole((asked, zone.flatten(), reason))?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let shown = vec![
+                format!("区域:{}", zone.zone.name),
+                format!("种类:{}", asked.pass_kind.zh()),
+                format!(
+                    "期间:{}至{}",
+                    wire::local(asked.period_start),
+                    wire::local(asked.period_end)
+                ),
+                format!("名额:{}", asked.places),
+            ];
+            let exact = pb::SetQuotaRequest { quota: Some(form), ..Default::default() };
+            let draft = draft(Act::SetQuota, &asked.id, shown, &reason, cx);
+            let proposal = proposals::propose(tx, draft, &exact, cx).await?.id.to_string();
+            Ok(pb::Quota { proposal, ..quota_reply(&asked) })
+        })
+        .await
     }
 
     pub(super) async fn set_special_period(
@@ -273,25 +269,26 @@ impl Passes {
         }
         let mut faults = Faults::new();
         let asked = AskedPeriod::read(&form, &mut faults);
-        faults.done()?;
-        let asked = asked.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
-        let mut tx = match wire::begin(&self.store, cx, &request.request_id, &request).await? {
-            Write::Fresh(tx) => tx,
-            Write::Replay(reply) => return Ok(reply),
-        };
-        let shown = vec![format!("期间:{}至{}", wire::local(asked.from), wire::local(asked.until))];
-        let exact =
-            pb::SetSpecialPeriodRequest { special_period: Some(form), request_id: String::new() };
-        let draft = draft(Act::SetSpecialPeriod, &asked.id, shown, &asked.source, cx);
-        let proposal = proposals::propose(&mut tx, draft, &exact, cx).await?.id.to_string();
-        let reply = pb::SpecialPeriod {
-            name: asked.id.to_string(),
-            source: asked.source,
-            valid_from: Some(wire::time(asked.from)),
-            valid_until: Some(wire::time(asked.until)),
-            proposal,
-        };
-        wire::finish(tx, reply).await
+        let asked = faults.whole(asked)?;
+        wire::write(&self.store, cx, &request, async |tx| {
+            let shown =
+                vec![format!("期间:{}至{}", wire::local(asked.from), wire::local(asked.until))];
+            let exact = pb::SetSpecialPeriodRequest {
+                special_period: Some(form),
+                request_id: String::new(),
+            };
+            let draft = draft(Act::SetSpecialPeriod, &asked.id, shown, &asked.source, cx);
+            let proposal = proposals::propose(tx, draft, &exact, cx).await?.id.to_string();
+            let reply = pb::SpecialPeriod {
+                name: asked.id.to_string(),
+                source: asked.source,
+                valid_from: Some(wire::time(asked.from)),
+                valid_until: Some(wire::time(asked.until)),
+                proposal,
+            };
+            Ok(reply)
+        })
+        .await
     }
 }
 
@@ -305,8 +302,7 @@ pub(in crate::service) async fn policy(
     let mut faults = Faults::new();
     let id = faults.take("pass_policy.name", Id::parse(&form.name));
     let asked = AskedPolicy::read(&form, &mut faults);
-    faults.done()?;
-    let (id, asked) = id.zip(asked).ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+    let (id, asked) = faults.whole((id, asked))?;
     let from = confirming.effective(Some(asked.from))?;
     policies::insert_policy_as(tx, id, &asked.version, &asked.source, from, &asked.values).await?;
     Ok(from)
@@ -321,8 +317,7 @@ pub(in crate::service) async fn zone(
     let mut faults = Faults::new();
     let fresh = faults.take("zone.name", Id::parse(&form.name));
     let asked = AskedZone::read(&form, &mut faults);
-    faults.done()?;
-    let (fresh, asked) = fresh.zip(asked).ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+    let (fresh, asked) = faults.whole((fresh, asked))?;
     let from = confirming.effective(asked.from)?;
     let known = policies::zone_by_code(tx.conn(), asked.code).await?;
     let (id, version) = known.map_or_else(|| (fresh, 1), |(id, last)| (id, last.saturating_add(1)));
@@ -339,8 +334,7 @@ pub(in crate::service) async fn quota(
     let form = confirming.request::<pb::SetQuotaRequest>()?.quota.unwrap_or_default();
     let mut faults = Faults::new();
     let asked = read_quota(&form, &mut faults);
-    faults.done()?;
-    let asked = asked.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+    let asked = faults.whole(asked)?;
     // It counts from the beginning of its period, or where that has begun at once.
     let from = confirming.effective(Some(asked.period_start))?;
     policies::set_places(tx, asked).await?;
@@ -355,8 +349,7 @@ pub(in crate::service) async fn special_period(
     let form = confirming.request::<pb::SetSpecialPeriodRequest>()?.special_period;
     let mut faults = Faults::new();
     let asked = AskedPeriod::read(&form.unwrap_or_default(), &mut faults);
-    faults.done()?;
-    let asked = asked.ok_or_else(|| Error::new(Reason::RequestInvalid))?;
+    let asked = faults.whole(asked)?;
     let from = confirming.effective(Some(asked.from))?;
     policies::set_period(tx, asked.id, &asked.source, asked.from, asked.until).await?;
     Ok(from)
