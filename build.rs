@@ -37,14 +37,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// What requests have in common is said by one trait each: the request id; size and token of a page.
 fn common(descriptors: &prost_types::FileDescriptorSet) -> String {
     let messages = descriptors.file.iter().flat_map(|file| &file.message_type);
-    let mut text = String::new();
+    let mut said = Vec::new();
     for message in messages.filter(|it| it.name().ends_with("Request")) {
         let has = |name: &str| message.field.iter().any(|field| field.name() == name);
         let mut say = |of: &str, methods: &str| {
-            text.push_str(&format!(
-                "impl crate::service::wire::{of} for {} {{ {methods} }}\n",
-                message.name()
-            ));
+            let name = message.name();
+            said.push(format!("impl crate::service::wire::{of} for {name} {{ {methods} }}"));
         };
         if has("request_id") {
             say("Once", "fn request_id(&self) -> &str { &self.request_id }");
@@ -57,5 +55,5 @@ fn common(descriptors: &prost_types::FileDescriptorSet) -> String {
             );
         }
     }
-    text
+    said.join("\n")
 }

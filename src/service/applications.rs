@@ -249,8 +249,6 @@ impl Applications {
     }
 }
 
-/// A name that is read, or the one fault it has.
-
 /// An etag that may be absent.
 fn etag(text: &str) -> Result<Option<i64>> {
     wire::version(text).map_err(|flaw| Error::field("etag", flaw))

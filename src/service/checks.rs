@@ -223,7 +223,7 @@ impl Checks {
                 history::write(tx, pass.subject(), &change).await?;
             }
             let check = store::checks::get(tx.conn(), id, &cx.scope()).await?;
-            Ok(recorded(&check)?)
+            recorded(&check)
         })
         .await
     }

@@ -342,7 +342,7 @@ async fn lived_in(app: &App) -> (House, BTreeMap<&'static str, User>) {
     };
     let mut complaints =
         pb::complaint_service_client::ComplaintServiceClient::new(city.boss.wire());
-    complaints.file_complaint(file).await.unwrap();
+    Box::pin(complaints.file_complaint(file)).await.unwrap();
     app.run_workers().await;
     let technical: super::Unit = super::unit(app, "321300220000").await;
     let mut users = BTreeMap::new();
