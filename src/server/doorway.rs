@@ -120,7 +120,7 @@ impl Doorway {
     /// A place for the address, or `None`: then the connection is closed at once.
     fn place(self, counts: &Counts, proxies: &Proxies, address: SocketAddr) -> Option<Place> {
         let trusted = proxies.trusts(address.ip());
-        let peer = Peer::new(address);
+        let peer = if trusted { Peer::trusted(address) } else { Peer::new(address) };
         let address = counted(address.ip());
         let mut open = counts.lock().unwrap_or_else(PoisonError::into_inner);
         if open.in_all >= self.connections_max {

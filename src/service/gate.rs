@@ -1,6 +1,7 @@
 //! The one gate: deadline, token to context, POLICY, span, metrics, one log line. No method's own
 //! work.
 
+mod aside;
 mod head;
 mod lanes;
 mod message;
@@ -81,6 +82,7 @@ struct Shared {
     ids: Ids,
     proxies: Proxies,
     lanes: Lanes,
+    tools: aside::Tools,
     verified: Memo<[u8; 32], Arc<(String, token::Access)>>,
 }
 
@@ -92,14 +94,14 @@ impl Gate {
             .max_capacity(TOKENS_REMEMBERED)
             .time_to_live(Duration::from_mins(11))
             .build();
-        let lanes = Lanes::default();
         let shared = Shared {
             store: parts.store.clone(),
             world: parts.world.clone(),
             clock: parts.clock.clone(),
             ids: parts.ids.clone(),
             proxies,
-            lanes,
+            lanes: Lanes::default(),
+            tools: aside::Tools::default(),
             verified,
         };
         Self { shared: Arc::new(shared) }
@@ -135,6 +137,11 @@ impl<S> Gated<S> {
 #[derive(Debug, Clone, Copy)]
 pub struct Client(IpAddr);
 
+/// What a call is told that is not even looked at.
+fn refused(error: Error) -> Answer {
+    Box::pin(std::future::ready(Ok(Status::from(error).into_http())))
+}
+
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 impl<S> Service<Request<Body>> for Gated<S>
@@ -160,9 +167,14 @@ where
                 let client = self.client(&peer, request.headers());
                 request.extensions_mut().insert(client);
             }
+            let begun = match peer.begin() {
+                Ok(begun) => begun,
+                Err(error) => return refused(error),
+            };
             head::slim(&mut request);
             let answer = self.judged(request);
             return Box::pin(async move {
+                let _begun = begun;
                 let in_turn = async {
                     let turn = peer.turn(DEADLINE).await?;
                     let response = answer.await.unwrap_or_else(|never| match never {});
@@ -172,15 +184,12 @@ where
                 Ok(in_turn.await.unwrap_or_else(|error| Status::from(error).into_http()))
             });
         }
-        match peer.aside() {
-            Ok(place) => {
+        match aside::enter(&peer, &self.gate.shared.tools, request) {
+            Ok((request, place)) => {
                 let answer = self.judged(request);
-                Box::pin(async move { Ok(answer.await?.map(|body| head::holding(body, place))) })
+                Box::pin(async move { Ok(answer.await?.map(|body| aside::holding(body, place))) })
             }
-            Err(error) => {
-                let refused = Status::from(error).into_http();
-                Box::pin(std::future::ready(Ok(refused)))
-            }
+            Err(error) => refused(error),
         }
     }
 }
@@ -269,22 +278,22 @@ impl Shared {
         let span = Span::current();
         if access.unseen().is_none() {
             span.record("actor.id", cx.actor.name());
-            if let Some(peer) = peer.filter(|_| cx.actor != Actor::Anonymous) {
+            if let Some(peer) = peer.as_ref().filter(|_| cx.actor != Actor::Anonymous) {
                 peer.prove();
             }
             span.record("call.id", field::display(cx.call));
         }
         let (head, body) = request.into_parts();
-        let body = timeout_at(ends, lane.whole(body)).await.map_err(late)??;
-        message::check(&head.headers, &body)?;
-        let mut request = Request::from_parts(head, Body::new(Full::new(body)));
+        let body = timeout_at(ends, lane.whole(body, peer.as_ref())).await.map_err(late)??;
+        message::check(&head.headers, &body.bytes)?;
+        let mut request = Request::from_parts(head, Body::new(Full::new(body.bytes)));
         request.extensions_mut().insert(cx);
         let place = lane.place()?;
         // In a task of its own: a write goes on to its commit when the client goes away, and its
         // repetition finds the stored answer.
         let work = async move {
             let answer = service.call(request).await;
-            drop(place);
+            drop((place, body.charged));
             answer
         };
         let work = work.instrument(span);

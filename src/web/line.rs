@@ -29,6 +29,9 @@ use crate::{
     },
 };
 
+/// Frames that are read away after the last one of ours.
+const READ_AWAY_FRAMES_MAX: usize = 256;
+
 /// Who opened a line, and on which connection.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -96,8 +99,9 @@ impl Line {
             drop(line);
             let _ = (&mut writer).await;
             // What the client still sends is read away: closing on it would reset the connection,
-            // and the last frame could be lost.
-            while let Some(Ok(_)) = source.next().await {}
+            // and the last frame could be lost. Not without end: to read costs, too.
+            let mut rest = source.take(READ_AWAY_FRAMES_MAX);
+            while let Some(Ok(_)) = rest.next().await {}
         };
         let _ = timeout(limits.farewell_within, last).await;
     }

@@ -18,6 +18,10 @@ use tonic::transport::server::Connected;
 use super::{Place, Tongue, frames::Frames};
 use crate::service::gate::Peer;
 
+/// What is read of one connection before the others have their turn: a library takes in all that there is
+/// first, and a hundred heads of calls are a megabyte before anybody has looked at one.
+const READ_AT_ONCE_BYTES: usize = 16 * 1024;
+
 /// A connection that was let in.
 pub struct Guest {
     stream: TcpStream,
@@ -25,6 +29,8 @@ pub struct Guest {
     /// Reads along where the client speaks HTTP/2, and is not trusted.
     frames: Option<Frames>,
     write_within: Duration,
+    /// Bytes that were read since the others had their turn.
+    read: usize,
     /// Runs while the client takes nothing of what waits to be written.
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -38,7 +44,7 @@ impl Guest {
     ) -> Self {
         let reads_along = tongue == Tongue::Http2 && !place.trusted;
         let frames = reads_along.then(|| Frames::new(Instant::now().into_std()));
-        Self { stream, place, frames, write_within, stalled: None }
+        Self { stream, place, frames, write_within, read: 0, stalled: None }
     }
 
     /// The other end, for the gate.
@@ -80,9 +86,19 @@ impl AsyncRead for Guest {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.read >= READ_AT_ONCE_BYTES {
+            self.read = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(context, buffer) else {
+            self.read = 0;
+            return Poll::Pending;
+        };
+        read?;
         let came = buffer.filled().get(before..).unwrap_or_default();
+        self.read = self.read.saturating_add(came.len());
         if let Some(frames) = &mut self.frames
             && frames.take(came, Instant::now().into_std()).is_err()
         {

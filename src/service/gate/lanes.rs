@@ -9,6 +9,7 @@ use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tonic::body::Body;
 
+use super::Peer;
 use crate::{
     error::{Error, Reason, Result},
     service::policy::Access,
@@ -20,6 +21,15 @@ pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
 const BODY_BYTES_MAX: usize = REQUEST_BYTES_MAX + 5;
 /// The method of the checkpoint lane: a truck waits at the barrier meanwhile.
 const CHECK: &str = "PassCheckService/CheckPass";
+
+/// A body that arrived, and what its connection is charged until the call is answered.
+#[derive(Debug)]
+pub struct Whole {
+    /// The body.
+    pub bytes: Bytes,
+    /// Given back when it is dropped.
+    pub charged: Option<OwnedSemaphorePermit>,
+}
 
 /// Calls in hand in one lane, and the bytes of bodies that have not arrived whole.
 #[derive(Debug)]
@@ -77,13 +87,14 @@ impl Lane {
 
     /// Waits for the body, and gives it on in one piece: none of our methods streams from the client.
     /// Of a body over the limit no more than the limit is taken; its own length says that it is too
-    /// long.
+    /// long. What the connection is charged for it stays with the body.
     ///
     /// # Errors
-    /// `OVERLOADED` when too much of the lane's bodies waits; `REQUEST_INVALID` when the client was
-    /// lost.
-    pub async fn whole(&self, mut body: Body) -> Result<Bytes> {
+    /// `OVERLOADED` when too much of the lane's bodies waits, or too much of this connection's;
+    /// `REQUEST_INVALID` when the client was lost.
+    pub async fn whole(&self, mut body: Body, peer: Option<&Peer>) -> Result<Whole> {
         let mut held: Option<SemaphorePermit<'_>> = None;
+        let mut charged: Option<OwnedSemaphorePermit> = None;
         let mut whole = Bytes::new();
         while whole.len() < BODY_BYTES_MAX
             && let Some(frame) = body.frame().await
@@ -97,10 +108,14 @@ impl Lane {
                 Some(held) => held.merge(permit),
                 None => held = Some(permit),
             }
+            match (peer.map(|peer| peer.body_room(size)).transpose()?, &mut charged) {
+                (Some(more), Some(charged)) => charged.merge(more),
+                (more, charged) => *charged = more,
+            }
             whole = joined(whole, data);
         }
         whole.truncate(BODY_BYTES_MAX);
-        Ok(whole)
+        Ok(Whole { bytes: whole, charged })
     }
 }
 
@@ -120,7 +135,7 @@ mod tests {
     use futures::{StreamExt as _, stream};
     use tonic::body::Body;
 
-    use super::{BODY_BYTES_MAX, CHECK, Lane, Lanes};
+    use super::{BODY_BYTES_MAX, CHECK, Lane, Lanes, Peer};
     use crate::{error::Reason, service::policy};
 
     fn lane<'a>(lanes: &'a Lanes, method: &str) -> &'a Lane {
@@ -168,8 +183,8 @@ mod tests {
             (vec![BODY_BYTES_MAX, 1], BODY_BYTES_MAX),
             (vec![40_000, 40_000, 40_000], BODY_BYTES_MAX),
         ] {
-            let whole = lanes.strangers.whole(body(pieces, false)).await.unwrap();
-            assert_eq!(whole, vec![7; expected]);
+            let whole = lanes.strangers.whole(body(pieces, false), None).await.unwrap();
+            assert_eq!(whole.bytes, vec![7; expected]);
         }
     }
 
@@ -180,15 +195,31 @@ mod tests {
         {
             let mut hung = Vec::new();
             for _ in 0..3 {
-                let mut waiting = Box::pin(lane.whole(body(vec![3_000], true)));
+                let mut waiting = Box::pin(lane.whole(body(vec![3_000], true), None));
                 assert!(futures::poll!(&mut waiting).is_pending());
                 hung.push(waiting);
             }
-            let refused = lane.whole(body(vec![3_000], false)).await.unwrap_err();
+            let refused = lane.whole(body(vec![3_000], false), None).await.unwrap_err();
             assert_eq!(refused.reason(), Reason::Overloaded);
-            assert!(lane.whole(body(vec![500], false)).await.is_ok());
+            assert!(lane.whole(body(vec![500], false), None).await.is_ok());
             assert!(lane.place().is_ok());
         }
-        assert!(lane.whole(body(vec![10_000], false)).await.is_ok());
+        assert!(lane.whole(body(vec![10_000], false), None).await.is_ok());
+    }
+
+    // One connection takes nothing of the lane from others: it is refused long before the lane is full.
+    #[tokio::test]
+    async fn a_connection_is_charged_for_its_bodies_until_its_calls_are_answered() {
+        let lanes = Lanes::default();
+        let peer = Peer::new("203.0.113.7:40000".parse().unwrap());
+        let sent =
+            async |size| lanes.strangers.whole(body(vec![size / 2; 2], false), Some(&peer)).await;
+        let held = [sent(60_000).await.unwrap(), sent(60_000).await.unwrap()];
+        assert_eq!(sent(60_000).await.unwrap_err().reason(), Reason::Overloaded);
+        let other = Peer::new("203.0.113.7:40001".parse().unwrap());
+        let others = lanes.strangers.whole(body(vec![60_000], false), Some(&other)).await;
+        assert!(others.is_ok());
+        drop(held);
+        assert!(sent(60_000).await.is_ok());
     }
 }
