@@ -29,6 +29,9 @@ use crate::{
 /// report room again only when a third of them is free: a slow phone would look as if it took nothing.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 
+/// What the kernel keeps of what came and was not read: six megabytes of each connection otherwise.
+const RECEIVE_BUFFER_BYTES: usize = 128 * 1024;
+
 /// What is spoken behind a door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tongue {
@@ -147,6 +150,9 @@ impl Doorway {
         send: mpsc::Sender<io::Result<Guest>>,
     ) {
         let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
+        if !place.trusted {
+            let _ = SockRef::from(&stream).set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
+        }
         let spoken = speaks(&stream, tongue.preface());
         if let Ok(true) = tokio::time::timeout(self.preface_within, spoken).await {
             let _ = stream.set_nodelay(true);
@@ -177,7 +183,7 @@ async fn speaks(stream: &TcpStream, preface: &[u8]) -> bool {
 }
 
 /// The right of one address to one connection; given back when it is dropped.
-struct Place {
+pub struct Place {
     counts: Counts,
     address: IpAddr,
     /// Whether it is a proxy of ours.

@@ -12,7 +12,7 @@ use hyper_util::{
 };
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::body::Body;
@@ -21,8 +21,10 @@ use tower::ServiceExt as _;
 use super::doorway::Guest;
 use crate::web::Stack;
 
-/// Streams that a connection may have open.
-const STREAMS_MAX: u32 = 128;
+/// Streams that a connection may have open, and one of our own proxies, by which many call. A client waits by
+/// itself until one of them ends, or makes another connection.
+const STREAMS_MAX: u32 = 32;
+const PROXY_STREAMS_MAX: u32 = 128;
 /// Streams of a connection that we may reset because the client begins more than it may, or sends on what
 /// is over. Each of them waits in a queue until the client reads of it.
 const RESETS_MAX: usize = 256;
@@ -32,29 +34,39 @@ const TAKEN_BACK_MAX: usize = 32;
 const HEADERS_BYTES_MAX: u32 = 8 * 1024;
 /// Bytes of an answer that wait in the queue of its stream.
 const QUEUED_BYTES_MAX: usize = 64 * 1024;
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// Bytes of bodies that a client may send before we have taken any, on a stream and in all.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 128 * 1024;
+const PROXY_STREAM_WINDOW: u32 = 256 * 1024;
+const PROXY_CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// How often a client is asked for a sign of life, and how long it may take for it.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_WITHIN: Duration = Duration::from_secs(10);
+/// How long the place of a stranger stays taken whose connection ended badly.
+const COMES_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How old a connection becomes: then its client is told to make another one, and what is under way goes on
 /// for so long.
 const AGE_MAX: Duration = Duration::from_mins(10);
 const AGE_GRACE: Duration = Duration::from_secs(30);
 
 /// invariants.md, 4.5: stock settings fall to one connection.
-fn builder() -> auto::Builder<TokioExecutor> {
+fn builder(proxy: bool) -> auto::Builder<TokioExecutor> {
+    let (streams, stream, connection) = if proxy {
+        (PROXY_STREAMS_MAX, PROXY_STREAM_WINDOW, PROXY_CONNECTION_WINDOW)
+    } else {
+        (STREAMS_MAX, STREAM_WINDOW, CONNECTION_WINDOW)
+    };
     let mut builder = auto::Builder::new(TokioExecutor::new()).http2_only();
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS_MAX)
+        .max_concurrent_streams(streams)
         .max_local_error_reset_streams(RESETS_MAX)
         .max_pending_accept_reset_streams(TAKEN_BACK_MAX)
         .max_header_list_size(HEADERS_BYTES_MAX)
         .max_send_buf_size(QUEUED_BYTES_MAX)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_stream_window_size(stream)
+        .initial_connection_window_size(connection)
         .keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE_WITHIN);
     builder
@@ -66,7 +78,7 @@ pub async fn serve(
     mut guests: mpsc::Receiver<io::Result<Guest>>,
     stop: CancellationToken,
 ) {
-    let (builder, open) = (builder(), TaskTracker::new());
+    let open = TaskTracker::new();
     loop {
         let next = tokio::select! {
             () = stop.cancelled() => break,
@@ -74,7 +86,7 @@ pub async fn serve(
         };
         match next {
             Some(Ok(guest)) => {
-                open.spawn(answer(builder.clone(), guest, stack.clone(), stop.clone()));
+                open.spawn(answer(guest, stack.clone(), stop.clone()));
             }
             Some(Err(error)) => tracing::debug!(%error, "a connection was lost before it began"),
             None => break,
@@ -85,13 +97,10 @@ pub async fn serve(
 }
 
 /// Answers the calls of a connection until it ends, is too old, or the server stops.
-async fn answer(
-    builder: auto::Builder<TokioExecutor>,
-    guest: Guest,
-    stack: Stack,
-    stop: CancellationToken,
-) {
-    let peer = guest.peer();
+async fn answer(guest: Guest, stack: Stack, stop: CancellationToken) {
+    let builder = builder(guest.is_trusted());
+    let (peer, place) = (guest.peer(), guest.place());
+    let peer_at_end = peer.clone();
     let stack = stack.map_request(move |request: Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer.clone());
@@ -101,7 +110,14 @@ async fn answer(
     let mut connection = pin!(builder.serve_connection(TokioIo::new(guest), service));
     let old = Instant::now() + AGE_MAX;
     let told = tokio::select! {
-        ended = &mut connection => return note(ended),
+        ended = &mut connection => {
+            if ended.is_err() && !peer_at_end.is_proven() {
+                // Whoever was cut as a stranger comes again at once, otherwise.
+                sleep(COMES_AGAIN_AFTER).await;
+            }
+            drop(place);
+            return note(ended);
+        }
         () = stop.cancelled() => None,
         () = sleep_until(old) => Some(old + AGE_GRACE),
     };

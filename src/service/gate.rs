@@ -268,7 +268,7 @@ impl Shared {
         }
         // Who may not call waits in no lane with its body. Whoever gives up in the meantime leaves the
         // place taken while the store still works for it.
-        let (place, gate) = (lane.place()?, self.clone());
+        let (place, gate) = (lane.place_of(peer.as_ref(), ends).await?, self.clone());
         let admitted = self.store.to_its_end(async move {
             let admitted = gate.admit(method, access, token, address).await;
             drop(place);
@@ -288,7 +288,7 @@ impl Shared {
         message::check(&head.headers, &body.bytes)?;
         let mut request = Request::from_parts(head, Body::new(Full::new(body.bytes)));
         request.extensions_mut().insert(cx);
-        let place = lane.place()?;
+        let place = lane.place_of(peer.as_ref(), ends).await?;
         // In a task of its own: a write goes on to its commit when the client goes away, and its
         // repetition finds the stored answer.
         let work = async move {

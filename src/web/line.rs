@@ -117,7 +117,7 @@ impl Line {
         if let Some(access_token) = token {
             // By the header: answered like a frame without an id.
             let call = Call::SignIn(pb::LineSignIn { access_token });
-            self.take("", call).await.ok()?;
+            Box::pin(self.take("", call)).await.ok()?;
         }
         let mut heard = Instant::now();
         loop {
@@ -136,7 +136,8 @@ impl Line {
                 // Whatever it is: also a ping of the protocol is answered.
                 Ok(_) if !self.pace.permits(heard) => return Some(Farewell::TooMany),
                 Ok(message) => {
-                    if let ControlFlow::Break(ended) = self.hear(&message).await {
+                    // Boxed: every line would hold room for the largest call of all, all the time.
+                    if let ControlFlow::Break(ended) = Box::pin(self.hear(&message)).await {
                         return ended;
                     }
                 }

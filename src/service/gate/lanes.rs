@@ -5,8 +5,12 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
+    time::{Instant, timeout_at},
+};
 use tonic::body::Body;
 
 use super::Peer;
@@ -85,6 +89,21 @@ impl Lane {
         permit.map_err(|_| Error::new(Reason::Overloaded))
     }
 
+    /// The same for a call of this connection, once the connection may work on one more.
+    ///
+    /// # Errors
+    /// `OVERLOADED`; `DEADLINE_EXCEEDED` where its own calls keep it waiting for too long.
+    pub async fn place_of(
+        &self,
+        peer: Option<&Peer>,
+        ends: Instant,
+    ) -> Result<(Option<OwnedSemaphorePermit>, OwnedSemaphorePermit)> {
+        let Some(peer) = peer else { return Ok((None, self.place()?)) };
+        let turn = timeout_at(ends, peer.work()).await;
+        let turn = turn.map_err(|_| Error::new(Reason::DeadlineExceeded))??;
+        Ok((Some(turn), self.place()?))
+    }
+
     /// Waits for the body, and gives it on in one piece: none of our methods streams from the client.
     /// Of a body over the limit no more than the limit is taken; its own length says that it is too
     /// long. What the connection is charged for it stays with the body.
@@ -112,20 +131,19 @@ impl Lane {
                 (Some(more), Some(charged)) => charged.merge(more),
                 (more, charged) => *charged = more,
             }
-            whole = joined(whole, data);
+            // What is waited with is copied: a piece holds all of the buffer in which it came.
+            whole =
+                if whole.is_empty() && body.is_end_stream() { data } else { joined(whole, &data) };
         }
         whole.truncate(BODY_BYTES_MAX);
         Ok(Whole { bytes: whole, charged })
     }
 }
 
-/// Most bodies come in one piece, which is not copied.
-fn joined(before: Bytes, data: Bytes) -> Bytes {
-    if before.is_empty() {
-        return data;
-    }
+/// Most bodies come in one piece, and never here.
+fn joined(before: Bytes, data: &[u8]) -> Bytes {
     let mut bytes = before.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-    bytes.extend_from_slice(&data);
+    bytes.extend_from_slice(data);
     bytes.freeze()
 }
 

@@ -29,9 +29,15 @@ const CALLS_MAX: usize = 64;
 const ASIDE_MAX: usize = 8;
 /// What a connection may make us hold before anybody on it has shown who he is. A stranger has 16 of them
 /// at each of his addresses, and what all of them hold together must not be felt.
-const STRANGER: Room = Room { calls: 32, body_bytes: 128 * 1024, answer_bytes: 64 * 1024 };
+const STRANGER: Room =
+    Room { calls: 32, at_work: 4, body_bytes: 128 * 1024, answer_bytes: 64 * 1024 };
 /// The same from then on, and for our own proxies, by which a whole city calls.
-const KNOWN: Room = Room { calls: 1_024, body_bytes: 16 * 1024 * 1024, answer_bytes: 256 * 1024 };
+const KNOWN: Room = Room {
+    calls: 1_024,
+    at_work: CALLS_MAX,
+    body_bytes: 16 * 1024 * 1024,
+    answer_bytes: 256 * 1024,
+};
 /// How long an answer waits until earlier ones are taken.
 const ROOM_WITHIN: Duration = Duration::from_secs(1);
 
@@ -40,6 +46,8 @@ const ROOM_WITHIN: Duration = Duration::from_secs(1);
 struct Room {
     /// Calls that have begun and have no answer, whatever they wait for.
     calls: usize,
+    /// Calls that hold a place of their lane: all of a stranger's connections together fill none.
+    at_work: usize,
     /// Bytes of bodies, from their arrival until their call is answered.
     body_bytes: usize,
     /// Bytes of answers that are left untaken; a larger answer waits alone.
@@ -56,6 +64,7 @@ struct Standing {
     proven: AtomicBool,
     begun: Arc<Semaphore>,
     calls: Arc<Semaphore>,
+    at_work: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
     aside: Arc<Semaphore>,
     answers: Arc<Semaphore>,
@@ -70,6 +79,7 @@ impl Peer {
             proven: AtomicBool::new(false),
             begun: Arc::new(Semaphore::new(STRANGER.calls)),
             calls: Arc::new(Semaphore::new(CALLS_MAX)),
+            at_work: Arc::new(Semaphore::new(STRANGER.at_work)),
             bodies: Arc::new(Semaphore::new(STRANGER.body_bytes)),
             aside: Arc::new(Semaphore::new(ASIDE_MAX)),
             answers: Arc::new(Semaphore::new(STRANGER.answer_bytes)),
@@ -110,6 +120,7 @@ impl Peer {
         }
         let more = |known: usize, stranger: usize| known.saturating_sub(stranger);
         standing.begun.add_permits(more(KNOWN.calls, STRANGER.calls));
+        standing.at_work.add_permits(more(KNOWN.at_work, STRANGER.at_work));
         standing.bodies.add_permits(more(KNOWN.body_bytes, STRANGER.body_bytes));
         standing.answers.add_permits(more(KNOWN.answer_bytes, STRANGER.answer_bytes));
     }
@@ -121,6 +132,11 @@ impl Peer {
     pub(super) fn begin(&self) -> Result<OwnedSemaphorePermit> {
         let begun = self.0.begun.clone().try_acquire_owned();
         begun.map_err(|_| Error::new(Reason::Overloaded))
+    }
+
+    /// Waits until one more call may be worked on.
+    pub(super) async fn work(&self) -> Result<OwnedSemaphorePermit> {
+        self.0.at_work.clone().acquire_owned().await.map_err(Error::internal)
     }
 
     /// Room for so many bytes of a body.
