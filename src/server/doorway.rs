@@ -123,8 +123,7 @@ impl Doorway {
     /// A place for the address, or `None`: then the connection is closed at once.
     fn place(self, counts: &Counts, proxies: &Proxies, address: SocketAddr) -> Option<Place> {
         let trusted = proxies.trusts(address.ip());
-        let peer = if trusted { Peer::trusted(address) } else { Peer::new(address) };
-        let address = counted(address.ip());
+        let (from, address) = (address, counted(address.ip()));
         let mut open = counts.lock().unwrap_or_else(PoisonError::into_inner);
         if open.in_all >= self.connections_max {
             return None;
@@ -136,6 +135,11 @@ impl Doorway {
         if full && !trusted {
             return None;
         }
+        let peer = match held.first() {
+            _ if trusted => Peer::trusted(from),
+            Some(other) => Peer::beside(from, other),
+            None => Peer::new(from),
+        };
         open.in_all = open.in_all.saturating_add(1);
         open.of_address.entry(address).or_default().push(peer.clone());
         drop(open);

@@ -21,13 +21,12 @@ use tower::ServiceExt as _;
 use super::doorway::Guest;
 use crate::web::Stack;
 
-/// Streams that a connection may have open, and one of our own proxies, by which many call. A client waits by
-/// itself until one of them ends, or makes another connection.
-const STREAMS_MAX: u32 = 32;
-const PROXY_STREAMS_MAX: u32 = 128;
+/// Streams that a connection may have open: clients begin up to a hundred before they know how many. The
+/// library keeps room for the next power of two of them and of those that it resets.
+const STREAMS_MAX: u32 = 100;
 /// Streams of a connection that we may reset because the client begins more than it may, or sends on what
 /// is over. Each of them waits in a queue until the client reads of it.
-const RESETS_MAX: usize = 256;
+const RESETS_MAX: usize = 24;
 /// Streams that a client may take back before we have seen them.
 const TAKEN_BACK_MAX: usize = 32;
 /// The largest header block of a call.
@@ -51,16 +50,16 @@ const AGE_GRACE: Duration = Duration::from_secs(30);
 
 /// invariants.md, 4.5: stock settings fall to one connection.
 fn builder(proxy: bool) -> auto::Builder<TokioExecutor> {
-    let (streams, stream, connection) = if proxy {
-        (PROXY_STREAMS_MAX, PROXY_STREAM_WINDOW, PROXY_CONNECTION_WINDOW)
+    let (stream, connection) = if proxy {
+        (PROXY_STREAM_WINDOW, PROXY_CONNECTION_WINDOW)
     } else {
-        (STREAMS_MAX, STREAM_WINDOW, CONNECTION_WINDOW)
+        (STREAM_WINDOW, CONNECTION_WINDOW)
     };
     let mut builder = auto::Builder::new(TokioExecutor::new()).http2_only();
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(streams)
+        .max_concurrent_streams(STREAMS_MAX)
         .max_local_error_reset_streams(RESETS_MAX)
         .max_pending_accept_reset_streams(TAKEN_BACK_MAX)
         .max_header_list_size(HEADERS_BYTES_MAX)
@@ -86,7 +85,7 @@ pub async fn serve(
         };
         match next {
             Some(Ok(guest)) => {
-                open.spawn(answer(guest, stack.clone(), stop.clone()));
+                open.spawn(receive(guest, stack.clone(), stop.clone()));
             }
             Some(Err(error)) => tracing::debug!(%error, "a connection was lost before it began"),
             None => break,
@@ -96,11 +95,23 @@ pub async fn serve(
     open.wait().await;
 }
 
-/// Answers the calls of a connection until it ends, is too old, or the server stops.
-async fn answer(guest: Guest, stack: Stack, stop: CancellationToken) {
-    let builder = builder(guest.is_trusted());
+/// Serves a connection, and keeps the place of a stranger for a moment where it ended badly: he would come
+/// again at once, otherwise. Nothing else of the connection is kept.
+async fn receive(guest: Guest, stack: Stack, stop: CancellationToken) {
     let (peer, place) = (guest.peer(), guest.place());
-    let peer_at_end = peer.clone();
+    if answer(guest, stack, stop.clone()).await.is_err() && !peer.is_proven() {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = sleep(COMES_AGAIN_AFTER) => {}
+        }
+    }
+    drop(place);
+}
+
+/// Answers the calls of a connection until it ends, is too old, or the server stops.
+async fn answer(guest: Guest, stack: Stack, stop: CancellationToken) -> Result<(), ()> {
+    let builder = builder(guest.is_trusted());
+    let peer = guest.peer();
     let stack = stack.map_request(move |request: Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer.clone());
@@ -110,29 +121,21 @@ async fn answer(guest: Guest, stack: Stack, stop: CancellationToken) {
     let mut connection = pin!(builder.serve_connection(TokioIo::new(guest), service));
     let old = Instant::now() + AGE_MAX;
     let told = tokio::select! {
-        ended = &mut connection => {
-            if ended.is_err() && !peer_at_end.is_proven() {
-                // Whoever was cut as a stranger comes again at once, otherwise.
-                sleep(COMES_AGAIN_AFTER).await;
-            }
-            drop(place);
-            return note(ended);
-        }
+        ended = &mut connection => return noted(ended),
         () = stop.cancelled() => None,
         () = sleep_until(old) => Some(old + AGE_GRACE),
     };
     connection.as_mut().graceful_shutdown();
     tokio::select! {
-        ended = connection => note(ended),
+        ended = connection => noted(ended),
         // One that was told because the server stops is cut by whoever runs the server.
         () = sleep_until(told.unwrap_or(old + AGE_GRACE)) => {
             tracing::debug!("a connection that was too old was cut");
+            Ok(())
         }
     }
 }
 
-fn note<E: std::fmt::Debug>(ended: Result<(), E>) {
-    if let Err(error) = ended {
-        tracing::debug!(?error, "a connection ended badly");
-    }
+fn noted<E: std::fmt::Debug>(ended: Result<(), E>) -> Result<(), ()> {
+    ended.map_err(|error| tracing::debug!(?error, "a connection ended badly"))
 }

@@ -25,7 +25,10 @@ use opentelemetry::{
     metrics::{Counter, Histogram},
 };
 use sha2::{Digest as _, Sha256};
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, timeout_at},
+};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 use tracing::{
@@ -137,6 +140,22 @@ impl<S> Gated<S> {
 #[derive(Debug, Clone, Copy)]
 pub struct Client(IpAddr);
 
+/// Answers in the turn of the connection. A stranger's call has not ended before he has taken its answer.
+async fn in_turn(
+    peer: Peer,
+    begun: OwnedSemaphorePermit,
+    answer: Answer,
+) -> Result<Response<Body>> {
+    let turn = peer.turn(DEADLINE).await?;
+    let response = answer.await.unwrap_or_else(|never| match never {});
+    drop(turn);
+    let response = peer.answered(response).await?;
+    if peer.is_proven() || http_body::Body::is_end_stream(response.body()) {
+        return Ok(response);
+    }
+    Ok(response.map(|body| aside::holding(body, begun)))
+}
+
 /// What a call is told that is not even looked at.
 fn refused(error: Error) -> Answer {
     Box::pin(std::future::ready(Ok(Status::from(error).into_http())))
@@ -174,14 +193,8 @@ where
             head::slim(&mut request);
             let answer = self.judged(request);
             return Box::pin(async move {
-                let _begun = begun;
-                let in_turn = async {
-                    let turn = peer.turn(DEADLINE).await?;
-                    let response = answer.await.unwrap_or_else(|never| match never {});
-                    drop(turn);
-                    peer.answered(response).await
-                };
-                Ok(in_turn.await.unwrap_or_else(|error| Status::from(error).into_http()))
+                let answered = in_turn(peer, begun, answer).await;
+                Ok(answered.unwrap_or_else(|error| Status::from(error).into_http()))
             });
         }
         match aside::enter(&peer, &self.gate.shared.tools, request) {
@@ -269,11 +282,12 @@ impl Shared {
         // Who may not call waits in no lane with its body. Whoever gives up in the meantime leaves the
         // place taken while the store still works for it.
         let (place, gate) = (lane.place_of(peer.as_ref(), ends).await?, self.clone());
-        let admitted = self.store.to_its_end(async move {
+        // Boxed, and given back before the body is awaited: tens of kilobytes of every call that hangs.
+        let admitted = self.store.to_its_end(Box::pin(async move {
             let admitted = gate.admit(method, access, token, address).await;
             drop(place);
             admitted
-        });
+        }));
         let cx = timeout_at(ends, admitted).await.map_err(late)??;
         let span = Span::current();
         if access.unseen().is_none() {

@@ -135,6 +135,10 @@ impl AsyncRead for Guest {
             tracing::debug!("a client sent frames without end, and was cut");
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
+        if self.place.peer.is_unwelcome() {
+            tracing::debug!("a stranger began call after call that was refused, and was cut");
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         self.read = read;
         self.tire();
         Poll::Ready(Ok(()))

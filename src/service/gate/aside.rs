@@ -14,7 +14,7 @@ use tokio::{
 use tonic::body::Body;
 
 use super::Peer;
-use crate::error::{Error, Reason, Result};
+use crate::error::Result;
 
 const REFLECTION: &str = "/grpc.reflection.";
 /// Streams of reflection in all: its answers are the largest that a stranger gets, and wait for him.
@@ -47,12 +47,12 @@ pub fn enter(peer: &Peer, tools: &Tools, request: Request<Body>) -> Result<(Requ
         return Ok((request, (own, None)));
     }
     let tool = tools.0.clone().try_acquire_owned();
-    let tool = tool.map_err(|_| Error::new(Reason::Overloaded))?;
+    let tool = tool.map_err(|_| peer.refused())?;
     Ok((request.map(eager), (own, Some(tool))))
 }
 
 /// The same body; the place is held until it is dropped.
-pub fn holding(body: Body, place: Place) -> Body {
+pub fn holding(body: Body, place: impl Send + 'static) -> Body {
     Body::new(body.map_frame(move |frame| {
         let _held = &place;
         frame

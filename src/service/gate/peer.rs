@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -27,17 +27,19 @@ use crate::error::{Error, Reason, Result};
 const CALLS_MAX: usize = 64;
 /// Streams of one connection that go by the gate: health and reflection, for tools.
 const ASIDE_MAX: usize = 8;
-/// What a connection may make us hold before anybody on it has shown who he is. A stranger has 16 of them
-/// at each of his addresses, and what all of them hold together must not be felt.
+/// What a connection may make us hold before anybody on it has shown who he is; calls and bodies are those of
+/// all such connections of his address together. What strangers hold must not be felt.
 const STRANGER: Room =
-    Room { calls: 32, at_work: 4, body_bytes: 128 * 1024, answer_bytes: 64 * 1024 };
-/// The same from then on, and for our own proxies, by which a whole city calls.
+    Room { calls: 256, at_work: 4, body_bytes: 1024 * 1024, answer_bytes: 64 * 1024 };
+/// The same from then on, for the connection alone, and for our own proxies, by which a whole city calls.
 const KNOWN: Room = Room {
     calls: 1_024,
     at_work: CALLS_MAX,
     body_bytes: 16 * 1024 * 1024,
     answer_bytes: 256 * 1024,
 };
+/// Calls of a stranger's connection that are refused before it is cut: each waits until he takes its answer.
+const REFUSED_MAX: usize = 32;
 /// How long an answer waits until earlier ones are taken.
 const ROOM_WITHIN: Duration = Duration::from_secs(1);
 
@@ -58,14 +60,32 @@ struct Room {
 #[derive(Debug, Clone)]
 pub struct Peer(Arc<Standing>);
 
+/// Calls that have begun, and their bodies.
+#[derive(Debug)]
+struct Begun {
+    calls: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
+}
+
+impl Begun {
+    fn new(room: Room) -> Self {
+        Self {
+            calls: Arc::new(Semaphore::new(room.calls)),
+            bodies: Arc::new(Semaphore::new(room.body_bytes)),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Standing {
     address: SocketAddr,
     proven: AtomicBool,
-    begun: Arc<Semaphore>,
+    /// Of all strangers at the address.
+    strangers: Arc<Begun>,
+    own: Begun,
+    refused: AtomicUsize,
     calls: Arc<Semaphore>,
     at_work: Arc<Semaphore>,
-    bodies: Arc<Semaphore>,
     aside: Arc<Semaphore>,
     answers: Arc<Semaphore>,
 }
@@ -74,13 +94,24 @@ impl Peer {
     /// Whoever has just connected from this address.
     #[must_use]
     pub fn new(address: SocketAddr) -> Self {
+        Self::sharing(address, Arc::new(Begun::new(STRANGER)))
+    }
+
+    /// The same, where another connection of the address is open.
+    #[must_use]
+    pub fn beside(address: SocketAddr, other: &Self) -> Self {
+        Self::sharing(address, other.0.strangers.clone())
+    }
+
+    fn sharing(address: SocketAddr, strangers: Arc<Begun>) -> Self {
         Self(Arc::new(Standing {
             address,
             proven: AtomicBool::new(false),
-            begun: Arc::new(Semaphore::new(STRANGER.calls)),
+            strangers,
+            own: Begun::new(KNOWN),
+            refused: AtomicUsize::new(0),
             calls: Arc::new(Semaphore::new(CALLS_MAX)),
             at_work: Arc::new(Semaphore::new(STRANGER.at_work)),
-            bodies: Arc::new(Semaphore::new(STRANGER.body_bytes)),
             aside: Arc::new(Semaphore::new(ASIDE_MAX)),
             answers: Arc::new(Semaphore::new(STRANGER.answer_bytes)),
         }))
@@ -119,9 +150,7 @@ impl Peer {
             return;
         }
         let more = |known: usize, stranger: usize| known.saturating_sub(stranger);
-        standing.begun.add_permits(more(KNOWN.calls, STRANGER.calls));
         standing.at_work.add_permits(more(KNOWN.at_work, STRANGER.at_work));
-        standing.bodies.add_permits(more(KNOWN.body_bytes, STRANGER.body_bytes));
         standing.answers.add_permits(more(KNOWN.answer_bytes, STRANGER.answer_bytes));
     }
 
@@ -130,8 +159,24 @@ impl Peer {
     /// # Errors
     /// `OVERLOADED` when too many have begun: each of them holds its head.
     pub(super) fn begin(&self) -> Result<OwnedSemaphorePermit> {
-        let begun = self.0.begun.clone().try_acquire_owned();
-        begun.map_err(|_| Error::new(Reason::Overloaded))
+        let begun = self.begun().calls.clone().try_acquire_owned();
+        begun.map_err(|_| self.refused())
+    }
+
+    /// Counts a call that was refused before it began.
+    pub(super) fn refused(&self) -> Error {
+        self.0.refused.fetch_add(1, Ordering::Relaxed);
+        Error::new(Reason::Overloaded)
+    }
+
+    fn begun(&self) -> &Begun {
+        if self.is_proven() { &self.0.own } else { &self.0.strangers }
+    }
+
+    /// Whether a stranger begins call after call that is refused.
+    #[must_use]
+    pub fn is_unwelcome(&self) -> bool {
+        !self.is_proven() && self.0.refused.load(Ordering::Relaxed) >= REFUSED_MAX
     }
 
     /// Waits until one more call may be worked on.
@@ -144,7 +189,7 @@ impl Peer {
     /// # Errors
     /// `OVERLOADED` when the connection holds too much.
     pub(super) fn body_room(&self, size: u32) -> Result<OwnedSemaphorePermit> {
-        let room = self.0.bodies.clone().try_acquire_many_owned(size);
+        let room = self.begun().bodies.clone().try_acquire_many_owned(size);
         room.map_err(|_| Error::new(Reason::Overloaded))
     }
 
@@ -158,7 +203,7 @@ impl Peer {
     /// A place for a stream that goes by the gate.
     pub(super) fn aside(&self) -> Result<OwnedSemaphorePermit> {
         let place = self.0.aside.clone().try_acquire_owned();
-        place.map_err(|_| Error::new(Reason::Overloaded))
+        place.map_err(|_| self.refused())
     }
 
     /// Counts an answer that is there whole until its last byte was written to the socket, wherever it
@@ -213,7 +258,7 @@ mod tests {
     use http_body_util::{BodyExt as _, Full};
     use tonic::body::Body;
 
-    use super::{KNOWN, Peer, STRANGER};
+    use super::{KNOWN, Peer, REFUSED_MAX, STRANGER};
     use crate::error::Reason;
 
     fn answer(size: usize) -> Response<Body> {
@@ -249,19 +294,23 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_has_more_room_when_somebody_has_signed_in_on_it() {
-        let peer = somebody();
-        let begun: Vec<_> = (0..STRANGER.calls).map(|_| peer.begin().unwrap()).collect();
-        assert_eq!(peer.begin().unwrap_err().reason(), Reason::Overloaded);
+    fn strangers_of_an_address_share_their_room_and_who_has_signed_in_has_his_own() {
+        let (one, elsewhere) = (somebody(), somebody());
+        let beside = Peer::beside(one.address(), &one);
+        let begun: Vec<_> = (0..STRANGER.calls).map(|_| one.begin().unwrap()).collect();
         let most = u32::try_from(STRANGER.body_bytes).unwrap();
-        let body = peer.body_room(most).unwrap();
-        assert_eq!(peer.body_room(1).unwrap_err().reason(), Reason::Overloaded);
-        for _ in 0..3 {
-            peer.prove();
+        let body = beside.body_room(most).unwrap();
+        for refused in 0..REFUSED_MAX {
+            assert!(!beside.is_unwelcome(), "{refused}");
+            assert_eq!(beside.begin().unwrap_err().reason(), Reason::Overloaded);
         }
-        assert_eq!(peer.0.begun.available_permits(), KNOWN.calls - begun.len());
-        assert!(peer.body_room(most).is_ok());
+        assert!(beside.is_unwelcome() && !one.is_unwelcome());
+        assert_eq!(one.body_room(1).unwrap_err().reason(), Reason::Overloaded);
+        assert!(elsewhere.begin().is_ok() && elsewhere.body_room(most).is_ok());
+        beside.prove();
+        assert!(!beside.is_unwelcome() && beside.begin().is_ok());
+        assert!(beside.body_room(most).is_ok());
         drop((begun, body));
-        assert_eq!(peer.0.begun.available_permits(), KNOWN.calls, "proven once, however often");
+        assert!(one.begin().is_ok());
     }
 }
