@@ -50,6 +50,8 @@ pub use doorway::Doorway;
 
 /// The largest message that is sent.
 const REPLY_BYTES_MAX: usize = 1024 * 1024;
+/// The largest message to health and reflection, which go by the gate: four megabytes are usual.
+const TOOL_BYTES_MAX: usize = 4 * 1024;
 /// How often readiness is looked at.
 const READINESS_INTERVAL: Duration = Duration::from_secs(1);
 /// How long calls under way may take once the server was told to stop: longer than any call may, and
@@ -201,6 +203,7 @@ async fn serve(parts: Parts, doors: Doors, stop: CancellationToken) -> anyhow::R
 
     // One gate for both doors: a call is the same call, whatever brought it.
     let gate = Gate::new(&parts, doors.proxies.clone());
+    let health_service = health_service.max_decoding_message_size(TOOL_BYTES_MAX);
     let routes = add_services(Routes::new(health_service), &parts);
     let web = doors.web.map(|listener| {
         let guests =
@@ -228,7 +231,9 @@ fn add_reflection(routes: Routes) -> anyhow::Result<Routes> {
             .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    Ok(routes.add_service(reflected().build_v1()?).add_service(reflected().build_v1alpha()?))
+    let older = reflected().build_v1alpha()?.max_decoding_message_size(TOOL_BYTES_MAX);
+    let newer = reflected().build_v1()?.max_decoding_message_size(TOOL_BYTES_MAX);
+    Ok(routes.add_service(newer).add_service(older))
 }
 
 fn add_services(routes: Routes, parts: &Parts) -> Routes {

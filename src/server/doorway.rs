@@ -29,6 +29,9 @@ use crate::{
 /// report room again only when a third of them is free: a slow phone would look as if it took nothing.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 
+/// What the kernel keeps of what came and was not read: six megabytes of each connection otherwise.
+const RECEIVE_BUFFER_BYTES: usize = 128 * 1024;
+
 /// What is spoken behind a door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tongue {
@@ -120,8 +123,7 @@ impl Doorway {
     /// A place for the address, or `None`: then the connection is closed at once.
     fn place(self, counts: &Counts, proxies: &Proxies, address: SocketAddr) -> Option<Place> {
         let trusted = proxies.trusts(address.ip());
-        let peer = Peer::new(address);
-        let address = counted(address.ip());
+        let (from, address) = (address, counted(address.ip()));
         let mut open = counts.lock().unwrap_or_else(PoisonError::into_inner);
         if open.in_all >= self.connections_max {
             return None;
@@ -133,6 +135,11 @@ impl Doorway {
         if full && !trusted {
             return None;
         }
+        let peer = match held.first() {
+            _ if trusted => Peer::trusted(from),
+            Some(other) => Peer::beside(from, other),
+            None => Peer::new(from),
+        };
         open.in_all = open.in_all.saturating_add(1);
         open.of_address.entry(address).or_default().push(peer.clone());
         drop(open);
@@ -147,6 +154,9 @@ impl Doorway {
         send: mpsc::Sender<io::Result<Guest>>,
     ) {
         let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
+        if !place.trusted {
+            let _ = SockRef::from(&stream).set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
+        }
         let spoken = speaks(&stream, tongue.preface());
         if let Ok(true) = tokio::time::timeout(self.preface_within, spoken).await {
             let _ = stream.set_nodelay(true);
@@ -177,7 +187,7 @@ async fn speaks(stream: &TcpStream, preface: &[u8]) -> bool {
 }
 
 /// The right of one address to one connection; given back when it is dropped.
-struct Place {
+pub struct Place {
     counts: Counts,
     address: IpAddr,
     /// Whether it is a proxy of ours.

@@ -12,7 +12,7 @@ use hyper_util::{
 };
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::body::Body;
@@ -21,29 +21,40 @@ use tower::ServiceExt as _;
 use super::doorway::Guest;
 use crate::web::Stack;
 
-/// Streams that a connection may have open.
-const STREAMS_MAX: u32 = 128;
+/// Streams that a connection may have open: clients begin up to a hundred before they know how many. The
+/// library keeps room for the next power of two of them and of those that it resets.
+const STREAMS_MAX: u32 = 100;
 /// Streams of a connection that we may reset because the client begins more than it may, or sends on what
 /// is over. Each of them waits in a queue until the client reads of it.
-const RESETS_MAX: usize = 256;
+const RESETS_MAX: usize = 24;
 /// Streams that a client may take back before we have seen them.
 const TAKEN_BACK_MAX: usize = 32;
 /// The largest header block of a call.
 const HEADERS_BYTES_MAX: u32 = 8 * 1024;
 /// Bytes of an answer that wait in the queue of its stream.
 const QUEUED_BYTES_MAX: usize = 64 * 1024;
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// Bytes of bodies that a client may send before we have taken any, on a stream and in all.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 128 * 1024;
+const PROXY_STREAM_WINDOW: u32 = 256 * 1024;
+const PROXY_CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// How often a client is asked for a sign of life, and how long it may take for it.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_WITHIN: Duration = Duration::from_secs(10);
+/// How long the place of a stranger stays taken whose connection ended badly.
+const COMES_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How old a connection becomes: then its client is told to make another one, and what is under way goes on
 /// for so long.
 const AGE_MAX: Duration = Duration::from_mins(10);
 const AGE_GRACE: Duration = Duration::from_secs(30);
 
 /// invariants.md, 4.5: stock settings fall to one connection.
-fn builder() -> auto::Builder<TokioExecutor> {
+fn builder(proxy: bool) -> auto::Builder<TokioExecutor> {
+    let (stream, connection) = if proxy {
+        (PROXY_STREAM_WINDOW, PROXY_CONNECTION_WINDOW)
+    } else {
+        (STREAM_WINDOW, CONNECTION_WINDOW)
+    };
     let mut builder = auto::Builder::new(TokioExecutor::new()).http2_only();
     builder
         .http2()
@@ -53,8 +64,8 @@ fn builder() -> auto::Builder<TokioExecutor> {
         .max_pending_accept_reset_streams(TAKEN_BACK_MAX)
         .max_header_list_size(HEADERS_BYTES_MAX)
         .max_send_buf_size(QUEUED_BYTES_MAX)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_stream_window_size(stream)
+        .initial_connection_window_size(connection)
         .keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE_WITHIN);
     builder
@@ -66,7 +77,7 @@ pub async fn serve(
     mut guests: mpsc::Receiver<io::Result<Guest>>,
     stop: CancellationToken,
 ) {
-    let (builder, open) = (builder(), TaskTracker::new());
+    let open = TaskTracker::new();
     loop {
         let next = tokio::select! {
             () = stop.cancelled() => break,
@@ -74,7 +85,7 @@ pub async fn serve(
         };
         match next {
             Some(Ok(guest)) => {
-                open.spawn(answer(builder.clone(), guest, stack.clone(), stop.clone()));
+                open.spawn(receive(guest, stack.clone(), stop.clone()));
             }
             Some(Err(error)) => tracing::debug!(%error, "a connection was lost before it began"),
             None => break,
@@ -84,13 +95,22 @@ pub async fn serve(
     open.wait().await;
 }
 
+/// Serves a connection, and keeps the place of a stranger for a moment where it ended badly: he would come
+/// again at once, otherwise. Nothing else of the connection is kept.
+async fn receive(guest: Guest, stack: Stack, stop: CancellationToken) {
+    let (peer, place) = (guest.peer(), guest.place());
+    if answer(guest, stack, stop.clone()).await.is_err() && !peer.is_proven() {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = sleep(COMES_AGAIN_AFTER) => {}
+        }
+    }
+    drop(place);
+}
+
 /// Answers the calls of a connection until it ends, is too old, or the server stops.
-async fn answer(
-    builder: auto::Builder<TokioExecutor>,
-    guest: Guest,
-    stack: Stack,
-    stop: CancellationToken,
-) {
+async fn answer(guest: Guest, stack: Stack, stop: CancellationToken) -> Result<(), ()> {
+    let builder = builder(guest.is_trusted());
     let peer = guest.peer();
     let stack = stack.map_request(move |request: Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
@@ -101,22 +121,21 @@ async fn answer(
     let mut connection = pin!(builder.serve_connection(TokioIo::new(guest), service));
     let old = Instant::now() + AGE_MAX;
     let told = tokio::select! {
-        ended = &mut connection => return note(ended),
+        ended = &mut connection => return noted(ended),
         () = stop.cancelled() => None,
         () = sleep_until(old) => Some(old + AGE_GRACE),
     };
     connection.as_mut().graceful_shutdown();
     tokio::select! {
-        ended = connection => note(ended),
+        ended = connection => noted(ended),
         // One that was told because the server stops is cut by whoever runs the server.
         () = sleep_until(told.unwrap_or(old + AGE_GRACE)) => {
             tracing::debug!("a connection that was too old was cut");
+            Ok(())
         }
     }
 }
 
-fn note<E: std::fmt::Debug>(ended: Result<(), E>) {
-    if let Err(error) = ended {
-        tracing::debug!(?error, "a connection ended badly");
-    }
+fn noted<E: std::fmt::Debug>(ended: Result<(), E>) -> Result<(), ()> {
+    ended.map_err(|error| tracing::debug!(?error, "a connection ended badly"))
 }

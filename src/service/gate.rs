@@ -1,6 +1,7 @@
 //! The one gate: deadline, token to context, POLICY, span, metrics, one log line. No method's own
 //! work.
 
+mod aside;
 mod head;
 mod lanes;
 mod message;
@@ -24,7 +25,10 @@ use opentelemetry::{
     metrics::{Counter, Histogram},
 };
 use sha2::{Digest as _, Sha256};
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, timeout_at},
+};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 use tracing::{
@@ -81,6 +85,7 @@ struct Shared {
     ids: Ids,
     proxies: Proxies,
     lanes: Lanes,
+    tools: aside::Tools,
     verified: Memo<[u8; 32], Arc<(String, token::Access)>>,
 }
 
@@ -92,14 +97,14 @@ impl Gate {
             .max_capacity(TOKENS_REMEMBERED)
             .time_to_live(Duration::from_mins(11))
             .build();
-        let lanes = Lanes::default();
         let shared = Shared {
             store: parts.store.clone(),
             world: parts.world.clone(),
             clock: parts.clock.clone(),
             ids: parts.ids.clone(),
             proxies,
-            lanes,
+            lanes: Lanes::default(),
+            tools: aside::Tools::default(),
             verified,
         };
         Self { shared: Arc::new(shared) }
@@ -135,6 +140,27 @@ impl<S> Gated<S> {
 #[derive(Debug, Clone, Copy)]
 pub struct Client(IpAddr);
 
+/// Answers in the turn of the connection. A stranger's call has not ended before he has taken its answer.
+async fn in_turn(
+    peer: Peer,
+    begun: OwnedSemaphorePermit,
+    answer: Answer,
+) -> Result<Response<Body>> {
+    let turn = peer.turn(DEADLINE).await?;
+    let response = answer.await.unwrap_or_else(|never| match never {});
+    drop(turn);
+    let response = peer.answered(response).await?;
+    if peer.is_proven() || http_body::Body::is_end_stream(response.body()) {
+        return Ok(response);
+    }
+    Ok(response.map(|body| aside::holding(body, begun)))
+}
+
+/// What a call is told that is not even looked at.
+fn refused(error: Error) -> Answer {
+    Box::pin(std::future::ready(Ok(Status::from(error).into_http())))
+}
+
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 impl<S> Service<Request<Body>> for Gated<S>
@@ -160,27 +186,23 @@ where
                 let client = self.client(&peer, request.headers());
                 request.extensions_mut().insert(client);
             }
+            let begun = match peer.begin() {
+                Ok(begun) => begun,
+                Err(error) => return refused(error),
+            };
             head::slim(&mut request);
             let answer = self.judged(request);
             return Box::pin(async move {
-                let in_turn = async {
-                    let turn = peer.turn(DEADLINE).await?;
-                    let response = answer.await.unwrap_or_else(|never| match never {});
-                    drop(turn);
-                    peer.answered(response).await
-                };
-                Ok(in_turn.await.unwrap_or_else(|error| Status::from(error).into_http()))
+                let answered = in_turn(peer, begun, answer).await;
+                Ok(answered.unwrap_or_else(|error| Status::from(error).into_http()))
             });
         }
-        match peer.aside() {
-            Ok(place) => {
+        match aside::enter(&peer, &self.gate.shared.tools, request) {
+            Ok((request, place)) => {
                 let answer = self.judged(request);
-                Box::pin(async move { Ok(answer.await?.map(|body| head::holding(body, place))) })
+                Box::pin(async move { Ok(answer.await?.map(|body| aside::holding(body, place))) })
             }
-            Err(error) => {
-                let refused = Status::from(error).into_http();
-                Box::pin(std::future::ready(Ok(refused)))
-            }
+            Err(error) => refused(error),
         }
     }
 }
@@ -259,32 +281,33 @@ impl Shared {
         }
         // Who may not call waits in no lane with its body. Whoever gives up in the meantime leaves the
         // place taken while the store still works for it.
-        let (place, gate) = (lane.place()?, self.clone());
-        let admitted = self.store.to_its_end(async move {
+        let (place, gate) = (lane.place_of(peer.as_ref(), ends).await?, self.clone());
+        // Boxed, and given back before the body is awaited: tens of kilobytes of every call that hangs.
+        let admitted = self.store.to_its_end(Box::pin(async move {
             let admitted = gate.admit(method, access, token, address).await;
             drop(place);
             admitted
-        });
+        }));
         let cx = timeout_at(ends, admitted).await.map_err(late)??;
         let span = Span::current();
         if access.unseen().is_none() {
             span.record("actor.id", cx.actor.name());
-            if let Some(peer) = peer.filter(|_| cx.actor != Actor::Anonymous) {
+            if let Some(peer) = peer.as_ref().filter(|_| cx.actor != Actor::Anonymous) {
                 peer.prove();
             }
             span.record("call.id", field::display(cx.call));
         }
         let (head, body) = request.into_parts();
-        let body = timeout_at(ends, lane.whole(body)).await.map_err(late)??;
-        message::check(&head.headers, &body)?;
-        let mut request = Request::from_parts(head, Body::new(Full::new(body)));
+        let body = timeout_at(ends, lane.whole(body, peer.as_ref())).await.map_err(late)??;
+        message::check(&head.headers, &body.bytes)?;
+        let mut request = Request::from_parts(head, Body::new(Full::new(body.bytes)));
         request.extensions_mut().insert(cx);
-        let place = lane.place()?;
+        let place = lane.place_of(peer.as_ref(), ends).await?;
         // In a task of its own: a write goes on to its commit when the client goes away, and its
         // repetition finds the stored answer.
         let work = async move {
             let answer = service.call(request).await;
-            drop(place);
+            drop((place, body.charged));
             answer
         };
         let work = work.instrument(span);

@@ -170,7 +170,7 @@ pub enum Cache {
 
 /// A connection and what is known about how far to trust it.
 pub struct Live {
-    way: Way,
+    way: Arc<Way>,
     prefix: String,
     /// Nothing is trusted before the first.
     lease: RwLock<Option<Lease>>,
@@ -250,7 +250,7 @@ impl Cache {
     /// The same with parts of the protocol taken out, for the runs that must catch it.
     pub fn connect_without(url: &str, prefix: &str, without: Without) -> Result<Self> {
         Ok(Self::Redis(Arc::new(Live {
-            way: Way::new(url, prefix)?,
+            way: Arc::new(Way::new(url, prefix)?),
             prefix: prefix.to_owned(),
             lease: RwLock::default(),
             mark: Script::new(&format!("{VERSION}{MARK}")),
@@ -307,6 +307,9 @@ impl Cache {
     pub async fn get(&self, key: &str, mark: [u8; 16]) -> Looked {
         let Self::Redis(live) = self else { return Looked::Away };
         let Some(Trusted { epoch, link, .. }) = self.trusted() else { return Looked::Away };
+        if link.is_lost() {
+            return Looked::Away;
+        }
         let key = live.key(epoch, key);
         let mut connection = link.connection();
         let got: RedisResult<Option<Vec<u8>>> =
@@ -329,7 +332,11 @@ impl Cache {
         match call.invoke_async::<Vec<u8>>(&mut connection).await {
             Ok(entry) if is_entry(&entry) => hit(entry),
             Ok(told) if told == b"M" => Looked::Miss(Mark { key, bytes: mark, link }),
-            _ => Looked::Away,
+            Ok(_) => Looked::Away,
+            Err(error) => {
+                live.way.failed(&link, &error);
+                Looked::Away
+            }
         }
     }
 
@@ -457,12 +464,12 @@ impl Live {
         format!("{}{epoch}:{key}", self.prefix)
     }
 
-    /// Asks for what is no fact: over whatever link there is, or a new one.
+    /// Asks for what is no fact: over whatever link there is.
     async fn ask<T>(
         &self,
         asked: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
     ) -> Option<T> {
-        let link = self.way.reach().await?;
+        let link = self.way.at_hand().await?;
         match asked(link.connection()).await {
             Ok(answer) => Some(answer),
             Err(error) => {

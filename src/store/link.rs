@@ -4,7 +4,10 @@
 //! another connection, and another [`Link`].
 
 use std::{
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -27,6 +30,8 @@ const PAUSE: Duration = Duration::from_millis(400);
 pub struct Link {
     connection: MultiplexedConnection,
     identity: String,
+    /// It broke, or did not answer in time: nobody else waits for it.
+    lost: AtomicBool,
 }
 
 impl Link {
@@ -34,6 +39,13 @@ impl Link {
     #[must_use]
     pub fn connection(&self) -> MultiplexedConnection {
         self.connection.clone()
+    }
+
+    /// Whether somebody has waited over it in vain. A reader asks PostgreSQL at once then, and Redis is
+    /// tried again beside it; a writer, who waits longer without Redis, still tries.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Run id of the process, number of the database, and our prefix: with any of them another one,
@@ -71,6 +83,8 @@ pub struct Way {
     client: Client,
     prefix: String,
     link: RwLock<Option<Arc<Link>>>,
+    /// Somebody has waited for a connection: the first call does, and no later one.
+    tried: AtomicBool,
     /// When the last attempt failed; whoever connects holds it.
     failed: tokio::sync::Mutex<Option<Instant>>,
     /// What was logged last.
@@ -87,6 +101,7 @@ impl Way {
             client: Client::open(info).map_err(Error::internal)?,
             prefix: prefix.to_owned(),
             link: RwLock::default(),
+            tried: AtomicBool::new(false),
             failed: tokio::sync::Mutex::default(),
             trouble: Mutex::default(),
         })
@@ -102,6 +117,24 @@ impl Way {
         self.link.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The link, where there is one, or the first that is made; later ones are made by whoever verifies it, or
+    /// by the task that is begun here, and nobody waits for them.
+    pub async fn at_hand(self: &Arc<Self>) -> Option<Arc<Link>> {
+        if let Some(link) = self.link() {
+            return Some(link);
+        }
+        if !self.tried.load(Ordering::Relaxed) {
+            return self.reach().await;
+        }
+        if let Ok(failed) = self.failed.try_lock()
+            && failed.is_none_or(|at| at.elapsed() >= PAUSE)
+        {
+            let way = self.clone();
+            tokio::spawn(async move { way.reach().await });
+        }
+        None
+    }
+
     /// The link; it is made where there is none.
     pub async fn reach(&self) -> Option<Arc<Link>> {
         if let Some(link) = self.link() {
@@ -115,7 +148,9 @@ impl Way {
         if failed.is_some_and(|at| at.elapsed() < PAUSE) {
             return None;
         }
-        match self.connect().await {
+        let connected = self.connect().await;
+        self.tried.store(true, Ordering::Relaxed);
+        match connected {
             Ok(link) => {
                 let link = Arc::new(link);
                 *self.link.write().unwrap_or_else(PoisonError::into_inner) = Some(link.clone());
@@ -145,15 +180,17 @@ impl Way {
         }
     }
 
-    /// Takes note of what went wrong on a link: one that is broken is not used again.
+    /// Takes note of what went wrong on a link: one that is broken, or hangs, is not used again. Each call
+    /// would wait for it anew.
     pub fn failed(&self, link: &Arc<Link>, error: &RedisError) {
-        if error.is_unrecoverable_error() || error.is_connection_dropped() {
+        if error.is_unrecoverable_error() || error.is_connection_dropped() || error.is_timeout() {
             self.forget(link);
         }
         tracing::debug!(%error, "Redis did not do what it was asked");
     }
 
     fn forget(&self, link: &Arc<Link>) {
+        link.lost.store(true, Ordering::Relaxed);
         let mut held = self.link.write().unwrap_or_else(PoisonError::into_inner);
         if held.as_ref().is_some_and(|held| Arc::ptr_eq(held, link)) {
             *held = None;
@@ -168,7 +205,7 @@ impl Way {
         let connected = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
         let mut connection = connected.map_err(|_| Trouble::Away)?.map_err(|_| Trouble::Away)?;
         let identity = self.identity(&mut connection).await?;
-        Ok(Link { connection, identity })
+        Ok(Link { connection, identity, lost: AtomicBool::new(false) })
     }
 
     async fn identity(

@@ -29,6 +29,9 @@ use crate::{
     },
 };
 
+/// Frames that are read away after the last one of ours.
+const READ_AWAY_FRAMES_MAX: usize = 256;
+
 /// Who opened a line, and on which connection.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -96,8 +99,9 @@ impl Line {
             drop(line);
             let _ = (&mut writer).await;
             // What the client still sends is read away: closing on it would reset the connection,
-            // and the last frame could be lost.
-            while let Some(Ok(_)) = source.next().await {}
+            // and the last frame could be lost. Not without end: to read costs, too.
+            let mut rest = source.take(READ_AWAY_FRAMES_MAX);
+            while let Some(Ok(_)) = rest.next().await {}
         };
         let _ = timeout(limits.farewell_within, last).await;
     }
@@ -113,7 +117,7 @@ impl Line {
         if let Some(access_token) = token {
             // By the header: answered like a frame without an id.
             let call = Call::SignIn(pb::LineSignIn { access_token });
-            self.take("", call).await.ok()?;
+            Box::pin(self.take("", call)).await.ok()?;
         }
         let mut heard = Instant::now();
         loop {
@@ -132,7 +136,8 @@ impl Line {
                 // Whatever it is: also a ping of the protocol is answered.
                 Ok(_) if !self.pace.permits(heard) => return Some(Farewell::TooMany),
                 Ok(message) => {
-                    if let ControlFlow::Break(ended) = self.hear(&message).await {
+                    // Boxed: every line would hold room for the largest call of all, all the time.
+                    if let ControlFlow::Break(ended) = Box::pin(self.hear(&message)).await {
                         return ended;
                     }
                 }

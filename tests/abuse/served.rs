@@ -1,4 +1,4 @@
-//! The server that is attacked, as a child, and an honest caller.
+//! The server that is attacked, as a child, its memory, and an honest caller. No attack.
 
 use std::{
     fs,
@@ -8,21 +8,38 @@ use std::{
     time::Duration,
 };
 
+use crate::control::CONTROL;
 use anyhow::{Context as _, Result, bail, ensure};
 use jingqi::service::pb::{self, truck_pass_service_client::TruckPassServiceClient};
 use tokio::{
     process::{Child, Command},
     time::{Instant, sleep},
 };
-use tonic::transport::{Channel, Endpoint};
+use tonic::{
+    Code,
+    transport::{Channel, Endpoint},
+};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 const MASTER_KEY: &str = "2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a";
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
-fn command(url: &str, redis: &str) -> Command {
-    let program = std::env::var_os("JINGQI_PROGRAM")
-        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_jingqi")), PathBuf::from);
+/// What is attacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// The product.
+    Product,
+    /// The same services without its limits (`control.rs`).
+    Control,
+}
+
+/// The product as it was built.
+pub fn program() -> PathBuf {
+    std::env::var_os("JINGQI_PROGRAM")
+        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_jingqi")), PathBuf::from)
+}
+
+fn command(program: PathBuf, url: &str, redis: &str) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("JINGQI_") {
@@ -45,7 +62,7 @@ fn command(url: &str, redis: &str) -> Command {
 
 /// Makes the tables.
 pub async fn migrate(url: &str, redis: &str) -> Result<()> {
-    let migrated = command(url, redis).arg("migrate").output().await?;
+    let migrated = command(program(), url, redis).arg("migrate").output().await?;
     let told = String::from_utf8_lossy(&migrated.stderr);
     ensure!(migrated.status.success(), "migrate: {}", told.trim());
     Ok(())
@@ -60,12 +77,16 @@ pub struct Served {
 
 impl Served {
     /// Starts one, and waits until it is ready.
-    pub async fn start(url: &str, redis: &str) -> Result<Self> {
+    pub async fn start(subject: Subject, url: &str, redis: &str) -> Result<Self> {
         let free = || -> Result<SocketAddr> { Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?) };
         let (grpc, web) = (free()?, free()?);
-        let mut command = command(url, redis);
+        let (program, word) = match subject {
+            Subject::Product => (program(), "serve"),
+            Subject::Control => (std::env::current_exe()?, CONTROL),
+        };
+        let mut command = command(program, url, redis);
         command
-            .arg("serve")
+            .arg(word)
             .env("JINGQI_LISTEN", grpc.to_string())
             .env("JINGQI_WEB_LISTEN", web.to_string());
         let mut served = Self { grpc, web, child: command.spawn()? };
@@ -88,11 +109,28 @@ impl Served {
 
     /// The memory that its process holds now.
     pub fn memory_kib(&self) -> Result<u64> {
-        let pid = self.child.id().context("the server has ended")?;
-        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        self.status("VmRSS:")
+    }
+
+    /// The most that it has held since the last [`Self::forget_most`].
+    pub fn most_memory_kib(&self) -> Result<u64> {
+        self.status("VmHWM:")
+    }
+
+    /// proc(5), `clear_refs`: what it held until now counts no more as the most.
+    pub fn forget_most(&self) -> Result<()> {
+        fs::write(self.proc("clear_refs")?, "5").context("the peak of memory cannot be reset")
+    }
+
+    fn proc(&self, file: &str) -> Result<String> {
+        Ok(format!("/proc/{}/{file}", self.child.id().context("the server has ended")?))
+    }
+
+    fn status(&self, field: &str) -> Result<u64> {
+        let status = fs::read_to_string(self.proc("status")?)?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
         let number = line.and_then(|line| line.split_whitespace().next());
-        Ok(number.context("no VmRSS")?.parse()?)
+        Ok(number.with_context(|| format!("no {field}"))?.parse()?)
     }
 }
 
@@ -107,9 +145,8 @@ impl Caller {
         Ok(Self(TruckPassServiceClient::new(endpoint.connect_lazy())))
     }
 
-    /// One call.
-    pub async fn call(&mut self) -> Result<()> {
-        self.0.list_zones(pb::ListZonesRequest::default()).await?;
-        Ok(())
+    /// One call; how it failed, if it did.
+    pub async fn call(&mut self) -> Option<Code> {
+        self.0.list_zones(pb::ListZonesRequest::default()).await.err().map(|status| status.code())
     }
 }

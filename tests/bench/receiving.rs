@@ -20,7 +20,7 @@ use crate::{
 const WARM_UP: Duration = Duration::from_secs(2);
 /// How long the last messages may be under way.
 const REST: Duration = Duration::from_secs(5);
-/// Streams of one connection: the server allows 128.
+/// Streams of one connection: the server allows so many.
 const STREAMS_PER_CONNECTION: usize = 100;
 const CONNECTIONS: usize = 8;
 

@@ -15,7 +15,7 @@ use crate::{
     town::{Client, Town, said},
 };
 
-/// Streams of one connection: the server allows 128.
+/// Streams of one connection: the server allows so many.
 const STREAMS_PER_CONNECTION: usize = 100;
 /// How many are opened at once.
 const OPENING: usize = 64;

@@ -48,6 +48,11 @@ impl Way {
         self.state.send_modify(|state| state.cut = false);
     }
 
+    /// Where it leads.
+    pub fn target(&self) -> SocketAddr {
+        self.state.borrow().target
+    }
+
     /// Breaks every connection; whoever connects from now on comes to this server.
     pub fn lead_to(&self, target: SocketAddr) {
         self.state.send_modify(|state| state.target = target);

@@ -107,7 +107,7 @@ async fn who_begins_stream_after_stream_that_is_refused_is_sent_away(pool: PgPoo
     for call in 0..600 {
         let id = 2 * call + 1;
         sent.extend(frame(HEADERS, END_HEADERS, id, &block));
-        if call >= 128 {
+        if call >= 100 {
             sent.extend(frame(DATA, END_STREAM, id, &[0; 5]));
         }
     }

@@ -15,7 +15,7 @@ fn hours(hours: i64) -> SignedDuration {
     SignedDuration::from_hours(hours)
 }
 
-fn paper(city: &City, content: &[u8]) -> pb::Attachment {
+pub fn paper(city: &City, content: &[u8]) -> pb::Attachment {
     pb::Attachment {
         conversation: String::new(),
         enterprise: city.enterprise.to_string(),

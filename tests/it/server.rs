@@ -58,7 +58,7 @@ async fn settings(app: &App) -> Vec<(u16, u32)> {
 async fn the_server_limits_streams_and_headers_of_a_connection(pool: PgPool) {
     let app = App::start(pool).await;
     let settings = settings(&app).await;
-    assert!(settings.contains(&(3, 128)), "MAX_CONCURRENT_STREAMS: {settings:?}");
+    assert!(settings.contains(&(3, 100)), "MAX_CONCURRENT_STREAMS: {settings:?}");
     assert!(settings.contains(&(6, 8 * 1024)), "MAX_HEADER_LIST_SIZE: {settings:?}");
 }
 

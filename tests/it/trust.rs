@@ -18,17 +18,17 @@ use crate::harness::{App, City, PLATE, User, Wish, reason, request_id};
 #[path = "../chaos/second.rs"]
 mod second;
 #[path = "../chaos/way.rs"]
-mod way;
+pub mod way;
 
 use second::Second;
 use way::Way;
 
-fn redis_url() -> Option<String> {
+pub fn redis_url() -> Option<String> {
     std::env::var("REDIS_URL").ok().filter(|url| !url.is_empty())
 }
 
 /// A way to the Redis of the tests, and the address that leads over it.
-async fn cuttable(url: &str) -> (Way, String) {
+pub async fn cuttable(url: &str) -> (Way, String) {
     let (_, place) = url.rsplit_once('@').unwrap_or_else(|| url.split_once("//").unwrap());
     let way = Way::to(place.split('/').next().unwrap().parse().unwrap()).await.unwrap();
     let over = url.replace(place.split('/').next().unwrap(), &way.address.to_string());

@@ -4,6 +4,7 @@
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -18,13 +19,24 @@ use tonic::transport::server::Connected;
 use super::{Place, Tongue, frames::Frames};
 use crate::service::gate::Peer;
 
+/// What is read of one connection before it rests and the others have their turn: a library takes in all
+/// that there is first, and a hundred heads of calls are megabytes before anybody has looked at one.
+const READ_AT_ONCE_BYTES: usize = 16 * 1024;
+/// How long it rests. A timer, since whoever only gives way is asked again by the library at once. What a
+/// stranger has to say is short.
+const STRANGER_RESTS: Duration = Duration::from_millis(10);
+const KNOWN_RESTS: Duration = Duration::from_millis(1);
+
 /// A connection that was let in.
 pub struct Guest {
     stream: TcpStream,
-    place: Place,
+    place: Arc<Place>,
     /// Reads along where the client speaks HTTP/2, and is not trusted.
     frames: Option<Frames>,
     write_within: Duration,
+    /// Bytes that were read since it rested, and its rest.
+    read: usize,
+    rests: Option<Pin<Box<Sleep>>>,
     /// Runs while the client takes nothing of what waits to be written.
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -38,12 +50,41 @@ impl Guest {
     ) -> Self {
         let reads_along = tongue == Tongue::Http2 && !place.trusted;
         let frames = reads_along.then(|| Frames::new(Instant::now().into_std()));
-        Self { stream, place, frames, write_within, stalled: None }
+        Self {
+            stream,
+            place: Arc::new(place),
+            frames,
+            write_within,
+            read: 0,
+            rests: None,
+            stalled: None,
+        }
     }
 
     /// The other end, for the gate.
     pub fn peer(&self) -> Peer {
         self.place.peer.clone()
+    }
+
+    /// Begins a rest where enough was read. Our own proxies have none: many clients speak through them.
+    fn tire(&mut self) {
+        if self.read < READ_AT_ONCE_BYTES || self.place.trusted {
+            return;
+        }
+        self.read = 0;
+        let known = self.place.peer.is_proven();
+        let rests = if known { KNOWN_RESTS } else { STRANGER_RESTS };
+        self.rests = Some(Box::pin(sleep(rests)));
+    }
+
+    /// Its place, which stays taken for as long as anybody holds it.
+    pub fn place(&self) -> Arc<Place> {
+        self.place.clone()
+    }
+
+    /// Whether it is a proxy of ours.
+    pub fn is_trusted(&self) -> bool {
+        self.place.trusted
     }
 
     /// Passes on how a write went. A client that takes nothing for too long loses its connection; one
@@ -80,15 +121,26 @@ impl AsyncRead for Guest {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Some(rests) = &mut self.rests {
+            ready!(rests.as_mut().poll(context));
+            self.rests = None;
+        }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         let came = buffer.filled().get(before..).unwrap_or_default();
+        let read = self.read.saturating_add(came.len());
         if let Some(frames) = &mut self.frames
             && frames.take(came, Instant::now().into_std()).is_err()
         {
             tracing::debug!("a client sent frames without end, and was cut");
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
+        if self.place.peer.is_unwelcome() {
+            tracing::debug!("a stranger began call after call that was refused, and was cut");
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        self.read = read;
+        self.tire();
         Poll::Ready(Ok(()))
     }
 }

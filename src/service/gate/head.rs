@@ -1,8 +1,6 @@
-//! What is kept of the head of a request, and what an answer of a tool holds. No judgement.
+//! What is kept of the head of a request. No judgement.
 
 use http::{HeaderMap, HeaderValue, Request, Uri};
-use http_body_util::BodyExt as _;
-use tokio::sync::OwnedSemaphorePermit;
 use tonic::body::Body;
 
 use crate::address::FORWARDED;
@@ -54,14 +52,6 @@ fn kept(sent: &HeaderMap, names: &[&'static str]) -> HeaderMap {
         }
     }
     kept
-}
-
-/// The same body; the place is held until it is dropped.
-pub(super) fn holding(body: Body, place: OwnedSemaphorePermit) -> Body {
-    Body::new(body.map_frame(move |frame| {
-        let _held = &place;
-        frame
-    }))
 }
 
 #[cfg(test)]

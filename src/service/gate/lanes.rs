@@ -5,10 +5,15 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
+    time::{Instant, timeout_at},
+};
 use tonic::body::Body;
 
+use super::Peer;
 use crate::{
     error::{Error, Reason, Result},
     service::policy::Access,
@@ -20,6 +25,15 @@ pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
 const BODY_BYTES_MAX: usize = REQUEST_BYTES_MAX + 5;
 /// The method of the checkpoint lane: a truck waits at the barrier meanwhile.
 const CHECK: &str = "PassCheckService/CheckPass";
+
+/// A body that arrived, and what its connection is charged until the call is answered.
+#[derive(Debug)]
+pub struct Whole {
+    /// The body.
+    pub bytes: Bytes,
+    /// Given back when it is dropped.
+    pub charged: Option<OwnedSemaphorePermit>,
+}
 
 /// Calls in hand in one lane, and the bytes of bodies that have not arrived whole.
 #[derive(Debug)]
@@ -75,15 +89,31 @@ impl Lane {
         permit.map_err(|_| Error::new(Reason::Overloaded))
     }
 
-    /// Waits for the body, and gives it on in one piece: none of our methods streams from the client.
-    /// Of a body over the limit no more than the limit is taken; its own length says that it is too
-    /// long.
+    /// The same for a call of this connection, once the connection may work on one more.
     ///
     /// # Errors
-    /// `OVERLOADED` when too much of the lane's bodies waits; `REQUEST_INVALID` when the client was
-    /// lost.
-    pub async fn whole(&self, mut body: Body) -> Result<Bytes> {
+    /// `OVERLOADED`; `DEADLINE_EXCEEDED` where its own calls keep it waiting for too long.
+    pub async fn place_of(
+        &self,
+        peer: Option<&Peer>,
+        ends: Instant,
+    ) -> Result<(Option<OwnedSemaphorePermit>, OwnedSemaphorePermit)> {
+        let Some(peer) = peer else { return Ok((None, self.place()?)) };
+        let turn = timeout_at(ends, peer.work()).await;
+        let turn = turn.map_err(|_| Error::new(Reason::DeadlineExceeded))??;
+        Ok((Some(turn), self.place()?))
+    }
+
+    /// Waits for the body, and gives it on in one piece: none of our methods streams from the client.
+    /// Of a body over the limit no more than the limit is taken; its own length says that it is too
+    /// long. What the connection is charged for it stays with the body.
+    ///
+    /// # Errors
+    /// `OVERLOADED` when too much of the lane's bodies waits, or too much of this connection's;
+    /// `REQUEST_INVALID` when the client was lost.
+    pub async fn whole(&self, mut body: Body, peer: Option<&Peer>) -> Result<Whole> {
         let mut held: Option<SemaphorePermit<'_>> = None;
+        let mut charged: Option<OwnedSemaphorePermit> = None;
         let mut whole = Bytes::new();
         while whole.len() < BODY_BYTES_MAX
             && let Some(frame) = body.frame().await
@@ -97,20 +127,23 @@ impl Lane {
                 Some(held) => held.merge(permit),
                 None => held = Some(permit),
             }
-            whole = joined(whole, data);
+            match (peer.map(|peer| peer.body_room(size)).transpose()?, &mut charged) {
+                (Some(more), Some(charged)) => charged.merge(more),
+                (more, charged) => *charged = more,
+            }
+            // What is waited with is copied: a piece holds all of the buffer in which it came.
+            whole =
+                if whole.is_empty() && body.is_end_stream() { data } else { joined(whole, &data) };
         }
         whole.truncate(BODY_BYTES_MAX);
-        Ok(whole)
+        Ok(Whole { bytes: whole, charged })
     }
 }
 
-/// Most bodies come in one piece, which is not copied.
-fn joined(before: Bytes, data: Bytes) -> Bytes {
-    if before.is_empty() {
-        return data;
-    }
+/// Most bodies come in one piece, and never here.
+fn joined(before: Bytes, data: &[u8]) -> Bytes {
     let mut bytes = before.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-    bytes.extend_from_slice(&data);
+    bytes.extend_from_slice(data);
     bytes.freeze()
 }
 
@@ -120,7 +153,7 @@ mod tests {
     use futures::{StreamExt as _, stream};
     use tonic::body::Body;
 
-    use super::{BODY_BYTES_MAX, CHECK, Lane, Lanes};
+    use super::{BODY_BYTES_MAX, CHECK, Lane, Lanes, Peer};
     use crate::{error::Reason, service::policy};
 
     fn lane<'a>(lanes: &'a Lanes, method: &str) -> &'a Lane {
@@ -168,8 +201,8 @@ mod tests {
             (vec![BODY_BYTES_MAX, 1], BODY_BYTES_MAX),
             (vec![40_000, 40_000, 40_000], BODY_BYTES_MAX),
         ] {
-            let whole = lanes.strangers.whole(body(pieces, false)).await.unwrap();
-            assert_eq!(whole, vec![7; expected]);
+            let whole = lanes.strangers.whole(body(pieces, false), None).await.unwrap();
+            assert_eq!(whole.bytes, vec![7; expected]);
         }
     }
 
@@ -180,15 +213,34 @@ mod tests {
         {
             let mut hung = Vec::new();
             for _ in 0..3 {
-                let mut waiting = Box::pin(lane.whole(body(vec![3_000], true)));
+                let mut waiting = Box::pin(lane.whole(body(vec![3_000], true), None));
                 assert!(futures::poll!(&mut waiting).is_pending());
                 hung.push(waiting);
             }
-            let refused = lane.whole(body(vec![3_000], false)).await.unwrap_err();
+            let refused = lane.whole(body(vec![3_000], false), None).await.unwrap_err();
             assert_eq!(refused.reason(), Reason::Overloaded);
-            assert!(lane.whole(body(vec![500], false)).await.is_ok());
+            assert!(lane.whole(body(vec![500], false), None).await.is_ok());
             assert!(lane.place().is_ok());
         }
-        assert!(lane.whole(body(vec![10_000], false)).await.is_ok());
+        assert!(lane.whole(body(vec![10_000], false), None).await.is_ok());
+    }
+
+    // Strangers take nothing of the lane from others: they are refused long before it is full.
+    #[tokio::test]
+    async fn an_address_is_charged_for_its_bodies_until_its_calls_are_answered() {
+        let lanes = Lanes::default();
+        let peer = Peer::new("203.0.113.7:40000".parse().unwrap());
+        let sent =
+            async |size| lanes.strangers.whole(body(vec![size / 2; 2], false), Some(&peer)).await;
+        let mut held = Vec::new();
+        while let Ok(whole) = sent(60_000).await {
+            held.push(whole);
+        }
+        assert_eq!(held.len(), 17);
+        let other = Peer::new("203.0.113.8:40001".parse().unwrap());
+        let others = lanes.strangers.whole(body(vec![60_000], false), Some(&other)).await;
+        assert!(others.is_ok());
+        drop(held);
+        assert!(sent(60_000).await.is_ok());
     }
 }

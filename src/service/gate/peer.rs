@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -27,20 +27,65 @@ use crate::error::{Error, Reason, Result};
 const CALLS_MAX: usize = 64;
 /// Streams of one connection that go by the gate: health and reflection, for tools.
 const ASIDE_MAX: usize = 8;
-/// Bytes of answers that one connection may leave untaken; a larger answer waits alone.
-const ANSWER_BYTES_MAX: u32 = 256 * 1024;
+/// What a connection may make us hold before anybody on it has shown who he is; calls and bodies are those of
+/// all such connections of his address together. What strangers hold must not be felt.
+const STRANGER: Room =
+    Room { calls: 256, at_work: 4, body_bytes: 1024 * 1024, answer_bytes: 64 * 1024 };
+/// The same from then on, for the connection alone, and for our own proxies, by which a whole city calls.
+const KNOWN: Room = Room {
+    calls: 1_024,
+    at_work: CALLS_MAX,
+    body_bytes: 16 * 1024 * 1024,
+    answer_bytes: 256 * 1024,
+};
+/// Calls of a stranger's connection that are refused before it is cut: each waits until he takes its answer.
+const REFUSED_MAX: usize = 32;
 /// How long an answer waits until earlier ones are taken.
 const ROOM_WITHIN: Duration = Duration::from_secs(1);
+
+/// How much one connection may make us hold.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    /// Calls that have begun and have no answer, whatever they wait for.
+    calls: usize,
+    /// Calls that hold a place of their lane: all of a stranger's connections together fill none.
+    at_work: usize,
+    /// Bytes of bodies, from their arrival until their call is answered.
+    body_bytes: usize,
+    /// Bytes of answers that are left untaken; a larger answer waits alone.
+    answer_bytes: usize,
+}
 
 /// The other end of a connection. Copies are of the same connection.
 #[derive(Debug, Clone)]
 pub struct Peer(Arc<Standing>);
 
+/// Calls that have begun, and their bodies.
+#[derive(Debug)]
+struct Begun {
+    calls: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
+}
+
+impl Begun {
+    fn new(room: Room) -> Self {
+        Self {
+            calls: Arc::new(Semaphore::new(room.calls)),
+            bodies: Arc::new(Semaphore::new(room.body_bytes)),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Standing {
     address: SocketAddr,
     proven: AtomicBool,
+    /// Of all strangers at the address.
+    strangers: Arc<Begun>,
+    own: Begun,
+    refused: AtomicUsize,
     calls: Arc<Semaphore>,
+    at_work: Arc<Semaphore>,
     aside: Arc<Semaphore>,
     answers: Arc<Semaphore>,
 }
@@ -49,14 +94,35 @@ impl Peer {
     /// Whoever has just connected from this address.
     #[must_use]
     pub fn new(address: SocketAddr) -> Self {
-        let room = usize::try_from(ANSWER_BYTES_MAX).unwrap_or(Semaphore::MAX_PERMITS);
+        Self::sharing(address, Arc::new(Begun::new(STRANGER)))
+    }
+
+    /// The same, where another connection of the address is open.
+    #[must_use]
+    pub fn beside(address: SocketAddr, other: &Self) -> Self {
+        Self::sharing(address, other.0.strangers.clone())
+    }
+
+    fn sharing(address: SocketAddr, strangers: Arc<Begun>) -> Self {
         Self(Arc::new(Standing {
             address,
             proven: AtomicBool::new(false),
+            strangers,
+            own: Begun::new(KNOWN),
+            refused: AtomicUsize::new(0),
             calls: Arc::new(Semaphore::new(CALLS_MAX)),
+            at_work: Arc::new(Semaphore::new(STRANGER.at_work)),
             aside: Arc::new(Semaphore::new(ASIDE_MAX)),
-            answers: Arc::new(Semaphore::new(room)),
+            answers: Arc::new(Semaphore::new(STRANGER.answer_bytes)),
         }))
+    }
+
+    /// A proxy of ours: many call through it, and it is known without a word.
+    #[must_use]
+    pub fn trusted(address: SocketAddr) -> Self {
+        let peer = Self::new(address);
+        peer.prove();
+        peer
     }
 
     /// Where it connected from: a client, or a proxy before it.
@@ -77,9 +143,54 @@ impl Peer {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// A call on it was made by somebody who is known.
+    /// A call on it was made by somebody who is known: it has more room from now on.
     pub(super) fn prove(&self) {
-        self.0.proven.store(true, Ordering::Relaxed);
+        let standing = &self.0;
+        if standing.proven.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let more = |known: usize, stranger: usize| known.saturating_sub(stranger);
+        standing.at_work.add_permits(more(KNOWN.at_work, STRANGER.at_work));
+        standing.answers.add_permits(more(KNOWN.answer_bytes, STRANGER.answer_bytes));
+    }
+
+    /// The right to one more call in hand, from its head to its answer.
+    ///
+    /// # Errors
+    /// `OVERLOADED` when too many have begun: each of them holds its head.
+    pub(super) fn begin(&self) -> Result<OwnedSemaphorePermit> {
+        let begun = self.begun().calls.clone().try_acquire_owned();
+        begun.map_err(|_| self.refused())
+    }
+
+    /// Counts a call that was refused before it began.
+    pub(super) fn refused(&self) -> Error {
+        self.0.refused.fetch_add(1, Ordering::Relaxed);
+        Error::new(Reason::Overloaded)
+    }
+
+    fn begun(&self) -> &Begun {
+        if self.is_proven() { &self.0.own } else { &self.0.strangers }
+    }
+
+    /// Whether a stranger begins call after call that is refused.
+    #[must_use]
+    pub fn is_unwelcome(&self) -> bool {
+        !self.is_proven() && self.0.refused.load(Ordering::Relaxed) >= REFUSED_MAX
+    }
+
+    /// Waits until one more call may be worked on.
+    pub(super) async fn work(&self) -> Result<OwnedSemaphorePermit> {
+        self.0.at_work.clone().acquire_owned().await.map_err(Error::internal)
+    }
+
+    /// Room for so many bytes of a body.
+    ///
+    /// # Errors
+    /// `OVERLOADED` when the connection holds too much.
+    pub(super) fn body_room(&self, size: u32) -> Result<OwnedSemaphorePermit> {
+        let room = self.begun().bodies.clone().try_acquire_many_owned(size);
+        room.map_err(|_| Error::new(Reason::Overloaded))
     }
 
     /// Waits for the turn of a call; it ends when the permit is dropped.
@@ -92,7 +203,7 @@ impl Peer {
     /// A place for a stream that goes by the gate.
     pub(super) fn aside(&self) -> Result<OwnedSemaphorePermit> {
         let place = self.0.aside.clone().try_acquire_owned();
-        place.map_err(|_| Error::new(Reason::Overloaded))
+        place.map_err(|_| self.refused())
     }
 
     /// Counts an answer that is there whole until its last byte was written to the socket, wherever it
@@ -119,7 +230,8 @@ impl Peer {
     }
 
     async fn counted(&self, data: Bytes) -> Result<Bytes> {
-        let size = u32::try_from(data.len()).unwrap_or(u32::MAX).min(ANSWER_BYTES_MAX);
+        let most = if self.is_proven() { KNOWN } else { STRANGER }.answer_bytes;
+        let size = u32::try_from(data.len().min(most)).unwrap_or(u32::MAX);
         let room = self.0.answers.clone().acquire_many_owned(size);
         let room = timeout(ROOM_WITHIN, room).await;
         let room = room.map_err(|_| Error::new(Reason::Overloaded))?.map_err(Error::internal)?;
@@ -146,32 +258,59 @@ mod tests {
     use http_body_util::{BodyExt as _, Full};
     use tonic::body::Body;
 
-    use super::{ANSWER_BYTES_MAX, Peer};
+    use super::{KNOWN, Peer, REFUSED_MAX, STRANGER};
     use crate::error::Reason;
 
-    fn answer(size: u32) -> Response<Body> {
-        let bytes = Bytes::from(vec![7; usize::try_from(size).unwrap()]);
+    fn answer(size: usize) -> Response<Body> {
+        let bytes = Bytes::from(vec![7; size]);
         Response::new(Body::new(Full::new(bytes)))
+    }
+
+    fn somebody() -> Peer {
+        Peer::new("203.0.113.7:40000".parse().unwrap())
     }
 
     // What waits in a queue of the connection counts as much as what was not asked for yet.
     #[tokio::test]
     async fn what_a_client_does_not_take_is_bounded() {
-        let peer = Peer::new("203.0.113.7:40000".parse().unwrap());
-        let first = peer.answered(answer(ANSWER_BYTES_MAX / 2)).await.unwrap();
-        let second = peer.answered(answer(ANSWER_BYTES_MAX / 2)).await.unwrap();
-        let taken = second.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!(taken.len(), 128 * 1024);
-        let refused = peer.answered(answer(1)).await.unwrap_err();
-        assert_eq!(refused.reason(), Reason::Overloaded);
-        // Only who writes them lets them go.
-        drop(taken);
-        assert!(peer.answered(answer(1)).await.is_ok());
-        drop(first);
-        // One that is larger than all of the room waits alone.
-        let large = peer.answered(answer(4 * ANSWER_BYTES_MAX)).await.unwrap();
-        assert!(peer.answered(answer(1)).await.is_err());
-        let large = large.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!(large.len(), 1024 * 1024);
+        for (peer, room) in [(somebody(), STRANGER), (Peer::trusted(somebody().address()), KNOWN)] {
+            let half = room.answer_bytes / 2;
+            let first = peer.answered(answer(half)).await.unwrap();
+            let second = peer.answered(answer(half)).await.unwrap();
+            let taken = second.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(taken.len(), half);
+            let refused = peer.answered(answer(1)).await.unwrap_err();
+            assert_eq!(refused.reason(), Reason::Overloaded);
+            // Only who writes them lets them go.
+            drop(taken);
+            assert!(peer.answered(answer(1)).await.is_ok());
+            drop(first);
+            // One that is larger than all of the room waits alone.
+            let large = peer.answered(answer(4 * room.answer_bytes)).await.unwrap();
+            assert!(peer.answered(answer(1)).await.is_err());
+            let large = large.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(large.len(), 4 * room.answer_bytes);
+        }
+    }
+
+    #[test]
+    fn strangers_of_an_address_share_their_room_and_who_has_signed_in_has_his_own() {
+        let (one, elsewhere) = (somebody(), somebody());
+        let beside = Peer::beside(one.address(), &one);
+        let begun: Vec<_> = (0..STRANGER.calls).map(|_| one.begin().unwrap()).collect();
+        let most = u32::try_from(STRANGER.body_bytes).unwrap();
+        let body = beside.body_room(most).unwrap();
+        for refused in 0..REFUSED_MAX {
+            assert!(!beside.is_unwelcome(), "{refused}");
+            assert_eq!(beside.begin().unwrap_err().reason(), Reason::Overloaded);
+        }
+        assert!(beside.is_unwelcome() && !one.is_unwelcome());
+        assert_eq!(one.body_room(1).unwrap_err().reason(), Reason::Overloaded);
+        assert!(elsewhere.begin().is_ok() && elsewhere.body_room(most).is_ok());
+        beside.prove();
+        assert!(!beside.is_unwelcome() && beside.begin().is_ok());
+        assert!(beside.body_room(most).is_ok());
+        drop((begun, body));
+        assert!(one.begin().is_ok());
     }
 }
