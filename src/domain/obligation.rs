@@ -13,6 +13,31 @@
 //!   or of the next one: nobody is late in the moment in which the answer arrives.
 //!
 //! A pause that begins when the due time has passed moves nothing: a breach stays a breach.
+//!
+//! # Clocks nobody can cheat
+//!
+//! `domain/calendar` counts working days by the State Council's notices: 2022 to 2026 are built in, later
+//! years are rows that a system administrator imports (`CalendarService`). A year without a notice is
+//! provisional, and visible; when the notice appears, everything open is counted again from its opening,
+//! limits, pauses and extension (`obligation::Times`), the old value of each limit is kept, and a commit counts
+//! on every server. What is due is counted again first, and what is settled meanwhile in the same unit of
+//! work: nobody is called late by a calendar that counts no more. An obligation has three limits side by side: internal (amber), promised (red) and the law's, which
+//! is a step of its own beside the ladder of amber, red, urged and criticised. `worker/obligations` takes
+//! every step that is due, each second, on any number of servers, each once; a row that fails is put off and
+//! counted, and stops no other. The health service `jingqi.obligations` turns red when the last good round is
+//! half a minute old, and a server or a worker whose clock differs from PostgreSQL's by more than five
+//! seconds refuses to work (`CLOCK_WRONG`).
+//!
+//! ```sh
+//! cargo bench --bench years                                # 1,000,000 complaints in 2022 to 2031
+//! cargo bench --profile dev --bench years -- --short       # the one of deploy/test
+//! ```
+//!
+//! lets ten years pass: seeded filings, returns, extensions, answers and silence, notices that are imported
+//! in November (one only at the end of December), the real sweeper at every simulated moment. Then SQL looks
+//! for anything that is silently late, and `tests/python/oracle.py`, which shares nothing with the program,
+//! counts every due time and every step of the ladder again. A calendar without one make-up day and a sweep
+//! that is skipped are run beside it and must be caught.
 
 use jiff::{SignedDuration, Timestamp, civil::Date};
 

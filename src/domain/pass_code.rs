@@ -13,6 +13,16 @@
 //! A window is one number: days (7 bits, Monday lowest), from and until in minutes (11 bits each).
 //! The algorithm of the suite SM is the private-use -65601: SM2 with SM3, identifier
 //! 1234567812345678, r and s as 32 bytes each; no number is registered with IANA.
+//!
+//! # The code of a pass
+//!
+//! `TP1:` and Base45 of a COSE_Sign1 whose payload are CWT claims: at most QR version 9 at level M with
+//! four zones and three time windows, in both suites. Suite INTL is Ed25519. Suite SM is SM2 with SM3
+//! (identifier 1234567812345678) under the private-use algorithm −65601, since none is registered. The
+//! dynamic code is fetched every 30 s and stale after 90 s; the printed one lives as long as the pass and
+//! is marked "not proven live" at the checkpoint. A device verifies it without network from the signed
+//! key list; whether the pass still stands is asked online. `src/domain/pass_code.rs` documents every
+//! claim; `tests/python/verify_code.py` verifies both suites with other people's code.
 
 mod keys;
 mod wire;

@@ -3,6 +3,15 @@
 //!
 //! The same [`evaluate`] warns the applicant before submission and makes the decision after the
 //! review (PA-04); each [`Evaluation`] explains itself with rules, inputs and version (PA-03).
+//!
+//! # Measure 6 as data
+//!
+//! `domain/policy` holds the rule table R01 to R17 of the domain's fact sheet; its values (1, 6 and 12
+//! months, peaks, exempt bodies, blocking vehicle states, papers per kind, promised limits) are rows of
+//! `pass_policy` with a source and a first day. Each evaluation lists the rules that took part, what they
+//! were given and the version; the decision stores it, the refusal tells it. The same function warns
+//! before submission (`validate_only`) and decides after the review. Automatic approval is off until a
+//! policy version switches it on.
 
 mod differences;
 mod evaluate;

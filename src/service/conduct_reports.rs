@@ -2,6 +2,44 @@
 //! does stands in `reporter`, what they add in `evidence`, what
 //! follows a finding in `review`, the intake in `intake`, the investigation in `investigation`, and who the
 //! reporter is in `identity`. Nothing here sends a notice, opens an obligation or touches a cache.
+//!
+//! # Conduct reports
+//!
+//! 12389 is a world of its own (`migrations/0015_conduct_report.sql`, `service/conduct_reports`): reports on
+//! police units and officers, with a name or without. Whoever files gets a query code and a secret, reads the
+//! state with both, and talks with the investigator through them. A name is a sealed record apart; each
+//! opening needs a reason, is counted, and is listed to the auditor. One SQL function says from whom a report
+//! is kept (the accused, their units now and then, the units below, whoever declared an interest), and every
+//! read asks it in the same statement. Whoever has a tie cannot be assigned; a report on the inspectorate goes
+//! upward by itself, and whoever sends one upward does not end it there. For the methods of a reporter the gate
+//! writes no line, no span and no figure, and it reads a token for one of them alone: `FileConductReport`, by
+//! which a person reports with a name.
+//!
+//! A reporter with a name who does not agree with the finding asks once, within 30 days, for a review (复核). The
+//! report opens again with duties of its own (assign in 3 working days, sign in 1, find in 30 days); whoever
+//! investigated or assigned it before does not investigate it, whoever investigated it does not choose who does,
+//! and what was found above is reviewed above. Both findings stay in a list that nobody can rewrite. An anonymous
+//! reporter is owed no result, and is told so: whoever has code and secret reads the state anyway.
+//!
+//! A reporter adds pictures, with a name or without. What comes is sealed under a key that the reporter's secret
+//! alone gives; when a picture is closed everything is taken out of it but what it shows (no Exif, no texts, no
+//! colour profile), it is sealed by the vault, and what came is destroyed. No file name, length or digest of the
+//! original is kept. Documents and recordings are refused: who made them cannot be taken out. Whoever may see the
+//! report opens it; each opening is kept, and listed to the auditor.
+//!
+//! `conduct_reports::interference` asks every method of the API that is not known to write, streams too, in every
+//! office on two copies of one database, with and without the report, and compares bytes; a method that is added
+//! is asked by itself. `conduct_reports::traces` and `tests/python/anonymous.py` search tables, PostgreSQL's files
+//! and journal, Redis, spans and logs for the reporter, and find an ordinary caller by the same search. How long a
+//! list of reports takes would tell how many there are that the reader must not see: it is answered at beats of a
+//! quarter of a second.
+//!
+//! ```sh
+//! cargo bench --bench unseen                               # BENCH_COMPLAINTS, BENCH_REPORTS, BENCH_CALLS: a short one
+//! ```
+//!
+//! compares how long the reads of accused officers take with 1,000 reports against them and without, by turns.
+//! Left out so far: asking the accused unit for facts.
 
 mod beat;
 mod evidence;

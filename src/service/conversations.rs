@@ -1,6 +1,33 @@
 //! The direct line of an enterprise (警务直通车, measure 18): conversations and who takes part.
 //! Messages stand in `messages`, the stream in `watch`, the officers' side in `desk`, supervision in
 //! `audit`.
+//!
+//! # The direct line
+//!
+//! Measures 17 and 18. A police unit has liaison posts (定点长驻, 脱产服务, 全域帮办) with a roster and duty
+//! hours; a post serves an enterprise by grant, by district, by industry, by the officer's signed code
+//! (five minutes, one enterprise) or by WeCom's contact way. The binding is with the post: the officer may
+//! change, the history stays, the old officer loses access at once. `domain/conversation.rs` draws a
+//! conversation (queued, claimed, closed, and open again with the next question), `domain/liaison.rs`
+//! counts its promises: half an hour of duty time, otherwise the next working day. Obligations are rows,
+//! and so is a miss. Words of emergency are answered at once with the advice to call 110; an officer is
+//! warned before personal data of others leaves. Files are brought out of band, judged by their bytes,
+//! kept without their metadata, and read by those who take part alone.
+//!
+//! Around it (`service/centre`): visits, a register of problems whose promises are obligations, and places
+//! at the service centre, counted by a checked column so that none is sold twice.
+//!
+//! Supervisors see figures; content only with a reason that is recorded before it is read. Every message
+//! carries a link of its conversation's hash chain; `ExportConversation` gives the whole of it, signed,
+//! and `jingqi verify FILE --key HEX` names the first thing that was changed.
+//!
+//! ```sh
+//! cargo bench --bench chaos                                # 200 conversations, 50 writers, 10 minutes
+//! cargo bench --profile dev --bench chaos -- --short       # the one of deploy/test
+//! ```
+//!
+//! kills servers, PostgreSQL and Redis with kill -9 while people write and read on two servers, checks
+//! what every client saw, and prints the result beside two known mistakes that it must catch.
 
 mod audit;
 mod desk;

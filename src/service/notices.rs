@@ -1,5 +1,17 @@
 //! What people are told: the inbox, and how they want to be told. Dead letters and webhooks, which
 //! administrators see to, stand in `desk`.
+//!
+//! # Notices
+//!
+//! An inbox row first, in the transaction of its cause; then a push (`domain/notice.rs`): WeChat's
+//! subscription message where the person permitted one, else SMS; WeCom for officers. Texts are templates per
+//! event, way and language, cut to WeChat's field rules; they hold numbers and states, never the content of a
+//! matter. Quiet hours hold back what is not urgent, a digest makes it one push a day. Deliveries wait longer
+//! after each failure and are dead letters in the end, which an administrator sees and sends again. Other
+//! systems get webhooks, signed as Standard Webhooks are, to public addresses alone unless
+//! `JINGQI_WEBHOOK_PRIVATE` says otherwise. A push waits in a lane of its own, so that a slow receiver holds up
+//! no one-time code. Notices and the log of webhooks go after three years (`worker/retention`); what still
+//! waits, and a dead letter, stays.
 
 mod desk;
 

@@ -1,5 +1,29 @@
 //! One line: its frames become calls in the order in which they come, its watches run beside them.
 //! No rule of the business: the gate and the services judge, as they do for gRPC.
+//!
+//! # The line of a mini-program
+//!
+//! A mini-program cannot speak gRPC: it has no HTTP/2 trailers, and its sockets are cut a few seconds
+//! after it goes to the background. `ws://…/v1/line` (`JINGQI_WEB_LISTEN`) gives it the conversation over
+//! one WebSocket. `proto/jingqi/v1/line.proto` is the whole protocol: one frame is one message, binary
+//! under the subprotocol `jingqi.v1+proto`, JSON under `jingqi.v1+json`; every frame is answered by one
+//! with its id. Each becomes a call in process through the same gate as gRPC (`src/web/line.rs`), so
+//! roles, limits and reasons are the same.
+//!
+//! ```text
+//! → {"id":"1","signIn":{"accessToken":"…"}}
+//! ← {"id":"1","signedIn":{"account":"persons/…"}}
+//! → {"id":"2","watch":{"conversation":"conversations/…","afterSequence":"7"}}
+//! ← {"id":"2","watchStarted":{"conversation":"conversations/…"}}
+//! → {"id":"3","sendMessage":{"conversation":"conversations/…","clientMessageId":"<UUID4>","kind":"TEXT","text":"您好"}}
+//! ← {"id":"3","messageSent":{"sequence":"8","text":"您好",…}}
+//! ← {"id":"2","event":{"conversation":"conversations/…","event":{"message":{"sequence":"9","text":"马上到",…}}}}
+//! ```
+//!
+//! A client that was cut opens a new line, at any server, and watches after the last sequence that it
+//! has. `SendMessage` and `ListMessages` by gRPC work without it. `tests/python/talk.py` lets the
+//! WebSocket client of Python and a generated gRPC client talk to each other; any WebSocket client that
+//! names a subprotocol can try it by hand.
 
 use std::{collections::HashMap, ops::ControlFlow, time::Duration};
 
