@@ -16,7 +16,7 @@
 //!
 //! # The code of a pass
 //!
-//! `TP1:` and Base45 of a COSE_Sign1 whose payload are CWT claims: at most QR version 9 at level M with
+//! `TP1:` and Base45 of a `COSE_Sign1` whose payload are CWT claims: at most QR version 9 at level M with
 //! four zones and three time windows, in both suites. Suite INTL is Ed25519. Suite SM is SM2 with SM3
 //! (identifier 1234567812345678) under the private-use algorithm −65601, since none is registered. The
 //! dynamic code is fetched every 30 s and stale after 90 s; the printed one lives as long as the pass and

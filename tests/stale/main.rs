@@ -32,6 +32,7 @@ mod server;
 mod services;
 mod stage;
 #[path = "../chaos/way.rs"]
+#[expect(dead_code, reason = "nobody asks here where a way leads")]
 mod way;
 
 use std::{

@@ -225,14 +225,6 @@ impl Peer {
         Err(Error::new(Reason::Overloaded))
     }
 
-    /// # Errors
-    /// `OVERLOADED` when the connection holds too much.
-    pub(super) fn body_room(&self, size: u32) -> Result<OwnedSemaphorePermit> {
-        let room = self.0.own.bodies.clone().try_acquire_many_owned(size);
-        let room = room.or_else(|_| self.0.strangers.bodies.clone().try_acquire_many_owned(size));
-        room.map_err(|_| Error::new(Reason::Overloaded))
-    }
-
     /// Waits for the turn of a call; it ends when the permit is dropped.
     pub(super) async fn turn(&self, within: Duration) -> Result<OwnedSemaphorePermit> {
         let turn = timeout(within, self.0.calls.clone().acquire_owned()).await;

@@ -423,7 +423,7 @@ fn every_method_that_is_not_known_to_write_is_asked() {
 #[sqlx::test]
 async fn the_world_of_the_accused_is_the_same_with_the_report_and_without(pool: PgPool) {
     let app = App::start(pool).await;
-    let (house, users) = lived_in(&app).await;
+    let (house, users) = Box::pin(lived_in(&app)).await;
     // Every office that an officer can have: what none of them may ask, no officer reads.
     let persons = ["PERSON", "DRIVER", "ENTERPRISE_HANDLER", "LEGAL_REPRESENTATIVE", "DEVICE"];
     let offices = jingqi::actor::Role::ALL.iter().map(|role| role.wire());
@@ -507,7 +507,7 @@ async fn the_world_of_the_accused_is_the_same_with_the_report_and_without(pool: 
 #[sqlx::test]
 async fn the_world_of_an_accused_inspectorate_is_the_same(pool: PgPool) {
     let app = App::start(pool).await;
-    let (house, _) = lived_in(&app).await;
+    let (house, _) = Box::pin(lived_in(&app)).await;
     let twins = Twins::of(app).await;
     let (aside, _) = reported(&twins, &house.desk.boss, vec![officer(&house.sleuth)]).await;
     let report = listed(&house.discipline.at(aside)).await.remove(0);
