@@ -39,10 +39,19 @@ pub mod pb {
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/jingqi.bin"));
 }
 
-/// Writes the trait methods that only open the request and wrap the answer.
+/// Writes the trait methods that only open the request and wrap the answer. A row that ends with
+/// `= act(Action::Suspend)` is answered by `act`, with that as its last argument.
 macro_rules! rpc {
+    (@answer $room:ty, $self:expr, $cx:expr, $request:expr, $method:ident) => {
+        <$room>::$method($self, $cx, $request)
+    };
+    (@answer $room:ty, $self:expr, $cx:expr, $request:expr, $method:ident = $act:ident($with:expr)) => {
+        <$room>::$act($self, $cx, $request, $with)
+    };
     (
-        $service:path, $room:ty { $($method:ident($request:ty) -> $reply:ty;)+ }
+        $service:path, $room:ty {
+            $($method:ident($request:ty) -> $reply:ty $(= $act:ident($with:expr))?;)+
+        }
         $(streams { $($stream:ident($asked:ty) -> $item:ty as $name:ident;)+ })?
     ) => {
         #[tonic::async_trait]
@@ -53,7 +62,10 @@ macro_rules! rpc {
                     request: tonic::Request<$request>,
                 ) -> Result<tonic::Response<$reply>, tonic::Status> {
                     let (cx, request) = $crate::service::wire::open(request)?;
-                    $crate::service::wire::close(<$room>::$method(self, &cx, request).await)
+                    let answer = $crate::service::rpc!(
+                        @answer $room, self, &cx, request, $method $(= $act($with))?
+                    );
+                    $crate::service::wire::close(answer.await)
                 }
             )+
             $($(

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     actor::{Actor, Matter},
     context::Cx,
+    domain::{booking::BookingAction, problem::ProblemAction},
     error::{Error, Faults, Flaw, Result},
     id::{Id, kind},
     server::Parts,
@@ -44,17 +45,17 @@ rpc! { CentreService, Centre {
     list_visits(pb::ListVisitsRequest) -> pb::ListVisitsResponse;
     register_problem(pb::RegisterProblemRequest) -> pb::Problem;
     promise_problem(pb::PromiseProblemRequest) -> pb::Problem;
-    solve_problem(pb::EndProblemRequest) -> pb::Problem;
-    drop_problem(pb::EndProblemRequest) -> pb::Problem;
+    solve_problem(pb::EndProblemRequest) -> pb::Problem = end_problem(ProblemAction::Solve);
+    drop_problem(pb::EndProblemRequest) -> pb::Problem = end_problem(ProblemAction::Drop);
     get_problem(pb::GetProblemRequest) -> pb::Problem;
     list_problems(pb::ListProblemsRequest) -> pb::ListProblemsResponse;
     list_problem_changes(pb::GetProblemRequest) -> pb::ListProblemChangesResponse;
     create_centre_slot(pb::CreateCentreSlotRequest) -> pb::CentreSlot;
     list_centre_slots(pb::ListCentreSlotsRequest) -> pb::ListCentreSlotsResponse;
     create_centre_booking(pb::CreateCentreBookingRequest) -> pb::CentreBooking;
-    confirm_centre_booking(pb::MoveCentreBookingRequest) -> pb::CentreBooking;
-    cancel_centre_booking(pb::MoveCentreBookingRequest) -> pb::CentreBooking;
-    complete_centre_booking(pb::MoveCentreBookingRequest) -> pb::CentreBooking;
+    confirm_centre_booking(pb::MoveCentreBookingRequest) -> pb::CentreBooking = move_booking(BookingAction::Confirm);
+    cancel_centre_booking(pb::MoveCentreBookingRequest) -> pb::CentreBooking = move_booking(BookingAction::Cancel);
+    complete_centre_booking(pb::MoveCentreBookingRequest) -> pb::CentreBooking = move_booking(BookingAction::Complete);
     list_centre_bookings(pb::ListCentreBookingsRequest) -> pb::ListCentreBookingsResponse;
     create_joint_meeting(pb::CreateJointMeetingRequest) -> pb::JointMeeting;
     get_joint_meeting(pb::GetJointMeetingRequest) -> pb::JointMeeting;

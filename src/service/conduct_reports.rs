@@ -57,7 +57,7 @@ use super::{
 use crate::{
     context::Cx,
     domain::{
-        conduct_report::{ConductReport, Duty, ReportState},
+        conduct_report::{ConductReport, Duty, ReportAction, ReportState},
         escalation::Level,
     },
     error::{Faults, Result},
@@ -101,8 +101,8 @@ rpc! { ConductReportService, ConductReports {
     list_conduct_report_changes(pb::GetConductReportRequest) -> pb::ListConductReportChangesResponse;
     name_accused(pb::NameAccusedRequest) -> pb::ConductReport;
     accept_conduct_report(pb::MoveConductReportRequest) -> pb::ConductReport;
-    decline_conduct_report(pb::MoveConductReportRequest) -> pb::ConductReport;
-    transfer_conduct_report(pb::MoveConductReportRequest) -> pb::ConductReport;
+    decline_conduct_report(pb::MoveConductReportRequest) -> pb::ConductReport = turn_away(ReportAction::Decline);
+    transfer_conduct_report(pb::MoveConductReportRequest) -> pb::ConductReport = turn_away(ReportAction::TransferOut);
     transfer_conduct_report_upward(pb::MoveConductReportRequest) -> pb::ConductReport;
     assign_conduct_report(pb::AssignConductReportRequest) -> pb::ConductReport;
     sign_conduct_report(pb::MoveConductReportRequest) -> pb::ConductReport;

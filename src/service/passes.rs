@@ -35,12 +35,12 @@ rpc! { TruckPassService, Passes {
     get_truck_pass(pb::GetTruckPassRequest) -> pb::TruckPass;
     list_truck_passes(pb::ListTruckPassesRequest) -> pb::ListTruckPassesResponse;
     issue_pass_code(pb::IssuePassCodeRequest) -> pb::PassCode;
-    suspend_truck_pass(pb::EndTruckPassRequest) -> pb::TruckPass;
-    resume_truck_pass(pb::EndTruckPassRequest) -> pb::TruckPass;
-    annul_truck_pass(pb::EndTruckPassRequest) -> pb::TruckPass;
-    withdraw_truck_pass(pb::EndTruckPassRequest) -> pb::TruckPass;
-    penalise_truck_pass(pb::EndTruckPassRequest) -> pb::TruckPass;
-    cancel_truck_pass(pb::EndTruckPassRequest) -> pb::TruckPass;
+    suspend_truck_pass(pb::EndTruckPassRequest) -> pb::TruckPass = act(PassAction::Suspend);
+    resume_truck_pass(pb::EndTruckPassRequest) -> pb::TruckPass = act(PassAction::Resume);
+    annul_truck_pass(pb::EndTruckPassRequest) -> pb::TruckPass = act(PassAction::Annul);
+    withdraw_truck_pass(pb::EndTruckPassRequest) -> pb::TruckPass = act(PassAction::Withdraw);
+    penalise_truck_pass(pb::EndTruckPassRequest) -> pb::TruckPass = act(PassAction::Penalise);
+    cancel_truck_pass(pb::EndTruckPassRequest) -> pb::TruckPass = act(PassAction::Cancel);
     list_truck_pass_changes(pb::ListTruckPassChangesRequest) -> pb::ListTruckPassChangesResponse;
     add_blacklist_entry(pb::AddBlacklistEntryRequest) -> pb::BlacklistEntry;
     lift_blacklist_entry(pb::LiftBlacklistEntryRequest) -> pb::BlacklistEntry;
@@ -107,54 +107,6 @@ impl Passes {
         let next_page_token = page.cut(&mut found, |pass| pass.id.uuid());
         let truck_passes = found.iter().map(|pass| reply(cx, pass)).collect();
         Ok(pb::ListTruckPassesResponse { truck_passes, next_page_token })
-    }
-
-    async fn suspend_truck_pass(
-        &self,
-        cx: &Cx,
-        request: pb::EndTruckPassRequest,
-    ) -> Result<pb::TruckPass> {
-        self.act(cx, request, PassAction::Suspend).await
-    }
-
-    async fn resume_truck_pass(
-        &self,
-        cx: &Cx,
-        request: pb::EndTruckPassRequest,
-    ) -> Result<pb::TruckPass> {
-        self.act(cx, request, PassAction::Resume).await
-    }
-
-    async fn annul_truck_pass(
-        &self,
-        cx: &Cx,
-        request: pb::EndTruckPassRequest,
-    ) -> Result<pb::TruckPass> {
-        self.act(cx, request, PassAction::Annul).await
-    }
-
-    async fn withdraw_truck_pass(
-        &self,
-        cx: &Cx,
-        request: pb::EndTruckPassRequest,
-    ) -> Result<pb::TruckPass> {
-        self.act(cx, request, PassAction::Withdraw).await
-    }
-
-    async fn penalise_truck_pass(
-        &self,
-        cx: &Cx,
-        request: pb::EndTruckPassRequest,
-    ) -> Result<pb::TruckPass> {
-        self.act(cx, request, PassAction::Penalise).await
-    }
-
-    async fn cancel_truck_pass(
-        &self,
-        cx: &Cx,
-        request: pb::EndTruckPassRequest,
-    ) -> Result<pb::TruckPass> {
-        self.act(cx, request, PassAction::Cancel).await
     }
 
     /// The six actions differ in the drawing, in their reasons and in who may take them.

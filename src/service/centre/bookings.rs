@@ -57,31 +57,7 @@ impl Centre {
         .await
     }
 
-    pub(super) async fn confirm_centre_booking(
-        &self,
-        cx: &Cx,
-        request: pb::MoveCentreBookingRequest,
-    ) -> Result<pb::CentreBooking> {
-        self.move_booking(cx, request, BookingAction::Confirm).await
-    }
-
-    pub(super) async fn cancel_centre_booking(
-        &self,
-        cx: &Cx,
-        request: pb::MoveCentreBookingRequest,
-    ) -> Result<pb::CentreBooking> {
-        self.move_booking(cx, request, BookingAction::Cancel).await
-    }
-
-    pub(super) async fn complete_centre_booking(
-        &self,
-        cx: &Cx,
-        request: pb::MoveCentreBookingRequest,
-    ) -> Result<pb::CentreBooking> {
-        self.move_booking(cx, request, BookingAction::Complete).await
-    }
-
-    async fn move_booking(
+    pub(super) async fn move_booking(
         &self,
         cx: &Cx,
         request: pb::MoveCentreBookingRequest,

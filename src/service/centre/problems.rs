@@ -91,23 +91,7 @@ impl Centre {
         .await
     }
 
-    pub(super) async fn solve_problem(
-        &self,
-        cx: &Cx,
-        request: pb::EndProblemRequest,
-    ) -> Result<pb::Problem> {
-        self.end_problem(cx, request, ProblemAction::Solve).await
-    }
-
-    pub(super) async fn drop_problem(
-        &self,
-        cx: &Cx,
-        request: pb::EndProblemRequest,
-    ) -> Result<pb::Problem> {
-        self.end_problem(cx, request, ProblemAction::Drop).await
-    }
-
-    async fn end_problem(
+    pub(super) async fn end_problem(
         &self,
         cx: &Cx,
         request: pb::EndProblemRequest,

@@ -68,23 +68,7 @@ impl ConductReports {
         .await
     }
 
-    pub(super) async fn decline_conduct_report(
-        &self,
-        cx: &Cx,
-        request: pb::MoveConductReportRequest,
-    ) -> Result<pb::ConductReport> {
-        self.turn_away(cx, request, ReportAction::Decline).await
-    }
-
-    pub(super) async fn transfer_conduct_report(
-        &self,
-        cx: &Cx,
-        request: pb::MoveConductReportRequest,
-    ) -> Result<pb::ConductReport> {
-        self.turn_away(cx, request, ReportAction::TransferOut).await
-    }
-
-    async fn turn_away(
+    pub(super) async fn turn_away(
         &self,
         cx: &Cx,
         request: pb::MoveConductReportRequest,
