@@ -5,8 +5,6 @@ use std::{collections::BTreeSet, ffi::OsString, fmt, net::SocketAddr, path::Path
 use anyhow::{Context as _, ensure};
 use clap::Args;
 
-use crate::sandbox;
-
 /// A text that is never printed.
 #[derive(Clone)]
 pub struct Secret(String);
@@ -78,17 +76,12 @@ pub struct RemoteSettings {
     #[arg(long, env = "JINGQI_WECHAT_BASE_URL", default_value = "https://api.weixin.qq.com")]
     pub wechat_base_url: String,
 
-    /// The mini-program's id
-    #[arg(long, env = "JINGQI_WECHAT_APPID", default_value = sandbox::wechat::APPID)]
+    /// The mini-program's id; a server and a worker do not start without it
+    #[arg(long, env = "JINGQI_WECHAT_APPID", default_value = "")]
     pub wechat_appid: String,
 
-    /// The mini-program's secret
-    #[arg(
-        long,
-        env = "JINGQI_WECHAT_SECRET",
-        hide_env_values = true,
-        default_value = sandbox::wechat::SECRET
-    )]
+    /// The mini-program's secret; a server and a worker do not start without it
+    #[arg(long, env = "JINGQI_WECHAT_SECRET", hide_env_values = true, default_value = "")]
     pub wechat_secret: Secret,
 
     /// The base address of WeCom's server interfaces, or of a stand-in
@@ -99,13 +92,8 @@ pub struct RemoteSettings {
     #[arg(long, env = "JINGQI_WECOM_CORPID", default_value = "")]
     pub wecom_corpid: String,
 
-    /// The secret of the application at WeCom
-    #[arg(
-        long,
-        env = "JINGQI_WECOM_SECRET",
-        hide_env_values = true,
-        default_value = sandbox::wecom::SECRET
-    )]
+    /// The secret of the application at WeCom, where a corporation is named
+    #[arg(long, env = "JINGQI_WECOM_SECRET", hide_env_values = true, default_value = "")]
     pub wecom_secret: Secret,
 
     /// The agent id of that application, in whose name officers are sent messages; 0: none are sent
@@ -140,14 +128,31 @@ pub struct RemoteSettings {
     #[arg(long, env = "JINGQI_SMS_TEMPLATE", default_value = "one-time-code")]
     pub sms_template: String,
 
-    /// The key of the SMS gateway
-    #[arg(
-        long,
-        env = "JINGQI_SMS_KEY",
-        hide_env_values = true,
-        default_value = sandbox::sms::KEY
-    )]
+    /// The key of the SMS gateway, where one is named
+    #[arg(long, env = "JINGQI_SMS_KEY", hide_env_values = true, default_value = "")]
     pub sms_key: Secret,
+}
+
+impl RemoteSettings {
+    /// Refuses a start in which somebody is called without the secret that he knows us by.
+    ///
+    /// # Errors
+    /// Names every variable that is missing at once.
+    pub fn check_secrets(&self) -> anyhow::Result<()> {
+        let (wecom, sms) = (!self.wecom_corpid.is_empty(), !self.sms_url.is_empty());
+        let missing: Vec<_> = [
+            (true, "JINGQI_WECHAT_APPID", self.wechat_appid.as_str()),
+            (true, "JINGQI_WECHAT_SECRET", self.wechat_secret.reveal()),
+            (wecom, "JINGQI_WECOM_SECRET", self.wecom_secret.reveal()),
+            (sms, "JINGQI_SMS_KEY", self.sms_key.reveal()),
+        ]
+        .into_iter()
+        .filter(|(needed, _, value)| *needed && value.is_empty())
+        .map(|(_, variable, _)| variable)
+        .collect();
+        ensure!(missing.is_empty(), "not set: {}", missing.join(", "));
+        Ok(())
+    }
 }
 
 /// How the server listens.

@@ -5,8 +5,9 @@
 //!
 //! | Floor | Rooms |
 //! |---|---|
-//! | 4 | `main`, `server`, `config`, `telemetry`, `sandbox`: wiring |
-//! | 3 | `service`, `worker`, `web`: the API, the loops beside it, its line for mini-programs |
+//! | 5 | `main`, `server`, `config`, `telemetry`, `sandbox`: wiring |
+//! | 4 | `service`, `worker`, `web`: the API, the loops beside it, its line for mini-programs |
+//! | 3 | `parts`: what servers and workers are made of |
 //! | 2 | `store`, `remote`: what we keep, whom we call |
 //! | 1 | `domain`: the rules, pure |
 //! | 0 | `error`, `id`, `clock`, `actor`, `context`, `token`, `crypto` |
@@ -20,6 +21,7 @@ pub mod crypto;
 pub mod domain;
 pub mod error;
 pub mod id;
+pub mod parts;
 pub mod remote;
 pub mod sandbox;
 pub mod server;

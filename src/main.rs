@@ -10,8 +10,9 @@ use jingqi::{
     config::{self, RemoteSettings, ServeSettings, StoreSettings, TelemetrySettings},
     crypto::{Suite, VerifyingKey, unhex},
     domain::export,
+    parts::Parts,
     sandbox::{self, city, tour},
-    server::{self, Doors, Parts},
+    server::{self, Doors},
     service::organisation::founding::{Founder, Founding, found},
     store::{self, policies, signing_keys},
     telemetry,
@@ -148,15 +149,17 @@ async fn main() -> anyhow::Result<()> {
         }
         Role::Work { kept, called, told } => {
             kept.check_links(Some(&told))?;
+            called.check_secrets()?;
             let _flush = telemetry::start(&told)?;
-            let parts = Parts::new(&kept, &called)?;
+            let parts = server::assemble(&kept, &called)?;
             Worker::new(parts).run(stopped()?).await;
             Ok(())
         }
         Role::Migrate { kept, called } => migrate(&kept, &called).await,
         Role::Found { kept, called, code, name, system_administrator, security_administrator } => {
             kept.check_links(None)?;
-            let mut parts = Parts::new(&kept, &called)?;
+            called.check_secrets()?;
+            let mut parts = server::assemble(&kept, &called)?;
             parts.store = parts.store.before_serving();
             let founding =
                 Founding { code, display_name: name, system_administrator, security_administrator };
@@ -176,7 +179,7 @@ async fn main() -> anyhow::Result<()> {
         Role::Demo { part: Some(DemoPart::Complaint), tour } => tour::run_complaint(tour).await,
         Role::Demo { part: Some(DemoPart::City { kept, called }), .. } => {
             kept.check_links(None)?;
-            let mut parts = Parts::new(&kept, &called)?;
+            let mut parts = server::assemble(&kept, &called)?;
             parts.store = parts.store.before_serving();
             let loaded = city::load(&parts).await?;
             say(if loaded { "demo city loaded" } else { "demo city was loaded before" });
@@ -202,8 +205,9 @@ async fn run_server(
     told: &TelemetrySettings,
 ) -> anyhow::Result<()> {
     kept.check_links(Some(told))?;
+    called.check_secrets()?;
     let _flush = telemetry::start(told)?;
-    let parts = Parts::new(kept, called)?;
+    let parts = server::assemble(kept, called)?;
     if !serve.allow_loss {
         // I13: a server that says OK must be able to mean it. An absent database is waited for.
         match parts.store.durable().await {
@@ -239,7 +243,7 @@ async fn run_server(
 async fn migrate(kept: &StoreSettings, called: &RemoteSettings) -> anyhow::Result<()> {
     kept.check_links(None)?;
     store::migrate(kept.database_url.reveal()).await?;
-    let parts = Parts::new(kept, called)?;
+    let parts = server::assemble(kept, called)?;
     let now = parts.clock.now();
     signing_keys::ensure(&parts.store, now, &parts.ids).await?;
     policies::ensure_base(&parts.store, now, &parts.ids).await?;

@@ -18,6 +18,7 @@ use crate::{
     clock::{Clock, Ids},
     config::{RemoteSettings, StoreSettings},
     domain::notice::fields::Templates,
+    parts::Parts,
     remote::{self, sms::Sms, webhook::Webhooks, wechat::Wechat, wecom::Wecom},
     service::{
         self,
@@ -60,81 +61,57 @@ pub const DRAIN: Duration = Duration::from_secs(8);
 /// The name under which health says whether obligations are swept (I18).
 pub const SWEEP: &str = "jingqi.obligations";
 
-/// What a server is made of; the tests make it with a clock that is moved by hand.
-#[derive(Clone)]
-pub struct Parts {
-    /// What is kept.
-    pub store: Store,
-    /// Keys, zones and policies.
-    pub world: World,
-    /// The time.
-    pub clock: Clock,
-    /// Ids and secrets.
-    pub ids: Ids,
-    /// WeChat.
-    pub wechat: Arc<Wechat>,
-    /// The SMS gateway, where one is named.
-    pub sms: Option<Arc<Sms>>,
-    /// WeCom; posts have no contact way there without it.
-    pub wecom: Option<Arc<Wecom>>,
-    /// The templates that are filed at WeChat, and the page that they open.
-    pub templates: Arc<Templates>,
-    /// Calls other systems.
-    pub webhooks: Arc<Webhooks>,
-    /// The folder of attachments.
-    pub files: Arc<LocalFileSystem>,
-}
-
-impl Parts {
-    /// Makes the parts from the configuration.
-    pub fn new(kept: &StoreSettings, called: &RemoteSettings) -> anyhow::Result<Self> {
-        let vault = Vault::new(&kept.master_key()?)?;
-        let cache = match kept.redis() {
-            Some(url) => Cache::connect(url, &kept.redis_prefix)?,
-            None => Cache::Absent,
-        };
-        let pool = store::pool(kept.database_url.reveal(), kept.connections_max)?;
-        std::fs::create_dir_all(&kept.attachment_dir)?;
-        let sms = (!called.sms_url.is_empty())
-            .then(|| {
-                let key = remote::Secret::new(called.sms_key.reveal());
-                Sms::new(&called.sms_url, key, &called.sms_template, remote::Limits::default())
-            })
-            .transpose()?;
-        let wechat = Wechat::new(
-            &called.wechat_base_url,
-            &called.wechat_appid,
-            remote::Secret::new(called.wechat_secret.reveal()),
-            remote::Limits::default(),
-        )?;
-        let wecom = (!called.wecom_corpid.is_empty())
-            .then(|| {
-                let secret = remote::Secret::new(called.wecom_secret.reveal());
-                let limits = remote::Limits::default();
-                Wecom::new(&called.wecom_base_url, &called.wecom_corpid, secret, limits)
-            })
-            .transpose()?
-            .map(|wecom| match called.wecom_agent_id {
-                0 => wecom,
-                agent => wecom.with_agent(agent),
-            });
-        let templates = Templates::parse(&called.wechat_templates)
-            .map_err(|wrong| anyhow::anyhow!("JINGQI_WECHAT_TEMPLATES: {wrong}"))?
-            .with_page(&called.wechat_notice_page);
-        let webhooks = Webhooks::new(remote::Limits::default(), called.webhook_private);
-        Ok(Self {
-            wecom: wecom.map(Arc::new),
-            templates: Arc::new(templates),
-            webhooks: Arc::new(webhooks),
-            store: Store::new(pool, cache, vault).with_limits_factor(kept.limits_factor),
-            world: World::default(),
-            clock: Clock::System,
-            ids: Ids::system(),
-            wechat: Arc::new(wechat),
-            sms: sms.map(Arc::new),
-            files: Arc::new(LocalFileSystem::new_with_prefix(&kept.attachment_dir)?),
+/// Makes the parts from the configuration.
+///
+/// # Errors
+/// Names the variable that is wrong.
+pub fn assemble(kept: &StoreSettings, called: &RemoteSettings) -> anyhow::Result<Parts> {
+    let vault = Vault::new(&kept.master_key()?)?;
+    let cache = match kept.redis() {
+        Some(url) => Cache::connect(url, &kept.redis_prefix)?,
+        None => Cache::Absent,
+    };
+    let pool = store::pool(kept.database_url.reveal(), kept.connections_max)?;
+    std::fs::create_dir_all(&kept.attachment_dir)?;
+    let sms = (!called.sms_url.is_empty())
+        .then(|| {
+            let key = remote::Secret::new(called.sms_key.reveal());
+            Sms::new(&called.sms_url, key, &called.sms_template, remote::Limits::default())
         })
-    }
+        .transpose()?;
+    let wechat = Wechat::new(
+        &called.wechat_base_url,
+        &called.wechat_appid,
+        remote::Secret::new(called.wechat_secret.reveal()),
+        remote::Limits::default(),
+    )?;
+    let wecom = (!called.wecom_corpid.is_empty())
+        .then(|| {
+            let secret = remote::Secret::new(called.wecom_secret.reveal());
+            let limits = remote::Limits::default();
+            Wecom::new(&called.wecom_base_url, &called.wecom_corpid, secret, limits)
+        })
+        .transpose()?
+        .map(|wecom| match called.wecom_agent_id {
+            0 => wecom,
+            agent => wecom.with_agent(agent),
+        });
+    let templates = Templates::parse(&called.wechat_templates)
+        .map_err(|wrong| anyhow::anyhow!("JINGQI_WECHAT_TEMPLATES: {wrong}"))?
+        .with_page(&called.wechat_notice_page);
+    let webhooks = Webhooks::new(remote::Limits::default(), called.webhook_private);
+    Ok(Parts {
+        wecom: wecom.map(Arc::new),
+        templates: Arc::new(templates),
+        webhooks: Arc::new(webhooks),
+        store: Store::new(pool, cache, vault).with_limits_factor(kept.limits_factor),
+        world: World::default(),
+        clock: Clock::System,
+        ids: Ids::system(),
+        wechat: Arc::new(wechat),
+        sms: sms.map(Arc::new),
+        files: Arc::new(LocalFileSystem::new_with_prefix(&kept.attachment_dir)?),
+    })
 }
 
 /// Where a server listens, and to whom.

@@ -23,7 +23,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use crate::{
     context::Cx,
     error::Result,
-    server::Parts,
+    parts::Parts,
     store::{escalations, outbox::Lane},
 };
 

@@ -14,7 +14,7 @@ use crate::{
     domain::{codes::PoliceNumber, zone::Zone},
     error::Reason,
     id::{Id, kind},
-    server::Parts,
+    parts::Parts,
     service::identity::password::{self, SensitiveText},
     store::{
         Tx, checkpoints, officers, policies,

@@ -13,7 +13,7 @@ use crate::{
     context::Cx,
     domain::{codes::Phone, month},
     id::Id,
-    server::Parts,
+    parts::Parts,
     service::{
         applications::Applications,
         complaints::Complaints,

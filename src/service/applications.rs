@@ -31,7 +31,7 @@ use crate::{
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
-    server::Parts,
+    parts::Parts,
     store::{self, Store, Tx, World, attachments::Sight, history, numbers, policy_inputs},
 };
 

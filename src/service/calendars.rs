@@ -17,7 +17,7 @@ use crate::{
         proposal::{Act, Draft},
     },
     error::{Error, Faults, Flaw, Reason, Result},
-    server::Parts,
+    parts::Parts,
     store::{
         Store, Tx, World,
         calendars::{self, Entered},

@@ -21,7 +21,7 @@ use crate::{
     domain::{booking::BookingAction, problem::ProblemAction},
     error::{Error, Faults, Flaw, Result},
     id::{Id, kind},
-    server::Parts,
+    parts::Parts,
     store::{
         self, Store, World,
         bookings::Slot,

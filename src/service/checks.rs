@@ -36,7 +36,7 @@ use crate::{
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
-    server::Parts,
+    parts::Parts,
     store::{
         self, Store, World,
         checks::{Check, CheckLog, Done, Filter, Place, Record, Recorded},

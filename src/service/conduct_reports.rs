@@ -62,7 +62,7 @@ use crate::{
     },
     error::{Faults, Result},
     id::{Id, kind},
-    server::Parts,
+    parts::Parts,
     store::{
         Connection, Store, Tx, Vault, World,
         conduct_reports::{

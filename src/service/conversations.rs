@@ -57,7 +57,7 @@ use crate::{
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
-    server::Parts,
+    parts::Parts,
     store::{self, Connection, Store, Tx, World, conversations, evaluations, liaison_posts},
 };
 

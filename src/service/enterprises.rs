@@ -23,7 +23,7 @@ use crate::{
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
-    server::Parts,
+    parts::Parts,
     store::{
         self, Connection, Store, claims as sealed_claims,
         enterprises::{self, Grant},

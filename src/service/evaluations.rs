@@ -18,7 +18,7 @@ use crate::{
     },
     error::{Error, Faults, Reason, Result},
     id::{Collection as _, Id, kind},
-    server::Parts,
+    parts::Parts,
     store::{
         Store, Tx, World,
         complaints::{consequences::evaluated, redactions},

@@ -92,7 +92,7 @@ struct Shared {
 impl Gate {
     /// A gate in front of the services of this store.
     #[must_use]
-    pub fn new(parts: &crate::server::Parts, proxies: Proxies) -> Self {
+    pub fn new(parts: &crate::parts::Parts, proxies: Proxies) -> Self {
         let verified = Memo::builder()
             .max_capacity(TOKENS_REMEMBERED)
             .time_to_live(Duration::from_mins(11))

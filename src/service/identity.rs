@@ -51,7 +51,7 @@ struct Signer {
 impl Identity {
     /// The room in this server.
     #[must_use]
-    pub fn new(parts: &crate::server::Parts) -> Self {
+    pub fn new(parts: &crate::parts::Parts) -> Self {
         Self {
             store: parts.store.clone(),
             world: parts.world.clone(),

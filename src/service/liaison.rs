@@ -21,8 +21,8 @@ use crate::{
     },
     error::{Error, Faults, Flaw, Result},
     id::{Id, kind},
+    parts::Parts,
     remote::wecom::Wecom,
-    server::Parts,
     store::{self, Connection, Store, Tx, World, conversations, liaison_posts, messages},
 };
 

@@ -27,8 +27,8 @@ use crate::{
     domain::notice::{Channel, Language, Preferences, Reader, Template, fields::Templates, text},
     error::{Faults, Flaw, Result},
     id::{Id, kind},
+    parts::Parts,
     remote::webhook::Webhooks,
-    server::Parts,
     store::{
         Connection, Store,
         notice_preferences::{self, Consent},

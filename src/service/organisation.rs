@@ -25,7 +25,7 @@ use crate::{
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
-    server::Parts,
+    parts::Parts,
     store::{
         Store, World,
         checkpoints::{self, Checkpoint, NewCheckpoint},

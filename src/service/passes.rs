@@ -17,7 +17,7 @@ use crate::{
     domain::pass::{Pass, PassAction, PassRevocationReason, Shown},
     error::{Faults, Flaw, Result},
     id::{Id, kind},
-    server::Parts,
+    parts::Parts,
     service::applications::{evaluation, zone_name},
     store::{self, Store, World, history},
 };

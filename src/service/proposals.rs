@@ -18,7 +18,7 @@ use crate::{
     domain::proposal::{Act, Draft, Proposal, ProposalState, effective},
     error::{Error, Faults, Flaw, Result},
     id::{Id, kind},
-    server::Parts,
+    parts::Parts,
     store::{Store, Tx, history, proposals},
 };
 

@@ -4,7 +4,7 @@ use crate::{
     context::Cx,
     error::Result,
     id::{Id, kind},
-    server::Parts,
+    parts::Parts,
     store::{sessions, unused},
 };
 

@@ -8,7 +8,7 @@ use crate::{
     context::Cx,
     domain::{calendar::Calendar, conduct_report::EVIDENCE_WITHIN, month::shanghai},
     error::Result,
-    server::Parts,
+    parts::Parts,
     store::{
         Connection,
         conduct_reports::{

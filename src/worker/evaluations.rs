@@ -4,7 +4,7 @@ use crate::{
     context::Cx,
     domain::evaluation::Evaluation,
     error::Result,
-    server::Parts,
+    parts::Parts,
     store::{complaints::consequences::evaluated, evaluations},
 };
 

@@ -7,7 +7,7 @@ use crate::{
     context::Cx,
     error::Result,
     id::{Id, kind},
-    server::Parts,
+    parts::Parts,
     store::{applications, enterprises, proposals},
 };
 

@@ -13,7 +13,7 @@ use crate::{
     },
     error::{Error, Result},
     id::{Id, kind},
-    server::Parts,
+    parts::Parts,
     store::{
         evaluations,
         notices::causes::{self, Unseen},

@@ -12,8 +12,8 @@ use crate::{
         notice::{Channel, Language, Preferences, Push, Template, ladder, next, uuid_of},
     },
     error::{Flaw, Kind, Result},
+    parts::Parts,
     remote::{Taken, wechat::Subscribed},
-    server::Parts,
     store::{
         notice_deliveries::{self, Delivery, Reach},
         notice_preferences,

@@ -8,7 +8,7 @@ use crate::{
     context::Cx,
     domain::{calendar::Calendar, escalation::Climb},
     error::Result,
-    server::Parts,
+    parts::Parts,
     store::{
         Tx, calendars,
         escalations::{self, Rung},

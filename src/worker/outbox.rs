@@ -8,7 +8,7 @@ use super::{news, notices, webhooks};
 use crate::{
     context::Cx,
     error::{Error, Reason, Result},
-    server::Parts,
+    parts::Parts,
     store::{
         complaints::filing::from_conversation,
         officer_messages::{self, Message},

@@ -11,7 +11,7 @@ use crate::{
     },
     error::Result,
     id::{Id, kind},
-    server::Parts,
+    parts::Parts,
     store::{conversations, evaluations, liaison_posts, messages},
 };
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     context::Cx,
     error::{Error, Result},
-    server::Parts,
+    parts::Parts,
     store::{attachments, retention},
 };
 

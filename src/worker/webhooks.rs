@@ -5,8 +5,8 @@ use crate::{
     context::Cx,
     domain::webhook::signature,
     error::{Error, Reason, Result},
+    parts::Parts,
     remote::webhook::Letter,
-    server::Parts,
     store::{outbox::Event, webhooks},
 };
 

@@ -9,7 +9,8 @@ use clap::Parser;
 use jingqi::{
     address::Proxies,
     config::{RemoteSettings, StoreSettings},
-    server::{self, Doors, Parts},
+    parts::Parts,
+    server::{self, Doors},
     service::{
         gate::Gate, passes::Passes, pb, pb::truck_pass_service_server::TruckPassServiceServer,
     },
@@ -32,7 +33,7 @@ struct Settings {
 /// Serves until it is killed.
 pub async fn serve() -> Result<()> {
     let settings = Settings::parse_from(["control"]);
-    let parts = Parts::new(&settings.kept, &settings.called)?;
+    let parts = server::assemble(&settings.kept, &settings.called)?;
     // The product's own server, for its line and what runs beside; nobody knows its other door.
     let mut doors = Doors::new(TcpListener::bind("127.0.0.1:0").await?);
     doors.web = Some(TcpListener::bind(env::var("JINGQI_WEB_LISTEN")?).await?);

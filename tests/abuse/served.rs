@@ -10,7 +10,10 @@ use std::{
 
 use crate::control::CONTROL;
 use anyhow::{Context as _, Result, bail, ensure};
-use jingqi::service::pb::{self, truck_pass_service_client::TruckPassServiceClient};
+use jingqi::{
+    sandbox::wechat,
+    service::pb::{self, truck_pass_service_client::TruckPassServiceClient},
+};
 use tokio::{
     process::{Child, Command},
     time::{Instant, sleep},
@@ -52,6 +55,8 @@ fn command(program: PathBuf, url: &str, redis: &str) -> Command {
         .env("REDIS_URL", redis)
         .env("JINGQI_MASTER_KEY", MASTER_KEY)
         .env("JINGQI_ATTACHMENT_DIR", folder)
+        .env("JINGQI_WECHAT_APPID", wechat::APPID)
+        .env("JINGQI_WECHAT_SECRET", wechat::SECRET)
         .env("JINGQI_LOG", "error")
         .env("JINGQI_ALLOW_LOSS", "true")
         .stdin(Stdio::null())

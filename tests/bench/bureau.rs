@@ -9,8 +9,8 @@ use jingqi::{
     clock::{Clock, Ids},
     domain::{month::local_date, number::ComplaintNumber},
     id::{Collection, Id, kind},
+    parts::Parts,
     remote::{Limits, Secret, webhook::Webhooks, wechat::Wechat},
-    server::Parts,
     store::{self, Cache, Store, Vault, World, signing_keys, world},
     token::Access,
 };

@@ -14,8 +14,8 @@ use jingqi::{
         zone::Zone,
     },
     id::{Id, kind},
+    parts::Parts,
     remote::{Limits, Secret, webhook::Webhooks, wechat::Wechat},
-    server::Parts,
     store::{self, Cache, Store, Vault, World, policies, signing_keys, world},
     token::Access,
 };

@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 
 use anyhow::Result;
-use jingqi::server::{self, Doors, Parts};
+use jingqi::{
+    parts::Parts,
+    server::{self, Doors},
+};
 use tokio::{net::TcpListener, runtime::Runtime};
 use tokio_util::sync::CancellationToken;
 

@@ -24,7 +24,7 @@ use std::{env, net::SocketAddr, time::Duration};
 use anyhow::{Context as _, Result};
 use jingqi::{
     id::kind,
-    server::Parts,
+    parts::Parts,
     service::pb::{self, conduct_report_service_client::ConductReportServiceClient},
 };
 use prost::Message as _;

@@ -41,8 +41,8 @@ use jingqi::{
         obligation::{Limits, ObligationKind, Pause, PauseReason, Times, decision_limits},
     },
     id::{Id, kind},
+    parts::Parts,
     remote::{Limits as RemoteLimits, Secret, webhook::Webhooks, wechat::Wechat},
-    server::Parts,
     store::{self, Cache, Store, Vault, World, calendars},
     worker::Worker,
 };

@@ -17,7 +17,8 @@ use futures::{
 };
 use jingqi::{
     config::{RemoteSettings, StoreSettings},
-    server::{self, Doors, Parts},
+    parts::Parts,
+    server::{self, Doors},
     service::pb::{
         self, conversation_service_client::ConversationServiceClient,
         identity_service_client::IdentityServiceClient,
@@ -218,7 +219,7 @@ pub async fn without_the_mends(
         "--attachment-dir",
         &attachments.to_string_lossy(),
     ])?;
-    let parts = Parts::new(&settings.kept, &settings.called)?;
+    let parts = server::assemble(&settings.kept, &settings.called)?;
     let pool = PgPoolOptions::new().max_connections(8).connect_lazy(&services.database_url)?;
     let cache = parts.store.cache().clone();
     let store = Store::new(pool.clone(), cache, Vault::new(&MASTER_KEY_BYTES)?);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use jingqi::clock::Ids;
+use jingqi::{clock::Ids, sandbox::wechat};
 use tokio::{
     process::{Child, Command},
     time::Instant,
@@ -46,6 +46,8 @@ pub fn command_of(program: &Path, database_url: &str, redis_url: &str, folder: &
         .env("REDIS_URL", redis_url)
         .env("JINGQI_MASTER_KEY", MASTER_KEY)
         .env("JINGQI_ATTACHMENT_DIR", folder.join("attachments"))
+        .env("JINGQI_WECHAT_APPID", wechat::APPID)
+        .env("JINGQI_WECHAT_SECRET", wechat::SECRET)
         .env("JINGQI_LOG", "warn")
         .env("JINGQI_CONNECTIONS_PER_ADDRESS_MAX", "4096")
         // Floods are refused elsewhere; here everything that is sent must be kept.

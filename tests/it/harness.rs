@@ -15,9 +15,10 @@ use jingqi::{
     clock::{Clock, Ids, ManualClock},
     domain::{notice::fields::Templates, policy::PolicyValues, zone::Zone},
     id::{Collection, Id, kind},
+    parts::Parts,
     remote::{Limits, Secret, sms::Sms, webhook::Webhooks, wechat::Wechat, wecom::Wecom},
     sandbox,
-    server::{self, Doors, Doorway, Parts},
+    server::{self, Doors, Doorway},
     service::pb::{
         self, calendar_service_client::CalendarServiceClient,
         centre_service_client::CentreServiceClient,

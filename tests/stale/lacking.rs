@@ -7,7 +7,8 @@ use anyhow::{Result, bail};
 use clap::Parser;
 use jingqi::{
     config::{RemoteSettings, StoreSettings},
-    server::{self, Doors, Parts},
+    parts::Parts,
+    server::{self, Doors},
     store::{Cache, Store, Vault, cache::Without},
 };
 use tokio::net::TcpListener;
@@ -48,7 +49,7 @@ pub async fn serve() -> Result<()> {
     let Settings { kept, called, listen, without: part, .. } = Settings::parse();
     let url = kept.redis().unwrap_or_default();
     let cache = Cache::connect_without(url, &kept.redis_prefix, without(&part)?)?;
-    let parts = Parts::new(&kept, &called)?;
+    let parts = server::assemble(&kept, &called)?;
     let vault = Vault::new(&kept.master_key()?)?;
     let store = Store::new(parts.store.pool().clone(), cache, vault);
     let parts = Parts { store: store.with_limits_factor(kept.limits_factor), ..parts };

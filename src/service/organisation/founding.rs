@@ -10,7 +10,7 @@ use crate::{
         notice::NoticeEvent,
     },
     error::{Error, Faults, Flaw, Reason, Result},
-    server::Parts,
+    parts::Parts,
     service::{identity::phone::mobile, wire},
     store::{
         enrolments,

@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 use jingqi::{
     domain::notice::{Audience, Facts, NoticeEvent, fields::Templates},
     id::Id,
+    parts::Parts,
     sandbox,
-    server::Parts,
     service::pb::{self, notice_preferences as wish},
     store::{
         notices::{self, Telling},
