@@ -41,7 +41,7 @@ const PROXY_CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// How often a client is asked for a sign of life, and how long it may take for it.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_WITHIN: Duration = Duration::from_secs(10);
-/// How long the place of a stranger stays taken whose connection ended badly.
+/// How long the place of a stranger stays taken who was cut.
 const COMES_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How old a connection becomes: then its client is told to make another one, and what is under way goes on
 /// for so long.
@@ -95,11 +95,12 @@ pub async fn serve(
     open.wait().await;
 }
 
-/// Serves a connection, and keeps the place of a stranger for a moment where it ended badly: he would come
-/// again at once, otherwise. Nothing else of the connection is kept.
+/// Serves a connection, and keeps the place of a stranger for a moment who was cut: he would come again at
+/// once, otherwise. Nothing else of the connection is kept.
 async fn receive(guest: Guest, stack: Stack, stop: CancellationToken) {
     let (peer, place) = (guest.peer(), guest.place());
-    if answer(guest, stack, stop.clone()).await.is_err() && !peer.is_proven() {
+    answer(guest, stack, stop.clone()).await;
+    if peer.was_cut() {
         tokio::select! {
             () = stop.cancelled() => {}
             () = sleep(COMES_AGAIN_AFTER) => {}
@@ -109,7 +110,7 @@ async fn receive(guest: Guest, stack: Stack, stop: CancellationToken) {
 }
 
 /// Answers the calls of a connection until it ends, is too old, or the server stops.
-async fn answer(guest: Guest, stack: Stack, stop: CancellationToken) -> Result<(), ()> {
+async fn answer(guest: Guest, stack: Stack, stop: CancellationToken) {
     let builder = builder(guest.is_trusted());
     let peer = guest.peer();
     let stack = stack.map_request(move |request: Request<hyper::body::Incoming>| {
@@ -121,21 +122,22 @@ async fn answer(guest: Guest, stack: Stack, stop: CancellationToken) -> Result<(
     let mut connection = pin!(builder.serve_connection(TokioIo::new(guest), service));
     let old = Instant::now() + AGE_MAX;
     let told = tokio::select! {
-        ended = &mut connection => return noted(ended),
+        ended = &mut connection => return note(ended),
         () = stop.cancelled() => None,
         () = sleep_until(old) => Some(old + AGE_GRACE),
     };
     connection.as_mut().graceful_shutdown();
     tokio::select! {
-        ended = connection => noted(ended),
+        ended = connection => note(ended),
         // One that was told because the server stops is cut by whoever runs the server.
         () = sleep_until(told.unwrap_or(old + AGE_GRACE)) => {
             tracing::debug!("a connection that was too old was cut");
-            Ok(())
         }
     }
 }
 
-fn noted<E: std::fmt::Debug>(ended: Result<(), E>) -> Result<(), ()> {
-    ended.map_err(|error| tracing::debug!(?error, "a connection ended badly"))
+fn note<E: std::fmt::Debug>(ended: Result<(), E>) {
+    if let Err(error) = ended {
+        tracing::debug!(?error, "a connection ended badly");
+    }
 }

@@ -29,8 +29,8 @@ use crate::{
     },
 };
 
-/// Frames that are read away after the last one of ours.
-const READ_AWAY_FRAMES_MAX: usize = 256;
+/// Frames of whoever sent too many that are read away after the last one of ours.
+const READ_AWAY_MAX: usize = 256;
 
 /// Who opened a line, and on which connection.
 #[derive(Debug, Clone)]
@@ -99,8 +99,10 @@ impl Line {
             drop(line);
             let _ = (&mut writer).await;
             // What the client still sends is read away: closing on it would reset the connection,
-            // and the last frame could be lost. Not without end: to read costs, too.
-            let mut rest = source.take(READ_AWAY_FRAMES_MAX);
+            // and the last frame could be lost. Of whoever sent too much this is done for a while only.
+            let frames =
+                if farewell == Some(Farewell::TooMany) { READ_AWAY_MAX } else { usize::MAX };
+            let mut rest = source.take(frames);
             while let Some(Ok(_)) = rest.next().await {}
         };
         let _ = timeout(limits.farewell_within, last).await;

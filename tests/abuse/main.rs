@@ -1,7 +1,8 @@
 //! What strangers can make a server hold, and what others notice of it: kinds of abuse by raw frames, each
 //! against a server of its own, from 4 to 64 connections. It fails when the server's memory grows by more
 //! than 16 MiB at any moment, when an honest caller waits longer than 250 ms at the 99th percentile, when
-//! one of his calls fails, or when an attack was refused before it began: that would show nothing.
+//! one of his calls fails, when anything panics, or when an attack was refused before it began: that would
+//! show nothing. The first two rows are no attack: what the others are compared with.
 //!
 //! `cargo bench --bench abuse [-- --short] [-- --kind NAME] [-- --control]`. It starts PostgreSQL and Redis of
 //! its own, unless `DATABASE_URL` and `REDIS_URL` name some; a database of its own is made there and dropped
@@ -86,6 +87,7 @@ struct Seen {
     failed: Vec<Code>,
     counts: Arc<Counts>,
     came_through: bool,
+    panicked: bool,
 }
 
 impl Seen {
@@ -99,6 +101,9 @@ impl Seen {
         }
         if !self.failed.is_empty() {
             told.push(format!("FAILED {:?}", self.failed));
+        }
+        if self.panicked {
+            told.push("PANICKED".to_owned());
         }
         if !self.came_through {
             told.push("NO ATTACK".to_owned());
@@ -207,7 +212,8 @@ async fn against(plan: &Plan, kind: Kind, crowd: Crowd) -> Result<Seen> {
     let p99 = took.get(at).copied().unwrap_or(Duration::MAX);
     let let_in = crowd.connections.min(LET_IN * usize::from(crowd.addresses));
     let came_through = attack::came_through(kind, &counts, let_in);
-    Ok(Seen { growth_kib, p99, calls: took.len(), failed, counts, came_through })
+    let panicked = server.panicked()?;
+    Ok(Seen { growth_kib, p99, calls: took.len(), failed, counts, came_through, panicked })
 }
 
 /// Calls in an open loop, whatever becomes of the earlier ones; those of the warm-up are not counted.

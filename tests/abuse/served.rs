@@ -72,7 +72,14 @@ pub async fn migrate(url: &str, redis: &str) -> Result<()> {
 pub struct Served {
     pub grpc: SocketAddr,
     pub web: SocketAddr,
+    said: PathBuf,
     child: Child,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.said);
+    }
 }
 
 impl Served {
@@ -89,7 +96,10 @@ impl Served {
             .arg(word)
             .env("JINGQI_LISTEN", grpc.to_string())
             .env("JINGQI_WEB_LISTEN", web.to_string());
-        let mut served = Self { grpc, web, child: command.spawn()? };
+        // What it says goes to a file: a pipe that nobody reads would stop it.
+        let said = std::env::temp_dir().join(format!("jingqi-abuse-{}.log", grpc.port()));
+        command.stderr(fs::File::create(&said)?);
+        let mut served = Self { grpc, web, said, child: command.spawn()? };
         let until = Instant::now() + READY_WITHIN;
         let endpoint = Endpoint::from_shared(format!("http://{grpc}"))?;
         loop {
@@ -120,6 +130,11 @@ impl Served {
     /// proc(5), `clear_refs`: what it held until now counts no more as the most.
     pub fn forget_most(&self) -> Result<()> {
         fs::write(self.proc("clear_refs")?, "5").context("the peak of memory cannot be reset")
+    }
+
+    /// Whether anything in it panicked: a call that fails by that is not seen by others.
+    pub fn panicked(&self) -> Result<bool> {
+        Ok(fs::read_to_string(&self.said)?.contains("panicked at"))
     }
 
     fn proc(&self, file: &str) -> Result<String> {

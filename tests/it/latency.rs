@@ -11,6 +11,7 @@ use jingqi::{
     store::Cache,
 };
 use sqlx::PgPool;
+use tonic::Code;
 
 use crate::{
     attachments::{announce, complete},
@@ -167,7 +168,15 @@ async fn others_stay_fast_while_large_files_are_completed(pool: PgPool) {
     let names = that_came(&app, &city).await;
     let completing = names.into_iter().map(|name| {
         let handler = city.handler.clone();
-        tokio::spawn(async move { complete(&handler, &name).await })
+        // One that waited for too long is asked for again, as a phone does.
+        tokio::spawn(async move {
+            loop {
+                match complete(&handler, &name).await {
+                    Err(late) if late.code() == Code::Unavailable => {}
+                    done => return done,
+                }
+            }
+        })
     });
     let completing: Vec<_> = completing.collect();
     let ended = |_| completing.iter().all(tokio::task::JoinHandle::is_finished);

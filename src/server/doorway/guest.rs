@@ -132,10 +132,12 @@ impl AsyncRead for Guest {
         if let Some(frames) = &mut self.frames
             && frames.take(came, Instant::now().into_std()).is_err()
         {
+            self.place.peer.cut();
             tracing::debug!("a client sent frames without end, and was cut");
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         if self.place.peer.is_unwelcome() {
+            self.place.peer.cut();
             tracing::debug!("a stranger began call after call that was refused, and was cut");
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }

@@ -13,7 +13,7 @@ use tokio::{
 };
 use tonic::body::Body;
 
-use super::Peer;
+use super::{Peer, peer::Charged};
 use crate::{
     error::{Error, Reason, Result},
     service::policy::Access,
@@ -32,7 +32,7 @@ pub struct Whole {
     /// The body.
     pub bytes: Bytes,
     /// Given back when it is dropped.
-    pub charged: Option<OwnedSemaphorePermit>,
+    pub charged: Charged,
 }
 
 /// Calls in hand in one lane, and the bytes of bodies that have not arrived whole.
@@ -113,7 +113,7 @@ impl Lane {
     /// `REQUEST_INVALID` when the client was lost.
     pub async fn whole(&self, mut body: Body, peer: Option<&Peer>) -> Result<Whole> {
         let mut held: Option<SemaphorePermit<'_>> = None;
-        let mut charged: Option<OwnedSemaphorePermit> = None;
+        let mut charged = Charged::default();
         let mut whole = Bytes::new();
         while whole.len() < BODY_BYTES_MAX
             && let Some(frame) = body.frame().await
@@ -127,9 +127,8 @@ impl Lane {
                 Some(held) => held.merge(permit),
                 None => held = Some(permit),
             }
-            match (peer.map(|peer| peer.body_room(size)).transpose()?, &mut charged) {
-                (Some(more), Some(charged)) => charged.merge(more),
-                (more, charged) => *charged = more,
+            if let Some(peer) = peer {
+                peer.charge(size, &mut charged)?;
             }
             // What is waited with is copied: a piece holds all of the buffer in which it came.
             whole =
@@ -230,13 +229,15 @@ mod tests {
     async fn an_address_is_charged_for_its_bodies_until_its_calls_are_answered() {
         let lanes = Lanes::default();
         let peer = Peer::new("203.0.113.7:40000".parse().unwrap());
-        let sent =
-            async |size| lanes.strangers.whole(body(vec![size / 2; 2], false), Some(&peer)).await;
+        let sent = async |size: usize| {
+            lanes.strangers.whole(body(vec![size / 20; 20], false), Some(&peer)).await
+        };
         let mut held = Vec::new();
         while let Ok(whole) = sent(60_000).await {
             held.push(whole);
         }
-        assert_eq!(held.len(), 17);
+        // One of its own, and what the address shares.
+        assert_eq!(held.len(), 9);
         let other = Peer::new("203.0.113.8:40001".parse().unwrap());
         let others = lanes.strangers.whole(body(vec![60_000], false), Some(&other)).await;
         assert!(others.is_ok());

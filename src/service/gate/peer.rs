@@ -27,11 +27,14 @@ use crate::error::{Error, Reason, Result};
 const CALLS_MAX: usize = 64;
 /// Streams of one connection that go by the gate: health and reflection, for tools.
 const ASIDE_MAX: usize = 8;
-/// What a connection may make us hold before anybody on it has shown who he is; calls and bodies are those of
-/// all such connections of his address together. What strangers hold must not be felt.
+/// What a connection may make us hold before anybody on it has shown who he is. What strangers hold must not
+/// be felt, and one who holds all that his address may must not keep others there from a call.
 const STRANGER: Room =
-    Room { calls: 256, at_work: 4, body_bytes: 1024 * 1024, answer_bytes: 64 * 1024 };
-/// The same from then on, for the connection alone, and for our own proxies, by which a whole city calls.
+    Room { calls: 4, at_work: 2, body_bytes: 72 * 1024, answer_bytes: 64 * 1024 };
+/// What all such connections of an address may have beyond that, together: clients begin with a hundred calls.
+const SHARED_CALLS: usize = 96;
+const SHARED_BODY_BYTES: usize = 512 * 1024;
+/// What a connection may have from then on, and one of our own proxies, by which a whole city calls.
 const KNOWN: Room = Room {
     calls: 1_024,
     at_work: CALLS_MAX,
@@ -39,7 +42,9 @@ const KNOWN: Room = Room {
     answer_bytes: 256 * 1024,
 };
 /// Calls of a stranger's connection that are refused before it is cut: each waits until he takes its answer.
-const REFUSED_MAX: usize = 32;
+const REFUSED_MAX: usize = 16;
+/// Answers below this are copied: each holds all of the buffer in which it was made.
+const COPIED_BYTES: usize = 4 * 1024;
 /// How long an answer waits until earlier ones are taken.
 const ROOM_WITHIN: Duration = Duration::from_secs(1);
 
@@ -60,6 +65,13 @@ struct Room {
 #[derive(Debug, Clone)]
 pub struct Peer(Arc<Standing>);
 
+/// What a connection is charged for a body, given back when it is dropped.
+#[derive(Debug, Default)]
+pub struct Charged {
+    own: Option<OwnedSemaphorePermit>,
+    shared: Option<OwnedSemaphorePermit>,
+}
+
 /// Calls that have begun, and their bodies.
 #[derive(Debug)]
 struct Begun {
@@ -68,10 +80,10 @@ struct Begun {
 }
 
 impl Begun {
-    fn new(room: Room) -> Self {
+    fn new(calls: usize, body_bytes: usize) -> Self {
         Self {
-            calls: Arc::new(Semaphore::new(room.calls)),
-            bodies: Arc::new(Semaphore::new(room.body_bytes)),
+            calls: Arc::new(Semaphore::new(calls)),
+            bodies: Arc::new(Semaphore::new(body_bytes)),
         }
     }
 }
@@ -80,10 +92,11 @@ impl Begun {
 struct Standing {
     address: SocketAddr,
     proven: AtomicBool,
-    /// Of all strangers at the address.
+    /// Of all strangers at the address, beyond their own.
     strangers: Arc<Begun>,
     own: Begun,
     refused: AtomicUsize,
+    cut: AtomicBool,
     calls: Arc<Semaphore>,
     at_work: Arc<Semaphore>,
     aside: Arc<Semaphore>,
@@ -94,7 +107,7 @@ impl Peer {
     /// Whoever has just connected from this address.
     #[must_use]
     pub fn new(address: SocketAddr) -> Self {
-        Self::sharing(address, Arc::new(Begun::new(STRANGER)))
+        Self::sharing(address, Arc::new(Begun::new(SHARED_CALLS, SHARED_BODY_BYTES)))
     }
 
     /// The same, where another connection of the address is open.
@@ -108,8 +121,9 @@ impl Peer {
             address,
             proven: AtomicBool::new(false),
             strangers,
-            own: Begun::new(KNOWN),
+            own: Begun::new(STRANGER.calls, STRANGER.body_bytes),
             refused: AtomicUsize::new(0),
+            cut: AtomicBool::new(false),
             calls: Arc::new(Semaphore::new(CALLS_MAX)),
             at_work: Arc::new(Semaphore::new(STRANGER.at_work)),
             aside: Arc::new(Semaphore::new(ASIDE_MAX)),
@@ -150,6 +164,8 @@ impl Peer {
             return;
         }
         let more = |known: usize, stranger: usize| known.saturating_sub(stranger);
+        standing.own.calls.add_permits(more(KNOWN.calls, STRANGER.calls));
+        standing.own.bodies.add_permits(more(KNOWN.body_bytes, STRANGER.body_bytes));
         standing.at_work.add_permits(more(KNOWN.at_work, STRANGER.at_work));
         standing.answers.add_permits(more(KNOWN.answer_bytes, STRANGER.answer_bytes));
     }
@@ -159,7 +175,8 @@ impl Peer {
     /// # Errors
     /// `OVERLOADED` when too many have begun: each of them holds its head.
     pub(super) fn begin(&self) -> Result<OwnedSemaphorePermit> {
-        let begun = self.begun().calls.clone().try_acquire_owned();
+        let begun = self.0.own.calls.clone().try_acquire_owned();
+        let begun = begun.or_else(|_| self.0.strangers.calls.clone().try_acquire_owned());
         begun.map_err(|_| self.refused())
     }
 
@@ -169,8 +186,15 @@ impl Peer {
         Error::new(Reason::Overloaded)
     }
 
-    fn begun(&self) -> &Begun {
-        if self.is_proven() { &self.0.own } else { &self.0.strangers }
+    /// The connection is cut for what was sent on it.
+    pub fn cut(&self) {
+        self.0.cut.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a stranger was cut: he would come again at once.
+    #[must_use]
+    pub fn was_cut(&self) -> bool {
+        !self.is_proven() && self.0.cut.load(Ordering::Relaxed)
     }
 
     /// Whether a stranger begins call after call that is refused.
@@ -184,13 +208,23 @@ impl Peer {
         self.0.at_work.clone().acquire_owned().await.map_err(Error::internal)
     }
 
-    /// Room for so many bytes of a body.
+    /// Charges so many bytes of a body.
     ///
     /// # Errors
     /// `OVERLOADED` when the connection holds too much.
-    pub(super) fn body_room(&self, size: u32) -> Result<OwnedSemaphorePermit> {
-        let room = self.begun().bodies.clone().try_acquire_many_owned(size);
-        room.map_err(|_| Error::new(Reason::Overloaded))
+    pub(super) fn charge(&self, size: u32, charged: &mut Charged) -> Result<()> {
+        let standing = &*self.0;
+        let parts =
+            [(&standing.own, &mut charged.own), (&*standing.strangers, &mut charged.shared)];
+        for (begun, held) in parts {
+            let Ok(room) = begun.bodies.clone().try_acquire_many_owned(size) else { continue };
+            match held {
+                Some(held) => held.merge(room),
+                None => *held = Some(room),
+            }
+            return Ok(());
+        }
+        Err(Error::new(Reason::Overloaded))
     }
 
     /// Waits for the turn of a call; it ends when the permit is dropped.
@@ -225,8 +259,18 @@ impl Peer {
             Ok(data) => Frame::data(self.counted(data).await?),
             Err(other) => other,
         };
-        let frames = stream::once(async { Ok(first) }).chain(BodyStream::new(body));
-        Ok(Response::from_parts(head, Body::new(StreamBody::new(frames))))
+        // With its end the encoder goes, and the eight kilobytes in which it made a short answer.
+        let next = body.frame().now_or_never();
+        let over = matches!(next, Some(None));
+        let end = next.flatten().transpose().map_err(Error::internal)?;
+        let ended = over || end.as_ref().is_some_and(Frame::is_trailers);
+        let there = stream::iter([Some(first), end].into_iter().flatten().map(Ok));
+        let body = if ended {
+            Body::new(StreamBody::new(there))
+        } else {
+            Body::new(StreamBody::new(there.chain(BodyStream::new(body))))
+        };
+        Ok(Response::from_parts(head, body))
     }
 
     async fn counted(&self, data: Bytes) -> Result<Bytes> {
@@ -235,6 +279,7 @@ impl Peer {
         let room = self.0.answers.clone().acquire_many_owned(size);
         let room = timeout(ROOM_WITHIN, room).await;
         let room = room.map_err(|_| Error::new(Reason::Overloaded))?.map_err(Error::internal)?;
+        let data = if data.len() < COPIED_BYTES { Bytes::copy_from_slice(&data) } else { data };
         Ok(Bytes::from_owner(Untaken { data, _room: room }))
     }
 }
@@ -258,7 +303,7 @@ mod tests {
     use http_body_util::{BodyExt as _, Full};
     use tonic::body::Body;
 
-    use super::{KNOWN, Peer, REFUSED_MAX, STRANGER};
+    use super::{KNOWN, Peer, REFUSED_MAX, SHARED_CALLS, STRANGER};
     use crate::error::Reason;
 
     fn answer(size: usize) -> Response<Body> {
@@ -294,23 +339,24 @@ mod tests {
     }
 
     #[test]
-    fn strangers_of_an_address_share_their_room_and_who_has_signed_in_has_his_own() {
+    fn strangers_of_an_address_share_what_is_beyond_their_own() {
         let (one, elsewhere) = (somebody(), somebody());
         let beside = Peer::beside(one.address(), &one);
-        let begun: Vec<_> = (0..STRANGER.calls).map(|_| one.begin().unwrap()).collect();
-        let most = u32::try_from(STRANGER.body_bytes).unwrap();
-        let body = beside.body_room(most).unwrap();
+        let all = STRANGER.calls + SHARED_CALLS;
+        let begun: Vec<_> = (0..all).map(|_| one.begin().unwrap()).collect();
         for refused in 0..REFUSED_MAX {
-            assert!(!beside.is_unwelcome(), "{refused}");
-            assert_eq!(beside.begin().unwrap_err().reason(), Reason::Overloaded);
+            assert!(!one.is_unwelcome(), "{refused}");
+            assert_eq!(one.begin().unwrap_err().reason(), Reason::Overloaded);
         }
-        assert!(beside.is_unwelcome() && !one.is_unwelcome());
-        assert_eq!(one.body_room(1).unwrap_err().reason(), Reason::Overloaded);
-        assert!(elsewhere.begin().is_ok() && elsewhere.body_room(most).is_ok());
+        // Whoever else is there has his own.
+        let own: Vec<_> = (0..STRANGER.calls).map(|_| beside.begin().unwrap()).collect();
+        assert!(beside.begin().is_err() && !beside.is_unwelcome() && one.is_unwelcome());
+        assert!(elsewhere.begin().is_ok());
         beside.prove();
-        assert!(!beside.is_unwelcome() && beside.begin().is_ok());
-        assert!(beside.body_room(most).is_ok());
-        drop((begun, body));
+        assert!(beside.begin().is_ok());
+        drop((begun, own));
         assert!(one.begin().is_ok());
+        beside.prove();
+        assert_eq!(beside.0.own.calls.available_permits(), KNOWN.calls, "proven once");
     }
 }
