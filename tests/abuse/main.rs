@@ -1,7 +1,8 @@
 //! What strangers can make a server hold, and what others notice of it: kinds of abuse by raw frames, each
 //! against a server of its own, from 4 to 64 connections. It fails when the server's memory grows by more
 //! than 16 MiB at any moment, when an honest caller waits longer than 250 ms at the 99th percentile, when
-//! one of his calls fails, when anything panics, or when an attack was refused before it began: that would show nothing.
+//! one of his calls fails, when anything panics, or when an attack was refused before it began: that would
+//! show nothing. The first two rows are no attack: what the others are compared with.
 //!
 //! `cargo bench --bench abuse [-- --short] [-- --kind NAME] [-- --control]`. It starts PostgreSQL and Redis of
 //! its own, unless `DATABASE_URL` and `REDIS_URL` name some; a database of its own is made there and dropped

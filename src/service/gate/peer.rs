@@ -30,7 +30,7 @@ const ASIDE_MAX: usize = 8;
 /// What a connection may make us hold before anybody on it has shown who he is. What strangers hold must not
 /// be felt, and one who holds all that his address may must not keep others there from a call.
 const STRANGER: Room =
-    Room { calls: 4, at_work: 4, body_bytes: 72 * 1024, answer_bytes: 64 * 1024 };
+    Room { calls: 4, at_work: 2, body_bytes: 72 * 1024, answer_bytes: 64 * 1024 };
 /// What all such connections of an address may have beyond that, together: clients begin with a hundred calls.
 const SHARED_CALLS: usize = 96;
 const SHARED_BODY_BYTES: usize = 512 * 1024;
@@ -42,7 +42,9 @@ const KNOWN: Room = Room {
     answer_bytes: 256 * 1024,
 };
 /// Calls of a stranger's connection that are refused before it is cut: each waits until he takes its answer.
-const REFUSED_MAX: usize = 32;
+const REFUSED_MAX: usize = 16;
+/// Answers below this are copied: each holds all of the buffer in which it was made.
+const COPIED_BYTES: usize = 4 * 1024;
 /// How long an answer waits until earlier ones are taken.
 const ROOM_WITHIN: Duration = Duration::from_secs(1);
 
@@ -257,8 +259,18 @@ impl Peer {
             Ok(data) => Frame::data(self.counted(data).await?),
             Err(other) => other,
         };
-        let frames = stream::once(async { Ok(first) }).chain(BodyStream::new(body));
-        Ok(Response::from_parts(head, Body::new(StreamBody::new(frames))))
+        // With its end the encoder goes, and the eight kilobytes in which it made a short answer.
+        let next = body.frame().now_or_never();
+        let over = matches!(next, Some(None));
+        let end = next.flatten().transpose().map_err(Error::internal)?;
+        let ended = over || end.as_ref().is_some_and(Frame::is_trailers);
+        let there = stream::iter([Some(first), end].into_iter().flatten().map(Ok));
+        let body = if ended {
+            Body::new(StreamBody::new(there))
+        } else {
+            Body::new(StreamBody::new(there.chain(BodyStream::new(body))))
+        };
+        Ok(Response::from_parts(head, body))
     }
 
     async fn counted(&self, data: Bytes) -> Result<Bytes> {
@@ -267,6 +279,7 @@ impl Peer {
         let room = self.0.answers.clone().acquire_many_owned(size);
         let room = timeout(ROOM_WITHIN, room).await;
         let room = room.map_err(|_| Error::new(Reason::Overloaded))?.map_err(Error::internal)?;
+        let data = if data.len() < COPIED_BYTES { Bytes::copy_from_slice(&data) } else { data };
         Ok(Bytes::from_owner(Untaken { data, _room: room }))
     }
 }
