@@ -10,7 +10,6 @@ use jingqi::{
     config::{self, RemoteSettings, ServeSettings, StoreSettings, TelemetrySettings},
     crypto::{Suite, VerifyingKey, unhex},
     domain::export,
-    parts::Parts,
     sandbox::{self, city, tour},
     server::{self, Doors},
     service::organisation::founding::{Founder, Founding, found},

@@ -9,7 +9,6 @@ use clap::Parser;
 use jingqi::{
     address::Proxies,
     config::{RemoteSettings, StoreSettings},
-    parts::Parts,
     server::{self, Doors},
     service::{
         gate::Gate, passes::Passes, pb, pb::truck_pass_service_server::TruckPassServiceServer,
