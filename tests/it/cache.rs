@@ -45,6 +45,7 @@ async fn renewed(cache: &Cache) {
         if let Some(link) = cache.link().await {
             break link;
         }
+        tokio::task::yield_now().await;
     };
     cache.renewed(EPOCH, Uptime::now(), Some(link));
 }
