@@ -108,7 +108,7 @@ async fn a_check_takes_little_longer_without_redis_and_when_it_hangs(pool: PgPoo
             let took = checks(&device).await;
             let (first, rest) = took.split_at(FIRST_CHECKS);
             let counted = Instant::now();
-            parts.store.cache().count("latency", Duration::from_secs(60)).await;
+            parts.store.cache().count("latency", Duration::from_mins(1)).await;
             let counted = counted.elapsed();
             way.lead_to(target);
             way.heal();
