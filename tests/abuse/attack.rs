@@ -114,11 +114,11 @@ pub fn came_through(kind: Kind, counts: &Counts, let_in: usize) -> bool {
     match kind {
         Kind::Nothing => true,
         Kind::Silent | Kind::LineSilent => counts.held_at_most.get() >= let_in,
-        // The server answers few tools at once, and the others not at all.
         Kind::PrefaceOnly | Kind::ToolBodies => at_least(&counts.settings, 1),
         Kind::Ordinary => at_least(&counts.heads, 4),
         Kind::LargeMessages | Kind::WindowZero | Kind::WindowOne => at_least(&counts.heads, 1),
         Kind::SlowReader => at_least(&counts.acks, 1),
+        // The server answers few tools at once, and the others not at all.
         Kind::ToolBytes => at_least(&counts.cut, 1) && counts.acks.get() > 0,
         Kind::Pings => at_least(&counts.acks, 100),
         Kind::LargeHeads | Kind::NeverFinished | Kind::EndlessBodies | Kind::HangingBodies => {

@@ -20,12 +20,12 @@ use super::{Place, Tongue, frames::Frames};
 use crate::service::gate::Peer;
 
 /// What is read of one connection before it rests and the others have their turn: a library takes in all
-/// that there is first, and a hundred heads of calls are megabytes before anybody has looked at one.
-const READ_AT_ONCE_BYTES: usize = 16 * 1024;
-/// How long it rests. A timer, since whoever only gives way is asked again by the library at once. What a
+/// that there is first, and a hundred heads of calls are megabytes before anybody has looked at one. What a
 /// stranger has to say is short.
-const STRANGER_RESTS: Duration = Duration::from_millis(10);
-const KNOWN_RESTS: Duration = Duration::from_millis(1);
+const STRANGER_READS_BYTES: usize = 2 * 1024;
+const KNOWN_READS_BYTES: usize = 16 * 1024;
+/// How long it rests. A timer, since whoever only gives way is asked again by the library at once.
+const RESTS: Duration = Duration::from_millis(1);
 
 /// A connection that was let in.
 pub struct Guest {
@@ -66,15 +66,38 @@ impl Guest {
         self.place.peer.clone()
     }
 
-    /// Begins a rest where enough was read. Our own proxies have none: many clients speak through them.
-    fn tire(&mut self) {
-        if self.read < READ_AT_ONCE_BYTES || self.place.trusted {
-            return;
+    /// Reads of the socket, and begins a rest where it was enough. Our own proxies have none: many clients
+    /// speak through them.
+    fn read_some(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.place.trusted {
+            return Pin::new(&mut self.stream).poll_read(context, buffer);
         }
-        self.read = 0;
-        let known = self.place.peer.is_proven();
-        let rests = if known { KNOWN_RESTS } else { STRANGER_RESTS };
-        self.rests = Some(Box::pin(sleep(rests)));
+        if let Some(rests) = &mut self.rests {
+            ready!(rests.as_mut().poll(context));
+            self.rests = None;
+        }
+        let before = buffer.filled().len();
+        let at_once = if self.place.peer.is_proven() {
+            ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+            KNOWN_READS_BYTES
+        } else {
+            let mut piece = [0; STRANGER_READS_BYTES];
+            let room = piece.len().min(buffer.remaining());
+            let mut piece = ReadBuf::new(piece.get_mut(..room).unwrap_or_default());
+            ready!(Pin::new(&mut self.stream).poll_read(context, &mut piece))?;
+            buffer.put_slice(piece.filled());
+            STRANGER_READS_BYTES
+        };
+        self.read = self.read.saturating_add(buffer.filled().len().saturating_sub(before));
+        if self.read >= at_once {
+            self.read = 0;
+            self.rests = Some(Box::pin(sleep(RESTS)));
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Its place, which stays taken for as long as anybody holds it.
@@ -121,14 +144,9 @@ impl AsyncRead for Guest {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Some(rests) = &mut self.rests {
-            ready!(rests.as_mut().poll(context));
-            self.rests = None;
-        }
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        ready!(self.read_some(context, buffer))?;
         let came = buffer.filled().get(before..).unwrap_or_default();
-        let read = self.read.saturating_add(came.len());
         if let Some(frames) = &mut self.frames
             && frames.take(came, Instant::now().into_std()).is_err()
         {
@@ -141,8 +159,6 @@ impl AsyncRead for Guest {
             tracing::debug!("a stranger began call after call that was refused, and was cut");
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        self.read = read;
-        self.tire();
         Poll::Ready(Ok(()))
     }
 }
