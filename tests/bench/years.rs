@@ -356,8 +356,13 @@ impl Years {
         let limits = limits.map_err(|flaw| anyhow::anyhow!("{}", flaw.wire()))?;
         let times = Times::count(opened, limits, &[], 0, &self.calendar)?;
         let id = self.parts.ids.next::<kind::Obligation>(opened).uuid();
-        let subject =
-            Uuid::from_u128(0x0192_0000_0001_7000_8000_0000_0000_0000 + u128::from(at / OWED_MAX));
+        // An application and a booking are no complaint, and have ids of their own.
+        let noun: u128 = match owes {
+            Owes::Decision { .. } => 0x0192_0000_0002_7000_8000_0000_0000_0000,
+            Owes::Confirmation => 0x0192_0000_0003_7000_8000_0000_0000_0000,
+            _ => 0x0192_0000_0001_7000_8000_0000_0000_0000,
+        };
+        let subject = Uuid::from_u128(noun + u128::from(at / OWED_MAX));
         let owing = Owing {
             id,
             subject,
