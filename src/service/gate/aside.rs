@@ -18,7 +18,7 @@ use crate::error::Result;
 
 const REFLECTION: &str = "/grpc.reflection.";
 /// Streams of reflection in all: its answers are the largest that a stranger gets, and wait for him.
-const TOOLS_MAX: usize = 16;
+const TOOLS_MAX: usize = 4;
 /// What a tool may ask on one stream, and for how long.
 const ASKED_BYTES_MAX: usize = 16 * 1024;
 const ASKED_FRAMES_MAX: usize = 64;

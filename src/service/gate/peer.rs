@@ -42,7 +42,7 @@ const KNOWN: Room = Room {
     answer_bytes: 256 * 1024,
 };
 /// Calls of a stranger's connection that are refused before it is cut: each waits until he takes its answer.
-const REFUSED_MAX: usize = 16;
+const REFUSED_MAX: usize = 8;
 /// Answers below this are copied: each holds all of the buffer in which it was made.
 const COPIED_BYTES: usize = 4 * 1024;
 /// How long an answer waits until earlier ones are taken.
