@@ -34,7 +34,7 @@ pub(super) async fn tell(stage: &Stage) -> anyhow::Result<()> {
     hand_over(&cast, &post, &conversation).await?;
     close(&cast, &conversation).await?;
     read(&mut line).await?;
-    say("\n导览结束。同一会话也可经 WebSocket 收发:README「The line of a mini-program」");
+    say("\n导览结束。同一会话也可经 WebSocket 收发:见 src/web/line.rs 开头");
     Ok(())
 }
 
