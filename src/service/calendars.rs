@@ -62,7 +62,7 @@ impl Calendars {
     ) -> Result<pb::ImportCalendarYearResponse> {
         let officer = cx.actor.officer()?;
         let form = Form::read(&request.calendar_year.clone().unwrap_or_default())?;
-        wire::write(&self.store, cx, &request, async |tx| {
+        let act = async |tx: &mut Tx| {
             let known = calendars::in_force(tx.conn()).await?;
             let notice = form.notice(&known)?;
             let calendar = known.with_notice(notice.clone());
@@ -90,8 +90,12 @@ impl Calendars {
             };
             let proposal = proposals::propose(tx, draft, &exact, cx).await?.id.to_string();
             Ok(pb::ImportCalendarYearResponse { proposal, ..reply })
-        })
-        .await
+        };
+        if request.validate_only {
+            wire::rehearse(&self.store, cx, &request, act).await
+        } else {
+            wire::write(&self.store, cx, &request, act).await
+        }
     }
 
     async fn list_calendar_years(

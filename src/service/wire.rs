@@ -72,8 +72,7 @@ pub async fn write_or<R: Message + Default>(
     again: impl AsyncFnOnce(R) -> Result<R>,
     act: impl AsyncFnOnce(&mut Tx) -> Result<R>,
 ) -> Result<R> {
-    store.limits().count(Limit::Write, &cx.actor.name()).await?;
-    let mut tx = match store.begin_once(cx, once(request.request_id(), request)?).await? {
+    let mut tx = match begin(store, cx, request).await? {
         Begun::Fresh(tx) => tx,
         Begun::Replay(bytes) => {
             return again(R::decode(bytes.as_slice()).map_err(Error::internal)?).await;
@@ -83,6 +82,25 @@ pub async fn write_or<R: Message + Default>(
     tx.answer(&reply.encode_to_vec())?;
     tx.commit().await?;
     Ok(reply)
+}
+
+/// Does what a write does and keeps nothing of it, neither effect nor answer: a dry run, after which the same
+/// request id still stands for the write itself.
+pub async fn rehearse<R: Message + Default>(
+    store: &Store,
+    cx: &Cx,
+    request: &impl Once,
+    act: impl AsyncFnOnce(&mut Tx) -> Result<R>,
+) -> Result<R> {
+    match begin(store, cx, request).await? {
+        Begun::Fresh(mut tx) => act(&mut tx).await,
+        Begun::Replay(bytes) => R::decode(bytes.as_slice()).map_err(Error::internal),
+    }
+}
+
+async fn begin(store: &Store, cx: &Cx, request: &impl Once) -> Result<Begun> {
+    store.limits().count(Limit::Write, &cx.actor.name()).await?;
+    store.begin_once(cx, once(request.request_id(), request)?).await
 }
 
 /// The id of the resource that a request is about and says nothing else of.

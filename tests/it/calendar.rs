@@ -121,6 +121,9 @@ async fn a_notice_is_entered_and_what_was_provisional_is_counted_again(pool: PgP
     let dry = import(&app, &admin, notice(), true).await.unwrap();
     assert_eq!(dry.moving_due_times, 1);
     assert_eq!(dry.calendar_year.unwrap().working_days, 252);
+    // Its request id still stands for the import itself.
+    let kept = "select count(*) from idempotency where actor = '";
+    assert_eq!(app.count(&format!("{kept}{}'", admin.name)).await, 0);
     assert_eq!(reason(&get(&desk.boss, "2027").await.unwrap_err()), "CALENDAR_MISSING");
     let entered = import(&app, &admin, notice(), false).await.unwrap();
     assert_eq!(entered.moving_due_times, 1);
