@@ -1,15 +1,16 @@
 //! Those who give up: bursts of calls with a deadline of a few milliseconds, or whose stream is reset, each
 //! burst after what servers knew of the caller was voided, so that they must ask PostgreSQL. And a control:
-//! the same at a server that lets its work be cut, with a pool that takes back whatever comes.
+//! the same at a server that lets its work be cut, with a pool that takes back whatever comes, from a
+//! PostgreSQL that is slow to answer.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::Path,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 use futures::{
     future::join_all,
@@ -26,7 +27,10 @@ use jingqi::{
     store::{Store, Vault},
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use sqlx::{Connection as _, PgConnection, postgres::PgPoolOptions};
+use sqlx::{
+    Connection as _, PgConnection,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use tokio::{
     net::TcpListener,
     time::{Instant, sleep, timeout},
@@ -38,6 +42,7 @@ use crate::{
     city::{Line, MASTER_KEY, MASTER_KEY_BYTES, Talker},
     server::channel,
     services::Services,
+    way::Way,
 };
 
 /// The calls of a burst; every fourth is reset, the others have a deadline.
@@ -48,8 +53,12 @@ const IN_FLIGHT: usize = 4;
 const PATIENCE_US: u64 = 6_000;
 /// How long the transactions that are under way have to end by themselves.
 const REST_WITHIN: Duration = Duration::from_secs(3);
-/// How long the control is run.
-const CONTROL_LASTS: Duration = Duration::from_secs(3);
+/// How much later everything arrives on the control's way to PostgreSQL, there and back.
+const LATER: Duration = Duration::from_millis(2);
+/// So many looks in a row, 20 ms apart, must find nothing open.
+const CALM_LOOKS: usize = 3;
+/// How long the control is run at most: it ends with what it is to show.
+const CONTROL_LASTS: Duration = Duration::from_mins(1);
 
 /// What became of the calls that were given up.
 #[derive(Debug, Default)]
@@ -97,29 +106,34 @@ pub async fn give_up(
     goes_on: impl Fn() -> bool,
 ) -> Result<()> {
     let mut random = StdRng::seed_from_u64(seed ^ 0x61fe);
-    let talker = line.talkers.first().context("a talker")?;
     for at in (0..).take_while(|_| goes_on()) {
         let server = *servers.get(at % servers.len()).context("a server")?;
-        let channel = channel(server)?;
-        let identity = IdentityServiceClient::new(channel.clone());
-        let conversations = ConversationServiceClient::new(channel);
-        // Ends nothing: it has one session. But its standing is read anew.
-        let request = talker.ask(pb::RevokeOtherSessionsRequest {});
-        let _ = timeout(REST_WITHIN, identity.clone().revoke_other_sessions(request)).await;
-        let calls = (0..BURST).map(|number| {
-            let patience = Duration::from_micros(random.random_range(0..PATIENCE_US));
-            let call = Abandoned {
-                identity: identity.clone(),
-                conversations: conversations.clone(),
-                talker,
-                line,
-            };
-            one(call, number, patience, tally)
-        });
-        let calls = stream::iter(calls.collect::<Vec<_>>());
-        calls.buffer_unordered(IN_FLIGHT).collect::<()>().await;
+        burst(server, line, &mut random, tally).await?;
         sleep(Duration::from_millis(random.random_range(0..20))).await;
     }
+    Ok(())
+}
+
+async fn burst(server: SocketAddr, line: &Line, random: &mut StdRng, tally: &Tally) -> Result<()> {
+    let talker = line.talkers.first().context("a talker")?;
+    let channel = channel(server)?;
+    let identity = IdentityServiceClient::new(channel.clone());
+    let conversations = ConversationServiceClient::new(channel);
+    // Ends nothing: it has one session. But its standing is read anew.
+    let request = talker.ask(pb::RevokeOtherSessionsRequest {});
+    let _ = timeout(REST_WITHIN, identity.clone().revoke_other_sessions(request)).await;
+    let calls = (0..BURST).map(|number| {
+        let patience = Duration::from_micros(random.random_range(0..PATIENCE_US));
+        let call = Abandoned {
+            identity: identity.clone(),
+            conversations: conversations.clone(),
+            talker,
+            line,
+        };
+        one(call, number, patience, tally)
+    });
+    let calls = stream::iter(calls.collect::<Vec<_>>());
+    calls.buffer_unordered(IN_FLIGHT).collect::<()>().await;
     Ok(())
 }
 
@@ -170,10 +184,11 @@ impl Abandoned<'_> {
     }
 }
 
-/// How many connections stay inside a transaction when everybody has come to rest.
+/// How many connections stay inside a transaction when everybody has come to rest: what was sent may not have
+/// arrived, so that one look is none.
 pub async fn left_open(database_url: &str) -> Result<usize> {
     let mut connection = PgConnection::connect(database_url).await?;
-    let until = Instant::now() + REST_WITHIN;
+    let (until, mut calm) = (Instant::now() + REST_WITHIN, 0);
     loop {
         let open: i64 = sqlx::query_scalar(
             "select count(*) from pg_stat_activity
@@ -181,7 +196,8 @@ pub async fn left_open(database_url: &str) -> Result<usize> {
         )
         .fetch_one(&mut connection)
         .await?;
-        if open == 0 || Instant::now() > until {
+        calm = if open == 0 { calm + 1 } else { 0 };
+        if calm == CALM_LOOKS || Instant::now() > until {
             return Ok(usize::try_from(open)?);
         }
         sleep(Duration::from_millis(20)).await;
@@ -220,7 +236,17 @@ pub async fn without_the_mends(
         &attachments.to_string_lossy(),
     ])?;
     let parts = server::assemble(&settings.kept, &settings.called)?;
-    let pool = PgPoolOptions::new().max_connections(8).connect_lazy(&services.database_url)?;
+    // What is cut while it waits for an answer is so cut for certain, however quick the machine is.
+    let direct: PgConnectOptions = services.database_url.parse()?;
+    let way = Way::slow((Ipv4Addr::LOCALHOST, direct.get_port()).into(), LATER).await?;
+    let (by_name, _) = services.database_url.split_once('?').context("a database by its socket")?;
+    let slow = by_name.replace("@localhost/", &format!("@{}/", way.address));
+    ensure!(slow.contains(&way.address.to_string()), "the control's database has another address");
+    let pool = PgPoolOptions::new().max_connections(8).connect(&slow).await?;
+    // A connection that is still being made when its call is given up is nobody's yet.
+    for connection in join_all((0..8).map(|_| pool.acquire())).await {
+        drop(connection?);
+    }
     let cache = parts.store.cache().clone();
     let store = Store::new(pool.clone(), cache, Vault::new(&MASTER_KEY_BYTES)?);
     let parts = Parts { store: store.with_limits_factor(1_000).droppable(), ..parts };
@@ -229,14 +255,15 @@ pub async fn without_the_mends(
     let stop = CancellationToken::new();
     let served = tokio::spawn(server::run(parts, Doors::new(listener), stop.clone()));
     let (tally, until) = (Tally::default(), Instant::now() + CONTROL_LASTS);
-    let stormed = lines.iter().take(2).zip(seed..).map(|(line, seed)| {
-        let tally = &tally;
-        async move { give_up(&[address], line, seed, tally, || Instant::now() < until).await }
-    });
-    for given_up in join_all(stormed).await {
-        given_up?;
+    let (mut random, mut open) = (StdRng::seed_from_u64(seed), 0);
+    for line in lines.iter().cycle() {
+        burst(address, line, &mut random, &tally).await?;
+        // Whoever comes next may end it, or be harmed by it: so each burst is looked at by itself.
+        open = open.max(left_open(&services.database_url).await?);
+        if open > 0 || Instant::now() > until {
+            break;
+        }
     }
-    let open = left_open(&services.database_url).await?;
     stop.cancel();
     served.await??;
     pool.close().await;

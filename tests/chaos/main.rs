@@ -22,6 +22,8 @@ mod report;
 mod server;
 mod services;
 mod torment;
+#[expect(dead_code, reason = "it is only slow here; the run of stale checks cuts it")]
+mod way;
 mod writers;
 
 use std::{

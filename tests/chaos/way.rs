@@ -1,7 +1,7 @@
-//! A way over TCP that can be cut, healed and led elsewhere, as a network, or an address behind which a
-//! service fails over. What is sent while it is cut arrives once it is healed, as TCP does it.
+//! A way over TCP that can be slow, be cut, healed and led elsewhere, as a network, or an address behind which
+//! a service fails over. What is sent while it is cut arrives once it is healed, as TCP does it.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -11,6 +11,7 @@ use tokio::{
     },
     sync::watch,
     task::JoinSet,
+    time::sleep,
 };
 use tokio_util::task::AbortOnDropHandle;
 
@@ -18,6 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 struct State {
     target: SocketAddr,
     cut: bool,
+    later: Duration,
 }
 
 /// The way; it ends when this is dropped.
@@ -31,9 +33,14 @@ pub struct Way {
 impl Way {
     /// A way to this server.
     pub async fn to(target: SocketAddr) -> std::io::Result<Self> {
+        Self::slow(target, Duration::ZERO).await
+    }
+
+    /// The same, on which everything arrives so much later.
+    pub async fn slow(target: SocketAddr, later: Duration) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let (state, _) = watch::channel(State { target, cut: false });
+        let (state, _) = watch::channel(State { target, cut: false, later });
         let listening = tokio::spawn(listen(listener, state.clone()));
         Ok(Self { address, state, _listening: AbortOnDropHandle::new(listening) })
     }
@@ -89,6 +96,10 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch:
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         if state.wait_for(|state| !state.cut).await.is_err() {
             return;
+        }
+        let later = state.borrow().later;
+        if !later.is_zero() {
+            sleep(later).await;
         }
         let Some(piece) = buffer.get(..length) else { return };
         if to.write_all(piece).await.is_err() {
