@@ -5,70 +5,49 @@ use uuid::Uuid;
 use crate::{
     error::{Error, Reason},
     id::{Id, Subject, kind},
+    named::named,
 };
 
-macro_rules! roles {
-    ($($(#[$doc:meta])* $role:ident = $wire:literal;)+) => {
-        /// A role of facts.md, section 7. POLICY names the roles that may call a method.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Role { $($(#[$doc])* $role,)+ }
-
-        impl Role {
-            /// Every role.
-            pub const ALL: &[Self] = &[$(Self::$role,)+];
-
-            /// The name on the wire and in the database.
-            #[must_use]
-            pub const fn wire(self) -> &'static str {
-                match self { $(Self::$role => $wire,)+ }
-            }
-
-            /// Reads the name.
-            #[must_use]
-            pub fn from_wire(text: &str) -> Option<Self> {
-                match text { $($wire => Some(Self::$role),)+ _ => None }
-            }
-        }
-    };
-}
-
-roles! {
+named! {
+/// A role of facts.md, section 7. POLICY names the roles that may call a method.
+Role {
     /// Anybody who signed in with WeChat, bound to nothing yet.
-    Person = "PERSON";
+    Person = "PERSON", "个人";
     /// 驾驶人: a person who drives a vehicle of an enterprise.
-    Driver = "DRIVER";
+    Driver = "DRIVER", "驾驶人";
     /// 经办人: acts for an enterprise within the granted scope, until the end date.
-    EnterpriseHandler = "ENTERPRISE_HANDLER";
+    EnterpriseHandler = "ENTERPRISE_HANDLER", "经办人";
     /// 法定代表人: binds the enterprise and appoints its handlers.
-    LegalRepresentative = "LEGAL_REPRESENTATIVE";
+    LegalRepresentative = "LEGAL_REPRESENTATIVE", "法定代表人";
     /// Window clerk: accepts and hands over, never decides.
-    WindowClerk = "WINDOW_CLERK";
+    WindowClerk = "WINDOW_CLERK", "窗口人员";
     /// 民警 of the brigade: first review.
-    FirstReviewer = "FIRST_REVIEWER";
+    FirstReviewer = "FIRST_REVIEWER", "初审民警";
     /// 民警 of the detachment: final review.
-    FinalReviewer = "FINAL_REVIEWER";
+    FinalReviewer = "FINAL_REVIEWER", "终审民警";
     /// Scans, records, proposes a revocation.
-    CheckpointOfficer = "CHECKPOINT_OFFICER";
+    CheckpointOfficer = "CHECKPOINT_OFFICER", "执勤民警";
     /// 辅警: scans and records, never decides.
-    Auxiliary = "AUXILIARY";
+    Auxiliary = "AUXILIARY", "辅警";
     /// 警务专员: serves the enterprises of the post.
-    LiaisonOfficer = "LIAISON_OFFICER";
+    LiaisonOfficer = "LIAISON_OFFICER", "警务专员";
     /// 单位负责人: liaison posts, their rosters and whom they serve; supervision in the unit.
-    UnitLeader = "UNIT_LEADER";
+    UnitLeader = "UNIT_LEADER", "单位负责人";
     /// 交办: takes complaints in, assigns them, judges the feedback.
-    Assigner = "ASSIGNER";
+    Assigner = "ASSIGNER", "交办人员";
     /// 承办: handles complaints and answers them.
-    Handler = "HANDLER";
+    Handler = "HANDLER", "承办人员";
     /// 督察: supervision and conduct reports.
-    Inspector = "INSPECTOR";
+    Inspector = "INSPECTOR", "督察";
     /// System administrator: units, officers, devices.
-    SystemAdministrator = "SYSTEM_ADMINISTRATOR";
+    SystemAdministrator = "SYSTEM_ADMINISTRATOR", "系统管理员";
     /// Security administrator: keys, locks, sessions.
-    SecurityAdministrator = "SECURITY_ADMINISTRATOR";
+    SecurityAdministrator = "SECURITY_ADMINISTRATOR", "安全管理员";
     /// Auditor: reads what others did.
-    Auditor = "AUDITOR";
+    Auditor = "AUDITOR", "审计管理员";
     /// A checkpoint device.
-    Device = "DEVICE";
+    Device = "DEVICE", "查验终端";
+}
 }
 
 /// A set of roles.

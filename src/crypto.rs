@@ -2,6 +2,7 @@
 //! and none is ever taken from a token. An HSM or signature server takes the place of the software
 //! keys here (GB/T 39786).
 
+use crate::named::named;
 use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
@@ -14,30 +15,14 @@ use zeroize::Zeroizing;
 /// The default distinguishing identifier of SM2 (GB/T 35276).
 const SM2_ID: &str = "1234567812345678";
 
+named! {
 /// A set of algorithms that belong together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Suite {
+Suite {
     /// Ed25519, SHA-256, HMAC-SHA-256, AES-256-GCM.
-    Intl,
+    Intl = "INTL", "国际算法";
     /// SM2 with SM3, SM3, HMAC-SM3. Sealing is `Intl` until an audited SM4-GCM can be had.
-    Sm,
+    Sm = "SM", "国密算法";
 }
-
-impl Suite {
-    /// The name on the wire and in the database.
-    #[must_use]
-    pub const fn wire(self) -> &'static str {
-        match self {
-            Self::Intl => "INTL",
-            Self::Sm => "SM",
-        }
-    }
-
-    /// Reads the name.
-    #[must_use]
-    pub fn from_wire(text: &str) -> Option<Self> {
-        [Self::Intl, Self::Sm].into_iter().find(|suite| suite.wire() == text)
-    }
 }
 
 /// Why something could not be done; the same for every cause, so that nothing is learnt from it.

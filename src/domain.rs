@@ -11,6 +11,7 @@ pub mod complaint;
 pub mod conduct_report;
 pub mod contest;
 pub mod conversation;
+pub mod deed;
 pub mod enterprise;
 pub mod escalation;
 pub mod evaluation;

@@ -10,7 +10,7 @@
 //! | 3 | `parts`: what servers and workers are made of |
 //! | 2 | `store`, `remote`: what we keep, whom we call |
 //! | 1 | `domain`: the rules, pure |
-//! | 0 | `error`, `id`, `clock`, `actor`, `context`, `token`, `crypto` |
+//! | 0 | `error`, `id`, `clock`, `actor`, `context`, `token`, `crypto`, `named` |
 
 pub mod actor;
 pub mod address;
@@ -21,6 +21,7 @@ pub mod crypto;
 pub mod domain;
 pub mod error;
 pub mod id;
+pub mod named;
 pub mod parts;
 pub mod remote;
 pub mod sandbox;

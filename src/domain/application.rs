@@ -11,17 +11,19 @@ pub use need::{Need, NeedForm, NeedWindow};
 
 use super::{
     calendar::Calendar,
-    lifecycle::{Change, Moved, Note, State},
+    deed::Deed,
+    lifecycle::{Change, Held, Moved, Note, State},
     obligation::{
         Limits, Obligation, ObligationKind, Pause, PauseReason, Standing, Which, decision_limits,
     },
-    policy::{PassKind, PolicyValues, RefusalReason, named},
+    policy::{PassKind, PolicyValues, RefusalReason},
 };
 use crate::{
     actor::Sworn,
     context::Cx,
     error::{Error, Reason, Result},
     id::{Id, kind},
+    named::named,
 };
 
 named! {
@@ -54,36 +56,35 @@ ApplicationState {
 
 named! {
 /// What can be done to an application.
-ApplicationAction {
+ApplicationAction, readers: Readers {
     /// By the applicant.
-    Submit = "SUBMIT", "提交";
+    Submit = "SUBMIT", "提交", Everybody;
     /// By the desk.
-    Accept = "ACCEPT", "受理";
+    Accept = "ACCEPT", "受理", Everybody;
     /// By the desk: another place is right.
-    Decline = "DECLINE", "不予受理";
+    Decline = "DECLINE", "不予受理", Everybody;
     /// By the desk: everything at once.
-    RequestCorrection = "REQUEST_CORRECTION", "要求补正";
+    RequestCorrection = "REQUEST_CORRECTION", "要求补正", Everybody;
     /// By a first reviewer.
-    BeginReview = "BEGIN_REVIEW", "开始初审";
+    BeginReview = "BEGIN_REVIEW", "开始初审", Everybody;
     /// The first of two approvals.
-    Forward = "FORWARD", "初审通过,转复审";
+    Forward = "FORWARD", "初审通过,转复审", Everybody;
     /// The last approval.
-    Approve = "APPROVE", "批准";
+    Approve = "APPROVE", "批准", Everybody;
     /// By the policy, where it permits that.
-    ApproveByPolicy = "APPROVE_BY_POLICY", "系统自动批准";
+    ApproveByPolicy = "APPROVE_BY_POLICY", "系统自动批准", Everybody;
     /// By a reviewer.
-    Reject = "REJECT", "不予许可";
+    Reject = "REJECT", "不予许可", Everybody;
     /// By the applicant.
-    Withdraw = "WITHDRAW", "撤回申请";
+    Withdraw = "WITHDRAW", "撤回申请", Everybody;
     /// By the clock.
-    Lapse = "LAPSE", "逾期未补正";
+    Lapse = "LAPSE", "逾期未补正", Everybody;
 }
 }
 
 impl State for ApplicationState {
     type Action = ApplicationAction;
-    const ALL: &'static [Self] = Self::ALL;
-    const ACTIONS: &'static [ApplicationAction] = ApplicationAction::ALL;
+    const FIRST: Self = Self::Draft;
 
     fn after(self, action: ApplicationAction) -> Option<Self> {
         use ApplicationAction::{
@@ -115,14 +116,6 @@ impl State for ApplicationState {
             ) => Self::Withdrawn,
             _ => return None,
         })
-    }
-
-    fn wire(self) -> &'static str {
-        Self::wire(self)
-    }
-
-    fn action(action: ApplicationAction) -> &'static str {
-        action.wire()
     }
 }
 
@@ -243,19 +236,10 @@ pub struct Application {
     /// Rises with each write.
     pub version: i64,
     /// Private, so that only a step changes it; `Draft` until [`Application::stored`].
-    pub held: Held,
+    pub held: Held<ApplicationState>,
 }
 
 /// A state that only a step, or the reading of a row, can set.
-#[derive(Debug, Clone, Copy)]
-pub struct Held(ApplicationState);
-
-impl Default for Held {
-    fn default() -> Self {
-        Self(ApplicationState::Draft)
-    }
-}
-
 /// Proof of an approval: only with it a pass can be issued (I6).
 #[derive(Debug)]
 #[must_use = "an approval issues a pass"]
@@ -275,27 +259,20 @@ impl Application {
     /// The state.
     #[must_use]
     pub const fn state(&self) -> ApplicationState {
-        self.held.0
-    }
-
-    /// Puts the state of a stored row back; the store alone does that.
-    #[must_use]
-    pub const fn stored(mut self, state: ApplicationState) -> Self {
-        self.held = Held(state);
-        self
+        self.held.state()
     }
 
     /// A new draft.
     pub fn draft(mut self, cx: &Cx) -> Moved<Self> {
-        self.held = Held::default();
         let note = if self.filed_on_behalf { Note::public("窗口代办") } else { Note::none() };
-        let change = Change::begin(self.state(), "CREATE", note, cx);
+        let (held, change) = Change::begin(ApplicationState::Draft, Deed::Create, note, cx);
+        self.held = held;
         Moved::new(self, change)
     }
 
     fn step(mut self, action: ApplicationAction, note: Note, cx: &Cx) -> Result<Moved<Self>> {
-        let (state, change) = self.state().advance(action, note, cx)?;
-        self.held = Held(state);
+        let (held, change) = self.state().advance(action, note, cx)?;
+        self.held = held;
         Ok(Moved::new(self, change))
     }
 
@@ -308,7 +285,7 @@ impl Application {
         }
         self.need = need;
         self.declaration_accepted = declared;
-        let change = Change::remark(self.state(), "EDIT", Note::none(), cx);
+        let change = Change::remark(self.state(), Deed::Edit, Note::none(), cx);
         Ok(Moved::new(self, change))
     }
 
@@ -368,7 +345,7 @@ impl Application {
             ApplicationState::Submitted
             | ApplicationState::FirstReview
             | ApplicationState::FinalReview => {
-                let change = Change::remark(self.state(), "CLAIM", Note::none(), cx);
+                let change = Change::remark(self.state(), Deed::Claim, Note::none(), cx);
                 Ok(Moved::new(self, change))
             }
             _ => Err(Error::new(Reason::TransitionIllegal)
@@ -399,7 +376,7 @@ impl Application {
             return Err(Error::new(Reason::SamePerson));
         }
         self.assignee = to;
-        let change = Change::remark(self.state(), "REASSIGN", Note::internal(note), cx);
+        let change = Change::remark(self.state(), Deed::HandOn, Note::internal(note), cx);
         Ok(Moved::new(self, change))
     }
 

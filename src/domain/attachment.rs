@@ -8,8 +8,8 @@ mod picture;
 pub mod pieces;
 mod sealed;
 
-use super::{policy::named, text};
-use crate::error::Flaw;
+use super::text;
+use crate::{error::Flaw, named::named};
 
 pub use clean::{bared, cleaned};
 

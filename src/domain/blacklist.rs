@@ -3,13 +3,14 @@
 use jiff::Timestamp;
 
 use super::{
+    deed::Deed,
     lifecycle::{Change, Moved, Note, State},
-    policy::named,
 };
 use crate::{
     context::Cx,
     error::Result,
     id::{Id, Subject, kind},
+    named::named,
 };
 
 named! {
@@ -24,30 +25,21 @@ EntryState {
 
 named! {
 /// What can be done to an entry.
-EntryAction {
+EntryAction, readers: Readers {
     /// By a sworn officer.
-    Lift = "LIFT", "解除";
+    Lift = "LIFT", "解除", Everybody;
 }
 }
 
 impl State for EntryState {
     type Action = EntryAction;
-    const ALL: &'static [Self] = Self::ALL;
-    const ACTIONS: &'static [EntryAction] = EntryAction::ALL;
+    const FIRST: Self = Self::Open;
 
     fn after(self, action: EntryAction) -> Option<Self> {
         match (self, action) {
             (Self::Open, EntryAction::Lift) => Some(Self::Lifted),
             (Self::Lifted, EntryAction::Lift) => None,
         }
-    }
-
-    fn wire(self) -> &'static str {
-        Self::wire(self)
-    }
-
-    fn action(action: EntryAction) -> &'static str {
-        action.wire()
     }
 }
 
@@ -103,7 +95,7 @@ impl Entry {
     pub fn begin(self, cx: &Cx) -> Result<Moved<Self>> {
         cx.actor.sworn()?;
         let note = Note::internal(self.reason.clone());
-        let change = Change::begin(EntryState::Open, "LIST", note, cx);
+        let (_, change) = Change::begin(EntryState::Open, Deed::List, note, cx);
         Ok(Moved::new(self, change))
     }
 

@@ -5,13 +5,14 @@ use jiff::Timestamp;
 
 use super::{
     calendar::Limit,
-    lifecycle::{Change, Moved, Note, State},
-    policy::named,
+    deed::Deed,
+    lifecycle::{Change, Held, Moved, Note, State},
 };
 use crate::{
     context::Cx,
     error::Result,
     id::{Id, kind},
+    named::named,
 };
 
 /// A booking is confirmed within so long (facts.md, 5.1 row 18).
@@ -33,20 +34,19 @@ BookingState {
 
 named! {
 /// What can be done to a booking.
-BookingAction {
+BookingAction, readers: Readers {
     /// By an officer of the unit.
-    Confirm = "CONFIRM", "确认";
+    Confirm = "CONFIRM", "确认", Everybody;
     /// By either side.
-    Cancel = "CANCEL", "取消";
+    Cancel = "CANCEL", "取消", Everybody;
     /// By an officer of the unit.
-    Complete = "COMPLETE", "完成";
+    Complete = "COMPLETE", "完成", Everybody;
 }
 }
 
 impl State for BookingState {
     type Action = BookingAction;
-    const ALL: &'static [Self] = Self::ALL;
-    const ACTIONS: &'static [BookingAction] = BookingAction::ALL;
+    const FIRST: Self = Self::Requested;
 
     fn after(self, action: BookingAction) -> Option<Self> {
         Some(match (self, action) {
@@ -55,14 +55,6 @@ impl State for BookingState {
             (Self::Requested | Self::Confirmed, BookingAction::Cancel) => Self::Cancelled,
             _ => return None,
         })
-    }
-
-    fn wire(self) -> &'static str {
-        Self::wire(self)
-    }
-
-    fn action(action: BookingAction) -> &'static str {
-        action.wire()
     }
 }
 
@@ -86,39 +78,27 @@ pub struct Booking {
     /// Rises with each step.
     pub version: i64,
     /// The stored state.
-    pub held: Held,
-}
-
-/// A state that only a step, or the reading of a row, can set.
-#[derive(Debug, Clone, Copy)]
-pub struct Held(BookingState);
-
-impl Held {
-    /// The state of a stored row; the store alone says this.
-    #[must_use]
-    pub const fn row(state: BookingState) -> Self {
-        Self(state)
-    }
+    pub held: Held<BookingState>,
 }
 
 impl Booking {
     /// The state.
     #[must_use]
     pub const fn state(&self) -> BookingState {
-        self.held.0
+        self.held.state()
     }
 
     /// Asks for a place.
     pub fn request(mut self, cx: &Cx) -> Moved<Self> {
-        self.held = Held(BookingState::Requested);
-        let change = Change::begin(self.state(), "CREATE", Note::none(), cx);
+        let (held, change) = Change::begin(BookingState::Requested, Deed::Create, Note::none(), cx);
+        self.held = held;
         Moved::new(self, change)
     }
 
     /// Takes a step.
     pub fn act(mut self, action: BookingAction, note: String, cx: &Cx) -> Result<Moved<Self>> {
-        let (state, change) = self.state().advance(action, Note::public(note), cx)?;
-        self.held = Held(state);
+        let (held, change) = self.state().advance(action, Note::public(note), cx)?;
+        self.held = held;
         Ok(Moved::new(self, change))
     }
 }

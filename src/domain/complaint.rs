@@ -12,14 +12,14 @@ use uuid::Uuid;
 
 use super::{
     calendar::Due,
-    lifecycle::{Change, State},
+    lifecycle::{Change, Held, Note, State},
     number::ComplaintNumber,
-    policy::named,
 };
 use crate::{
     context::Cx,
     error::{Error, Reason, Result},
     id::{Id, kind},
+    named::named,
 };
 
 pub use redaction::{Field, Original, Passage, Said, going_from, without};
@@ -67,48 +67,47 @@ ComplaintState {
 
 named! {
 /// What can be done to a complaint.
-ComplaintAction {
+ComplaintAction, readers: Readers {
     /// By an assigner.
-    Accept = "ACCEPT", "受理";
+    Accept = "ACCEPT", "受理", Everybody;
     /// By an assigner, with a reason.
-    Decline = "DECLINE", "不予受理";
+    Decline = "DECLINE", "不予受理", Everybody;
     /// By the enterprise against a refusal, once.
-    Object = "OBJECT", "异议";
+    Object = "OBJECT", "异议", Everybody;
     /// By an assigner, to 12345, 110 or another.
-    TransferOut = "TRANSFER_OUT", "转出";
+    TransferOut = "TRANSFER_OUT", "转出", Everybody;
     /// By an assigner, to a lead unit.
-    Assign = "ASSIGN", "交办";
+    Assign = "ASSIGN", "交办", Everybody;
     /// By an assigner, away from whoever has it, with a reason; no clock starts again but the signing.
-    Reassign = "REASSIGN", "改派";
+    Reassign = "REASSIGN", "改派", Police;
     /// By a handler of the unit.
-    Sign = "SIGN", "签收";
+    Sign = "SIGN", "签收", Everybody;
     /// By a handler of the unit, with reason and basis.
-    Return = "RETURN", "退回";
+    Return = "RETURN", "退回", Everybody;
     /// By the handler.
-    SubmitFeedback = "SUBMIT_FEEDBACK", "提交反馈";
+    SubmitFeedback = "SUBMIT_FEEDBACK", "提交反馈", Everybody;
     /// By an assigner who is not the handler.
-    ApproveFeedback = "APPROVE_FEEDBACK", "审核通过";
+    ApproveFeedback = "APPROVE_FEEDBACK", "审核通过", Everybody;
     /// By an assigner who is not the handler.
-    RejectFeedback = "REJECT_FEEDBACK", "审核退回";
+    RejectFeedback = "REJECT_FEEDBACK", "审核退回", Police;
     /// By the enterprise's evaluation, or its silence.
-    Close = "CLOSE", "办结";
+    Close = "CLOSE", "办结", Everybody;
     /// By an evaluation that is not satisfied.
-    Reopen = "REOPEN", "重办";
+    Reopen = "REOPEN", "重办", Everybody;
     /// By an evaluation that is not satisfied after the last second handling.
-    Escalate = "ESCALATE", "提级";
+    Escalate = "ESCALATE", "提级", Everybody;
     /// By a leader, explained in writing.
-    Conclude = "CONCLUDE", "结论";
+    Conclude = "CONCLUDE", "结论", Everybody;
     /// By an assigner, into another of the same enterprise.
-    Merge = "MERGE", "并案";
+    Merge = "MERGE", "并案", Everybody;
     /// By the enterprise.
-    Withdraw = "WITHDRAW", "撤回";
+    Withdraw = "WITHDRAW", "撤回", Everybody;
 }
 }
 
 impl State for ComplaintState {
     type Action = ComplaintAction;
-    const ALL: &'static [Self] = Self::ALL;
-    const ACTIONS: &'static [ComplaintAction] = ComplaintAction::ALL;
+    const FIRST: Self = Self::Submitted;
 
     fn after(self, action: ComplaintAction) -> Option<Self> {
         use ComplaintAction as Do;
@@ -143,14 +142,6 @@ impl State for ComplaintState {
             ) => Self::Withdrawn,
             _ => return None,
         })
-    }
-
-    fn wire(self) -> &'static str {
-        Self::wire(self)
-    }
-
-    fn action(action: ComplaintAction) -> &'static str {
-        action.wire()
     }
 }
 
@@ -274,26 +265,14 @@ pub struct Complaint {
     /// Rises with each step.
     pub version: i64,
     /// The stored state.
-    pub held: Held,
-}
-
-/// A state that only a step, or the reading of a row, can set.
-#[derive(Debug, Clone, Copy)]
-pub struct Held(ComplaintState);
-
-impl Held {
-    /// The state of a stored row; the store alone says this.
-    #[must_use]
-    pub const fn row(state: ComplaintState) -> Self {
-        Self(state)
-    }
+    pub held: Held<ComplaintState>,
 }
 
 impl Complaint {
     /// The state.
     #[must_use]
     pub const fn state(&self) -> ComplaintState {
-        self.held.0
+        self.held.state()
     }
 
     /// Whether the officer handles it, or did.
@@ -342,15 +321,10 @@ impl Complaint {
         if self.handler == Some(officer) { Ok(()) } else { Err(Error::new(Reason::NotAssignee)) }
     }
 
-    fn advance(
-        &mut self,
-        action: ComplaintAction,
-        note: super::lifecycle::Note,
-        cx: &Cx,
-    ) -> Result<Change> {
-        let (state, change) = self.state().advance(action, note, cx)?;
-        self.held = Held(state);
-        if !state.is_open() {
+    fn advance(&mut self, action: ComplaintAction, note: Note, cx: &Cx) -> Result<Change> {
+        let (held, change) = self.state().advance(action, note, cx)?;
+        self.held = held;
+        if !self.state().is_open() {
             self.close_time = Some(cx.now);
         }
         Ok(change)

@@ -12,13 +12,14 @@ use uuid::Uuid;
 
 use super::{
     calendar::{Calendar, Limit},
-    lifecycle::{Change, Moved, Note, State},
-    policy::named,
+    deed::Deed,
+    lifecycle::{Change, Held, Moved, Note, State},
 };
 use crate::{
     context::Cx,
     error::{Error, Flaw, Reason, Result},
     id::{Id, kind},
+    named::named,
 };
 
 pub use duty::{Duty, DutyKind, DutyStanding};
@@ -61,32 +62,31 @@ ReportState {
 
 named! {
 /// What can be done to a report.
-ReportAction {
+ReportAction, readers: Readers {
     /// By the intake.
-    Accept = "ACCEPT", "受理";
+    Accept = "ACCEPT", "受理", Everybody;
     /// By the intake, with a reason.
-    Decline = "DECLINE", "不予受理";
+    Decline = "DECLINE", "不予受理", Everybody;
     /// By the intake, to whom it belongs.
-    TransferOut = "TRANSFER_OUT", "转出";
+    TransferOut = "TRANSFER_OUT", "转出", Everybody;
     /// By itself, when the inspectorate turns out to be accused; or by the intake.
-    TransferUp = "TRANSFER_UP", "报上级";
+    TransferUp = "TRANSFER_UP", "报上级", Everybody;
     /// By the intake, to an investigator without conflict.
-    Assign = "ASSIGN", "交办";
+    Assign = "ASSIGN", "交办", Everybody;
     /// By the investigator.
-    Sign = "SIGN", "签收";
+    Sign = "SIGN", "签收", Everybody;
     /// By the intake, or by an investigator who declares an interest.
-    Release = "RELEASE", "收回";
+    Release = "RELEASE", "收回", Everybody;
     /// By the investigator; by the discipline group where it went upward.
-    Conclude = "CONCLUDE", "结论";
+    Conclude = "CONCLUDE", "结论", Everybody;
     /// By a reporter with a name, once, who does not agree with the finding.
-    RequestReview = "REQUEST_REVIEW", "申请复核";
+    RequestReview = "REQUEST_REVIEW", "申请复核", Everybody;
 }
 }
 
 impl State for ReportState {
     type Action = ReportAction;
-    const ALL: &'static [Self] = Self::ALL;
-    const ACTIONS: &'static [ReportAction] = ReportAction::ALL;
+    const FIRST: Self = Self::Submitted;
 
     fn after(self, action: ReportAction) -> Option<Self> {
         use ReportAction as Do;
@@ -105,14 +105,6 @@ impl State for ReportState {
             (Self::InProgress | Self::TransferredUp, Do::Conclude) => Self::Concluded,
             _ => return None,
         })
-    }
-
-    fn wire(self) -> &'static str {
-        Self::wire(self)
-    }
-
-    fn action(action: ReportAction) -> &'static str {
-        action.wire()
     }
 }
 
@@ -170,7 +162,7 @@ pub struct ConductReport {
     /// Rises with each step.
     pub version: i64,
     /// The stored state.
-    pub held: Held,
+    pub held: Held<ReportState>,
 }
 
 /// A review that the reporter asked for (复核).
@@ -182,29 +174,17 @@ pub struct Review {
     pub create_time: Timestamp,
 }
 
-/// A state that only a step, or the reading of a row, can set.
-#[derive(Debug, Clone, Copy)]
-pub struct Held(ReportState);
-
-impl Held {
-    /// The state of a stored row; the store alone says this.
-    #[must_use]
-    pub const fn row(state: ReportState) -> Self {
-        Self(state)
-    }
-}
-
 impl ConductReport {
     /// The state.
     #[must_use]
     pub const fn state(&self) -> ReportState {
-        self.held.0
+        self.held.state()
     }
 
     /// Files it.
     pub fn file(mut self, cx: &Cx) -> Moved<Self> {
-        self.held = Held(ReportState::Submitted);
-        let change = Change::begin(self.state(), "FILE", Note::none(), cx);
+        let (held, change) = Change::begin(ReportState::Submitted, Deed::File, Note::none(), cx);
+        self.held = held;
         Moved::new(self, change)
     }
 
@@ -362,15 +342,15 @@ impl ConductReport {
     }
 
     /// A recorded act that leaves the state as it is.
-    pub fn remark(self, action: &'static str, note: String, cx: &Cx) -> Moved<Self> {
-        let change = Change::remark(self.state(), action, Note::internal(note), cx);
+    pub fn remark(self, deed: Deed, note: String, cx: &Cx) -> Moved<Self> {
+        let change = Change::remark(self.state(), deed, Note::internal(note), cx);
         Moved::new(self, change)
     }
 
     /// The extension that was approved counts (facts.md, 4.2: once, at most 30 days).
     pub fn extended(mut self, days: i32, cx: &Cx) -> Moved<Self> {
         self.extension_days = days;
-        self.remark("APPROVE_EXTENSION", days.to_string(), cx)
+        self.remark(Deed::ApproveExtension, days.to_string(), cx)
     }
 
     /// Whether an extension may be asked for: by the investigator, while it is in time, once. The 30 days
@@ -415,9 +395,9 @@ impl ConductReport {
     }
 
     fn advance(&mut self, action: ReportAction, note: String, cx: &Cx) -> Result<Change> {
-        let (state, change) = self.state().advance(action, Note::internal(note), cx)?;
-        self.held = Held(state);
-        if state.is_ended() {
+        let (held, change) = self.state().advance(action, Note::internal(note), cx)?;
+        self.held = held;
+        if self.state().is_ended() {
             self.end_time = Some(cx.now);
         }
         Ok(change)

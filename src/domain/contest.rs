@@ -4,14 +4,15 @@
 use jiff::Timestamp;
 
 use super::{
-    lifecycle::{Change, Moved, Note, State},
-    policy::named,
+    deed::Deed,
+    lifecycle::{Change, Held, Moved, Note, State},
     vehicle::VehicleForm,
 };
 use crate::{
     context::Cx,
     error::{Error, Flaw, Result},
     id::{Id, kind},
+    named::named,
 };
 
 named! {
@@ -30,13 +31,13 @@ ContestState {
 
 named! {
 /// What can be done to a contest.
-ContestAction {
+ContestAction, readers: Readers {
     /// The vehicle is moved, or leaves the garage.
-    Uphold = "UPHOLD", "采纳";
+    Uphold = "UPHOLD", "采纳", Everybody;
     /// By an officer.
-    Dismiss = "DISMISS", "不予采纳";
+    Dismiss = "DISMISS", "不予采纳", Everybody;
     /// By the enterprise that filed it.
-    Withdraw = "WITHDRAW", "撤回";
+    Withdraw = "WITHDRAW", "撤回", Everybody;
 }
 }
 
@@ -85,8 +86,7 @@ impl VehicleRuling {
 
 impl State for ContestState {
     type Action = ContestAction;
-    const ALL: &'static [Self] = Self::ALL;
-    const ACTIONS: &'static [ContestAction] = ContestAction::ALL;
+    const FIRST: Self = Self::Open;
 
     fn after(self, action: ContestAction) -> Option<Self> {
         Some(match (self, action) {
@@ -95,14 +95,6 @@ impl State for ContestState {
             (Self::Open, ContestAction::Withdraw) => Self::Withdrawn,
             _ => return None,
         })
-    }
-
-    fn wire(self) -> &'static str {
-        Self::wire(self)
-    }
-
-    fn action(action: ContestAction) -> &'static str {
-        action.wire()
     }
 }
 
@@ -138,31 +130,19 @@ pub struct Contest {
     /// Rises with each write.
     pub version: i64,
     /// The stored state.
-    pub held: Held,
-}
-
-/// A state that only a step, or the reading of a row, can set.
-#[derive(Debug, Clone, Copy)]
-pub struct Held(ContestState);
-
-impl Held {
-    /// The state of a stored row; the store alone says this.
-    #[must_use]
-    pub const fn row(state: ContestState) -> Self {
-        Self(state)
-    }
+    pub held: Held<ContestState>,
 }
 
 impl Contest {
     /// The state.
     #[must_use]
     pub const fn state(&self) -> ContestState {
-        self.held.0
+        self.held.state()
     }
 
     /// Files it.
     pub fn file(self, cx: &Cx) -> Moved<Self> {
-        let change = Change::begin(self.state(), "FILE", Note::none(), cx);
+        let (_, change) = Change::begin(self.state(), Deed::File, Note::none(), cx);
         Moved::new(self, change)
     }
 
@@ -200,8 +180,8 @@ impl Contest {
     ) -> Result<Moved<Self>> {
         let mut said = Note::public(note.clone());
         said.reason = reason.map(VehicleRuling::wire);
-        let (state, change) = self.state().advance(action, said, cx)?;
-        self.held = Held(state);
+        let (held, change) = self.state().advance(action, said, cx)?;
+        self.held = held;
         self.reason = reason;
         self.reason_note = note;
         self.decide_time = Some(cx.now);

@@ -4,15 +4,16 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    lifecycle::{Change, Moved, Note, State},
+    deed::Deed,
+    lifecycle::{Change, Held, Moved, Note, State},
     message::{Content, Message},
     obligation::ObligationKind,
-    policy::named,
 };
 use crate::{
     context::Cx,
     error::{Error, Reason, Result},
     id::{Id, kind},
+    named::named,
 };
 
 /// An own message may be taken back so long (facts.md, 4.7).
@@ -40,26 +41,25 @@ ConversationState {
 
 named! {
 /// What can be done to a conversation.
-ConversationAction {
+ConversationAction, readers: Readers {
     /// By an officer of the post.
-    Claim = "CLAIM", "接手";
+    Claim = "CLAIM", "接手", Everybody;
     /// By the officer who holds it.
-    Transfer = "TRANSFER", "转交";
+    Transfer = "TRANSFER", "转交", Everybody;
     /// By the officer who holds it.
-    Return = "RETURN", "退回队列";
+    Return = "RETURN", "退回队列", Everybody;
     /// By the clock: silent, off duty or away; or with the officer's post.
-    Release = "RELEASE", "系统退回队列";
+    Release = "RELEASE", "系统退回队列", Everybody;
     /// By the officer who holds it.
-    Close = "CLOSE", "办结";
+    Close = "CLOSE", "办结", Everybody;
     /// By a message of the enterprise.
-    Reopen = "REOPEN", "重新咨询";
+    Reopen = "REOPEN", "重新咨询", Everybody;
 }
 }
 
 impl State for ConversationState {
     type Action = ConversationAction;
-    const ALL: &'static [Self] = Self::ALL;
-    const ACTIONS: &'static [ConversationAction] = ConversationAction::ALL;
+    const FIRST: Self = Self::Queued;
 
     fn after(self, action: ConversationAction) -> Option<Self> {
         use ConversationAction::{Claim, Close, Release, Reopen, Return, Transfer};
@@ -69,14 +69,6 @@ impl State for ConversationState {
             (Self::Claimed, Close) => Self::Closed,
             _ => return None,
         })
-    }
-
-    fn wire(self) -> &'static str {
-        Self::wire(self)
-    }
-
-    fn action(action: ConversationAction) -> &'static str {
-        action.wire()
     }
 }
 
@@ -122,19 +114,7 @@ pub struct Conversation {
     /// Rises with each step.
     pub version: i64,
     /// The stored state.
-    pub held: Held,
-}
-
-/// A state that only a step, or the reading of a row, can set.
-#[derive(Debug, Clone, Copy)]
-pub struct Held(ConversationState);
-
-impl Held {
-    /// The state of a stored row; the store alone says this.
-    #[must_use]
-    pub const fn row(state: ConversationState) -> Self {
-        Self(state)
-    }
+    pub held: Held<ConversationState>,
 }
 
 /// Who sends a message.
@@ -169,13 +149,14 @@ impl Conversation {
     /// The state.
     #[must_use]
     pub const fn state(&self) -> ConversationState {
-        self.held.0
+        self.held.state()
     }
 
     /// A new conversation, in the queue of its post.
     pub fn open(mut self, cx: &Cx) -> Moved<Self> {
-        self.held = Held(ConversationState::Queued);
-        let change = Change::begin(self.state(), "CREATE", Note::none(), cx);
+        let (held, change) =
+            Change::begin(ConversationState::Queued, Deed::Create, Note::none(), cx);
+        self.held = held;
         Moved::new(self, change)
     }
 
@@ -344,8 +325,8 @@ impl Conversation {
     }
 
     fn advance(&mut self, action: ConversationAction, note: Note, cx: &Cx) -> Result<Change> {
-        let (state, change) = self.state().advance(action, note, cx)?;
-        self.held = Held(state);
+        let (held, change) = self.state().advance(action, note, cx)?;
+        self.held = held;
         Ok(change)
     }
 }

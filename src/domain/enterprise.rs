@@ -5,13 +5,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     codes::DocumentKind,
-    lifecycle::{Change, Moved, Note, State},
-    policy::named,
+    deed::Deed,
+    lifecycle::{Change, Held, Moved, Note, State},
 };
 use crate::{
     context::Cx,
     error::{Error, Flaw, Reason, Result},
     id::{Id, kind},
+    named::named,
 };
 
 /// How many claims a person may have open.
@@ -45,23 +46,23 @@ EnterpriseState {
 
 named! {
 /// What can be done to an enterprise.
-EnterpriseAction {
+EnterpriseAction, readers: Readers {
     /// By a reviewer, after somebody else prepared it.
-    Verify = "VERIFY", "核验";
+    Verify = "VERIFY", "核验", Everybody;
     /// By a reviewer.
-    Reject = "REJECT", "不予通过";
+    Reject = "REJECT", "不予通过", Everybody;
     /// Another claim of the same code was verified.
-    Yield = "YIELD", "让位";
+    Yield = "YIELD", "让位", Everybody;
     /// By the claimer.
-    Withdraw = "WITHDRAW", "撤回";
+    Withdraw = "WITHDRAW", "撤回", Everybody;
     /// By the clock.
-    Lapse = "LAPSE", "逾期失效";
+    Lapse = "LAPSE", "逾期失效", Everybody;
     /// By a reviewer.
-    Suspend = "SUSPEND", "暂停";
+    Suspend = "SUSPEND", "暂停", Everybody;
     /// By a reviewer.
-    Resume = "RESUME", "恢复";
+    Resume = "RESUME", "恢复", Everybody;
     /// By a final reviewer: everything that it holds ends with it.
-    Annul = "ANNUL", "撤销核验";
+    Annul = "ANNUL", "撤销核验", Everybody;
 }
 }
 
@@ -132,8 +133,7 @@ impl EnterpriseState {
 
 impl State for EnterpriseState {
     type Action = EnterpriseAction;
-    const ALL: &'static [Self] = Self::ALL;
-    const ACTIONS: &'static [EnterpriseAction] = EnterpriseAction::ALL;
+    const FIRST: Self = Self::Pending;
 
     fn after(self, action: EnterpriseAction) -> Option<Self> {
         use EnterpriseAction::{Annul, Lapse, Reject, Resume, Suspend, Verify, Withdraw, Yield};
@@ -146,14 +146,6 @@ impl State for EnterpriseState {
             (Self::Verified | Self::Suspended, Annul) => Self::Annulled,
             _ => return None,
         })
-    }
-
-    fn wire(self) -> &'static str {
-        Self::wire(self)
-    }
-
-    fn action(action: EnterpriseAction) -> &'static str {
-        action.wire()
     }
 }
 
@@ -211,26 +203,14 @@ pub struct Enterprise {
     /// Rises with each write.
     pub version: i64,
     /// The stored state.
-    pub held: Held,
-}
-
-/// A state that only a step, or the reading of a row, can set.
-#[derive(Debug, Clone, Copy)]
-pub struct Held(EnterpriseState);
-
-impl Held {
-    /// The state of a stored row; the store alone says this.
-    #[must_use]
-    pub const fn row(state: EnterpriseState) -> Self {
-        Self(state)
-    }
+    pub held: Held<EnterpriseState>,
 }
 
 impl Enterprise {
     /// The state.
     #[must_use]
     pub const fn state(&self) -> EnterpriseState {
-        self.held.0
+        self.held.state()
     }
 
     /// Refuses business of an enterprise that is not verified, or suspended.
@@ -255,13 +235,13 @@ impl Enterprise {
             reason: None,
             reason_note: String::new(),
             version: 1,
-            held: Held(EnterpriseState::Pending),
+            held: Held::row(EnterpriseState::Pending),
         }
     }
 
     /// Hands a new claim in.
     pub fn register(self, cx: &Cx) -> Moved<Self> {
-        let change = Change::begin(self.state(), "CREATE", Note::none(), cx);
+        let (_, change) = Change::begin(self.state(), Deed::Create, Note::none(), cx);
         Moved::new(self, change)
     }
 
@@ -282,7 +262,7 @@ impl Enterprise {
         self.claim = claim;
         self.prepared = None;
         self.expire_time = Some(lapses(cx));
-        let change = Change::remark(self.state(), "EDIT", Note::none(), cx);
+        let change = Change::remark(self.state(), Deed::Edit, Note::none(), cx);
         Ok(Moved::new(self, change))
     }
 
@@ -294,7 +274,7 @@ impl Enterprise {
             return Err(Error::new(Reason::AttachmentIncomplete));
         }
         self.prepared = Some(Prepared { by, time: cx.now, note: note.clone() });
-        let change = Change::remark(self.state(), "PREPARE", Note::internal(note), cx);
+        let change = Change::remark(self.state(), Deed::Prepare, Note::internal(note), cx);
         Ok(Moved::new(self, change))
     }
 
@@ -354,8 +334,8 @@ impl Enterprise {
     }
 
     fn step(mut self, action: EnterpriseAction, note: Note, cx: &Cx) -> Result<Moved<Self>> {
-        let (state, change) = self.state().advance(action, note, cx)?;
-        self.held = Held(state);
+        let (held, change) = self.state().advance(action, note, cx)?;
+        self.held = held;
         self.expire_time = None;
         Ok(Moved::new(self, change))
     }

@@ -6,11 +6,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    calendar::{Calendar, Limit},
-    policy::named,
-};
-use crate::error::Result;
+use super::calendar::{Calendar, Limit};
+use crate::{error::Result, named::named};
 
 named! {
 /// A step of the ladder.

@@ -7,10 +7,10 @@ pub mod figures;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::policy::named;
 use crate::{
     error::{Faults, Flaw},
     id::{Id, kind},
+    named::named,
 };
 
 /// Silence for so long closes an evaluation as unrated.

@@ -8,7 +8,6 @@ use super::{
     application::NeedWindow,
     calendar::{Calendar, Limit},
     month::{instant_at, local_date, start_of_day},
-    policy::named,
     text,
     zone::TimeWindow,
 };
@@ -16,6 +15,7 @@ use crate::{
     crypto::{hex, unhex},
     error::{Error, Flaw, Reason, Result},
     id::{Id, kind},
+    named::named,
 };
 
 /// In duty hours an answer is promised within this time of duty (facts.md, 4.7).

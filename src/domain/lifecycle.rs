@@ -20,52 +20,64 @@
 
 use jiff::Timestamp;
 
+use super::deed::Deed;
 use crate::{
     context::Cx,
     error::{Error, Reason, Result},
+    named::{Named, Recorded},
 };
 
 /// The states of one noun, drawn as one `match`.
-pub trait State: Copy + PartialEq + Sized + 'static {
+pub trait State: Named {
     /// What can be done to it.
-    type Action: Copy + Sized + 'static;
+    type Action: Recorded;
 
-    /// Every state, in the order of the drawing.
-    const ALL: &'static [Self];
-    /// Every action.
-    const ACTIONS: &'static [Self::Action];
+    /// The state in which a life begins, unless a step says otherwise.
+    const FIRST: Self;
 
     /// The drawing: where an action leads, or `None` where it is illegal.
     fn after(self, action: Self::Action) -> Option<Self>;
 
-    /// The name on the wire and in the database.
-    fn wire(self) -> &'static str;
-
-    /// The name of an action, for history and errors.
-    fn action(action: Self::Action) -> &'static str;
-
-    /// Reads the name; rows come with text.
-    #[must_use]
-    fn from_wire(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|state| state.wire() == text)
-    }
-
     /// Takes the step, or says why not.
-    fn advance(self, action: Self::Action, note: Note, cx: &Cx) -> Result<(Self, Change)> {
+    fn advance(self, action: Self::Action, note: Note, cx: &Cx) -> Result<(Held<Self>, Change)> {
         let Some(next) = self.after(action) else {
             return Err(Error::new(Reason::TransitionIllegal)
                 .fact("state", self.wire())
-                .fact("action", Self::action(action)));
+                .fact("action", action.wire()));
         };
         let change = Change {
             from: self.wire(),
             to: next.wire(),
-            action: Self::action(action),
+            action: action.wire(),
             actor: cx.actor.name(),
             time: cx.now,
             note,
         };
-        Ok((next, change))
+        Ok((Held(next), change))
+    }
+}
+
+/// A state that only a step, or the reading of a row, can set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held<S>(S);
+
+impl<S: State> Default for Held<S> {
+    fn default() -> Self {
+        Self(S::FIRST)
+    }
+}
+
+impl<S: Copy> Held<S> {
+    /// The state of a stored row; the store alone says this.
+    #[must_use]
+    pub const fn row(state: S) -> Self {
+        Self(state)
+    }
+
+    /// The state.
+    #[must_use]
+    pub const fn state(self) -> S {
+        self.0
     }
 }
 
@@ -126,29 +138,24 @@ pub struct Change {
 }
 
 impl Change {
-    /// The beginning of a life: nothing was before.
+    /// The beginning of a life, in this state: nothing was before.
     #[must_use]
-    pub fn begin<S: State>(state: S, action: &'static str, note: Note, cx: &Cx) -> Self {
-        Self { from: "", to: state.wire(), action, actor: cx.actor.name(), time: cx.now, note }
+    pub fn begin<S: State>(state: S, deed: Deed, note: Note, cx: &Cx) -> (Held<S>, Self) {
+        let change = Self { to: state.wire(), ..Self::stateless(deed, note, cx) };
+        (Held(state), change)
     }
 
     /// A recorded act that leaves the state as it is: a claim, an edit, a note.
     #[must_use]
-    pub fn remark<S: State>(state: S, action: &'static str, note: Note, cx: &Cx) -> Self {
-        Self {
-            from: state.wire(),
-            to: state.wire(),
-            action,
-            actor: cx.actor.name(),
-            time: cx.now,
-            note,
-        }
+    pub fn remark<S: State>(state: S, deed: Deed, note: Note, cx: &Cx) -> Self {
+        Self { from: state.wire(), to: state.wire(), ..Self::stateless(deed, note, cx) }
     }
 
     /// A recorded act on something that has no states.
     #[must_use]
-    pub fn stateless(action: &'static str, note: Note, cx: &Cx) -> Self {
-        Self { from: "", to: "", action, actor: cx.actor.name(), time: cx.now, note }
+    pub fn stateless(deed: Deed, note: Note, cx: &Cx) -> Self {
+        let (action, actor) = (deed.wire(), cx.actor.name());
+        Self { from: "", to: "", action, actor, time: cx.now, note }
     }
 
     /// The state before; empty at the beginning.
@@ -227,9 +234,9 @@ impl<E> Moved<E> {
 #[must_use]
 pub fn drawing<S: State>() -> String {
     let edges = S::ALL.iter().flat_map(|state| {
-        S::ACTIONS.iter().filter_map(|action| {
+        S::Action::ALL.iter().filter_map(|action| {
             let next = state.after(*action)?;
-            Some(format!("{} --{}--> {}", state.wire(), S::action(*action), next.wire()))
+            Some(format!("{} --{}--> {}", state.wire(), action.wire(), next.wire()))
         })
     });
     edges.collect::<Vec<_>>().join("\n")

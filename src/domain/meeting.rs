@@ -6,14 +6,15 @@ use jiff::{Timestamp, civil::Date};
 use uuid::Uuid;
 
 use super::{
-    lifecycle::{Change, Moved, Note, State},
+    deed::Deed,
+    lifecycle::{Change, Held, Moved, Note, State},
     month::local_date,
-    policy::named,
 };
 use crate::{
     context::Cx,
     error::{Error, Flaw, Reason, Result},
     id::{Id, Subject, kind},
+    named::named,
 };
 
 named! {
@@ -28,30 +29,21 @@ MeetingState {
 
 named! {
 /// What can be done to a meeting.
-MeetingAction {
+MeetingAction, readers: Readers {
     /// By the leader who called it, or one above.
-    Close = "CLOSE", "结束";
+    Close = "CLOSE", "结束", Everybody;
 }
 }
 
 impl State for MeetingState {
     type Action = MeetingAction;
-    const ALL: &'static [Self] = Self::ALL;
-    const ACTIONS: &'static [MeetingAction] = MeetingAction::ALL;
+    const FIRST: Self = Self::Called;
 
     fn after(self, action: MeetingAction) -> Option<Self> {
         match (self, action) {
             (Self::Called, MeetingAction::Close) => Some(Self::Closed),
             (Self::Closed, MeetingAction::Close) => None,
         }
-    }
-
-    fn wire(self) -> &'static str {
-        Self::wire(self)
-    }
-
-    fn action(action: MeetingAction) -> &'static str {
-        action.wire()
     }
 }
 
@@ -73,22 +65,21 @@ PointState {
 
 named! {
 /// What can be done to a point.
-PointAction {
+PointAction, readers: Readers {
     /// Puts it on the list of a meeting.
-    List = "LIST", "列入议题";
+    List = "LIST", "列入议题", Everybody;
     /// By a leader at the meeting; again as long as the meeting lasts.
-    Decide = "DECIDE", "议定";
+    Decide = "DECIDE", "议定", Everybody;
     /// By the unit that owes it.
-    Settle = "SETTLE", "落实";
+    Settle = "SETTLE", "落实", Everybody;
     /// By who leads the meeting, also after it: what became void is owed by nobody for ever.
-    Drop = "DROP", "撤销";
+    Drop = "DROP", "撤销", Everybody;
 }
 }
 
 impl State for PointState {
     type Action = PointAction;
-    const ALL: &'static [Self] = Self::ALL;
-    const ACTIONS: &'static [PointAction] = PointAction::ALL;
+    const FIRST: Self = Self::Waiting;
 
     fn after(self, action: PointAction) -> Option<Self> {
         Some(match (self, action) {
@@ -99,14 +90,6 @@ impl State for PointState {
             (Self::Waiting | Self::Listed | Self::Decided, PointAction::Drop) => Self::Dropped,
             _ => return None,
         })
-    }
-
-    fn wire(self) -> &'static str {
-        Self::wire(self)
-    }
-
-    fn action(action: PointAction) -> &'static str {
-        action.wire()
     }
 }
 
@@ -181,29 +164,17 @@ pub struct MeetingPoint {
     pub held: Held<PointState>,
 }
 
-/// A state that only a step, or the reading of a row, can set.
-#[derive(Debug, Clone, Copy)]
-pub struct Held<S>(S);
-
-impl<S> Held<S> {
-    /// The state of a stored row; the store alone says this.
-    #[must_use]
-    pub const fn row(state: S) -> Self {
-        Self(state)
-    }
-}
-
 impl JointMeeting {
     /// The state.
     #[must_use]
     pub const fn state(&self) -> MeetingState {
-        self.held.0
+        self.held.state()
     }
 
     /// Calls it.
     pub fn call(mut self, cx: &Cx) -> Moved<Self> {
-        self.held = Held(MeetingState::Called);
-        let change = Change::begin(self.state(), "CALL", Note::none(), cx);
+        let (held, change) = Change::begin(MeetingState::Called, Deed::Call, Note::none(), cx);
+        self.held = held;
         Moved::new(self, change)
     }
 
@@ -212,8 +183,8 @@ impl JointMeeting {
         if undecided > 0 {
             return Err(Error::new(Reason::PointsUndecided).fact("points", undecided));
         }
-        let (state, change) = self.state().advance(MeetingAction::Close, Note::none(), cx)?;
-        self.held = Held(state);
+        let (held, change) = self.state().advance(MeetingAction::Close, Note::none(), cx)?;
+        self.held = held;
         self.minutes = minutes;
         self.close_time = Some(cx.now);
         Ok(Moved::new(self, change))
@@ -260,14 +231,14 @@ impl MeetingPoint {
             outcome: String::new(),
             create_time: cx.now,
             version: 1,
-            held: Held(PointState::Waiting),
+            held: Held::default(),
         }
     }
 
     /// The state.
     #[must_use]
     pub const fn state(&self) -> PointState {
-        self.held.0
+        self.held.state()
     }
 
     /// Its place in lists, which run downwards: whatever is open before whatever has ended, newer
@@ -284,17 +255,17 @@ impl MeetingPoint {
 
     /// Lets it wait for a meeting.
     pub fn wait(mut self, cx: &Cx) -> Moved<Self> {
-        self.held = Held(PointState::Waiting);
-        let change = Change::begin(self.state(), "WAIT", Note::none(), cx);
+        let (held, change) = Change::begin(PointState::Waiting, Deed::Wait, Note::none(), cx);
+        self.held = held;
         Moved::new(self, change)
     }
 
     /// Begins on the list of a meeting.
     pub fn begin(mut self, meeting: &JointMeeting, cx: &Cx) -> Result<Moved<Self>> {
         meeting.lasts()?;
-        self.held = Held(PointState::Listed);
+        let (held, change) = Change::begin(PointState::Listed, Deed::List, Note::none(), cx);
+        self.held = held;
         self.meeting = Some(meeting.id);
-        let change = Change::begin(self.state(), "LIST", Note::none(), cx);
         Ok(Moved::new(self, change))
     }
 
@@ -342,8 +313,8 @@ impl MeetingPoint {
     }
 
     fn advance(&mut self, action: PointAction, note: Note, cx: &Cx) -> Result<Change> {
-        let (state, change) = self.state().advance(action, note, cx)?;
-        self.held = Held(state);
+        let (held, change) = self.state().advance(action, note, cx)?;
+        self.held = held;
         Ok(change)
     }
 }

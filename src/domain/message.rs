@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::policy::named;
 use crate::{
     crypto::{self, Suite},
     error::{Faults, Flaw},
     id::{Id, kind},
+    named::named,
 };
 
 /// The longest text, in characters.

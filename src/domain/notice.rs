@@ -11,12 +11,13 @@ use uuid::Uuid;
 
 use super::{
     complaint::ComplaintAction, enterprise::EnterpriseAction, escalation::Level,
-    evaluation::EvaluationState, policy::named, proposal::ProposalState,
+    evaluation::EvaluationState, proposal::ProposalState,
 };
 use crate::{
     actor::{Actor, Role},
     error::{Error, Reason, Result},
     id::{Id, kind},
+    named::named,
 };
 
 pub use hours::{Preferences, crossed, next};

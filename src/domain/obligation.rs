@@ -45,7 +45,10 @@ use super::{
     calendar::{Calendar, Limit, add_days, after, end_of, last_calendar_day},
     month::local_date,
 };
-use crate::error::{Flaw, Result};
+use crate::{
+    error::{Flaw, Result},
+    named::named,
+};
 
 mod times;
 
@@ -54,107 +57,50 @@ mod tests;
 
 pub use times::{Dues, Times};
 
+named! {
 /// What is owed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ObligationKind {
+ObligationKind {
     /// Taking a pass application in, refusing it, or saying all that is missing (measure 6).
-    AcceptPassApplication,
+    AcceptPassApplication = "ACCEPT_PASS_APPLICATION", "通行证申请受理";
     /// The decision on it, from its acceptance.
-    DecidePassApplication,
+    DecidePassApplication = "DECIDE_PASS_APPLICATION", "通行证申请决定";
     /// The confirmation of a place at the service centre (measure 18).
-    ConfirmCentreBooking,
+    ConfirmCentreBooking = "CONFIRM_CENTRE_BOOKING", "预约确认";
     /// The first answer in a conversation (facts.md, 4.7).
-    FirstReply,
+    FirstReply = "FIRST_REPLY", "首次答复";
     /// Any later answer in it.
-    NextReply,
+    NextReply = "NEXT_REPLY", "后续答复";
     /// The settlement of what was asked in it.
-    SolveConversation,
+    SolveConversation = "SOLVE_CONVERSATION", "咨询办结";
     /// The settlement of a problem of the register, by the promised day.
-    SolveProblem,
+    SolveProblem = "SOLVE_PROBLEM", "问题解决";
     /// Taking a complaint in, or refusing it (受理).
-    AcceptComplaint,
+    AcceptComplaint = "ACCEPT_COMPLAINT", "诉求受理";
     /// Naming the unit that leads (交办).
-    AssignComplaint,
+    AssignComplaint = "ASSIGN_COMPLAINT", "诉求交办";
     /// Signing for it (签收).
-    SignComplaint,
+    SignComplaint = "SIGN_COMPLAINT", "诉求签收";
     /// The answer to the enterprise (承办).
-    HandleComplaint,
+    HandleComplaint = "HANDLE_COMPLAINT", "诉求办理";
     /// Judging the answer before it is given.
-    ReviewFeedback,
+    ReviewFeedback = "REVIEW_FEEDBACK", "反馈审核";
     /// The end of a supervised one (督办).
-    SuperviseComplaint,
+    SuperviseComplaint = "SUPERVISE_COMPLAINT", "督办";
     /// What a joint meeting decided, by the day that it named.
-    SettleMeetingPoint,
+    SettleMeetingPoint = "SETTLE_MEETING_POINT", "议题落实";
+}
 }
 
-impl ObligationKind {
-    /// Every kind.
-    pub const ALL: &[Self] = &[
-        Self::AcceptPassApplication,
-        Self::DecidePassApplication,
-        Self::ConfirmCentreBooking,
-        Self::FirstReply,
-        Self::NextReply,
-        Self::SolveConversation,
-        Self::SolveProblem,
-        Self::AcceptComplaint,
-        Self::AssignComplaint,
-        Self::SignComplaint,
-        Self::HandleComplaint,
-        Self::ReviewFeedback,
-        Self::SuperviseComplaint,
-        Self::SettleMeetingPoint,
-    ];
-
-    /// The name on the wire and in the database.
-    #[must_use]
-    pub const fn wire(self) -> &'static str {
-        match self {
-            Self::AcceptPassApplication => "ACCEPT_PASS_APPLICATION",
-            Self::DecidePassApplication => "DECIDE_PASS_APPLICATION",
-            Self::ConfirmCentreBooking => "CONFIRM_CENTRE_BOOKING",
-            Self::FirstReply => "FIRST_REPLY",
-            Self::NextReply => "NEXT_REPLY",
-            Self::SolveConversation => "SOLVE_CONVERSATION",
-            Self::SolveProblem => "SOLVE_PROBLEM",
-            Self::AcceptComplaint => "ACCEPT_COMPLAINT",
-            Self::AssignComplaint => "ASSIGN_COMPLAINT",
-            Self::SignComplaint => "SIGN_COMPLAINT",
-            Self::HandleComplaint => "HANDLE_COMPLAINT",
-            Self::ReviewFeedback => "REVIEW_FEEDBACK",
-            Self::SuperviseComplaint => "SUPERVISE_COMPLAINT",
-            Self::SettleMeetingPoint => "SETTLE_MEETING_POINT",
-        }
-    }
-
-    /// Reads the name.
-    #[must_use]
-    pub fn from_wire(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.wire() == text)
-    }
-}
-
+named! {
 /// Which of the limits is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Which {
+Which {
     /// What the law allows at most, 法定时限.
-    Legal,
+    Legal = "LEGAL", "法定时限";
     /// What citizens are promised, 承诺时限.
-    Promised,
+    Promised = "PROMISED", "承诺时限";
     /// What the office sets itself; citizens are not told.
-    Internal,
+    Internal = "INTERNAL", "内部时限";
 }
-
-impl Which {
-    /// The name on the wire and in the database.
-    #[must_use]
-    pub const fn wire(self) -> &'static str {
-        match self {
-            Self::Legal => "LEGAL",
-            Self::Promised => "PROMISED",
-            Self::Internal => "INTERNAL",
-        }
-    }
 }
 
 /// How long there is: at least one of three limits, the promise within the law.
@@ -245,37 +191,17 @@ pub const fn acceptance_limits() -> Limits {
     Limits { legal: Some(legal), promised: Some(promised), internal: None }
 }
 
+named! {
 /// Why the time stands still. Nothing else may stop it (I19).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PauseReason {
+PauseReason {
     /// The application was returned to the applicant for correction (补正).
-    AwaitingCorrection,
+    AwaitingCorrection = "AWAITING_CORRECTION", "等待补正";
     /// A hearing, test, appraisal or expert review, whose time the law does not count
     /// (行政许可法, art. 45).
-    ExpertProcedure,
+    ExpertProcedure = "EXPERT_PROCEDURE", "专家评审";
     /// The unit sent the complaint back, and nobody else has it yet (facts.md, 4.3).
-    Returned,
+    Returned = "RETURNED", "退回待交办";
 }
-
-impl PauseReason {
-    /// Every reason.
-    pub const ALL: &[Self] = &[Self::AwaitingCorrection, Self::ExpertProcedure, Self::Returned];
-
-    /// The name on the wire and in the database.
-    #[must_use]
-    pub const fn wire(self) -> &'static str {
-        match self {
-            Self::AwaitingCorrection => "AWAITING_CORRECTION",
-            Self::ExpertProcedure => "EXPERT_PROCEDURE",
-            Self::Returned => "RETURNED",
-        }
-    }
-
-    /// Reads the name.
-    #[must_use]
-    pub fn from_wire(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|reason| reason.wire() == text)
-    }
 }
 
 /// A time in which nothing is owed, taken from the history.

@@ -7,40 +7,41 @@ use uuid::Uuid;
 pub use super::check::PassState;
 use super::{
     application::{Approval, NeedWindow, SourceChannel},
-    lifecycle::{Change, Moved, Note, State},
+    deed::Deed,
+    lifecycle::{Change, Held, Moved, Note, State},
     month,
-    policy::{PassKind, named},
+    policy::PassKind,
 };
 use crate::{
     context::Cx,
     error::{Error, Flaw, Reason, Result},
     id::{Id, kind},
+    named::named,
 };
 
 named! {
 /// What can be done to a pass.
-PassAction {
+PassAction, readers: Readers {
     /// 暂停.
-    Suspend = "SUSPEND", "暂停";
+    Suspend = "SUSPEND", "暂停", Everybody;
     /// 恢复.
-    Resume = "RESUME", "恢复";
+    Resume = "RESUME", "恢复", Everybody;
     /// 撤回: law or facts changed (行政许可法, art. 8).
-    Withdraw = "WITHDRAW", "撤回";
+    Withdraw = "WITHDRAW", "撤回", Everybody;
     /// 注销: the holder asks, or holder or vehicle is gone (art. 70).
-    Cancel = "CANCEL", "注销";
+    Cancel = "CANCEL", "注销", Everybody;
     /// 撤销: wrongly granted, or obtained by fraud (art. 69).
-    Annul = "ANNUL", "撤销";
+    Annul = "ANNUL", "撤销", Everybody;
     /// 吊销: a penalty for misuse.
-    Penalise = "PENALISE", "吊销";
+    Penalise = "PENALISE", "吊销", Everybody;
     /// Another revision takes its place.
-    Supersede = "SUPERSEDE", "变更换发";
+    Supersede = "SUPERSEDE", "变更换发", Everybody;
 }
 }
 
 impl State for PassState {
     type Action = PassAction;
-    const ALL: &'static [Self] = Self::ALL;
-    const ACTIONS: &'static [PassAction] = PassAction::ALL;
+    const FIRST: Self = Self::Active;
 
     fn after(self, action: PassAction) -> Option<Self> {
         use PassAction::{Annul, Cancel, Penalise, Resume, Supersede, Suspend, Withdraw};
@@ -55,14 +56,6 @@ impl State for PassState {
             (Self::Active, Supersede) => Self::Superseded,
             _ => return None,
         })
-    }
-
-    fn wire(self) -> &'static str {
-        Self::wire(self)
-    }
-
-    fn action(action: PassAction) -> &'static str {
-        action.wire()
     }
 }
 
@@ -212,26 +205,14 @@ pub struct Pass {
     /// Rises with each write.
     pub version: i64,
     /// The stored state.
-    pub held: Held,
-}
-
-/// A state that only a step, an approval, or the reading of a row can set.
-#[derive(Debug, Clone, Copy)]
-pub struct Held(PassState);
-
-impl Held {
-    /// The state of a stored row; the store alone says this.
-    #[must_use]
-    pub const fn row(state: PassState) -> Self {
-        Self(state)
-    }
+    pub held: Held<PassState>,
 }
 
 impl Pass {
     /// The stored state.
     #[must_use]
     pub const fn state(&self) -> PassState {
-        self.held.0
+        self.held.state()
     }
 
     /// Issues it: only an approval can (I6).
@@ -239,8 +220,9 @@ impl Pass {
         if approval.application() != self.application {
             return Err(Error::internal("an approval of another application"));
         }
-        self.held = Held(PassState::Active);
-        let change = Change::begin(self.state(), "ISSUE", Note::public("核发通行证"), cx);
+        let (held, change) =
+            Change::begin(PassState::Active, Deed::Issue, Note::public("核发通行证"), cx);
+        self.held = held;
         Ok(Moved::new(self, change))
     }
 
@@ -280,8 +262,8 @@ impl Pass {
                 .fact("action", action.wire()));
         }
         let said = Note::public(note.clone()).reason(reason.wire());
-        let (state, change) = self.state().advance(action, said, cx)?;
-        self.held = Held(state);
+        let (held, change) = self.state().advance(action, said, cx)?;
+        self.held = held;
         self.reason = Some(reason);
         self.reason_note = note;
         Ok(Moved::new(self, change))
@@ -290,8 +272,8 @@ impl Pass {
     /// Gives its place to a new revision.
     pub fn supersede(mut self, by: &str, cx: &Cx) -> Result<Moved<Self>> {
         let note = Note::public(format!("变更后由{by}替代"));
-        let (state, change) = self.state().advance(PassAction::Supersede, note, cx)?;
-        self.held = Held(state);
+        let (held, change) = self.state().advance(PassAction::Supersede, note, cx)?;
+        self.held = held;
         Ok(Moved::new(self, change))
     }
 

@@ -18,7 +18,6 @@ mod evaluate;
 mod evaluation;
 mod inputs;
 mod length;
-mod named;
 mod ranges;
 mod typical;
 mod values;
@@ -26,8 +25,6 @@ mod vocabulary;
 
 #[cfg(test)]
 mod tests;
-
-pub(crate) use named::named;
 
 pub use differences::differences;
 pub use evaluate::evaluate;

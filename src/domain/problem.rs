@@ -4,14 +4,15 @@
 use jiff::{Timestamp, civil::Date};
 
 use super::{
-    lifecycle::{Change, Moved, Note, State},
+    deed::Deed,
+    lifecycle::{Change, Held, Moved, Note, State},
     month::{local_date, start_of_day},
-    policy::named,
 };
 use crate::{
     context::Cx,
     error::{Error, Flaw, Result},
     id::{Id, kind},
+    named::named,
 };
 
 named! {
@@ -30,20 +31,19 @@ ProblemState {
 
 named! {
 /// What can be done to a problem.
-ProblemAction {
+ProblemAction, readers: Readers {
     /// By an officer; again with another day.
-    Promise = "PROMISE", "承诺";
+    Promise = "PROMISE", "承诺", Everybody;
     /// By an officer.
-    Solve = "SOLVE", "解决";
+    Solve = "SOLVE", "解决", Everybody;
     /// By an officer, with the reason.
-    Drop = "DROP", "撤销";
+    Drop = "DROP", "撤销", Everybody;
 }
 }
 
 impl State for ProblemState {
     type Action = ProblemAction;
-    const ALL: &'static [Self] = Self::ALL;
-    const ACTIONS: &'static [ProblemAction] = ProblemAction::ALL;
+    const FIRST: Self = Self::Found;
 
     fn after(self, action: ProblemAction) -> Option<Self> {
         match self {
@@ -54,14 +54,6 @@ impl State for ProblemState {
             }),
             Self::Solved | Self::Dropped => None,
         }
-    }
-
-    fn wire(self) -> &'static str {
-        Self::wire(self)
-    }
-
-    fn action(action: ProblemAction) -> &'static str {
-        action.wire()
     }
 }
 
@@ -89,32 +81,20 @@ pub struct Problem {
     /// Rises with each step.
     pub version: i64,
     /// The stored state.
-    pub held: Held,
-}
-
-/// A state that only a step, or the reading of a row, can set.
-#[derive(Debug, Clone, Copy)]
-pub struct Held(ProblemState);
-
-impl Held {
-    /// The state of a stored row; the store alone says this.
-    #[must_use]
-    pub const fn row(state: ProblemState) -> Self {
-        Self(state)
-    }
+    pub held: Held<ProblemState>,
 }
 
 impl Problem {
     /// The state.
     #[must_use]
     pub const fn state(&self) -> ProblemState {
-        self.held.0
+        self.held.state()
     }
 
     /// Registers it.
     pub fn register(mut self, cx: &Cx) -> Moved<Self> {
-        self.held = Held(ProblemState::Found);
-        let change = Change::begin(self.state(), "CREATE", Note::none(), cx);
+        let (held, change) = Change::begin(ProblemState::Found, Deed::Create, Note::none(), cx);
+        self.held = held;
         Moved::new(self, change)
     }
 
@@ -136,8 +116,8 @@ impl Problem {
     }
 
     fn advance(&mut self, action: ProblemAction, note: String, cx: &Cx) -> Result<Change> {
-        let (state, change) = self.state().advance(action, Note::public(note), cx)?;
-        self.held = Held(state);
+        let (held, change) = self.state().advance(action, Note::public(note), cx)?;
+        self.held = held;
         Ok(change)
     }
 }

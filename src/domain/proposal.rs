@@ -4,15 +4,16 @@
 use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::{
-    lifecycle::{Change, Moved, Note, State},
+    deed::Deed,
+    lifecycle::{Change, Held, Moved, Note, State},
     month,
-    policy::named,
 };
 use crate::{
     actor::{Actor, Role, Roles},
     context::Cx,
     error::{Error, Reason, Result},
     id::{Id, kind},
+    named::named,
 };
 
 /// A proposal that nobody decides so long is over: what was right then need not be right now.
@@ -108,22 +109,21 @@ ProposalState {
 
 named! {
 /// What can be done to a proposal.
-ProposalAction {
+ProposalAction, readers: Readers {
     /// By the second person.
-    Confirm = "CONFIRM", "复核通过";
+    Confirm = "CONFIRM", "复核通过", Police;
     /// By the second person.
-    Decline = "DECLINE", "复核不通过";
+    Decline = "DECLINE", "复核不通过", Police;
     /// By whoever made it.
-    Withdraw = "WITHDRAW", "撤回";
+    Withdraw = "WITHDRAW", "撤回", Police;
     /// By the clock.
-    Lapse = "LAPSE", "逾期失效";
+    Lapse = "LAPSE", "逾期失效", Police;
 }
 }
 
 impl State for ProposalState {
     type Action = ProposalAction;
-    const ALL: &'static [Self] = Self::ALL;
-    const ACTIONS: &'static [ProposalAction] = ProposalAction::ALL;
+    const FIRST: Self = Self::Proposed;
 
     fn after(self, action: ProposalAction) -> Option<Self> {
         match (self, action) {
@@ -133,14 +133,6 @@ impl State for ProposalState {
             (Self::Proposed, ProposalAction::Lapse) => Some(Self::Lapsed),
             _ => None,
         }
-    }
-
-    fn wire(self) -> &'static str {
-        Self::wire(self)
-    }
-
-    fn action(action: ProposalAction) -> &'static str {
-        action.wire()
     }
 }
 
@@ -209,19 +201,7 @@ pub struct Proposal {
     /// Rises with each step.
     pub version: i64,
     /// The stored state.
-    pub held: Held,
-}
-
-/// A state that only a step, or the reading of a row, can set.
-#[derive(Debug, Clone, Copy)]
-pub struct Held(ProposalState);
-
-impl Held {
-    /// The state of a stored row; the store alone says this.
-    #[must_use]
-    pub const fn row(state: ProposalState) -> Self {
-        Self(state)
-    }
+    pub held: Held<ProposalState>,
 }
 
 /// The rule of four eyes: who confirms neither proposed it, nor is what it is about.
@@ -258,8 +238,8 @@ impl Draft {
     /// Proposes it, in the name of the officer who asks.
     pub fn propose(self, cx: &Cx) -> Result<Moved<Proposal>> {
         let maker = cx.actor.officer()?;
-        let held = Held(ProposalState::Proposed);
-        let change = Change::begin(held.0, "PROPOSE", Note::internal(&self.reason), cx);
+        let note = Note::internal(&self.reason);
+        let (held, change) = Change::begin(ProposalState::Proposed, Deed::Propose, note, cx);
         let lapse_time = cx.now.saturating_add(LAPSES_AFTER).unwrap_or(Timestamp::MAX);
         let proposal = Proposal {
             id: cx.id(),
@@ -289,7 +269,7 @@ impl Proposal {
     /// The state.
     #[must_use]
     pub const fn state(&self) -> ProposalState {
-        self.held.0
+        self.held.state()
     }
 
     /// Whether the actor may see it: who made it, and whoever may confirm such an act.
@@ -323,8 +303,8 @@ impl Proposal {
         if self.state() == ProposalState::Proposed && cx.now >= self.lapse_time {
             return Err(Error::new(Reason::ProposalLapsed));
         }
-        let (state, change) = self.state().advance(action, Note::internal(&*note), cx)?;
-        self.held = Held(state);
+        let (held, change) = self.state().advance(action, Note::internal(&*note), cx)?;
+        self.held = held;
         self.checker = Some(checker);
         self.checker_note = note;
         self.decide_time = Some(cx.now);
@@ -346,16 +326,16 @@ impl Proposal {
         if cx.actor.officer()? != self.maker {
             return Err(Error::new(Reason::Denied));
         }
-        let (state, change) = self.state().advance(ProposalAction::Withdraw, Note::none(), cx)?;
-        self.held = Held(state);
+        let (held, change) = self.state().advance(ProposalAction::Withdraw, Note::none(), cx)?;
+        self.held = held;
         self.decide_time = Some(cx.now);
         Ok(Moved::new(self, change))
     }
 
     /// Over by the clock.
     pub fn lapse(mut self, cx: &Cx) -> Result<Moved<Self>> {
-        let (state, change) = self.state().advance(ProposalAction::Lapse, Note::none(), cx)?;
-        self.held = Held(state);
+        let (held, change) = self.state().advance(ProposalAction::Lapse, Note::none(), cx)?;
+        self.held = held;
         self.decide_time = Some(cx.now);
         Ok(Moved::new(self, change))
     }

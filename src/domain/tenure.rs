@@ -2,23 +2,26 @@
 //! account of its own, and no rule of who may end which.
 
 use super::lifecycle::State;
+use crate::named::named;
 
+named! {
 /// Whether it is in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tenure {
+Tenure {
     /// In force.
-    Active,
+    Active = "ACTIVE", "有效";
     /// Ended for good: what is needed again is made anew.
-    Ended,
+    Ended = "ENDED", "已终止";
+}
 }
 
+named! {
 /// How it ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+End, readers: Readers {
     /// An officer may enter no longer.
-    Disable,
+    Disable = "DISABLE", "停用", Police;
     /// A device, a key or a session counts no longer.
-    Revoke,
+    Revoke = "REVOKE", "吊销", Police;
+}
 }
 
 impl Tenure {
@@ -31,28 +34,12 @@ impl Tenure {
 
 impl State for Tenure {
     type Action = End;
-
-    const ALL: &'static [Self] = &[Self::Active, Self::Ended];
-    const ACTIONS: &'static [End] = &[End::Disable, End::Revoke];
+    const FIRST: Self = Self::Active;
 
     fn after(self, action: End) -> Option<Self> {
         match (self, action) {
             (Self::Active, End::Disable | End::Revoke) => Some(Self::Ended),
             (Self::Ended, _) => None,
-        }
-    }
-
-    fn wire(self) -> &'static str {
-        match self {
-            Self::Active => "ACTIVE",
-            Self::Ended => "ENDED",
-        }
-    }
-
-    fn action(action: End) -> &'static str {
-        match action {
-            End::Disable => "DISABLE",
-            End::Revoke => "REVOKE",
         }
     }
 }

@@ -5,9 +5,9 @@ use jiff::civil::Date;
 
 use super::{
     codes::ResidentId,
-    policy::named,
     text::{self, is_dash, is_dot},
 };
+use crate::named::named;
 
 /// Words of emergency: they are answered at once with the advice to call 110 (facts.md, 4.7).
 const EMERGENCY: &[&str] = &[

@@ -18,10 +18,8 @@ pub use matcher::VehicleMatcher;
 pub use passage::{Passage, strictest};
 pub use time::{DayType, MonthDay, Season, TimeWindow};
 
-use super::{
-    month,
-    policy::{VehicleFacts, named},
-};
+use super::{month, policy::VehicleFacts};
+use crate::named::named;
 
 /// A no-entry zone (禁行区域) in one version of its rules.
 #[derive(Debug, Clone, PartialEq)]

@@ -24,8 +24,10 @@ use crate::{
     context::Cx,
     domain::{
         application::{
-            Application, ApplicationState, Held, Need, NeedForm, Purpose, SourceChannel,
+            Application, ApplicationAction, ApplicationState, Need, NeedForm, Purpose,
+            SourceChannel,
         },
+        lifecycle::Held,
         month,
         number::ApplicationNumber,
     },
@@ -244,7 +246,7 @@ impl Applications {
                 .await?;
         let written = history::list(&mut connection, application.id.subject()).await?;
         let officer = matches!(cx.actor, Actor::Officer { .. });
-        let changes = wire::changes(written, officer);
+        let changes = wire::changes::<ApplicationAction>(written, officer);
         Ok(pb::ListPassApplicationChangesResponse { changes })
     }
 }

@@ -57,7 +57,8 @@ use crate::{
     context::Cx,
     domain::{
         complaint::{
-            Category, Complaint, ComplaintState, Field, Passage, Rules, going_from, without,
+            Category, Complaint, ComplaintAction, ComplaintState, Field, Passage, Rules,
+            going_from, without,
         },
         escalation::Level,
     },
@@ -81,9 +82,6 @@ use crate::{
 
 /// The item kind that a handler needs in the authorisation.
 pub(crate) const ITEM: &str = "REQUEST";
-/// Steps of which the enterprise does not read: they stand in no answer to it either.
-const INTERNAL: [&str; 6] =
-    ["NOTE", "SUPERVISE", "REASSIGN", "REQUEST_EXTENSION", "REFUSE_EXTENSION", "REJECT_FEEDBACK"];
 /// The longest note, in characters.
 const NOTE_CHARACTERS_MAX: usize = 500;
 
@@ -263,10 +261,7 @@ impl Complaints {
         let written = store::history::list(&mut connection, id.subject()).await?;
         let written = redacted(written, &taken);
         let officer = is_officer(cx);
-        // What the police settle among themselves is no step that the enterprise reads of.
-        let seen = |step: &Written| officer || !INTERNAL.contains(&step.action.as_str());
-        let written = written.into_iter().filter(seen).collect();
-        let changes = wire::changes(written, officer);
+        let changes = wire::changes::<ComplaintAction>(written, officer);
         Ok(pb::ListComplaintChangesResponse { changes })
     }
 

@@ -50,9 +50,10 @@ use crate::{
     context::Cx,
     domain::{
         codes::mask,
-        conversation::{Conversation, ConversationState, Held, MEMBERS_MAX},
+        conversation::{Conversation, ConversationAction, MEMBERS_MAX},
         enterprise::EnterpriseState,
         evaluation::Evaluation,
+        lifecycle::Held,
         message::NoticeCode,
     },
     error::{Error, Faults, Flaw, Reason, Result},
@@ -254,7 +255,9 @@ impl Conversations {
         conversations::get(&mut connection, id, &cx.scope(), cx.now).await?;
         let written = store::history::list(&mut connection, id.subject()).await?;
         let officer = matches!(cx.actor, Actor::Officer { .. });
-        Ok(pb::ListConversationChangesResponse { changes: wire::changes(written, officer) })
+        Ok(pb::ListConversationChangesResponse {
+            changes: wire::changes::<ConversationAction>(written, officer),
+        })
     }
 
     async fn replies(
@@ -376,7 +379,7 @@ fn begun(
         create_time: cx.now,
         update_time: cx.now,
         version: 1,
-        held: Held::row(ConversationState::Queued),
+        held: Held::default(),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     domain::{
         application::NeedWindow,
         conversation::Conversation,
+        deed::Deed,
         liaison::{Duty, Post, PostMode},
         lifecycle::{Change, Note},
         message::NoticeCode,
@@ -91,7 +92,7 @@ impl Liaison {
                 create_time: cx.now,
                 version: 1,
             };
-            let change = Change::stateless("CREATE", Note::none(), cx);
+            let change = Change::stateless(Deed::Create, Note::none(), cx);
             liaison_posts::insert(tx, &post, &change).await?;
             let reply = self.reply(tx.conn(), cx, &post).await?;
             Ok(reply)
@@ -119,7 +120,7 @@ impl Liaison {
             post.capacity_max = written.capacity_max;
             post.districts = written.districts;
             post.industries = written.industries;
-            let change = Change::stateless("UPDATE", Note::none(), cx);
+            let change = Change::stateless(Deed::Update, Note::none(), cx);
             let post = liaison_posts::save(tx, post, &change).await?;
             let reply = self.reply(tx.conn(), cx, &post).await?;
             Ok(reply)
@@ -182,7 +183,7 @@ impl Liaison {
             if !liaison_posts::assign(tx, id, officer, &cx.scope()).await? {
                 return Err(cx.scope().missing(officer.subject()));
             }
-            let change = Change::stateless("ASSIGN", Note::internal(officer.to_string()), cx);
+            let change = Change::stateless(Deed::Assign, Note::internal(officer.to_string()), cx);
             let post = liaison_posts::save(tx, post, &change).await?;
             let reply = self.reply(tx.conn(), cx, &post).await?;
             Ok(reply)
@@ -223,7 +224,7 @@ impl Liaison {
                 tx.tell(conversation);
             }
             let change =
-                Change::stateless("HAND_OVER", Note::internal(format!("{officer}: {note}")), cx);
+                Change::stateless(Deed::HandOver, Note::internal(format!("{officer}: {note}")), cx);
             let post = liaison_posts::save(tx, post, &change).await?;
             let reply = self.reply(tx.conn(), cx, &post).await?;
             Ok(reply)
@@ -240,7 +241,7 @@ impl Liaison {
         let mut connection = self.store.read().await?;
         liaison_posts::get(&mut connection, id, &cx.sight_of(Matter::Post)).await?;
         let written = store::history::list(&mut connection, id.subject()).await?;
-        Ok(pb::ListLiaisonPostChangesResponse { changes: wire::changes(written, true) })
+        Ok(pb::ListLiaisonPostChangesResponse { changes: wire::changes::<Deed>(written, true) })
     }
 
     /// A post as its reader sees it.

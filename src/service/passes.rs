@@ -153,7 +153,9 @@ impl Passes {
         let pass = store::passes::get(&mut connection, id, &cx.sight_of(Matter::Pass)).await?;
         let written = history::list(&mut connection, pass.id.subject()).await?;
         let officer = matches!(cx.actor, Actor::Officer { .. });
-        Ok(pb::ListTruckPassChangesResponse { changes: wire::changes(written, officer) })
+        Ok(pb::ListTruckPassChangesResponse {
+            changes: wire::changes::<PassAction>(written, officer),
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     actor::{Role, Roles},
     context::Cx,
-    domain::proposal::{Act, Draft, Proposal, ProposalState, effective},
+    domain::proposal::{Act, Draft, Proposal, ProposalAction, ProposalState, effective},
     error::{Error, Faults, Flaw, Result},
     id::{Id, kind},
     parts::Parts,
@@ -115,7 +115,10 @@ impl Proposals {
             return Err(cx.scope().missing(id.subject()));
         }
         let changes = history::list(&mut connection, id.subject()).await?;
-        Ok(pb::Proposal { changes: wire::changes(changes, true), ..reply(&found) })
+        Ok(pb::Proposal {
+            changes: wire::changes::<ProposalAction>(changes, true),
+            ..reply(&found)
+        })
     }
 
     async fn confirm_proposal(

@@ -17,11 +17,13 @@ use crate::{
     context::Cx,
     domain::{
         application::NeedWindow,
+        deed::Deed,
         month::{self, local_date, shanghai},
         text,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Collection, Id},
+    named::{Readers, Recorded},
     store::{self, Begun, Limit, Store, Tx, history},
 };
 
@@ -306,10 +308,12 @@ pub fn window(window: NeedWindow) -> pb::TimeWindow {
     }
 }
 
-/// The steps of a subject as this reader may see them: an enterprise reads neither internal notes
-/// nor who of the police acted.
+/// The steps of a subject as this reader may see them: an enterprise reads neither internal notes, nor who of
+/// the police acted, nor what the police settle among themselves. `A` is what can be done to the subject.
 #[must_use]
-pub fn changes(written: Vec<history::Written>, officer: bool) -> Vec<pb::Change> {
+pub fn changes<A: Recorded>(written: Vec<history::Written>, officer: bool) -> Vec<pb::Change> {
+    let shown =
+        |step: &history::Written| officer || readers::<A>(&step.action) == Readers::Everybody;
     let seen = |step: history::Written| pb::Change {
         from_state: step.from_state,
         to_state: step.to_state,
@@ -324,7 +328,13 @@ pub fn changes(written: Vec<history::Written>, officer: bool) -> Vec<pb::Change>
         internal_note: if officer { step.internal_note } else { String::new() },
         reason: step.reason.unwrap_or_default(),
     };
-    written.into_iter().map(seen).collect()
+    written.into_iter().filter(shown).map(seen).collect()
+}
+
+/// Who may read of an action that was written; of one that nobody knows any more, the police.
+fn readers<A: Recorded>(action: &str) -> Readers {
+    let step = A::from_wire(action).map(Recorded::readers);
+    step.or_else(|| Deed::from_wire(action).map(Recorded::readers)).unwrap_or(Readers::Police)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::{
     actor::Scope,
     domain::{
         complaint::Category,
+        deed::Deed,
         lifecycle::{Change, Note},
     },
     error::{Error, Result},
@@ -78,7 +79,7 @@ pub async fn insert(
     )
     .execute(tx.conn())
     .await?;
-    let change = Change::stateless("CREATE", Note::none(), tx.cx());
+    let change = Change::stateless(Deed::Create, Note::none(), tx.cx());
     history::write(tx, template.id.subject(), &change).await
 }
 
@@ -125,7 +126,7 @@ pub async fn retire(
     .fetch_optional(tx.conn())
     .await?;
     let template = entity(row.ok_or_else(|| scope.missing(id.subject()))?)?;
-    let change = Change::stateless("RETIRE", Note::none(), tx.cx());
+    let change = Change::stateless(Deed::Retire, Note::none(), tx.cx());
     history::write(tx, id.subject(), &change).await?;
     Ok(template)
 }

@@ -13,10 +13,9 @@ use crate::{
     actor::Scope,
     domain::{
         application::{
-            Application, ApplicationState, Correction, Decision, Held, Need, Purpose,
-            SourceChannel, Wait,
+            Application, ApplicationState, Correction, Decision, Need, Purpose, SourceChannel, Wait,
         },
-        lifecycle::Moved,
+        lifecycle::{Held, Moved},
     },
     error::{Error, Reason, Result},
     id::{Id, kind},
@@ -85,9 +84,9 @@ fn entity(row: Row) -> Result<Application> {
         waits: row.pauses.0,
         decide_time: at(row.decide_time),
         version: row.version,
-        held: Held::default(),
+        held: Held::row(state),
     };
-    Ok(application.stored(state))
+    Ok(application)
 }
 
 /// Every column of an application, in one place; `$filter` decides which rows.

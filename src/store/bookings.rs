@@ -13,8 +13,8 @@ use super::{
 use crate::{
     actor::Scope,
     domain::{
-        booking::{Booking, BookingState, CONFIRM_WITHIN, Held},
-        lifecycle::Moved,
+        booking::{Booking, BookingState, CONFIRM_WITHIN},
+        lifecycle::{Held, Moved},
         obligation::{Limits, ObligationKind},
     },
     error::{Error, Reason, Result},

@@ -8,6 +8,7 @@ use super::{Tx, history};
 use crate::{
     actor::Scope,
     domain::{
+        deed::Deed,
         lifecycle::{Change, Note},
         tenure::Tenure,
     },
@@ -90,7 +91,7 @@ pub async fn insert(tx: &mut Tx, new: NewCheckpoint) -> Result<Checkpoint> {
     )
     .fetch_one(tx.conn())
     .await?;
-    let change = Change::begin(Tenure::Active, "CREATE", Note::none(), tx.cx());
+    let (_, change) = Change::begin(Tenure::Active, Deed::Create, Note::none(), tx.cx());
     history::write(tx, id.subject(), &change).await?;
     Ok(entity(row))
 }

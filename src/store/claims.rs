@@ -7,6 +7,7 @@ use super::{Tx, Vault, history};
 use crate::{
     domain::{
         attachment,
+        deed::Deed,
         enterprise::EnterpriseState,
         lifecycle::{Change, Note},
     },
@@ -106,7 +107,7 @@ pub async fn record_reading(
     state: EnterpriseState,
     reason: String,
 ) -> Result<()> {
-    let change = Change::remark(state, "READ_CLAIM", Note::internal(reason), tx.cx());
+    let change = Change::remark(state, Deed::ReadClaim, Note::internal(reason), tx.cx());
     history::write(tx, enterprise.subject(), &change).await
 }
 

@@ -13,6 +13,7 @@ use crate::{
             Category, Rules,
             rules::{Needed, limit, limit_text},
         },
+        deed::Deed,
         lifecycle::{Change, Note},
     },
     error::{Error, Reason, Result},
@@ -143,6 +144,6 @@ pub async fn insert(tx: &mut Tx, policy: &Policy, officer: Id<kind::Officer>) ->
     .execute(tx.conn())
     .await
     .on_constraint("complaint_policy_dated", Reason::AlreadyExists)?;
-    let change = Change::stateless("PUBLISH", Note::internal(&policy.source), tx.cx());
+    let change = Change::stateless(Deed::Publish, Note::internal(&policy.source), tx.cx());
     history::write(tx, policy.id.subject(), &change).await
 }

@@ -19,8 +19,8 @@ use super::{OnConstraint as _, Tx, history, notices::causes};
 use crate::{
     actor::Scope,
     domain::{
-        complaint::{Category, Channel, Complaint, ComplaintState, Held, Lead},
-        lifecycle::Moved,
+        complaint::{Category, Channel, Complaint, ComplaintState, Lead},
+        lifecycle::{Held, Moved},
         number::ComplaintNumber,
     },
     error::{Error, Reason, Result},

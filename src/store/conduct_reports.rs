@@ -23,8 +23,8 @@ use crate::{
     actor::Scope,
     crypto,
     domain::{
-        conduct_report::{ConductReport, Finding, Held, ReportState, Review, Slip},
-        lifecycle::{Change, Moved},
+        conduct_report::{ConductReport, Finding, ReportState, Review, Slip},
+        lifecycle::{Change, Held, Moved},
     },
     error::{Error, Reason, Result},
     id::{Id, kind},

@@ -10,8 +10,8 @@ use super::{Tx, history};
 use crate::{
     actor::Scope,
     domain::{
-        conversation::{Conversation, ConversationState, Held},
-        lifecycle::Moved,
+        conversation::{Conversation, ConversationState},
+        lifecycle::{Held, Moved},
     },
     error::{Error, Reason, Result},
     id::{Id, kind},

@@ -10,6 +10,7 @@ use super::{Tx, Vault, actors, history};
 use crate::{
     domain::{
         codes::PoliceNumber,
+        deed::Deed,
         lifecycle::{Change, Note},
         tenure::Tenure,
     },
@@ -137,7 +138,7 @@ pub async fn save_failure(
     .await?;
     if let Some(until) = locked_until {
         let note = Note::internal(until.to_string());
-        let change = Change::remark(Tenure::Active, "LOCK", note, tx.cx());
+        let change = Change::remark(Tenure::Active, Deed::Lock, note, tx.cx());
         history::write(tx, id.subject(), &change).await?;
     }
     Ok(())
@@ -189,7 +190,7 @@ pub async fn save_password(
     )
     .execute(tx.conn())
     .await?;
-    let change = Change::remark(Tenure::Active, "CHANGE_PASSWORD", Note::none(), tx.cx());
+    let change = Change::remark(Tenure::Active, Deed::ChangePassword, Note::none(), tx.cx());
     history::write(tx, id.subject(), &change).await?;
     tx.touch(actors::key(&id.to_string()));
     Ok(())

@@ -10,6 +10,7 @@ use super::{OnConstraint as _, Tx, actors, history};
 use crate::{
     actor::Scope,
     domain::{
+        deed::Deed,
         lifecycle::{Change, Moved, Note},
         tenure::Tenure,
     },
@@ -104,7 +105,7 @@ pub async fn insert_enrolment(
     .execute(tx.conn())
     .await?;
     let note = Note::internal(expire_time.to_string());
-    let change = Change::remark(Tenure::Active, "ISSUE_ENROLMENT", note, tx.cx());
+    let change = Change::remark(Tenure::Active, Deed::IssueEnrolment, note, tx.cx());
     history::write(tx, checkpoint.subject(), &change).await
 }
 
@@ -156,7 +157,7 @@ pub async fn enrol(tx: &mut Tx, code: &str, new: NewDevice) -> Result<Device> {
     )
     .execute(tx.conn())
     .await?;
-    let change = Change::begin(Tenure::Active, "ENROL", Note::none(), tx.cx());
+    let (_, change) = Change::begin(Tenure::Active, Deed::Enrol, Note::none(), tx.cx());
     history::write(tx, id.subject(), &change).await?;
     tx.touch(actors::key(&id.to_string()));
     let device = find(tx.conn(), id).await?;

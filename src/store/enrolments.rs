@@ -17,6 +17,7 @@ use crate::{
     crypto,
     domain::{
         codes::Phone,
+        deed::Deed,
         lifecycle::{Change, Note},
         notice::NoticeEvent,
         officer::{ENROLMENT_LIFETIME, PASSWORDS_REMEMBERED},
@@ -78,7 +79,7 @@ pub async fn issue(tx: &mut Tx, officer: Id<kind::Officer>, phone: &Phone) -> Re
     .await?;
     officer_messages::send(tx, officer, phone, &Message::Code(shown, expire_time)).await?;
     let note = Note::internal(phone.mask());
-    let change = Change::remark(Tenure::Active, "SEND_ENROLMENT_CODE", note, tx.cx());
+    let change = Change::remark(Tenure::Active, Deed::SendEnrolmentCode, note, tx.cx());
     history::write(tx, officer.subject(), &change).await?;
     Ok(expire_time)
 }
@@ -140,7 +141,7 @@ pub async fn begin(tx: &mut Tx, enrolment: &Enrolment, totp_secret: &[u8]) -> Re
     )
     .execute(tx.conn())
     .await?;
-    let change = Change::remark(Tenure::Active, "BEGIN_ENROLMENT", Note::none(), tx.cx());
+    let change = Change::remark(Tenure::Active, Deed::BeginEnrolment, Note::none(), tx.cx());
     history::write(tx, enrolment.officer.subject(), &change).await
 }
 
@@ -174,7 +175,7 @@ pub async fn complete(
     .execute(tx.conn())
     .await?;
     sessions::end_others(tx, Owner::Officer(officer), None, EndReason::CredentialsReset).await?;
-    let change = Change::remark(Tenure::Active, "ENROL", Note::none(), tx.cx());
+    let change = Change::remark(Tenure::Active, Deed::Enrol, Note::none(), tx.cx());
     history::write(tx, officer.subject(), &change).await?;
     tx.touch(actors::key(&officer.to_string()));
     tell(tx, officer, NoticeEvent::AccountEnrolled).await
@@ -208,7 +209,7 @@ pub async fn reset(
         officers::save_phone(tx, officer, &phone).await?;
     }
     sessions::end_others(tx, Owner::Officer(officer), None, EndReason::CredentialsReset).await?;
-    let change = Change::remark(Tenure::Active, "RESET_CREDENTIALS", Note::none(), tx.cx());
+    let change = Change::remark(Tenure::Active, Deed::ResetCredentials, Note::none(), tx.cx());
     history::write(tx, officer.subject(), &change).await?;
     tx.touch(actors::key(&officer.to_string()));
     accounts::tell_officer(tx, officer, NoticeEvent::AccountReset).await?;

@@ -10,8 +10,8 @@ use crate::{
     actor::Scope,
     domain::{
         codes::{DocumentKind, IdentityDocument},
-        enterprise::{Claim, Enterprise, EnterpriseRefusal, EnterpriseState, Held, Prepared},
-        lifecycle::Moved,
+        enterprise::{Claim, Enterprise, EnterpriseRefusal, EnterpriseState, Prepared},
+        lifecycle::{Held, Moved},
         policy::EnterpriseClass,
     },
     error::{Error, Flaw, Reason, Result},

@@ -12,8 +12,8 @@ use super::{Tx, history};
 use crate::{
     actor::Scope,
     domain::{
-        lifecycle::Moved,
-        meeting::{Held, JointMeeting, MeetingState, Seat},
+        lifecycle::{Held, Moved},
+        meeting::{JointMeeting, MeetingState, Seat},
     },
     error::{Error, Reason, Result},
     id::{Id, kind},

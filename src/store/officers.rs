@@ -12,6 +12,7 @@ use crate::{
     actor::{Role, Roles, Scope},
     domain::{
         codes::{Phone, PoliceNumber, mask},
+        deed::Deed,
         lifecycle::{Change, Moved, Note},
         officer::{self, Known},
         tenure::Tenure,
@@ -173,7 +174,8 @@ pub async fn insert(tx: &mut Tx, new: NewOfficer) -> Result<Officer> {
     .execute(tx.conn())
     .await
     .on_constraint("officer_police_number_once", Reason::AlreadyExists)?;
-    let change = Change::begin(Tenure::Active, "CREATE", told(new.roles, new.unit), tx.cx());
+    let (_, change) =
+        Change::begin(Tenure::Active, Deed::Create, told(new.roles, new.unit), tx.cx());
     history::write(tx, id.subject(), &change).await?;
     if let Some(phone) = &new.phone {
         save_phone(tx, id, phone).await?;
@@ -207,7 +209,8 @@ pub async fn save_phone(tx: &mut Tx, id: Id<kind::Officer>, phone: &Phone) -> Re
     )
     .execute(tx.conn())
     .await?;
-    let change = Change::remark(Tenure::Active, "SET_PHONE", Note::internal(phone.mask()), tx.cx());
+    let change =
+        Change::remark(Tenure::Active, Deed::SetPhone, Note::internal(phone.mask()), tx.cx());
     history::write(tx, id.subject(), &change).await
 }
 
@@ -324,7 +327,7 @@ pub async fn save(
     unit: Id<kind::Unit>,
 ) -> Result<Officer> {
     compatible(roles)?;
-    let change = Change::remark(Tenure::Active, "UPDATE", told(roles, unit), tx.cx());
+    let change = Change::remark(Tenure::Active, Deed::Update, told(roles, unit), tx.cx());
     let version = write(tx, &officer, roles, unit, None).await?;
     history::write(tx, officer.id.subject(), &change).await?;
     Ok(Officer { unit, roles, version, ..officer })
@@ -375,7 +378,7 @@ pub async fn lift(tx: &mut Tx, officer: Officer, reason: String) -> Result<Offic
     )
     .execute(tx.conn())
     .await?;
-    let change = Change::remark(Tenure::Active, "UNLOCK", Note::internal(reason), tx.cx());
+    let change = Change::remark(Tenure::Active, Deed::Unlock, Note::internal(reason), tx.cx());
     history::write(tx, officer.id.subject(), &change).await?;
     Ok(Officer { locked_until: None, ..officer })
 }

@@ -9,61 +9,29 @@ use super::Tx;
 use crate::{
     error::Result,
     id::{Id, kind},
+    named::named,
 };
 
+named! {
 /// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Topic {
+Topic {
     /// A phone must be sent its one-time code.
-    PhoneCode,
+    PhoneCode = "phone-code", "短信验证码";
     /// An officer's phone must be sent the code to enrol with, or told what happens to the account.
-    OfficerMessage,
+    OfficerMessage = "officer-message", "民警账号短信";
     /// A phone must be told of an invitation.
-    Invitation,
+    Invitation = "invitation", "经办人邀请";
     /// A conversation was handed to the complaint service, with its linked messages.
-    RequestFromConversation,
+    RequestFromConversation = "request-from-conversation", "咨询转诉求";
     /// A step of the ladder was taken: who owes it, or leads, must be told.
-    Escalation,
+    Escalation = "escalation", "催办升级";
     /// Somebody must be pushed a notice.
-    Notice,
+    Notice = "notice", "通知推送";
     /// Somebody must be pushed everything that was held back.
-    NoticeDigest,
+    NoticeDigest = "notice-digest", "通知汇总";
     /// Another system must be told.
-    Webhook,
+    Webhook = "webhook", "系统对接推送";
 }
-
-impl Topic {
-    /// The name in the table.
-    #[must_use]
-    pub const fn wire(self) -> &'static str {
-        match self {
-            Self::PhoneCode => "phone-code",
-            Self::OfficerMessage => "officer-message",
-            Self::Invitation => "invitation",
-            Self::RequestFromConversation => "request-from-conversation",
-            Self::Escalation => "escalation",
-            Self::Notice => "notice",
-            Self::NoticeDigest => "notice-digest",
-            Self::Webhook => "webhook",
-        }
-    }
-
-    /// Reads the name.
-    #[must_use]
-    pub fn from_wire(text: &str) -> Option<Self> {
-        [
-            Self::PhoneCode,
-            Self::OfficerMessage,
-            Self::Invitation,
-            Self::RequestFromConversation,
-            Self::Escalation,
-            Self::Notice,
-            Self::NoticeDigest,
-            Self::Webhook,
-        ]
-        .into_iter()
-        .find(|topic| topic.wire() == text)
-    }
 }
 
 /// After so many attempts an event is a dead letter: it stays visible, and is tried once a day.

@@ -11,8 +11,8 @@ use crate::{
     actor::Scope,
     domain::{
         application::{NeedWindow, SourceChannel},
-        lifecycle::Moved,
-        pass::{Held, Pass, PassAction, PassRevocationReason, PassState},
+        lifecycle::{Held, Moved},
+        pass::{Pass, PassAction, PassRevocationReason, PassState},
         policy::PassKind,
     },
     error::{Error, Reason, Result},

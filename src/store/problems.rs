@@ -9,8 +9,8 @@ use super::{Tx, evaluations, history};
 use crate::{
     actor::Scope,
     domain::{
-        lifecycle::Moved,
-        problem::{Held, Problem, ProblemState},
+        lifecycle::{Held, Moved},
+        problem::{Problem, ProblemState},
     },
     error::{Error, Flaw, Reason, Result},
     id::{Id, kind},

@@ -10,8 +10,8 @@ use super::{OnConstraint as _, Tx, Vault, history, notices::causes};
 use crate::{
     actor::{Role, Roles, Scope},
     domain::{
-        lifecycle::Moved,
-        proposal::{Act, Asked, Held, Proposal, ProposalState},
+        lifecycle::{Held, Moved},
+        proposal::{Act, Asked, Proposal, ProposalState},
     },
     error::{Error, Reason, Result},
     id::{Id, kind},

@@ -11,6 +11,7 @@ use crate::{
     actor::Actor,
     address::counted,
     domain::{
+        deed::Deed,
         lifecycle::{Change, Note, State as _},
         officer::SOURCE_KNOWN,
         session::{Account, Family, IDLE_MAX, OPEN_MAX, lifetime},
@@ -18,6 +19,7 @@ use crate::{
     },
     error::{Error, Reason, Result},
     id::{Id, kind},
+    named::named,
 };
 
 /// Whose sign-in it is; also the scope of every read of this room: own sessions only.
@@ -79,37 +81,24 @@ impl Owner {
     }
 }
 
+named! {
 /// Why a session ended before its time: kept in the row and in its history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EndReason {
+EndReason {
     /// Its owner ended it.
-    Owner,
+    Owner = "OWNER", "本人退出";
     /// A refresh token was used twice.
-    Reuse,
+    Reuse = "REUSE", "凭证重复使用";
     /// One more sign-in than may be open at once.
-    TooMany,
+    TooMany = "TOO_MANY", "登录数超限";
     /// The password was changed.
-    PasswordChanged,
+    PasswordChanged = "PASSWORD_CHANGED", "密码已修改";
     /// The officer was disabled, or the device was revoked.
-    AccountEnded,
+    AccountEnded = "ACCOUNT_ENDED", "账号已停用";
     /// An officer called nothing for too long.
-    Idle,
+    Idle = "IDLE", "长时间未操作";
     /// The officer's proofs were made anew, or the account was closed.
-    CredentialsReset,
+    CredentialsReset = "CREDENTIALS_RESET", "凭证已重置";
 }
-
-impl EndReason {
-    const fn wire(self) -> &'static str {
-        match self {
-            Self::Owner => "OWNER",
-            Self::Reuse => "REUSE",
-            Self::TooMany => "TOO_MANY",
-            Self::PasswordChanged => "PASSWORD_CHANGED",
-            Self::AccountEnded => "ACCOUNT_ENDED",
-            Self::Idle => "IDLE",
-            Self::CredentialsReset => "CREDENTIALS_RESET",
-        }
-    }
 }
 
 /// A sign-in.
@@ -227,7 +216,8 @@ pub async fn insert(tx: &mut Tx, owner: Owner, client: &str) -> Result<Session> 
     )
     .fetch_one(tx.conn())
     .await?;
-    let change = Change::begin(Tenure::Active, "SIGN_IN", Note::internal(owner.name()), tx.cx());
+    let (_, change) =
+        Change::begin(Tenure::Active, Deed::SignIn, Note::internal(owner.name()), tx.cx());
     history::write(tx, id.subject(), &change).await?;
     end_oldest(tx, owner, id).await?;
     tx.touch(actors::key(&owner.name()));

@@ -13,11 +13,13 @@ use crate::{
     context::Cx,
     crypto::{self, Suite},
     domain::{
+        deed::Deed,
         lifecycle::{Change, Moved, Note},
         tenure::Tenure,
     },
     error::{Error, Reason, Result},
     id::{Id, kind},
+    named::named,
 };
 
 /// More keys than this are not listed: some ten are made in a year.
@@ -29,40 +31,21 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// for devices that were away to load the list in which the successor stands.
 pub const AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+named! {
 /// What a key signs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+Purpose {
     /// Access tokens.
-    AccessToken,
+    AccessToken = "ACCESS_TOKEN", "登录令牌";
     /// Pass codes.
-    PassCode,
+    PassCode = "PASS_CODE", "通行码";
     /// The list of keys that devices load.
-    KeyList,
+    KeyList = "KEY_LIST", "密钥列表";
     /// Binding codes, and the exports of conversations.
-    Record,
+    Record = "RECORD", "凭证与导出";
+}
 }
 
 impl Purpose {
-    /// Every purpose.
-    pub const ALL: &[Self] = &[Self::AccessToken, Self::PassCode, Self::KeyList, Self::Record];
-
-    /// The name in the table.
-    #[must_use]
-    pub const fn wire(self) -> &'static str {
-        match self {
-            Self::AccessToken => "ACCESS_TOKEN",
-            Self::PassCode => "PASS_CODE",
-            Self::KeyList => "KEY_LIST",
-            Self::Record => "RECORD",
-        }
-    }
-
-    /// Reads the name.
-    #[must_use]
-    pub fn from_wire(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|purpose| purpose.wire() == text)
-    }
-
     /// The suites in which it is signed.
     #[must_use]
     pub const fn suites(self) -> &'static [Suite] {
@@ -277,7 +260,7 @@ pub async fn insert(
     .fetch_one(tx.conn())
     .await?;
     let note = Note::internal(format!("{} {}", purpose.wire(), suite.wire()));
-    let change = Change::begin(Tenure::Active, "CREATE", note, tx.cx());
+    let (_, change) = Change::begin(Tenure::Active, Deed::Create, note, tx.cx());
     history::write(tx, id.subject(), &change).await?;
     tx.touch(world::KEY.to_owned());
     entity(row)

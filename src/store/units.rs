@@ -8,6 +8,7 @@ use super::{OnConstraint as _, Tx, history};
 use crate::{
     actor::Scope,
     domain::{
+        deed::Deed,
         lifecycle::{Change, Note},
         tenure::Tenure,
     },
@@ -108,7 +109,7 @@ pub async fn insert(tx: &mut Tx, new: NewUnit) -> Result<Unit> {
     .fetch_one(tx.conn())
     .await
     .on_constraint("unit_code_once", Reason::AlreadyExists)?;
-    let change = Change::begin(Tenure::Active, "CREATE", Note::none(), tx.cx());
+    let (_, change) = Change::begin(Tenure::Active, Deed::Create, Note::none(), tx.cx());
     history::write(tx, id.subject(), &change).await?;
     Ok(entity(row))
 }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
+        deed::Deed,
         lifecycle::{Change, Note},
         notice::NoticeEvent,
         officer::{UNUSED_MAX, UNUSED_TOLD},
@@ -110,7 +111,7 @@ pub async fn close(tx: &mut Tx, officer: Id<kind::Officer>) -> Result<()> {
         return Ok(());
     }
     sessions::end_others(tx, Owner::Officer(officer), None, EndReason::CredentialsReset).await?;
-    let change = Change::remark(Tenure::Active, "CLOSE_UNUSED", Note::none(), tx.cx());
+    let change = Change::remark(Tenure::Active, Deed::CloseUnused, Note::none(), tx.cx());
     history::write(tx, officer.subject(), &change).await?;
     tx.touch(actors::key(&officer.to_string()));
     enrolments::tell(tx, officer, NoticeEvent::AccountClosed).await

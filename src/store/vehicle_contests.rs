@@ -9,8 +9,8 @@ use super::{OnConstraint as _, Tx, history, notices::causes};
 use crate::{
     actor::Scope,
     domain::{
-        contest::{Contest, ContestState, Held, VehicleRuling},
-        lifecycle::Moved,
+        contest::{Contest, ContestState, VehicleRuling},
+        lifecycle::{Held, Moved},
         notice::NoticeEvent,
         vehicle::VehicleForm,
     },

@@ -13,7 +13,10 @@ use super::{
     outbox::{self, Topic},
 };
 use crate::{
-    domain::lifecycle::{Change, Note},
+    domain::{
+        deed::Deed,
+        lifecycle::{Change, Note},
+    },
     error::{Error, Reason, Result},
     id::{Id, kind},
 };
@@ -91,7 +94,7 @@ pub async fn insert(tx: &mut Tx, webhook: &Webhook, secret: &[u8]) -> Result<()>
     )
     .execute(tx.conn())
     .await?;
-    let change = Change::stateless("CREATE", Note::none(), tx.cx());
+    let change = Change::stateless(Deed::Create, Note::none(), tx.cx());
     history::write(tx, webhook.id.subject(), &change).await
 }
 
@@ -113,7 +116,7 @@ pub async fn disable(tx: &mut Tx, mut webhook: Webhook, note: Note) -> Result<We
     .await?;
     webhook.disable_time = Some(now);
     webhook.version = webhook.version.saturating_add(1);
-    let change = Change::stateless("DISABLE", note, tx.cx());
+    let change = Change::stateless(Deed::Disable, note, tx.cx());
     history::write(tx, webhook.id.subject(), &change).await?;
     Ok(webhook)
 }

@@ -26,7 +26,8 @@ fn sources() -> Vec<(String, String)> {
 fn floor(name: &str) -> u8 {
     let room = name.split(['/', '.']).next().unwrap();
     match room {
-        "error" | "id" | "clock" | "actor" | "address" | "context" | "token" | "crypto" => 0,
+        "error" | "id" | "clock" | "actor" | "address" | "context" | "token" | "crypto"
+        | "named" => 0,
         "domain" => 1,
         "store" | "remote" => 2,
         "parts" => 3,

@@ -10,10 +10,11 @@ use jiff::{
 use crate::{
     domain::{
         codes::{Plate, PlateType},
-        policy::{PassKind, PolicyVersion, VehicleFacts, named},
+        policy::{PassKind, PolicyVersion, VehicleFacts},
         zone::{DayType, TimeWindow, Zone},
     },
     id::{Id, kind},
+    named::named,
 };
 
 /// What a device or an officer saw.

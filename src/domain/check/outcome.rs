@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::{
-    domain::policy::named,
     id::{Id, kind},
+    named::named,
 };
 
 named! {

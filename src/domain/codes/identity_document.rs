@@ -7,8 +7,8 @@ use jiff::{ToSpan as _, civil::Date};
 
 use super::{ResidentId, mask, normalise};
 use crate::{
-    domain::policy::named,
     error::{Flaw, Result},
+    named::named,
 };
 
 /// The age from which a person binds an enterprise (民法典, art. 17 and 18).

@@ -5,12 +5,13 @@ use super::Complaint;
 use crate::{
     context::Cx,
     domain::{
+        deed::Deed,
         lifecycle::{Change, Moved, Note},
-        policy::named,
         text,
     },
     error::{Faults, Flaw, Result},
     id::{Id, kind},
+    named::named,
 };
 
 /// What stands in the place of a passage, whatever its length was.
@@ -126,7 +127,7 @@ impl Complaint {
                 }
             }
         }
-        let change = Change::remark(self.state(), "REDACT", Note::internal(reason), cx);
+        let change = Change::remark(self.state(), Deed::Redact, Note::internal(reason), cx);
         Ok((Moved::new(self, change), originals))
     }
 

@@ -8,9 +8,9 @@ use crate::{
     domain::{
         calendar::{Calendar, Limit},
         obligation::Limits,
-        policy::named,
     },
     error::{Error, Flaw, Reason, Result},
+    named::named,
 };
 
 named! {

@@ -3,14 +3,15 @@
 use uuid::Uuid;
 
 use super::{
-    Category, Channel, Complaint, ComplaintAction as Do, ComplaintState, Held, Lead, RETURNS_MAX,
+    Category, Channel, Complaint, ComplaintAction as Do, ComplaintState, Lead, RETURNS_MAX,
     SECOND_HANDLINGS_MAX,
 };
 use crate::{
     context::Cx,
     domain::{
+        deed::Deed,
         evaluation::Verdict,
-        lifecycle::{Change, Moved, Note},
+        lifecycle::{Change, Held, Moved, Note},
         number::ComplaintNumber,
     },
     error::{Error, Flaw, Reason, Result},
@@ -97,14 +98,14 @@ impl Complaint {
             create_time: cx.now,
             close_time: None,
             version: 1,
-            held: Held::row(ComplaintState::Submitted),
+            held: Held::default(),
         }
     }
 
     /// Files it.
     pub fn file(mut self, note: Note, cx: &Cx) -> Moved<Self> {
-        self.held.0 = ComplaintState::Submitted;
-        let change = Change::begin(self.state(), "FILE", note, cx);
+        let (held, change) = Change::begin(ComplaintState::Submitted, Deed::File, note, cx);
+        self.held = held;
         Moved::new(self, change)
     }
 
@@ -182,7 +183,7 @@ impl Complaint {
             return Err(error.fact("state", self.state().wire()));
         }
         let note = Note::public(format!("转办编号:{number}")).and_internal(note);
-        let change = Change::remark(self.state(), "NUMBER_OUTSIDE", note, cx);
+        let change = Change::remark(self.state(), Deed::NumberOutside, note, cx);
         self.outside_number = number;
         Ok(Moved::new(self, change))
     }
@@ -327,7 +328,7 @@ impl Complaint {
         let change = self.advance(Do::Merge, note, cx)?;
         self.merged_into = Some(into.id);
         let note = Note::public(format!("{}并入本件,合并办理", self.number));
-        let told = into.remark("MERGE_IN", note, cx)?;
+        let told = into.remark(Deed::MergeIn, note, cx)?;
         Ok((Moved::new(self, change), told))
     }
 
@@ -347,7 +348,7 @@ impl Complaint {
     ) -> Result<Moved<Self>> {
         self.judged_by(officer)?;
         self.open()?;
-        let change = Change::remark(self.state(), "SUPERVISE", Note::internal(note), cx);
+        let change = Change::remark(self.state(), Deed::Supervise, Note::internal(note), cx);
         self.supervision_level = Some(level);
         Ok(Moved::new(self, change))
     }
@@ -355,15 +356,15 @@ impl Complaint {
     /// Urges whoever owes the next step.
     pub fn urge(mut self, note: String, cx: &Cx) -> Result<Moved<Self>> {
         self.open()?;
-        let change = Change::remark(self.state(), "URGE", Note::public(note), cx);
+        let change = Change::remark(self.state(), Deed::Urge, Note::public(note), cx);
         self.urges = self.urges.saturating_add(1);
         Ok(Moved::new(self, change))
     }
 
     /// A remark among officers, or a decision on an extension.
-    pub fn remark(self, action: &'static str, note: Note, cx: &Cx) -> Result<Moved<Self>> {
+    pub fn remark(self, deed: Deed, note: Note, cx: &Cx) -> Result<Moved<Self>> {
         self.open()?;
-        let change = Change::remark(self.state(), action, note, cx);
+        let change = Change::remark(self.state(), deed, note, cx);
         Ok(Moved::new(self, change))
     }
 

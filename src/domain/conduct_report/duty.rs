@@ -5,11 +5,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    domain::{
-        calendar::{Calendar, Due, Limit},
-        policy::named,
-    },
+    domain::calendar::{Calendar, Due, Limit},
     error::Result,
+    named::named,
 };
 
 named! {

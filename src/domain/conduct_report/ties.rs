@@ -1,6 +1,6 @@
 //! What keeps an officer from investigating a report (回避). How a tie is found is the store's.
 
-use crate::domain::policy::named;
+use crate::named::named;
 
 /// What binds an officer to a report: each tie alone keeps the officer from investigating it (回避;
 /// facts.md, 4.5).

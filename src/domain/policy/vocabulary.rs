@@ -1,7 +1,7 @@
 //! The closed lists of the pass policy: kinds, classes, relations, attachments, rules, reasons.
 //! No rule is evaluated here, and no value of a policy stands here.
 
-use super::named::named;
+use crate::named::named;
 
 named! {
 /// The kinds of truck passes (facts.md, 1.4).

@@ -7,8 +7,8 @@ use jiff::civil::{Date, Time};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
-    domain::policy::named,
     error::{Flaw, Result},
+    named::named,
 };
 
 /// The minutes of a day.

@@ -7,9 +7,10 @@ use crate::{
     context::Cx,
     domain::{
         application::{Application, Approval, Purpose},
+        lifecycle::Held,
         month,
         number::PassNumber,
-        pass::{Held, Pass, PassState},
+        pass::Pass,
         policy::{
             Evaluation, Grant, Outcome, PassKind, RefusalReason, evaluate,
             may_approve_automatically,
@@ -109,7 +110,7 @@ impl Applications {
             evaluation: application.evaluation.clone().unwrap_or(Value::Null),
             create_time: cx.now,
             version: 1,
-            held: Held::row(PassState::Active),
+            held: Held::default(),
         };
         let pass = store::passes::insert(tx, pass.issue(approval, cx)?).await?;
         if grant.quota_needed {

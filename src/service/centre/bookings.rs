@@ -5,8 +5,9 @@ use crate::{
     actor::{Actor, Matter},
     context::Cx,
     domain::{
-        booking::{Booking, BookingAction, BookingState, CONFIRM_WITHIN, Held},
+        booking::{Booking, BookingAction, CONFIRM_WITHIN},
         enterprise::EnterpriseState,
+        lifecycle::Held,
     },
     error::{Error, Faults, Reason, Result},
     id::{Id, kind},
@@ -49,7 +50,7 @@ impl Centre {
                 confirm_due_time: Some(self.world.calendar().due(cx.now, CONFIRM_WITHIN)?.at),
                 create_time: cx.now,
                 version: 1,
-                held: Held::row(BookingState::Requested),
+                held: Held::default(),
             };
             let booking = bookings::insert(tx, booking.request(cx)).await?;
             Ok(reply(booking))

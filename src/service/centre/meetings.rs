@@ -7,7 +7,10 @@ use super::Centre;
 use crate::{
     actor::{Actor, Matter},
     context::Cx,
-    domain::meeting::{Held, JointMeeting, MeetingState, Seat},
+    domain::{
+        lifecycle::Held,
+        meeting::{JointMeeting, MeetingState, Seat},
+    },
     error::{Faults, Flaw, Result},
     id::{Collection, Id, kind},
     service::{
@@ -67,7 +70,7 @@ impl Centre {
                 create_time: cx.now,
                 close_time: None,
                 version: 1,
-                held: Held::row(MeetingState::Called),
+                held: Held::default(),
             };
             let meeting = meetings::insert(tx, meeting.call(cx)).await?;
             Ok(reply(cx, meeting))

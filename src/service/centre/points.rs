@@ -9,7 +9,7 @@ use crate::{
         calendar::Due,
         complaint::{ComplaintState, Field, Passage, going_from, without},
         lifecycle::Moved,
-        meeting::{JointMeeting, MeetingPoint, Seat},
+        meeting::{JointMeeting, MeetingPoint, PointAction, Seat},
         obligation::ObligationKind,
         problem::{self, ProblemState},
     },
@@ -171,7 +171,9 @@ impl Centre {
         let subject = point.subject.map(|(of, id)| format!("{of}/{id}")).unwrap_or_default();
         let written = redacted(written, &self.taken(&mut connection, &subject).await?);
         let officer = matches!(cx.actor, Actor::Officer { .. });
-        Ok(pb::ListMeetingPointChangesResponse { changes: wire::changes(written, officer) })
+        Ok(pb::ListMeetingPointChangesResponse {
+            changes: wire::changes::<PointAction>(written, officer),
+        })
     }
 
     /// The first answer to a repeated request, without what was redacted of its complaint since.

@@ -6,8 +6,9 @@ use crate::{
     context::Cx,
     domain::{
         calendar::Due,
+        lifecycle::Held,
         obligation::ObligationKind,
-        problem::{self, Held, Problem, ProblemAction, ProblemState},
+        problem::{self, Problem, ProblemAction, ProblemState},
     },
     error::{Error, Faults, Flaw, Result},
     id::{Id, kind},
@@ -54,7 +55,7 @@ impl Centre {
                 outcome: String::new(),
                 create_time: cx.now,
                 version: 1,
-                held: Held::row(ProblemState::Found),
+                held: Held::default(),
             };
             let problem = problems::insert(tx, problem.register(cx)).await?;
             Ok(reply(problem))
@@ -157,7 +158,9 @@ impl Centre {
         problems::get(&mut connection, id, &cx.sight_of(Matter::Care)).await?;
         let written = store::history::list(&mut connection, id.subject()).await?;
         let officer = matches!(cx.actor, Actor::Officer { .. });
-        Ok(pb::ListProblemChangesResponse { changes: wire::changes(written, officer) })
+        Ok(pb::ListProblemChangesResponse {
+            changes: wire::changes::<ProblemAction>(written, officer),
+        })
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     domain::{
         calendar::Due,
         complaint::{Assignment, Complaint, Lead, rules::may_extend},
+        deed::Deed,
         lifecycle::Note,
         obligation::ObligationKind,
         text,
@@ -223,7 +224,7 @@ impl Complaints {
             };
             extensions::ask(tx, &extension).await?;
             let note = Note::internal(format!("申请延期{}个工作日", request.days));
-            complaints::save(tx, complaint.remark("REQUEST_EXTENSION", note, cx)?).await
+            complaints::save(tx, complaint.remark(Deed::RequestExtension, note, cx)?).await
         })
         .await
     }
@@ -251,13 +252,13 @@ impl Complaints {
             if approved {
                 due = owing::extend(tx, cx, &self.world.calendar(), &complaint, asked.days).await?;
             }
-            let (action, told) = if approved {
-                ("APPROVE_EXTENSION", Note::public(format!("延期{}个工作日", asked.days)))
+            let (deed, told) = if approved {
+                (Deed::ApproveExtension, Note::public(format!("延期{}个工作日", asked.days)))
             } else {
-                ("REFUSE_EXTENSION", Note::internal(note))
+                (Deed::RefuseExtension, Note::internal(note))
             };
             let days = if approved { asked.days } else { 0 };
-            let moved = complaint.remark(action, told, cx)?;
+            let moved = complaint.remark(deed, told, cx)?;
             let moved = moved.map(|complaint| Complaint {
                 extension_days: complaint.extension_days.saturating_add(days),
                 ..complaint.owed_until(due)
@@ -346,7 +347,7 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let (goal, note) = target(&request, true)?;
         self.step(cx, goal, &request, async |tx, complaint| {
-            complaints::save(tx, complaint.remark("NOTE", Note::internal(note), cx)?).await
+            complaints::save(tx, complaint.remark(Deed::Note, Note::internal(note), cx)?).await
         })
         .await
     }

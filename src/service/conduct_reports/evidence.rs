@@ -13,6 +13,7 @@ use crate::{
             ConductReport, EVIDENCE_BYTES_MAX, EVIDENCE_CHUNK_BYTES_MAX, EVIDENCE_MAX, Evidence,
             OPENING_LASTS, Slip,
         },
+        deed::Deed,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     service::{looking::Looking, pb, wire},
@@ -127,7 +128,7 @@ impl ConductReports {
         }
         evidence::complete(&mut tx, id, kept_bytes).await?;
         let as_nobody = tx.cx().clone();
-        let moved = report.remark("ADD_EVIDENCE", id.to_string(), &as_nobody);
+        let moved = report.remark(Deed::AddEvidence, id.to_string(), &as_nobody);
         conduct_reports::save(&mut tx, moved).await?;
         tx.commit().await?;
         self.take_away(id).await;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{ConductReports, Target, beat};
 use crate::{
     context::Cx,
-    domain::{conduct_report::IdentityRequest, text},
+    domain::{conduct_report::IdentityRequest, deed::Deed, text},
     error::{Error, Faults, Flaw, Result},
     service::{
         pb,
@@ -43,7 +43,7 @@ impl ConductReports {
         let reply = match own {
             Some(own) if own.may_be_shown(cx.now) => {
                 let identity = identities::open(&mut tx, id, own).await?;
-                let moved = report.remark("OPEN_IDENTITY", own.reason.clone(), cx);
+                let moved = report.remark(Deed::OpenIdentity, own.reason.clone(), cx);
                 conduct_reports::save(&mut tx, moved).await?;
                 pb::ReporterIdentity {
                     person: identity.person,
@@ -60,7 +60,7 @@ impl ConductReports {
                 // What lapsed a moment ago, and nobody has said so yet, is over.
                 identity_requests::lapse(tx.conn(), cx.now).await?;
                 let waits = identity_requests::ask(&mut tx, id, officer, &reason).await?;
-                let moved = report.remark("REQUEST_IDENTITY", reason, cx);
+                let moved = report.remark(Deed::RequestIdentity, reason, cx);
                 conduct_reports::save(&mut tx, moved).await?;
                 pb::ReporterIdentity { waiting_request: waits.to_string(), ..Default::default() }
             }
@@ -96,8 +96,8 @@ impl ConductReports {
             let ties = ties::find(tx, &report, officer).await?;
             let state = known.decide(&report, officer, &ties, request.approved, cx.now)?;
             identity_requests::decide(tx, known.id, officer, state).await?;
-            let action = if request.approved { "CONFIRM_IDENTITY" } else { "DECLINE_IDENTITY" };
-            conduct_reports::save(tx, report.remark(action, note, cx)).await
+            let deed = if request.approved { Deed::ConfirmIdentity } else { Deed::DeclineIdentity };
+            conduct_reports::save(tx, report.remark(deed, note, cx)).await
         })
         .await
     }

@@ -5,6 +5,7 @@ use crate::{
     context::Cx,
     domain::{
         conduct_report::{ConductReport, DutyKind, ReportAction},
+        deed::Deed,
         lifecycle::State as _,
     },
     error::{Error, Faults, Flaw, Reason, Result},
@@ -43,7 +44,7 @@ impl ConductReports {
             }
             accused::name(tx, id, entry, &text, &meant).await?;
             let said = [form.id, form.officer, form.unit, form.police_number].join(" ");
-            let moved = report.remark("NAME_ACCUSED", said.trim().to_owned(), cx);
+            let moved = report.remark(Deed::NameAccused, said.trim().to_owned(), cx);
             let report = conduct_reports::save(tx, moved).await?;
             upward_if_due(tx, report, cx).await
         })
@@ -150,7 +151,7 @@ impl ConductReports {
             if report.investigator == Some(officer) && !report.state().is_ended() {
                 self.give_back(tx, report, "回避".to_owned(), cx).await?;
             } else {
-                let moved = report.remark("DECLARE_INTEREST", String::new(), cx);
+                let moved = report.remark(Deed::DeclareInterest, String::new(), cx);
                 conduct_reports::save(tx, moved).await?;
             }
             ties::declare(tx, id, officer).await?;

@@ -3,7 +3,10 @@
 use super::{ConductReports, NOTE_CHARACTERS_MAX, Target, target};
 use crate::{
     context::Cx,
-    domain::conduct_report::{CONTENT_CHARACTERS_MAX, DutyKind, Finding, ReportState},
+    domain::{
+        conduct_report::{CONTENT_CHARACTERS_MAX, DutyKind, Finding, ReportState},
+        deed::Deed,
+    },
     error::{Error, Faults, Flaw, Reason, Result},
     service::{pb, wire},
     store::conduct_reports::{self, conclusions, duties, extensions, messages, ties},
@@ -41,7 +44,7 @@ impl ConductReports {
             let due = duty.map_or(cx.now, |duty| duty.due_time);
             report.may_extend(officer, request.days, due, cx.now)?;
             extensions::ask(tx, id, officer, request.days, &reason).await?;
-            let moved = report.remark("REQUEST_EXTENSION", request.days.to_string(), cx);
+            let moved = report.remark(Deed::RequestExtension, request.days.to_string(), cx);
             conduct_reports::save(tx, moved).await
         })
         .await
@@ -65,7 +68,7 @@ impl ConductReports {
             let asked = asked.ok_or_else(|| Error::new(Reason::TransitionIllegal))?;
             extensions::decide(tx, &asked, officer, request.approved).await?;
             if !request.approved {
-                let moved = report.remark("REFUSE_EXTENSION", note, cx);
+                let moved = report.remark(Deed::RefuseExtension, note, cx);
                 return conduct_reports::save(tx, moved).await;
             }
             if let Some(duty) = duties::find_open(tx, id, DutyKind::Handle).await? {

@@ -9,9 +9,8 @@ use crate::{
     context::Cx,
     domain::{
         codes::{self, Phone},
-        conduct_report::{
-            CONTENT_CHARACTERS_MAX, ConductReport, DutyKind, Held, ReportState, Slip,
-        },
+        conduct_report::{CONTENT_CHARACTERS_MAX, ConductReport, DutyKind, ReportState, Slip},
+        lifecycle::Held,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Collection as _, Id, kind},
@@ -147,7 +146,7 @@ impl ConductReports {
             create_time: cx.now,
             end_time: None,
             version: 1,
-            held: Held::row(ReportState::Submitted),
+            held: Held::default(),
         };
         let moved = report.file(&cx);
         let report = conduct_reports::insert(&mut tx, moved, &code, &secret).await?;

@@ -9,7 +9,9 @@ use crate::{
     actor::Matter,
     context::Cx,
     domain::{
-        contest::{Contest, ContestAction, ContestState, Held, VehicleRuling},
+        contest::{Contest, ContestAction, ContestState, VehicleRuling},
+        deed::Deed,
+        lifecycle::Held,
         notice::NoticeEvent,
         vehicle::{Licence, Vehicle, VehicleForm},
     },
@@ -71,7 +73,7 @@ impl Enterprises {
                 create_time: cx.now,
                 decide_time: None,
                 version: 1,
-                held: Held::row(ContestState::Open),
+                held: Held::default(),
             };
             let contest = vehicle_contests::insert(tx, contest.file(cx)).await?;
             let cause = contest.id.to_string();
@@ -165,7 +167,7 @@ impl Enterprises {
                 version: 1,
             };
             vehicles::insert(tx, &vehicle).await?;
-            let change = super::vehicles::acted("RECEIVE", reason, note, cx);
+            let change = super::vehicles::acted(Deed::Receive, reason, note, cx);
             history::write(tx, vehicle.id.subject(), &change).await?;
             let stored = vehicles::get(tx.conn(), vehicle.id, &cx.scope(), cx.now).await?;
             Ok(vehicle_of(&stored))

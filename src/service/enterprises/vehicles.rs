@@ -7,6 +7,7 @@ use crate::{
     domain::{
         codes::{Plate, VehicleStates},
         contest::{ContestAction, VehicleRuling},
+        deed::Deed,
         lifecycle::{Change, Note},
         notice::NoticeEvent,
         vehicle::{Licence, Vehicle, VehicleForm},
@@ -210,7 +211,7 @@ pub(super) async fn depart(
     let id = vehicle.id;
     vehicle.retire_time = Some(cx.now);
     let mut vehicle = vehicles::save(tx, vehicle).await?;
-    history::write(tx, id.subject(), &acted("RETIRE", ruling, note, cx)).await?;
+    history::write(tx, id.subject(), &acted(Deed::Retire, ruling, note, cx)).await?;
     // An approval under way is waited for by this, and its pass is found by the next one.
     applications::end_of_vehicle(tx, id, note).await?;
     passes::cancel_of_vehicle(tx, id, note).await?;
@@ -240,15 +241,10 @@ pub(super) async fn depart(
 }
 
 /// The act on a vehicle, for its history.
-pub(super) fn acted(
-    action: &'static str,
-    ruling: Option<VehicleRuling>,
-    note: &str,
-    cx: &Cx,
-) -> Change {
+pub(super) fn acted(deed: Deed, ruling: Option<VehicleRuling>, note: &str, cx: &Cx) -> Change {
     let mut said = Note::public(note);
     said.reason = ruling.map(VehicleRuling::wire);
-    Change::stateless(action, said, cx)
+    Change::stateless(deed, said, cx)
 }
 
 /// The coded reason of an officer for the act.

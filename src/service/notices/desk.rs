@@ -5,6 +5,7 @@ use super::Notices;
 use crate::{
     context::Cx,
     domain::{
+        deed::Deed,
         lifecycle::{Change, Note},
         notice::NoticeEvent,
         webhook::secret_text,
@@ -54,7 +55,7 @@ impl Notices {
             let letter = outbox::lock_dead(tx, id).await?;
             let letter = letter.ok_or_else(|| Error::new(Reason::NotFound).fact("resource", id))?;
             outbox::again(tx, id.uuid()).await?;
-            let change = Change::stateless("RESEND", Note::internal(note), cx);
+            let change = Change::stateless(Deed::Resend, Note::internal(note), cx);
             history::write(tx, id.subject(), &change).await?;
             let letter = DeadLetter { attempts: 0, next_attempt_time: cx.now, ..letter };
             Ok(letter_reply(letter))

@@ -11,8 +11,8 @@ use crate::{
     context::Cx,
     domain::{
         complaint::Complaint,
-        lifecycle::Moved,
-        meeting::{Held, MeetingPoint, PointState, Seat, open_from},
+        lifecycle::{Held, Moved},
+        meeting::{MeetingPoint, PointState, Seat, open_from},
     },
     error::{Error, Reason, Result},
     id::{Id, Subject, kind},

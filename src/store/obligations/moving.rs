@@ -12,28 +12,20 @@ use crate::{
     domain::obligation::{Dues, Limits, ObligationKind, Pause, PauseReason, Times, Which},
     error::Result,
     id::{Subject, kind},
+    named::named,
     store::Tx,
 };
 
+named! {
 /// Why a due time moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+Cause {
     /// The time stood still.
-    Pause,
+    Pause = "PAUSE", "计时暂停";
     /// More time was granted.
-    Extension,
+    Extension = "EXTENSION", "延期";
     /// The calendar changed.
-    Calendar,
+    Calendar = "CALENDAR", "日历调整";
 }
-
-impl Cause {
-    const fn wire(self) -> &'static str {
-        match self {
-            Self::Pause => "PAUSE",
-            Self::Extension => "EXTENSION",
-            Self::Calendar => "CALENDAR",
-        }
-    }
 }
 
 /// An open obligation, with what its due time is counted from.

@@ -1,0 +1,230 @@
+//! What is named from outside the house: by the program, by its tests and by its measurements. Every other item
+//! is the house's own, so that the compiler tells what nobody needs any more. No item is made here.
+
+pub mod actor {
+    pub use crate::actor::{Actor, Role, Roles};
+}
+pub mod address {
+    pub use crate::address::{Proxies};
+}
+pub mod clock {
+    pub use crate::clock::{Clock, Ids, ManualClock, Uptime};
+}
+pub mod config {
+    pub use crate::config::{RemoteSettings, ServeSettings, StoreSettings, TelemetrySettings, refuse_unknown};
+}
+pub mod context {
+    pub use crate::context::{Cx};
+}
+pub mod crypto {
+    pub use crate::crypto::{SigningKey, Suite, VerifyingKey, hex, unhex};
+}
+pub mod domain {
+    pub mod application {
+        pub use crate::domain::application::{ApplicationState, Purpose};
+    }
+    pub mod attachment {
+        pub use crate::domain::attachment::{ContentType};
+    }
+    pub mod booking {
+        pub use crate::domain::booking::{BookingState, CONFIRM_WITHIN};
+    }
+    pub mod calendar {
+        pub use crate::domain::calendar::{Calendar, CalendarYear};
+    }
+    pub mod codes {
+        pub use crate::domain::codes::{DocumentKind};
+    }
+    pub mod complaint {
+        pub use crate::domain::complaint::{Category, Rules};
+        pub mod rules {
+            pub use crate::domain::complaint::rules::{limit_text};
+        }
+    }
+    pub mod conduct_report {
+        pub use crate::domain::conduct_report::{DutyKind, Finding, ReportState};
+    }
+    pub mod contest {
+        pub use crate::domain::contest::{ContestState};
+    }
+    pub mod conversation {
+        pub use crate::domain::conversation::{ConversationState};
+    }
+    pub mod enterprise {
+        pub use crate::domain::enterprise::{EnterpriseState};
+    }
+    pub mod escalation {
+        pub use crate::domain::escalation::{Level};
+    }
+    pub mod export {
+        pub use crate::domain::export::{Broken, verify};
+    }
+    pub mod liaison {
+        pub use crate::domain::liaison::{BindingSource, PostMode};
+    }
+    pub mod lifecycle {
+        pub use crate::domain::lifecycle::{Change, Moved, State};
+    }
+    pub mod meeting {
+        pub use crate::domain::meeting::{MeetingState, PointState};
+    }
+    pub mod message {
+        pub use crate::domain::message::{MessageKind};
+    }
+    pub mod month {
+        pub use crate::domain::month::{local_date, start_of_day};
+    }
+    pub mod notice {
+        pub use crate::domain::notice::{Audience, Facts, Language, NoticeEvent, Template};
+        pub mod fields {
+            pub use crate::domain::notice::fields::{Templates};
+        }
+    }
+    pub mod number {
+        pub use crate::domain::number::{ComplaintNumber, PassNumber};
+    }
+    pub mod obligation {
+        pub use crate::domain::obligation::{Limits, ObligationKind, Pause, PauseReason, Times, Which, decision_limits};
+    }
+    pub mod pass {
+        pub use crate::domain::pass::{PassState};
+    }
+    pub mod pass_code {
+        pub use crate::domain::pass_code::{CodeMode, KeyList, Mode, PassClaims, encode, parse};
+    }
+    pub mod policy {
+        pub use crate::domain::policy::{PassKind, PolicyValues};
+    }
+    pub mod problem {
+        pub use crate::domain::problem::{ProblemState};
+    }
+    pub mod proposal {
+        pub use crate::domain::proposal::{Act, ProposalState};
+    }
+    pub mod qr {
+        pub use crate::domain::qr::{QrPicture};
+    }
+    pub mod zone {
+        pub use crate::domain::zone::{Zone};
+    }
+}
+pub mod error {
+    pub use crate::error::{Error, Flaw, Reason};
+}
+pub mod id {
+    pub use crate::id::{Collection, Id, kind};
+}
+pub mod parts {
+    pub use crate::parts::{Parts};
+}
+pub mod remote {
+    pub use crate::remote::{Limits, Secret};
+    pub mod sms {
+        pub use crate::remote::sms::{Sms};
+    }
+    pub mod webhook {
+        pub use crate::remote::webhook::{Webhooks};
+    }
+    pub mod wechat {
+        pub use crate::remote::wechat::{Wechat};
+    }
+    pub mod wecom {
+        pub use crate::remote::wecom::{Wecom};
+    }
+}
+pub mod sandbox {
+    pub use crate::sandbox::{router, serve, sms, webhook, wechat, wecom};
+    pub mod city {
+        pub use crate::sandbox::city::{Account, CLERK, City, DEMO_PASSWORD, FIRST_REVIEWER, SECURITY, SYSTEM, accounts, load};
+    }
+    pub mod tour {
+        pub use crate::sandbox::tour::{TourSettings, run, run_complaint, run_liaison};
+    }
+}
+pub mod server {
+    pub use crate::server::{Doors, Doorway, SWEEP, assemble, run};
+}
+pub mod service {
+    pub use crate::service::{pb, policy};
+    pub mod gate {
+        pub use crate::service::gate::{Gate};
+    }
+    pub mod identity {
+        pub mod totp {
+            pub use crate::service::identity::totp::{code};
+        }
+    }
+    pub mod organisation {
+        pub mod founding {
+            pub use crate::service::organisation::founding::{Founder, Founding, found};
+        }
+    }
+    pub mod passes {
+        pub use crate::service::passes::{Passes};
+    }
+}
+pub mod store {
+    pub use crate::store::{Cache, MIGRATIONS, Store, Vault, World, migrate, pool, proven};
+    pub mod actors {
+        pub use crate::store::actors::{key};
+    }
+    pub mod cache {
+        pub use crate::store::cache::{LEASE, Looked, Without};
+    }
+    pub mod calendars {
+        pub use crate::store::calendars::{in_force, insert};
+    }
+    pub mod escalations {
+        pub use crate::store::escalations::{claim};
+    }
+    pub mod notices {
+        pub use crate::store::notices::{Telling, inbox, tell};
+        pub mod causes {
+            pub use crate::store::notices::causes::{escalated};
+        }
+    }
+    pub mod obligations {
+        pub mod recount {
+            pub use crate::store::obligations::recount::{Stale, batch};
+        }
+    }
+    pub mod outbox {
+        pub use crate::store::outbox::{Lane, claim};
+    }
+    pub mod plates {
+        pub use crate::store::plates::{Answered, Plates};
+    }
+    pub mod policies {
+        pub use crate::store::policies::{ensure_base, insert_policy};
+    }
+    pub mod retention {
+        pub use crate::store::retention::{events};
+    }
+    pub mod seal {
+        pub use crate::store::seal::{close};
+    }
+    pub mod signing_keys {
+        pub use crate::store::signing_keys::{Purpose, ensure, insert};
+    }
+    pub mod trust {
+        pub use crate::store::trust::{Epoch};
+    }
+    pub mod wakeups {
+        pub use crate::store::wakeups::{Woken};
+    }
+    pub mod world {
+        pub use crate::store::world::{Key, private_key};
+    }
+}
+pub mod telemetry {
+    pub use crate::telemetry::{start};
+}
+pub mod token {
+    pub use crate::token::{Access};
+}
+pub mod web {
+    pub use crate::web::{LineLimits};
+}
+pub mod worker {
+    pub use crate::worker::{Worker};
+}
