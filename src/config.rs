@@ -73,7 +73,7 @@ pub struct StoreSettings {
 #[derive(Debug, Clone, Args)]
 pub struct RemoteSettings {
     /// The base address of WeChat's server interfaces, or of a stand-in (`jingqi sandbox`)
-    #[arg(long, env = "JINGQI_WECHAT_BASE_URL", default_value = "https://api.weixin.qq.com")]
+    #[arg(long, env = "JINGQI_WECHAT_BASE_URL", default_value = crate::remote::wechat::BASE_URL)]
     pub wechat_base_url: String,
 
     /// The mini-program's id; a server and a worker do not start without it

@@ -193,7 +193,6 @@ pub fn digest(suite: Suite, message: &[u8]) -> [u8; 32] {
 
 /// A keyed digest.
 #[must_use]
-#[expect(clippy::missing_panics_doc, reason = "HMAC takes keys of any length")]
 pub fn mac(suite: Suite, key: &[u8], message: &[u8]) -> [u8; 32] {
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
     match suite {

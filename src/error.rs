@@ -118,8 +118,6 @@ Reason, kind: Kind {
     NotAssignee = "NOT_ASSIGNEE", "该事项由其他民警办理,请先接手", Precondition;
     /// The vehicle or the enterprise is on the blacklist.
     Blacklisted = "BLACKLISTED", "车辆或企业在通行证黑名单中", Precondition;
-    /// A renewal may be filed from 30 days before the end.
-    RenewalTooEarly = "RENEWAL_TOO_EARLY", "未到续期时间,到期前30天起可申请", Precondition;
     /// The attachment is incomplete, or its digest differs.
     AttachmentIncomplete = "ATTACHMENT_INCOMPLETE", "附件未上传完整或校验不一致", Precondition;
     /// Too much was announced that is not whole yet.

@@ -5,30 +5,31 @@
 //!
 //! | Floor | Rooms |
 //! |---|---|
-//! | 5 | `main`, `server`, `config`, `telemetry`, `sandbox`: wiring |
+//! | 5 | `main`, `server`, `config`, `telemetry`, `sandbox`: wiring; `surface`: what is named from outside |
 //! | 4 | `service`, `worker`, `web`: the API, the loops beside it, its line for mini-programs |
 //! | 3 | `parts`: what servers and workers are made of |
 //! | 2 | `store`, `remote`: what we keep, whom we call |
 //! | 1 | `domain`: the rules, pure |
 //! | 0 | `error`, `id`, `clock`, `actor`, `context`, `token`, `crypto`, `named` |
 
-pub mod actor;
-pub mod address;
-pub mod clock;
-pub mod config;
-pub mod context;
-pub mod crypto;
-pub mod domain;
-pub mod error;
-pub mod id;
-pub mod named;
-pub mod parts;
-pub mod remote;
-pub mod sandbox;
-pub mod server;
-pub mod service;
-pub mod store;
-pub mod telemetry;
-pub mod token;
-pub mod web;
-pub mod worker;
+mod actor;
+mod address;
+mod clock;
+mod config;
+mod context;
+mod crypto;
+mod domain;
+mod error;
+mod id;
+mod named;
+mod parts;
+mod remote;
+mod sandbox;
+mod server;
+mod service;
+mod store;
+pub mod surface;
+mod telemetry;
+mod token;
+mod web;
+mod worker;

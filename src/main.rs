@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::{CommandFactory as _, Parser, Subcommand};
-use jingqi::{
+use jingqi::surface::{
     address::Proxies,
     clock::{Clock, Ids},
     config::{self, RemoteSettings, ServeSettings, StoreSettings, TelemetrySettings},

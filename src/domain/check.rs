@@ -14,7 +14,7 @@ mod tests;
 
 pub use facts::{
     CheckFacts, CodeClaims, CodeFault, Direction, Freshness, Known, Observation, PassFacts,
-    PassState, PassWindow, PlateColour, Source, Why,
+    PassState, PassWindow, Source, Why,
 };
 pub use judge::judge;
 pub use outcome::{CheckOutcome, Judgement, Verdict};

@@ -18,6 +18,7 @@ macro_rules! code_table {
 
         impl $name {
             /// Every entry, in the order of the list.
+            #[allow(dead_code, reason = "one macro for all tables: not each is walked")]
             pub const ALL: &[Self] = &[$(Self::$variant,)+];
 
             #[doc = concat!("Reads a code; fails with [`", stringify!($flaw), "`].")]
@@ -37,6 +38,7 @@ macro_rules! code_table {
             }
 
             /// The official Chinese term.
+            #[allow(dead_code, reason = "one macro for all tables: not each is told to people")]
             #[must_use]
             pub const fn zh(self) -> &'static str {
                 match self { $(Self::$variant => $zh,)+ }

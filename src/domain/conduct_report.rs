@@ -29,7 +29,7 @@ pub use evidence::{
 };
 pub use opening::IdentityRequest;
 pub use slip::Slip;
-pub use ties::{Conflict, Ties};
+pub use ties::Ties;
 
 /// The longest report, in characters (facts.md, 4.1).
 pub const CONTENT_CHARACTERS_MAX: usize = 1_500;

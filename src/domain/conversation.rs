@@ -105,8 +105,6 @@ pub struct Conversation {
     pub reply_due_time: Option<Timestamp>,
     /// How often it was closed.
     pub round: i32,
-    /// Rises with every change of who may read.
-    pub access_version: i64,
     /// When it began.
     pub create_time: Timestamp,
     /// The last write.
@@ -387,7 +385,6 @@ mod tests {
             reply_time: None,
             reply_due_time: None,
             round: 0,
-            access_version: 1,
             create_time: NOW,
             update_time: NOW,
             version: 1,

@@ -4,7 +4,7 @@
 //! [`Change`] whose fields nobody else can write:
 //!
 //! ```compile_fail
-//! # use jingqi::domain::lifecycle::Change;
+//! # use jingqi::surface::domain::lifecycle::Change;
 //! let forged = Change { from: "DRAFT", to: "APPROVED" };
 //! ```
 //!
@@ -12,7 +12,7 @@
 //!
 //! ```compile_fail
 //! #![deny(unused_must_use)]
-//! # use jingqi::domain::lifecycle::Moved;
+//! # use jingqi::surface::domain::lifecycle::Moved;
 //! fn dropped(step: fn() -> Moved<()>) {
 //!     step();
 //! }
@@ -231,6 +231,7 @@ impl<E> Moved<E> {
 }
 
 /// Draws the whole table of a lifecycle, state by action, for a reviewer to read.
+#[cfg(test)]
 #[must_use]
 pub fn drawing<S: State>() -> String {
     let edges = S::ALL.iter().flat_map(|state| {

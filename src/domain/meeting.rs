@@ -206,11 +206,6 @@ impl JointMeeting {
     pub fn seat(&self, unit: Id<kind::Unit>) -> Option<&Seat> {
         std::iter::once(&self.host).chain(&self.guests).find(|seat| seat.unit == unit)
     }
-
-    /// The paths of everybody of the police who takes part.
-    pub fn paths(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(&self.host).chain(&self.guests).map(|seat| seat.path.as_str())
-    }
 }
 
 impl MeetingPoint {

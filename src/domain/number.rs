@@ -41,11 +41,13 @@ macro_rules! numbers {
             ///
             /// Fails with `NUMBER_MALFORMED` for another form or an impossible day, and with
             /// `NUMBER_CHECKSUM` when the form is right and the check character is not.
+            #[allow(dead_code, reason = "nobody types the number of an application")]
             pub fn parse(text: &str) -> Result<Self, Flaw> {
                 read(Self::PREFIX, text).map(Self)
             }
 
             /// The number as it is stored and printed.
+            #[allow(dead_code, reason = "one macro for all numbers")]
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0

@@ -268,6 +268,7 @@ impl Obligation {
     ///
     /// The time is what the clock shows between opening and due time without the pauses, so that
     /// a weekend in between does not hide the end. A running pause moves the instant along.
+    #[cfg(test)]
     pub fn amber_from(
         &self,
         which: Which,

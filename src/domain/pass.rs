@@ -101,6 +101,23 @@ PassRevocationReason {
 }
 }
 
+impl PassState {
+    /// What whoever checked a pass says of it: that it should end. It changes nothing.
+    ///
+    /// # Errors
+    /// `TRANSITION_ILLEGAL` when it has ended.
+    pub fn propose_revocation(self, note: Note, cx: &Cx) -> Result<Change> {
+        match self {
+            Self::Active | Self::Suspended => {
+                Ok(Change::remark(self, Deed::ProposeRevocation, note, cx))
+            }
+            _ => Err(Error::new(Reason::TransitionIllegal)
+                .fact("state", self.wire())
+                .fact("action", Deed::ProposeRevocation.wire())),
+        }
+    }
+}
+
 impl PassRevocationReason {
     /// Whether the law knows this reason for the action.
     #[must_use]
@@ -310,7 +327,7 @@ mod tests {
 
     #[test]
     fn no_end_leads_back() {
-        for state in <PassState as State>::ALL {
+        for state in PassState::ALL {
             if matches!(state, PassState::Active | PassState::Suspended) {
                 continue;
             }

@@ -28,17 +28,13 @@ mod tests;
 
 pub use differences::differences;
 pub use evaluate::evaluate;
-pub use evaluation::{
-    CorrectionNeed, Evaluation, Finding, Grant, Outcome, Reviews, may_approve_automatically,
-};
+pub use evaluation::{Evaluation, Grant, Outcome, Reviews, may_approve_automatically};
 pub use inputs::{
     ActivePass, Ask, AskedZone, ClassGrant, EnterpriseFacts, Inputs, Length, Standing,
     VehicleFacts, VehiclePapers,
 };
 pub use typical::dry_run;
-pub use values::{
-    AttachmentRule, AutomaticApproval, PolicyValues, PolicyVersion, PromisedLimits, version_at,
-};
+pub use values::{PolicyValues, PolicyVersion, version_at};
 pub use vocabulary::{
     AttachmentKind, CargoKind, EnterpriseClass, PassKind, RefusalReason, Relation, RuleId,
 };

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use matcher::VehicleMatcher;
 pub use passage::{Passage, strictest};
-pub use time::{DayType, MonthDay, Season, TimeWindow};
+pub use time::{DayType, Season, TimeWindow};
 
 use super::{month, policy::VehicleFacts};
 use crate::named::named;

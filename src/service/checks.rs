@@ -32,8 +32,7 @@ use crate::{
     domain::{
         check::{CheckOutcome, Direction, Source, Why},
         codes::Plate,
-        deed::Deed,
-        lifecycle::{Change, Note},
+        lifecycle::Note,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
@@ -220,7 +219,7 @@ impl Checks {
                 let state = store::checks::pass_state(tx.conn(), pass).await?;
                 let state = state.ok_or_else(|| Error::internal("a judged pass without a row"))?;
                 let note = Note::internal(format!("{id}:{}", done.note));
-                let change = Change::remark(state, Deed::ProposeRevocation, note, cx);
+                let change = state.propose_revocation(note, cx)?;
                 history::write(tx, pass.subject(), &change).await?;
             }
             let check = store::checks::get(tx.conn(), id, &cx.scope()).await?;

@@ -375,7 +375,6 @@ fn begun(
         reply_time: None,
         reply_due_time: None,
         round: 0,
-        access_version: 1,
         create_time: cx.now,
         update_time: cx.now,
         version: 1,

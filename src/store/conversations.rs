@@ -34,7 +34,6 @@ struct Row {
     reply_time: Option<jiff_sqlx::Timestamp>,
     reply_due_time: Option<jiff_sqlx::Timestamp>,
     round: i32,
-    access_version: i64,
     create_time: jiff_sqlx::Timestamp,
     update_time: jiff_sqlx::Timestamp,
     version: i64,
@@ -59,7 +58,6 @@ fn entity(row: Row) -> Result<Conversation> {
         reply_time: at(row.reply_time),
         reply_due_time: at(row.reply_due_time),
         round: row.round,
-        access_version: row.access_version,
         create_time: row.create_time.to_jiff(),
         update_time: row.update_time.to_jiff(),
         version: row.version,
@@ -78,7 +76,7 @@ macro_rules! select {
                 awaiting_since as "awaiting_since: jiff_sqlx::Timestamp",
                 auto_reply_time as "auto_reply_time: jiff_sqlx::Timestamp",
                 reply_time as "reply_time: jiff_sqlx::Timestamp",
-                reply_due_time as "reply_due_time: jiff_sqlx::Timestamp", round, access_version,
+                reply_due_time as "reply_due_time: jiff_sqlx::Timestamp", round,
                 create_time as "create_time: jiff_sqlx::Timestamp",
                 update_time as "update_time: jiff_sqlx::Timestamp", version
              from conversation "# + $filter

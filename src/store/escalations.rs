@@ -225,8 +225,6 @@ pub struct Escalation {
     pub kind: String,
     /// Which step.
     pub level: Level,
-    /// The path of the unit that owes it.
-    pub unit_path: String,
     /// When the thing was owed.
     pub owed_time: Timestamp,
     /// When the step was due.
@@ -280,7 +278,7 @@ pub async fn list(
         .await?
     };
     let rows = sqlx::query!(
-        "select escalation.id, collection, subject_id, kind, escalation.level, escalation.unit_path,
+        "select escalation.id, collection, subject_id, kind, escalation.level,
             obligation.due_time as \"owed: jiff_sqlx::Timestamp\",
             escalation.due_time as \"due: jiff_sqlx::Timestamp\",
             create_time as \"create_time: jiff_sqlx::Timestamp\",
@@ -298,7 +296,6 @@ pub async fn list(
             subject: format!("{}/{}", row.collection, row.subject_id),
             kind: row.kind,
             level: Level::ranked(row.level).ok_or_else(|| Error::internal("a stored level"))?,
-            unit_path: row.unit_path,
             owed_time: row.owed.to_jiff(),
             due_time: row.due.to_jiff(),
             create_time: row.create_time.to_jiff(),

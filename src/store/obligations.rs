@@ -21,7 +21,7 @@ use crate::{
 };
 
 pub use moving::{Cause, Running, lock, move_due, pause, resume};
-pub use shown::{Move, Shown, list};
+pub use shown::{Shown, list};
 
 /// An obligation that begins.
 #[derive(Debug, Clone)]

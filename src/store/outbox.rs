@@ -271,13 +271,6 @@ pub async fn lock_dead(tx: &mut Tx, id: Id<kind::Event>) -> Result<Option<DeadLe
     Ok(dead!("and id = $1 for update", id.uuid()).fetch_optional(tx.conn()).await?)
 }
 
-/// How many events wait: what the harness and the health page ask.
-pub async fn open(connection: &mut sqlx::PgConnection) -> Result<i64> {
-    Ok(sqlx::query_scalar!("select count(*) as \"open!\" from event where deliver_time is null")
-        .fetch_one(connection)
-        .await?)
-}
-
 /// The sealed phone and code of a one-time code that still counts.
 pub async fn phone_code(
     connection: &mut sqlx::PgConnection,

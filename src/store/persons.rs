@@ -13,8 +13,6 @@ use crate::{
 /// A person as the account shows it.
 #[derive(Debug, Clone)]
 pub struct Person {
-    /// Its id.
-    pub id: Id<kind::Person>,
     /// The masked name; empty while none is known.
     pub display_name: String,
     /// The masked phone; empty while none is proved.
@@ -60,7 +58,6 @@ pub async fn get(
         sealed.map(|sealed| vault.open_text(purpose, &sealed)).transpose()
     };
     Ok(Person {
-        id,
         display_name: open("full-name", row.full_name_sealed)?
             .map(|name| mask::name(&name))
             .unwrap_or_default(),

@@ -4,7 +4,6 @@
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx as _;
 use serde_json::json;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Tx, Vault, outbox};
@@ -97,41 +96,4 @@ pub async fn spend(
     .execute(tx.conn())
     .await?;
     Ok(right)
-}
-
-/// What is to be sent.
-pub struct ToSend {
-    /// To whom.
-    pub phone: Phone,
-    /// The code.
-    pub code: String,
-}
-
-impl std::fmt::Debug for ToSend {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ToSend({:?})", self.phone)
-    }
-}
-
-/// What the worker is to send for the row that an event names; nothing once the code is used or
-/// out of time.
-pub async fn to_send(
-    connection: &mut PgConnection,
-    vault: &Vault,
-    id: Uuid,
-    now: Timestamp,
-) -> Result<Option<ToSend>> {
-    let row = sqlx::query!(
-        "select phone_sealed, code_sealed from phone_code
-         where id = $1 and use_time is null and expire_time > $2",
-        id,
-        now.to_sqlx() as _
-    )
-    .fetch_optional(connection)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let phone = vault.open_text("phone", &row.phone_sealed)?;
-    let phone = Phone::parse(&phone).map_err(|_| Error::internal("a stored phone"))?;
-    let code = vault.open_text("phone-code", &row.code_sealed)?;
-    Ok(Some(ToSend { phone, code }))
 }

@@ -11,7 +11,6 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{PgConnection, types::Json};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::{
     Store,
@@ -459,10 +458,4 @@ async fn periods(connection: &mut PgConnection) -> Result<Vec<SpecialPeriod>> {
 pub fn private_key(store: &Store, key: &Key) -> Result<[u8; 32]> {
     let opened = store.vault().open("signing-key", &key.private_key_sealed)?;
     opened.try_into().map_err(|_| Error::internal("a private key of another size"))
-}
-
-/// A zone by its id, in any version.
-#[must_use]
-pub fn zone_id(snapshot: &Snapshot, code: u16) -> Option<Uuid> {
-    snapshot.zones.iter().find(|zone| zone.zone.code == code).map(|zone| zone.id.uuid())
 }

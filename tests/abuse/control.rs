@@ -6,7 +6,7 @@ use std::{env, time::Duration};
 
 use anyhow::Result;
 use clap::Parser;
-use jingqi::{
+use jingqi::surface::{
     address::Proxies,
     config::{RemoteSettings, StoreSettings},
     server::{self, Doors},

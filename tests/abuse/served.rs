@@ -10,7 +10,7 @@ use std::{
 
 use crate::control::CONTROL;
 use anyhow::{Context as _, Result, bail, ensure};
-use jingqi::{
+use jingqi::surface::{
     sandbox::wechat,
     service::pb::{self, truck_pass_service_client::TruckPassServiceClient},
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use jiff::{SignedDuration, Timestamp};
-use jingqi::{
+use jingqi::surface::{
     clock::{Clock, Ids},
     domain::{month::local_date, number::ComplaintNumber},
     id::{Collection, Id, kind},

@@ -5,7 +5,7 @@ use std::{sync::Arc, thread};
 
 use anyhow::{Context as _, Result};
 use jiff::{SignedDuration, Timestamp};
-use jingqi::{
+use jingqi::surface::{
     clock::{Clock, Ids},
     crypto::{SigningKey, Suite},
     domain::{
@@ -158,7 +158,7 @@ async fn rules(parts: &Parts) -> Result<()> {
     let now = parts.clock.now();
     let quiet = parts.store.clone().before_serving();
     signing_keys::ensure(&quiet, now, &parts.ids).await?;
-    let cx = jingqi::context::Cx::job("bench", now, parts.ids.clone());
+    let cx = jingqi::surface::context::Cx::job("bench", now, parts.ids.clone());
     let mut tx = quiet.begin(&cx).await?;
     let from: Timestamp = "2022-06-15T00:00:00+08:00".parse()?;
     policies::insert_policy(&mut tx, "2022-06", "measure 6", from, &PolicyValues::measure_6())

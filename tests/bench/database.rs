@@ -1,7 +1,7 @@
 //! A database of its own for a run, on the server that is named: made, and dropped again.
 
 use anyhow::{Context as _, Result};
-use jingqi::clock::Ids;
+use jingqi::surface::clock::Ids;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 /// Makes one; its address and its name.

@@ -18,7 +18,7 @@ mod serving;
 use std::{env, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result};
-use jingqi::{
+use jingqi::surface::{
     id::kind,
     service::pb::{
         self, centre_service_client::CentreServiceClient, complaint::Category, complaint::State,

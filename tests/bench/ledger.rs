@@ -11,7 +11,7 @@ use std::{
 use anyhow::Result;
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
-use jingqi::{
+use jingqi::surface::{
     domain::{
         complaint::rules::limit_text,
         obligation::{Limits, ObligationKind, Times, Which},

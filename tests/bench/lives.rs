@@ -2,7 +2,7 @@
 //! accepted, signed, returned, extended, answered, or never answered; when applications are accepted,
 //! corrected and decided, and booked places confirmed.
 
-use jingqi::domain::complaint::Category;
+use jingqi::surface::domain::complaint::Category;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 /// Seconds.

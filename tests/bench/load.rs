@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use jingqi::{
+use jingqi::surface::{
     clock::Ids,
     service::pb::{
         self, check_pass_request::Observed, pass_check::Verdict,

@@ -20,7 +20,7 @@ mod serving;
 use std::{env, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result};
-use jingqi::service::pb::{
+use jingqi::surface::service::pb::{
     self,
     pass_check_service_server::{PassCheckService, PassCheckServiceServer},
 };

@@ -2,7 +2,7 @@
 //! conversation itself with all of it unread.
 
 use anyhow::{Context as _, Result};
-use jingqi::service::pb;
+use jingqi::surface::service::pb;
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::Instant;
 use uuid::Uuid;

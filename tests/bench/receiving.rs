@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
-use jingqi::service::pb::{self, watch_messages_response::Event};
+use jingqi::surface::service::pb::{self, watch_messages_response::Event};
 use tokio::{
     sync::mpsc,
     task::JoinSet,

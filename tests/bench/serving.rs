@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Result;
-use jingqi::{
+use jingqi::surface::{
     parts::Parts,
     server::{self, Doors},
 };

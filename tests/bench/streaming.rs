@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use jingqi::service::pb::{self, watch_messages_response::Event};
+use jingqi::surface::service::pb::{self, watch_messages_response::Event};
 use tokio::time::timeout;
 use tonic::Streaming;
 

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use jingqi::{
+use jingqi::surface::{
     clock::Ids,
     service::pb::{self, conversation_service_client::ConversationServiceClient},
     store,

@@ -22,7 +22,7 @@ mod serving;
 use std::{env, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result};
-use jingqi::{
+use jingqi::surface::{
     id::kind,
     parts::Parts,
     service::pb::{self, conduct_report_service_client::ConductReportServiceClient},

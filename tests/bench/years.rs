@@ -30,7 +30,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 use jiff::{Timestamp, ToSpan as _, civil::Date};
 use jiff_sqlx::ToSqlx as _;
-use jingqi::{
+use jingqi::surface::{
     clock::{Clock, Ids, ManualClock},
     context::Cx,
     domain::{

@@ -16,7 +16,7 @@ use futures::{
     future::join_all,
     stream::{self, StreamExt as _},
 };
-use jingqi::{
+use jingqi::surface::{
     config::{RemoteSettings, StoreSettings},
     parts::Parts,
     server::{self, Doors},

@@ -2,7 +2,7 @@
 //! each with a session and a token. Put into the database by SQL; nothing is judged here.
 
 use anyhow::Result;
-use jingqi::{
+use jingqi::surface::{
     clock::{Clock, Ids},
     id::{Id, kind},
     store::{Cache, Store, Vault, World, world},

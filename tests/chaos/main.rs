@@ -37,7 +37,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
-use jingqi::{clock::Ids, store};
+use jingqi::surface::{clock::Ids, store};
 use sqlx::{Connection as _, PgConnection};
 use tokio::{
     signal::unix::{SignalKind, signal},

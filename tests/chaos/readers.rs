@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Error, Result};
-use jingqi::service::pb::{
+use jingqi::surface::service::pb::{
     self, conversation_service_client::ConversationServiceClient, watch_messages_response::Event,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};

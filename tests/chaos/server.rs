@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use jingqi::{clock::Ids, sandbox::wechat};
+use jingqi::surface::{clock::Ids, sandbox::wechat};
 use tokio::{
     process::{Child, Command},
     time::Instant,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use jingqi::service::pb::{self, conversation_service_client::ConversationServiceClient};
+use jingqi::surface::service::pb::{self, conversation_service_client::ConversationServiceClient};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::time::{Instant, sleep, timeout};
 use tonic::{Code, transport::Channel};

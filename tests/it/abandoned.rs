@@ -12,7 +12,7 @@ use futures::{
     future::join_all,
     stream::{self, StreamExt as _},
 };
-use jingqi::{
+use jingqi::surface::{
     id::{Id, kind},
     service::pb::{self, pass_check::Verdict},
     store::{self, Cache, Store, Vault},

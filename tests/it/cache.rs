@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use jingqi::{
+use jingqi::surface::{
     clock::{Ids, Uptime},
     store::{Cache, cache::Looked, trust::Epoch},
 };

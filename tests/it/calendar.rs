@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use jingqi::{
+use jingqi::surface::{
     service::pb,
     store::{
         calendars, escalations,
@@ -264,7 +264,7 @@ async fn a_recomputation_goes_on_where_it_was_interrupted(pool: PgPool) {
     let mut tx = app.parts.store.begin(&app.cx()).await.unwrap();
     recount::batch(&mut tx, &calendar, Stale::Any, 500).await.unwrap();
     drop(tx);
-    let worker = || jingqi::worker::Worker::new(app.parts.clone());
+    let worker = || jingqi::surface::worker::Worker::new(app.parts.clone());
     let (one, two) = (worker(), worker());
     let (one, two) = tokio::join!(one.run_once(), two.run_once());
     one.and(two).unwrap();

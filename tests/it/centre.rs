@@ -2,7 +2,7 @@
 //! service centre that are never sold twice.
 
 use jiff::SignedDuration;
-use jingqi::{
+use jingqi::surface::{
     id::{Id, kind},
     service::pb,
 };
@@ -43,7 +43,7 @@ async fn visit(app: &App, desk: &Desk) -> pb::Visit {
     desk.ann.centre().record_visit(request).await.unwrap().into_inner()
 }
 
-async fn problem(desk: &Desk, visit: &str) -> Result<pb::Problem, Status> {
+pub async fn problem(desk: &Desk, visit: &str) -> Result<pb::Problem, Status> {
     let request = pb::RegisterProblemRequest {
         problem: Some(pb::Problem {
             enterprise: desk.city.enterprise.to_string(),

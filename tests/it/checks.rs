@@ -2,7 +2,7 @@
 //! whatever the cache holds.
 
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
-use jingqi::{
+use jingqi::surface::{
     crypto::{SigningKey, Suite, VerifyingKey},
     domain::{
         number::PassNumber,
@@ -24,7 +24,9 @@ use sqlx::PgPool;
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::harness::{App, City, FOREIGN_PLATE, PLATE, User, Wish, fields, reason, request_id};
+use crate::harness::{
+    App, City, FOREIGN_PLATE, PLATE, User, Wish, fact, fields, reason, request_id,
+};
 
 /// A pass, put into the database as an approval would.
 pub struct Issued {
@@ -489,10 +491,43 @@ async fn an_action_is_recorded_once_by_who_may_take_it(pool: PgPool) {
     assert_eq!(app.count(&remarks).await, 1);
     let listed = city.patrol.checks().list_pass_checks(all()).await.unwrap();
     assert_eq!(listed.into_inner().pass_checks, [done]);
+    // The police read that it was proposed, with why; the holder reads neither.
+    let steps = pb::ListTruckPassChangesRequest { name: pass.id.to_string() };
+    let read = city.first.passes().list_truck_pass_changes(steps.clone()).await.unwrap();
+    let actions: Vec<_> = read.into_inner().changes.into_iter().map(|it| it.action).collect();
+    assert_eq!(actions, ["PROPOSE_REVOCATION"]);
+    let read = city.handler.passes().list_truck_pass_changes(steps).await.unwrap();
+    let actions: Vec<_> = read.into_inner().changes.into_iter().map(|it| it.action).collect();
+    assert_eq!(actions, Vec::<String>::new());
 
     let missing = pb::RecordCheckActionRequest { action: 9, ..Default::default() };
     let refused = city.patrol.checks().record_check_action(missing).await.unwrap_err();
     assert_eq!(fields(&refused), ["action UNKNOWN_VALUE", "name REQUIRED"]);
+}
+
+// D10: the end of a pass that has ended is not proposed.
+#[sqlx::test]
+async fn the_end_of_an_ended_pass_is_not_proposed(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let pass = issue(&app, &city, 1).await;
+    let answer = check(&city.device, by_plate()).await;
+    app.sql(&format!("update truck_pass set state = 'CANCELLED' where id = '{}'", pass.id.uuid()))
+        .await;
+    let mut propose = pb::RecordCheckActionRequest {
+        name: answer.name,
+        action: Action::TurnBack.into(),
+        propose_revocation: true,
+        ..Default::default()
+    };
+    let refused = city.patrol.checks().record_check_action(propose.clone()).await.unwrap_err();
+    assert_eq!(
+        (reason(&refused), fact(&refused, "state")),
+        ("TRANSITION_ILLEGAL".to_owned(), "CANCELLED".to_owned())
+    );
+    // Nothing was written of it: what was done is recorded without the proposal.
+    propose.propose_revocation = false;
+    city.patrol.checks().record_check_action(propose).await.unwrap();
 }
 
 // QR-07: the list verifies with its key, names every key of passes, and never goes back.

@@ -1,7 +1,7 @@
 //! Claims of enterprises: who is unproven takes nothing from who is real. Read the first test first.
 
 use jiff::SignedDuration;
-use jingqi::service::pb::{self, IdentityDocumentKind as Kind, enterprise::State};
+use jingqi::surface::service::pb::{self, IdentityDocumentKind as Kind, enterprise::State};
 use sqlx::PgPool;
 use tonic::{Code, Status};
 use uuid::Uuid;

@@ -8,7 +8,7 @@ mod handling;
 mod rating;
 
 use jiff::Timestamp;
-use jingqi::{
+use jingqi::surface::{
     id::{Id, kind},
     service::pb::{
         self, SatisfactionLevel as Level,

@@ -10,7 +10,7 @@ mod review;
 mod traces;
 
 use jiff::SignedDuration;
-use jingqi::service::pb::{
+use jingqi::surface::service::pb::{
     self, ConductReport, conduct_report::Finding, conduct_report::State, conduct_report_duty::Kind,
     conduct_report_duty::Standing,
 };

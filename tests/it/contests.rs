@@ -1,7 +1,7 @@
 //! Contests of vehicles: the second enterprise says with papers that a vehicle is theirs, an officer moves
 //! it, retires it or leaves it where it is. Read the first test first.
 
-use jingqi::service::pb::{
+use jingqi::surface::service::pb::{
     self,
     pass_check::{Direction, Outcome, Verdict},
     vehicle_contest::State,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use jingqi::{
+use jingqi::surface::{
     service::pb::{self, watch_messages_response::Event},
     store::wakeups::Woken,
 };
@@ -180,7 +180,10 @@ async fn a_resend_gets_the_first_answer_and_a_reused_id_is_refused(pool: PgPool)
     // Another device of the same sender has the same message, and no other one under its id.
     let same_id = pb::SendMessageRequest { text: "另一台设备".to_owned(), ..request.clone() };
     let other_device = app
-        .user(jingqi::id::Id::<jingqi::id::kind::Person>::parse(&desk.talker.name).unwrap())
+        .user(
+            jingqi::surface::id::Id::<jingqi::surface::id::kind::Person>::parse(&desk.talker.name)
+                .unwrap(),
+        )
         .await;
     let again = other_device.conversations().send_message(request).await.unwrap();
     assert_eq!(again.into_inner(), first);
@@ -317,7 +320,10 @@ async fn an_ended_session_ends_its_streams(pool: PgPool) {
     let name = open(&desk).await.name;
     let mut stream = watch(&desk.talker, &name, 1).await.unwrap();
     let other = app
-        .user(jingqi::id::Id::<jingqi::id::kind::Person>::parse(&desk.talker.name).unwrap())
+        .user(
+            jingqi::surface::id::Id::<jingqi::surface::id::kind::Person>::parse(&desk.talker.name)
+                .unwrap(),
+        )
         .await;
     other
         .identity()
@@ -417,8 +423,12 @@ async fn marks_only_rise_and_unread_counts_stay_right(pool: PgPool) {
     let beyond = officer.mark_conversation(mark(99, 99)).await.unwrap().into_inner();
     assert_eq!(beyond.read_sequence, 6, "nobody has read what is not written");
     // Another device of the same officer sees the same marks.
-    let device =
-        app.user(jingqi::id::Id::<jingqi::id::kind::Officer>::parse(&desk.ann.name).unwrap()).await;
+    let device = app
+        .user(
+            jingqi::surface::id::Id::<jingqi::surface::id::kind::Officer>::parse(&desk.ann.name)
+                .unwrap(),
+        )
+        .await;
     assert_eq!(get(&device, &name).await.unwrap().mark.unwrap().read_sequence, 6);
 }
 

@@ -2,7 +2,7 @@
 //! end when nobody calls, passwords that nobody guesses, accounts that nobody uses.
 
 use jiff::SignedDuration;
-use jingqi::service::{identity::totp, pb};
+use jingqi::surface::service::{identity::totp, pb};
 use serde_json::Value;
 use sqlx::{PgPool, Row as _};
 use tonic::{Request, Status};
@@ -36,7 +36,8 @@ impl Bureau {
     }
 
     pub fn create(&self, number: &str, phone: &str) -> pb::CreateOfficerRequest {
-        let unit = jingqi::id::Id::<jingqi::id::kind::Unit>::of(self.unit.0).to_string();
+        let unit =
+            jingqi::surface::id::Id::<jingqi::surface::id::kind::Unit>::of(self.unit.0).to_string();
         pb::CreateOfficerRequest {
             officer: Some(pb::Officer {
                 police_number: number.to_owned(),

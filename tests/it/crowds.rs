@@ -7,7 +7,7 @@ use crate::{
     harness::{App, reason},
     identity::{load_city, officer, wechat},
 };
-use jingqi::{sandbox::city, service::pb};
+use jingqi::surface::{sandbox::city, service::pb};
 
 async fn wrong(app: &App) -> String {
     let request = pb::SignInWithWechatRequest { login_code: "x".to_owned(), ..Default::default() };

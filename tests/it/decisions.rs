@@ -2,12 +2,12 @@
 //! a booked place are owed like everything else, with amber, red and the leader's list.
 
 use jiff::{SignedDuration, Timestamp};
-use jingqi::service::pb;
+use jingqi::surface::service::pb;
 use sqlx::PgPool;
 
 use crate::{
     centre,
-    harness::{App, City, User, fields, request_id},
+    harness::{App, City, User, fields, reason, request_id},
 };
 
 /// What is owed and was owed, as kind, due time, and how it stands.
@@ -224,4 +224,32 @@ async fn a_month_from_the_end_of_january_ends_with_february(pool: PgPool) {
         let refused = city.handler.applications().create_pass_application(request).await;
         assert_eq!(fields(&refused.unwrap_err()), ["need.start_date DATE_INVALID"], "{text}");
     }
+}
+
+// PA-05: what belongs elsewhere is not taken in, with the reason; nothing is owed of it any more.
+#[sqlx::test]
+async fn an_application_that_belongs_elsewhere_is_declined(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let name = filed(&app, &city).await;
+    let request = pb::DeclinePassApplicationRequest {
+        name: name.clone(),
+        note: "该路线由省道管理部门审批,请到省厅窗口办理".to_owned(),
+        request_id: request_id(),
+    };
+    let own = city.handler.applications().decline_pass_application(request.clone()).await;
+    assert_eq!(own.unwrap_err().code(), tonic::Code::PermissionDenied);
+    let silent = pb::DeclinePassApplicationRequest { note: String::new(), ..request.clone() };
+    let silent = city.first.applications().decline_pass_application(silent).await.unwrap_err();
+    assert_eq!(fields(&silent), ["note REQUIRED"]);
+    let declined = city.first.applications().decline_pass_application(request.clone()).await;
+    let declined = declined.unwrap().into_inner();
+    assert_eq!(declined.state(), pb::pass_application::State::NotAccepted);
+    let again = city.first.applications().decline_pass_application(request.clone()).await.unwrap();
+    assert_eq!(again.into_inner(), declined, "the same request declines once");
+    let twice = pb::DeclinePassApplicationRequest { request_id: request_id(), ..request };
+    let twice = city.first.applications().decline_pass_application(twice).await.unwrap_err();
+    assert_eq!(reason(&twice), "TRANSITION_ILLEGAL");
+    let owed = owed(&app).await;
+    assert!(owed.iter().all(|it| it.ends_with(" MET") || it.ends_with(" VOID")), "{owed:?}");
 }

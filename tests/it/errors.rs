@@ -1,6 +1,6 @@
 //! The catalogue of reasons and flaws, as a client meets it: this is the documentation of errors.
 
-use jingqi::error::{Flaw, Reason};
+use jingqi::surface::error::{Flaw, Reason};
 
 #[test]
 fn the_catalogue_of_reasons() {

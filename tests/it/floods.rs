@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures::SinkExt as _;
-use jingqi::{
+use jingqi::surface::{
     server::Doorway,
     service::pb::{self, identity_service_client::IdentityServiceClient},
 };

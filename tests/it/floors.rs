@@ -32,7 +32,7 @@ fn floor(name: &str) -> u8 {
         "store" | "remote" => 2,
         "parts" => 3,
         "service" | "worker" | "web" => 4,
-        "main" | "lib" | "server" | "config" | "telemetry" | "sandbox" => 5,
+        "main" | "lib" | "server" | "config" | "telemetry" | "sandbox" | "surface" => 5,
         other => panic!("{other} stands on no floor"),
     }
 }

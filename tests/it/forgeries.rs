@@ -2,7 +2,7 @@
 //! each bit of an access token, turned at the running server. None of them is believed.
 
 use futures::StreamExt as _;
-use jingqi::service::pb::{self, check_pass_request::Observed, pass_check::Verdict};
+use jingqi::surface::service::pb::{self, check_pass_request::Observed, pass_check::Verdict};
 use sqlx::PgPool;
 use tonic::Code;
 

@@ -1,6 +1,6 @@
 //! How a real bureau begins: from an empty database to two administrators whom nobody can stand in for.
 
-use jingqi::{
+use jingqi::surface::{
     error::Reason,
     service::{
         organisation::founding::{Founder, Founding, found},

@@ -10,7 +10,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp, civil::Date};
-use jingqi::{
+use jingqi::surface::{
     address::Proxies,
     clock::{Clock, Ids, ManualClock},
     domain::{notice::fields::Templates, policy::PolicyValues, zone::Zone},
@@ -195,7 +195,7 @@ impl App {
     /// Announces a change of an actor that was made by the test's own statements.
     pub async fn forget(&self, user: &User) {
         let mut tx = self.parts.store.begin(&self.cx()).await.unwrap();
-        tx.touch(jingqi::store::actors::key(&user.name));
+        tx.touch(jingqi::surface::store::actors::key(&user.name));
         tx.commit().await.unwrap();
     }
 
@@ -205,7 +205,7 @@ impl App {
         let wish = Wish { twin: Some(78), ..Wish::default() };
         let pool = self.parts.store.pool().clone();
         let parts = parts(pool, &self.clock, self.sandbox, &self.prefix, &self.files.0, wish);
-        jingqi::worker::Worker::new(parts).run_once().await.unwrap();
+        jingqi::surface::worker::Worker::new(parts).run_once().await.unwrap();
     }
 
     /// The folder of attachments.
@@ -230,7 +230,7 @@ impl App {
 
     /// Does everything that the workers have to do now.
     pub async fn run_workers(&self) {
-        jingqi::worker::Worker::new(self.parts.clone()).run_once().await.unwrap();
+        jingqi::surface::worker::Worker::new(self.parts.clone()).run_once().await.unwrap();
     }
 
     /// Nobody.
@@ -260,7 +260,7 @@ impl App {
             .execute(tx.conn())
             .await
             .unwrap();
-        tx.touch(jingqi::store::actors::key(&id.to_string()));
+        tx.touch(jingqi::surface::store::actors::key(&id.to_string()));
         tx.commit().await.unwrap();
         let mut user = User { name: id.to_string(), token: None, address: self.address };
         user.token = Some(self.token(&user.name, session).await);
@@ -309,8 +309,8 @@ impl App {
     }
 
     /// A context of the harness itself.
-    pub fn cx(&self) -> jingqi::context::Cx {
-        jingqi::context::Cx::job("test", self.now(), self.parts.ids.clone())
+    pub fn cx(&self) -> jingqi::surface::context::Cx {
+        jingqi::surface::context::Cx::job("test", self.now(), self.parts.ids.clone())
     }
 
     /// Runs one statement of the test's own.
@@ -411,7 +411,7 @@ async fn serve(parts: Parts, wish: Wish, stop: CancellationToken) -> (SocketAddr
 }
 
 async fn base_policy(parts: &Parts) {
-    let cx = jingqi::context::Cx::job("test", parts.clock.now(), parts.ids.clone());
+    let cx = jingqi::surface::context::Cx::job("test", parts.clock.now(), parts.ids.clone());
     let mut tx = parts.store.clone().before_serving().begin(&cx).await.unwrap();
     let from = "2022-06-15T00:00:00+08:00".parse().unwrap();
     policies::insert_policy(&mut tx, "2022-06", "measure 6", from, &PolicyValues::measure_6())
@@ -907,7 +907,7 @@ impl App {
 impl City {
     /// A need that the rules grant: the long-term pass of the heavy box truck.
     pub fn need(&self, app: &App) -> pb::PassNeed {
-        let day: Date = jingqi::domain::month::local_date(app.now());
+        let day: Date = jingqi::surface::domain::month::local_date(app.now());
         pb::PassNeed {
             pass_kind: pb::PassKind::LongTermDelivery.into(),
             zones: vec![self.zone.to_string()],

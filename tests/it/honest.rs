@@ -1,7 +1,7 @@
 //! The checkpoint accuses nobody who is honest: clumsy scanners, trailers before the camera, cartons, keys
 //! that were withdrawn; and what is told beside the verdict.
 
-use jingqi::{
+use jingqi::surface::{
     crypto::{SigningKey, Suite},
     domain::pass_code::{self, CodeMode, PassClaims},
     service::pb::{

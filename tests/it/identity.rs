@@ -2,7 +2,7 @@
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use jiff::SignedDuration;
-use jingqi::{
+use jingqi::surface::{
     actor::Role,
     sandbox::city::{self, Account},
     service::pb,
@@ -391,7 +391,7 @@ async fn device(app: &App, administrator: &User) -> (pb::Tokens, String) {
     };
     assert!(nobody.enrol_device(stolen).await.is_err(), "a code enrolled two devices");
     // Who knows of no device learns from its challenge nothing either.
-    let unknown = format!("devices/{}", jingqi::clock::Ids::system().random());
+    let unknown = format!("devices/{}", jingqi::surface::clock::Ids::system().random());
     let unknown = pb::CreateDeviceChallengeRequest { device: unknown };
     let unknown = nobody.create_device_challenge(unknown).await.unwrap().into_inner();
     let challenge = pb::CreateDeviceChallengeRequest { device: device.clone() };

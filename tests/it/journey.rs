@@ -1,7 +1,7 @@
 //! The journey of a truck pass, as its people make it: read this first.
 
 use jiff::SignedDuration;
-use jingqi::service::pb::{
+use jingqi::surface::service::pb::{
     self,
     pass_application::State,
     pass_check::{Direction, Outcome, Verdict},

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use jingqi::{
+use jingqi::surface::{
     crypto::{Suite, VerifyingKey},
     domain::pass_code::{self, KeyList},
     id::{Id, kind},

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jingqi::{
+use jingqi::surface::{
     service::pb::{self, check_pass_request::Observed},
     store::Cache,
 };

@@ -2,7 +2,7 @@
 //! And the desk that the conversation tests sit at.
 
 use jiff::SignedDuration;
-use jingqi::service::pb;
+use jingqi::surface::service::pb;
 use sqlx::PgPool;
 use tonic::Code;
 

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use futures::{SinkExt as _, StreamExt as _};
-use jingqi::{
+use jingqi::surface::{
     id::{Id, kind},
     server::Doorway,
     service::pb::{self, client_frame::Call, server_frame::Reply},

@@ -17,6 +17,8 @@ mod conversations;
 mod credentials;
 mod crowds;
 mod decisions;
+mod directory;
+mod drawings;
 mod enterprises;
 mod errors;
 mod floods;

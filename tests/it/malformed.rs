@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use http_body_util::Full;
-use jingqi::{
+use jingqi::surface::{
     actor::{Role, Roles},
     service::{
         pb,
@@ -50,7 +50,7 @@ async fn send(app: &App, method: &str, headers: &[Header], body: &[u8]) -> Statu
         Endpoint::from_shared(format!("http://{}", app.address)).unwrap().connect_lazy();
     let answer = channel.oneshot(request).await.unwrap();
     let said = Status::from_header_map(answer.headers());
-    said.unwrap_or_else(|| Status::from(jingqi::error::Error::internal("it was taken")))
+    said.unwrap_or_else(|| Status::from(jingqi::surface::error::Error::internal("it was taken")))
 }
 
 /// A client who may call the method.

@@ -5,7 +5,7 @@
 mod dropping;
 
 use jiff::SignedDuration;
-use jingqi::service::pb::{
+use jingqi::surface::service::pb::{
     self, SatisfactionLevel as Level, complaint::State as ComplaintState, joint_meeting,
     meeting_point::State,
 };

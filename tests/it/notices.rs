@@ -6,7 +6,7 @@ mod ways;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use jingqi::{
+use jingqi::surface::{
     domain::{
         escalation::Level,
         notice::{Audience, Facts, Language, NoticeEvent, Template},

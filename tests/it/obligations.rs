@@ -2,7 +2,7 @@
 //! sweeper that several servers run and that survives poisoned rows, downtime and wrong clocks.
 
 use jiff::{SignedDuration, Timestamp};
-use jingqi::{
+use jingqi::surface::{
     clock::{Clock, ManualClock},
     server::SWEEP,
     service::pb::{self, complaint::State},

@@ -1,7 +1,7 @@
 //! Passes: who may end them and why, that it counts at once everywhere, and what a code carries.
 
 use jiff::SignedDuration;
-use jingqi::service::pb::{
+use jingqi::surface::service::pb::{
     self,
     pass_check::{Outcome, Verdict},
     pass_code::Mode,

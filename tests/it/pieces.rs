@@ -2,7 +2,7 @@
 //! used them.
 
 use jiff::SignedDuration;
-use jingqi::service::pb;
+use jingqi::surface::service::pb;
 use sqlx::PgPool;
 use tonic::Status;
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
-use jingqi::{
+use jingqi::surface::{
     actor::{Role, Roles},
     service::{
         pb,
@@ -182,7 +182,7 @@ async fn every_method_is_tried_by_every_role(pool: PgPool) {
     }
     assert_eq!(cells, (POLICY.len() - 1) * users.len());
     // The table itself agrees with what the server did for an actor.
-    assert!(!permits(Access::SignedIn, &jingqi::actor::Actor::Anonymous));
+    assert!(!permits(Access::SignedIn, &jingqi::surface::actor::Actor::Anonymous));
 }
 
 #[sqlx::test]

@@ -3,7 +3,7 @@
 mod rules;
 
 use jiff::SignedDuration;
-use jingqi::service::pb;
+use jingqi::surface::service::pb;
 use sqlx::PgPool;
 use tonic::{Response, Status};
 
@@ -151,8 +151,9 @@ async fn an_inspector_is_made_by_two_administrators_of_different_kinds(pool: PgP
     assert_eq!(officer.roles, ["INSPECTOR"]);
     // Both, and the officer, are told of the outcome; the history names both.
     assert_eq!(bureau.system.told().await, ["PROPOSAL_CONFIRMED"]);
-    let newcomer =
-        app.user(jingqi::id::Id::<jingqi::id::kind::Officer>::parse(&made.name).unwrap());
+    let newcomer = app.user(
+        jingqi::surface::id::Id::<jingqi::surface::id::kind::Officer>::parse(&made.name).unwrap(),
+    );
     assert_eq!(newcomer.await.told().await, ["ACCOUNT_CHANGED"]);
     let history = bureau.auditor.proposal(&made.proposal).await.unwrap().changes;
     let steps: Vec<_> = history.iter().map(|it| (it.action.as_str(), it.actor.as_str())).collect();
@@ -183,7 +184,8 @@ async fn no_power_is_given_by_one_alone_whatever_the_way(pool: PgPool) {
         let number = format!("65430{at}");
         let made = bureau.create_for(&bureau.system, &number, &[role], "新任命").await.unwrap();
         assert!(made.roles.is_empty(), "{role}");
-        let id = jingqi::id::Id::<jingqi::id::kind::Officer>::parse(&made.name).unwrap();
+        let id = jingqi::surface::id::Id::<jingqi::surface::id::kind::Officer>::parse(&made.name)
+            .unwrap();
         let newcomer = app.user(id).await;
         for who in [&bureau.system, &bureau.other_system, &bureau.director, &newcomer] {
             let refused = who.confirm(&made.proposal, "").await.unwrap_err();

@@ -2,7 +2,7 @@
 //! are written once (CO-18); the lists of what is late and what is stuck (CO-20, SD-16).
 
 use jiff::SignedDuration;
-use jingqi::service::pb::{
+use jingqi::surface::service::pb::{
     self,
     complaint::Category,
     redact_complaint_request::{Field, Passage},

@@ -2,7 +2,7 @@
 //! pictures (CO-17).
 
 use jiff::SignedDuration;
-use jingqi::service::pb::{
+use jingqi::surface::service::pb::{
     self, SatisfactionLevel as Level,
     redact_complaint_request::{Field, Passage},
 };

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use jingqi::{
+use jingqi::surface::{
     actor::{Role, Roles},
     id::kind::COLLECTIONS,
     service::policy::{self, Access},
@@ -240,7 +240,7 @@ async fn row(app: &App, world: &World, reader: &Reader) -> (Cells, Vec<String>) 
     let never = forbidden(reader, world);
     let absent: BTreeMap<_, _> = COLLECTIONS
         .iter()
-        .map(|it| (*it, format!("{it}/{}", jingqi::clock::Ids::system().random())))
+        .map(|it| (*it, format!("{it}/{}", jingqi::surface::clock::Ids::system().random())))
         .collect();
     let mut cells = Vec::new();
     let mut faults = Vec::new();

@@ -2,7 +2,7 @@
 //! webhooks (facts.md, 6.5).
 
 use jiff::SignedDuration;
-use jingqi::{domain::notice::NoticeEvent, sandbox, store::retention};
+use jingqi::surface::{domain::notice::NoticeEvent, sandbox, store::retention};
 use sqlx::PgPool;
 
 use crate::{
@@ -45,7 +45,8 @@ async fn notices_go_after_three_years_and_a_dead_letter_stays(pool: PgPool) {
         app.run_workers().await;
         app.advance(SignedDuration::from_hours(1));
     }
-    let request = jingqi::service::pb::MarkNoticesReadRequest { all: true, ..Default::default() };
+    let request =
+        jingqi::surface::service::pb::MarkNoticesReadRequest { all: true, ..Default::default() };
     city.boss.notices().mark_notices_read(request).await.unwrap();
     let one = inbox(&city.boss).await.remove(0).name;
     let id = one.rsplit_once('/').unwrap().1;

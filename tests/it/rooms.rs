@@ -1,7 +1,7 @@
 //! Papers, policies, quotas and the blacklist: what officers and applicants set beside a pass.
 
 use jiff::SignedDuration;
-use jingqi::{
+use jingqi::surface::{
     domain::{policy::PolicyValues, zone::Zone},
     service::pb::{self, pass_check::Outcome},
 };

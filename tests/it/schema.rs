@@ -1,23 +1,6 @@
-//! The schema against the code: every state of a drawing is in its check constraint, and rows of
-//! the history are never rewritten.
+//! The schema by itself: its constraints have names, and rows of the history are never rewritten. Its closed
+//! lists are compared with the drawings by `drawings`.
 
-use jingqi::domain::{
-    application::{ApplicationState, Purpose},
-    attachment::ContentType,
-    booking::BookingState,
-    codes::DocumentKind,
-    conduct_report::{DutyKind, Finding, ReportState},
-    contest::ContestState,
-    conversation::ConversationState,
-    enterprise::EnterpriseState,
-    liaison::{BindingSource, PostMode},
-    lifecycle::State,
-    meeting::{MeetingState, PointState},
-    message::MessageKind,
-    pass::PassState,
-    problem::ProblemState,
-    proposal::{Act, ProposalState},
-};
 use sqlx::PgPool;
 
 async fn constraint(pool: &PgPool, name: &str) -> String {
@@ -26,61 +9,6 @@ async fn constraint(pool: &PgPool, name: &str) -> String {
         .fetch_one(pool)
         .await
         .unwrap()
-}
-
-async fn agrees(pool: &PgPool, name: &str, states: &[&str]) {
-    let definition = constraint(pool, name).await;
-    for state in states {
-        assert!(definition.contains(&format!("'{state}'")), "{name} lacks {state}");
-    }
-    assert_eq!(definition.matches("::text").count(), states.len(), "{definition}");
-}
-
-#[sqlx::test]
-async fn every_state_stands_in_its_check_constraint(pool: PgPool) {
-    let states: Vec<_> = <ApplicationState as State>::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "pass_application_state_known", &states).await;
-    let states: Vec<_> = <PassState as State>::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "truck_pass_state_known", &states).await;
-    let states: Vec<_> = <ConversationState as State>::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "conversation_state_known", &states).await;
-    let kinds: Vec<_> = MessageKind::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "message_kind_known", &kinds).await;
-    let states: Vec<_> = <ProblemState as State>::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "problem_state_known", &states).await;
-    let states: Vec<_> = <BookingState as State>::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "centre_booking_state_known", &states).await;
-    let states: Vec<_> = MeetingState::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "joint_meeting_state_known", &states).await;
-    let states: Vec<_> = PointState::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "meeting_point_state_known", &states).await;
-    let states: Vec<_> = <ReportState as State>::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "report_state_known", &states).await;
-    let findings: Vec<_> = Finding::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "report_finding_known", &findings).await;
-    let duties: Vec<_> = DutyKind::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "duty_kind_known", &duties).await;
-    let pictures = ContentType::ALL.iter().filter(|it| it.can_be_bared());
-    let pictures: Vec<_> = pictures.map(|it| it.wire()).collect();
-    agrees(&pool, "evidence_type_known", &pictures).await;
-    let found: Vec<_> = Finding::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "conclusion_finding_known", &found).await;
-    let states: Vec<_> = <EnterpriseState as State>::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "enterprise_state_known", &states).await;
-    let kinds: Vec<_> = DocumentKind::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "enterprise_document_known", &kinds).await;
-    let states: Vec<_> = <ContestState as State>::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "vehicle_contest_state_known", &states).await;
-    let modes: Vec<_> = PostMode::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "liaison_post_mode_known", &modes).await;
-    let sources: Vec<_> = BindingSource::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "liaison_binding_source_known", &sources).await;
-    let acts: Vec<_> = Act::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "proposal_act_known", &acts).await;
-    let states: Vec<_> = ProposalState::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "proposal_state_known", &states).await;
-    let purposes: Vec<_> = Purpose::ALL.iter().map(|it| it.wire()).collect();
-    agrees(&pool, "pass_application_purpose_known", &purposes).await;
 }
 
 #[sqlx::test]

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use jingqi::{
+use jingqi::surface::{
     server::{self, Doors, Doorway},
     service::pb::{self, truck_pass_service_client::TruckPassServiceClient},
 };

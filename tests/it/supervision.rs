@@ -2,7 +2,7 @@
 //! recorded, and an export whose every change is found.
 
 use jiff::SignedDuration;
-use jingqi::{
+use jingqi::surface::{
     crypto::{Suite, VerifyingKey},
     domain::export,
     service::pb,

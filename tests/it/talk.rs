@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::SinkExt as _;
-use jingqi::{
+use jingqi::surface::{
     id::{Id, kind},
     service::pb::{self, watch_messages_response::Event},
 };

@@ -1,7 +1,7 @@
 //! What people type and paste: a text that shows nothing says nothing, a pasted number is the number
 //! that was meant, one fault is told once, one message is one message.
 
-use jingqi::{
+use jingqi::surface::{
     actor::Role,
     id::{Id, kind},
     sandbox,

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use jingqi::{
+use jingqi::surface::{
     service::pb::{
         self, check_pass_request::Observed, pass_check::Outcome, pass_code::Mode, truck_pass::State,
     },

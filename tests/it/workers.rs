@@ -2,7 +2,7 @@
 //! other, and what was not told is told later.
 
 use jiff::SignedDuration;
-use jingqi::{
+use jingqi::surface::{
     clock::{Clock, ManualClock},
     error::Reason,
     worker::Worker,

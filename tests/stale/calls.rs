@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use jingqi::{
+use jingqi::surface::{
     clock::Ids,
     service::pb::{
         self,

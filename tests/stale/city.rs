@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result};
 use jiff::{SignedDuration, Timestamp};
-use jingqi::{
+use jingqi::surface::{
     clock::{Clock, Ids},
     context::Cx,
     crypto::{SigningKey, Suite},

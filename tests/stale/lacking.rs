@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Parser;
-use jingqi::{
+use jingqi::surface::{
     config::{RemoteSettings, StoreSettings},
     parts::Parts,
     server::{self, Doors},

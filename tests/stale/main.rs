@@ -44,7 +44,7 @@ use std::{
 
 use anyhow::{Result, bail};
 use clap::Parser;
-use jingqi::{clock::Ids, store};
+use jingqi::surface::{clock::Ids, store};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,

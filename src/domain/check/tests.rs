@@ -6,7 +6,7 @@ use jiff::{Timestamp, ToSpan};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::*;
+use super::{facts::PlateColour, *};
 use crate::{
     domain::{
         codes::{Energy, Plate, PlateType, UseNature, VehicleStates, VehicleType},

@@ -3,7 +3,7 @@
 use jiff::civil::{Date, DateTime, Time, date};
 use proptest::prelude::*;
 
-use super::*;
+use super::{time::MonthDay, *};
 use crate::{
     domain::{
         codes::{BodyKind, Energy, Plate, PlateType, UseNature, VehicleStates, VehicleType},

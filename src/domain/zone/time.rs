@@ -50,7 +50,7 @@ impl TimeWindow {
 
     /// Minutes after midnight, inclusive.
     #[must_use]
-    pub const fn from_minute(self) -> u16 {
+    pub const fn first_minute(self) -> u16 {
         self.from_minute
     }
 
@@ -68,7 +68,7 @@ impl TimeWindow {
 
     /// Whether a time of day lies in it.
     #[must_use]
-    pub fn contains(&self, time: Time) -> bool {
+    pub fn contains(self, time: Time) -> bool {
         let minute = minute_of(time);
         if self.crosses_midnight() {
             minute >= self.from_minute || minute < self.until_minute
@@ -79,7 +79,7 @@ impl TimeWindow {
 
     /// Whether a time lies in the part after midnight, which belongs to the day before.
     #[must_use]
-    pub fn contains_after_midnight(&self, time: Time) -> bool {
+    pub fn contains_after_midnight(self, time: Time) -> bool {
         self.crosses_midnight() && minute_of(time) < self.until_minute
     }
 }

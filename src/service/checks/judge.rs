@@ -366,7 +366,7 @@ fn merge(into: &mut Vec<String>, from: Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::{agreed, undecided};
-    use crate::domain::check::{CheckOutcome, Judgement, Verdict};
+    use crate::domain::check::{CheckOutcome, Judgement};
 
     fn judged(outcome: CheckOutcome, compare: &str) -> Judgement {
         Judgement {
@@ -386,7 +386,7 @@ mod tests {
             let told = agreed(several, "why");
             assert_eq!(
                 (told.verdict, told.outcome),
-                (Verdict::Undetermined, CheckOutcome::StatusUnknown)
+                (CheckOutcome::StatusUnknown.verdict(), CheckOutcome::StatusUnknown)
             );
             assert_eq!(told.compare, ["VALID", "NOT_FOUND"]);
             assert!(told.reasons.contains(&"why".to_owned()));

@@ -218,7 +218,6 @@ impl Complaints {
                 basis,
                 state: String::new(),
                 officer,
-                decider: None,
                 note: String::new(),
                 create_time: cx.now,
             };

@@ -29,8 +29,6 @@ pub struct Extension {
     pub state: String,
     /// Who asked.
     pub officer: Id<kind::Officer>,
-    /// Who decided.
-    pub decider: Option<Id<kind::Officer>>,
     /// What was said about it.
     pub note: String,
     /// When it was asked for.
@@ -68,7 +66,7 @@ pub async fn list(
     of: Id<kind::Complaint>,
 ) -> Result<Vec<Extension>> {
     let rows = sqlx::query!(
-        "select id, complaint_id, round, days, reason, basis, state, officer_id, decider_id, note,
+        "select id, complaint_id, round, days, reason, basis, state, officer_id, note,
             create_time as \"create_time: jiff_sqlx::Timestamp\"
          from complaint_extension where complaint_id = $1 order by id",
         of.uuid()
@@ -84,7 +82,6 @@ pub async fn list(
         basis: row.basis,
         state: row.state,
         officer: Id::of(row.officer_id),
-        decider: row.decider_id.map(Id::of),
         note: row.note,
         create_time: row.create_time.to_jiff(),
     });

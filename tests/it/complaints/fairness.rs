@@ -2,7 +2,7 @@
 //! dead end, no limit is gained by another step, and nothing that was said is lost.
 
 use jiff::SignedDuration;
-use jingqi::service::pb::{self, SatisfactionLevel as Level, complaint::State};
+use jingqi::surface::service::pb::{self, SatisfactionLevel as Level, complaint::State};
 use sqlx::PgPool;
 use tonic::{Code, Response};
 

@@ -1,6 +1,6 @@
 //! The figures of the service desk, and what of them is not told (CO-21).
 
-use jingqi::{
+use jingqi::surface::{
     id::{Id, kind},
     service::pb::{self, SatisfactionLevel as Level, get_service_figures_request::Grouping},
 };
@@ -118,7 +118,7 @@ async fn units_of_one_name_are_rows_apart_and_cover_each_other(pool: PgPool) {
 #[sqlx::test]
 async fn the_demo_city_has_figures_of_three_months(pool: PgPool) {
     let app = App::start(pool).await;
-    jingqi::sandbox::city::load(&app.parts).await.unwrap();
+    jingqi::surface::sandbox::city::load(&app.parts).await.unwrap();
     let director: uuid::Uuid =
         sqlx::query_scalar("select id from officer where police_number = '100017'")
             .fetch_one(app.parts.store.pool())
@@ -141,5 +141,5 @@ async fn the_demo_city_has_figures_of_three_months(pool: PgPool) {
     "建议",12,11,10,9,9,9,9
     "#);
     // Loading it again changes nothing.
-    assert!(!jingqi::sandbox::city::load(&app.parts).await.unwrap());
+    assert!(!jingqi::surface::sandbox::city::load(&app.parts).await.unwrap());
 }

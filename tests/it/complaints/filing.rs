@@ -1,6 +1,6 @@
 //! Filing: what may be filed by whom, refused, objected to, merged, and found again in the lists.
 
-use jingqi::{
+use jingqi::surface::{
     id::{Id, kind},
     service::pb::{
         self,

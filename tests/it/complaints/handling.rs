@@ -1,6 +1,6 @@
 //! Handling: who signs, returns, asks for more time, answers, transfers and supervises, by whose rules.
 
-use jingqi::service::pb::{self, SatisfactionLevel as Level, complaint::State};
+use jingqi::surface::service::pb::{self, SatisfactionLevel as Level, complaint::State};
 use sqlx::PgPool;
 use tonic::Code;
 
@@ -201,6 +201,11 @@ async fn a_policy_of_a_category_counts_from_its_day(pool: PgPool) {
     app.confirm(&drafted[0]).await.unwrap();
     let twice = app.confirm(&drafted[1]).await.unwrap_err();
     assert_eq!(reason(&twice), "ALREADY_EXISTS");
+    // What will count is told to everybody who has signed in.
+    let rules = pb::ListComplaintPoliciesRequest { category: policy.category };
+    let rules = desk.boss.complaints().list_complaint_policies(rules).await.unwrap().into_inner();
+    let told: Vec<_> = rules.complaint_policies.iter().map(|it| it.handle_limit.as_str()).collect();
+    assert_eq!(told, ["WORKING_DAYS:3"]);
     let name = desk.file().await.name;
     let before = desk.accept(&desk.assigner, &name).await.unwrap();
     assert_eq!(before.handle_due_time, time("2026-12-02T00:00:00+08:00"));

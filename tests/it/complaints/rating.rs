@@ -1,7 +1,7 @@
 //! Rating: what the enterprise says of an answer or a decision, and what follows from it or from silence.
 
 use jiff::SignedDuration;
-use jingqi::{
+use jingqi::surface::{
     id::{Id, kind},
     service::pb::{
         self, SatisfactionLevel as Level,

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use jiff::SignedDuration;
-use jingqi::{domain::qr::QrPicture, service::pb};
+use jingqi::surface::{domain::qr::QrPicture, service::pb};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
 use tonic::{Response, Status};
@@ -156,7 +156,7 @@ async fn nothing_tells(app: &App, filed: &pb::FiledConductReport, original: &[u8
         let text = format!("select coalesce(string_agg(t::text, ' '), '') from conduct.{table} t");
         rows += &app.word(&text).await;
     }
-    let digest = jingqi::crypto::hex(&Sha256::digest(original));
+    let digest = jingqi::surface::crypto::hex(&Sha256::digest(original));
     let (code, secret) = (filed.query_code.replace('-', ""), filed.secret.replace('-', ""));
     let words = CANARIES.map(ToOwned::to_owned).into_iter().chain([digest, code, secret]);
     for word in words {

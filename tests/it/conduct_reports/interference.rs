@@ -10,7 +10,7 @@ use std::{
 };
 
 use jiff::SignedDuration;
-use jingqi::{
+use jingqi::surface::{
     id::kind::COLLECTIONS,
     service::{pb, policy},
 };
@@ -184,8 +184,8 @@ async fn world(
     also: &[String],
     unfit: &mut BTreeSet<String>,
 ) -> World {
-    let roles = roles.iter().filter_map(|role| jingqi::actor::Role::from_wire(role));
-    let roles: jingqi::actor::Roles = roles.collect();
+    let roles = roles.iter().filter_map(|role| jingqi::surface::actor::Role::from_wire(role));
+    let roles: jingqi::surface::actor::Roles = roles.collect();
     let mut client = Grpc::new(user.wire());
     let mut world = World::new();
     let mut known: BTreeSet<String> = also.iter().cloned().collect();
@@ -215,7 +215,7 @@ async fn world(
 /// hold one. What is refused at the gate is refused whatever is asked.
 fn requests(
     method: &MethodDescriptor,
-    roles: jingqi::actor::Roles,
+    roles: jingqi::surface::actor::Roles,
     known: &BTreeSet<String>,
 ) -> Vec<(String, DynamicMessage)> {
     let permitted = match policy::access(&path(method)).unwrap().1 {
@@ -258,7 +258,8 @@ impl Twins {
         let options = (*pool.connect_options()).clone();
         let original = options.get_database().unwrap().to_owned();
         // A name of its own: a longer one than 63 characters would be cut, to the original's.
-        let copy = format!("_jingqi_twin_{}", jingqi::clock::Ids::system().random().simple());
+        let copy =
+            format!("_jingqi_twin_{}", jingqi::surface::clock::Ids::system().random().simple());
         let keeper = PgPoolOptions::new().max_connections(1);
         let keeper = keeper.connect_with(options.clone().database("postgres")).await.unwrap();
         let end =
@@ -426,7 +427,7 @@ async fn the_world_of_the_accused_is_the_same_with_the_report_and_without(pool: 
     let (house, users) = Box::pin(lived_in(&app)).await;
     // Every office that an officer can have: what none of them may ask, no officer reads.
     let persons = ["PERSON", "DRIVER", "ENTERPRISE_HANDLER", "LEGAL_REPRESENTATIVE", "DEVICE"];
-    let offices = jingqi::actor::Role::ALL.iter().map(|role| role.wire());
+    let offices = jingqi::surface::actor::Role::ALL.iter().map(|role| role.wire());
     for office in offices.filter(|office| !persons.contains(office)) {
         assert!(users.contains_key(office), "nobody is {office}");
     }

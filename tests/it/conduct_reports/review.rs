@@ -1,7 +1,7 @@
 //! The review (复核) of a finding: asked for once by who gave a name, made by somebody else.
 
 use jiff::SignedDuration;
-use jingqi::service::pb::{
+use jingqi::surface::service::pb::{
     self, ConductReport, conduct_report::Finding, conduct_report::State, conduct_report_duty::Kind,
 };
 use sqlx::PgPool;

@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, Once, PoisonError},
 };
 
-use jingqi::service::pb::{
+use jingqi::surface::service::pb::{
     self, conduct_report_service_client::ConductReportServiceClient,
     identity_service_client::IdentityServiceClient,
 };
@@ -179,8 +179,8 @@ async fn canary(app: &App) -> Canary {
         person.uuid().to_string(),
         person.uuid().simple().to_string(),
         session.to_string(),
-        jingqi::crypto::hex(&openid),
-        jingqi::crypto::hex(&phone),
+        jingqi::surface::crypto::hex(&openid),
+        jingqi::surface::crypto::hex(&phone),
         token.rsplit('.').next().unwrap().to_owned(),
         ADDRESS.to_owned(),
         AGENT.to_owned(),

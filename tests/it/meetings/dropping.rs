@@ -1,7 +1,7 @@
 //! Points that came to nothing: dropped with a reason by who leads the meeting, with every step that led
 //! there.
 
-use jingqi::service::pb::{self, meeting_point::State};
+use jingqi::surface::service::pb::{self, meeting_point::State};
 use sqlx::PgPool;
 use tonic::{Code, Response, Status};
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use jingqi::{
+use jingqi::surface::{
     domain::notice::{Audience, Facts, NoticeEvent, fields::Templates},
     id::Id,
     parts::Parts,

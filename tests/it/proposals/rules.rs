@@ -1,7 +1,7 @@
 //! Policies, zones, quotas and calendars take two, and no value of them can stop the city.
 
 use jiff::{SignedDuration, Timestamp};
-use jingqi::{
+use jingqi::surface::{
     domain::{
         policy::{PassKind, PolicyValues},
         zone::Zone,

@@ -2,7 +2,7 @@
 //! one works on, or a reason that is recorded first.
 
 use jiff::SignedDuration;
-use jingqi::service::pb;
+use jingqi::surface::service::pb;
 use sqlx::PgPool;
 use tonic::Code;
 
@@ -241,7 +241,7 @@ async fn a_fleet_application_tells_nothing_of_another_s_enterprise(pool: PgPool)
                     from_minute: 9 * 60,
                     until_minute: 17 * 60,
                 }],
-                start_date: jingqi::domain::month::local_date(app.now()).to_string(),
+                start_date: jingqi::surface::domain::month::local_date(app.now()).to_string(),
                 months: 1,
                 ..Default::default()
             }),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
-use jingqi::{
+use jingqi::surface::{
     id::{Id, kind},
     service::pb,
 };
@@ -214,7 +214,7 @@ fn form(
                     from_minute: 9 * 60,
                     until_minute: 17 * 60,
                 }],
-                start_date: jingqi::domain::month::local_date(app.now()).to_string(),
+                start_date: jingqi::surface::domain::month::local_date(app.now()).to_string(),
                 months: 6,
                 ..Default::default()
             }),
