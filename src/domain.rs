@@ -16,6 +16,7 @@ pub mod enterprise;
 pub mod escalation;
 pub mod evaluation;
 pub mod export;
+pub mod follow;
 pub mod liaison;
 pub mod lifecycle;
 pub mod meeting;

@@ -59,6 +59,7 @@ pub mod seal;
 pub mod sessions;
 mod settle;
 pub mod signing_keys;
+pub mod steps;
 pub mod trust;
 pub mod units;
 pub mod unseen_limits;
@@ -399,7 +400,7 @@ impl Tx {
         let (news, store) = (std::mem::take(&mut self.news), self.store.clone());
         let settled = async move {
             let wakeups = self.store.wakeups.clone();
-            self.settle().await?;
+            self.end().await?;
             for conversation in news {
                 wakeups.tell(conversation);
             }

@@ -12,8 +12,10 @@ use uuid::Uuid;
 
 use super::{
     calendar::Due,
+    follow::Follow,
     lifecycle::{Change, Held, Note, State},
     number::ComplaintNumber,
+    obligation::{Limits, ObligationKind},
 };
 use crate::{
     context::Cx,
@@ -108,6 +110,7 @@ ComplaintAction, readers: Readers {
 impl State for ComplaintState {
     type Action = ComplaintAction;
     const FIRST: Self = Self::Submitted;
+    const BEGINS: &'static [Follow] = &[Follow::Owe(ObligationKind::AcceptComplaint)];
 
     fn after(self, action: ComplaintAction) -> Option<Self> {
         use ComplaintAction as Do;
@@ -142,6 +145,47 @@ impl State for ComplaintState {
             ) => Self::Withdrawn,
             _ => return None,
         })
+    }
+
+    fn follows(action: ComplaintAction) -> &'static [Follow] {
+        use ComplaintAction as Do;
+        use Follow::{
+            HandOver, Invite, Lapse, Meet, Owe, Pause, Recall, Refer, Resume, Unmeet, Void, VoidAll,
+        };
+        use ObligationKind::{
+            AcceptComplaint as Acceptance, AssignComplaint as Assignment,
+            HandleComplaint as Handling, ReviewFeedback as Review, SignComplaint as Signing,
+            SuperviseComplaint as Supervision,
+        };
+        match action {
+            Do::Accept => &[Meet(Acceptance), Owe(Assignment), Owe(Handling)],
+            Do::Decline => &[Meet(Acceptance)],
+            Do::Object => &[Owe(Acceptance)],
+            Do::TransferOut => &[Meet(Acceptance), VoidAll],
+            // Whoever had it before owes nothing any more; the time of the handling goes on (I19).
+            Do::Assign | Do::Reassign => &[
+                Meet(Assignment),
+                Void(Signing),
+                HandOver(Handling),
+                Owe(Signing),
+                Resume(Handling),
+                Lapse("已改派"),
+            ],
+            Do::Sign => &[Meet(Signing)],
+            Do::Return => &[Void(Signing), Pause(Handling), Owe(Assignment)],
+            // The handler's time ends with the answer; a refused one starts no new time (I19).
+            Do::SubmitFeedback => &[Meet(Handling), Owe(Review), Lapse("已提交反馈")],
+            // What was supervised has its answer; what the enterprise says of it begins anew.
+            Do::ApproveFeedback => &[Meet(Review), Meet(Supervision), Invite],
+            // As if the answer had never been given: the same due time, not a new one.
+            Do::RejectFeedback => &[Meet(Review), Unmeet(Handling)],
+            Do::Reopen => &[Owe(Assignment), Owe(Handling)],
+            // An older supervision is over: this one has a limit of its own.
+            Do::Escalate => &[Void(Supervision), Owe(Supervision), Refer],
+            Do::Conclude => &[Meet(Supervision), VoidAll, Recall],
+            Do::Close | Do::Merge => &[VoidAll],
+            Do::Withdraw => &[VoidAll, Lapse("诉求已撤回")],
+        }
     }
 }
 
@@ -306,14 +350,39 @@ impl Complaint {
         if late { Err(Error::new(Reason::ExtensionTooLate)) } else { Ok(()) }
     }
 
-    /// The same, with the instant until which the handling is owed.
+    /// How long there is for what is owed of it, by the rules in force.
+    ///
+    /// # Errors
+    /// `INTERNAL` when rules that were published do not fit together, or nothing of the kind is owed of it.
+    pub fn limits(&self, kind: ObligationKind, rules: &Rules) -> Result<Limits> {
+        let promised = |limit| Limits::new(None, Some(limit), None);
+        let limits = match kind {
+            ObligationKind::AcceptComplaint => promised(rules.accept),
+            ObligationKind::AssignComplaint => promised(rules.assign),
+            ObligationKind::SignComplaint => promised(rules.sign),
+            ObligationKind::HandleComplaint if self.round == 0 => rules.handling(),
+            ObligationKind::HandleComplaint => rules.redoing(),
+            ObligationKind::ReviewFeedback => promised(rules.review),
+            ObligationKind::SuperviseComplaint => promised(rules.redo),
+            other => {
+                return Err(Error::internal("not owed of a complaint").fact("kind", other.wire()));
+            }
+        };
+        limits.map_err(|flaw| Error::internal(flaw.wire()))
+    }
+
+    /// Who owes it: what the lead unit owes is seen there, everything else is owed by whoever is in charge.
     #[must_use]
-    pub fn owed_until(mut self, due: Option<Due>) -> Self {
-        if let Some(due) = due {
-            self.handle_due_time = Some(due.at);
-            self.provisional = due.provisional;
-        }
-        self
+    pub fn owing_unit(&self, kind: ObligationKind) -> &str {
+        let lead = self.lead.as_ref().map(|lead| lead.path.as_str());
+        let units = matches!(kind, ObligationKind::SignComplaint | ObligationKind::HandleComplaint);
+        lead.filter(|_| units).unwrap_or(&self.unit_path)
+    }
+
+    /// Shows until when the handling is owed.
+    pub const fn owed_until(&mut self, due: Due) {
+        self.handle_due_time = Some(due.at);
+        self.provisional = due.provisional;
     }
 
     /// Refuses everybody but the officer who handles it now.

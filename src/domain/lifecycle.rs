@@ -20,7 +20,7 @@
 
 use jiff::Timestamp;
 
-use super::deed::Deed;
+use super::{deed::Deed, follow::Follow};
 use crate::{
     context::Cx,
     error::{Error, Reason, Result},
@@ -35,8 +35,17 @@ pub trait State: Named {
     /// The state in which a life begins, unless a step says otherwise.
     const FIRST: Self;
 
+    /// What follows from the beginning of a life.
+    const BEGINS: &'static [Follow] = &[];
+
     /// The drawing: where an action leads, or `None` where it is illegal.
     fn after(self, action: Self::Action) -> Option<Self>;
+
+    /// What follows from an action, wherever it is taken.
+    #[must_use]
+    fn follows(_: Self::Action) -> &'static [Follow] {
+        &[]
+    }
 
     /// Takes the step, or says why not.
     fn advance(self, action: Self::Action, note: Note, cx: &Cx) -> Result<(Held<Self>, Change)> {
@@ -52,6 +61,7 @@ pub trait State: Named {
             actor: cx.actor.name(),
             time: cx.now,
             note,
+            follows: Self::follows(action).to_vec(),
         };
         Ok((Held(next), change))
     }
@@ -135,13 +145,15 @@ pub struct Change {
     actor: String,
     time: Timestamp,
     note: Note,
+    follows: Vec<Follow>,
 }
 
 impl Change {
     /// The beginning of a life, in this state: nothing was before.
     #[must_use]
     pub fn begin<S: State>(state: S, deed: Deed, note: Note, cx: &Cx) -> (Held<S>, Self) {
-        let change = Self { to: state.wire(), ..Self::stateless(deed, note, cx) };
+        let follows = S::BEGINS.to_vec();
+        let change = Self { to: state.wire(), follows, ..Self::stateless(deed, note, cx) };
         (Held(state), change)
     }
 
@@ -155,7 +167,7 @@ impl Change {
     #[must_use]
     pub fn stateless(deed: Deed, note: Note, cx: &Cx) -> Self {
         let (action, actor) = (deed.wire(), cx.actor.name());
-        Self { from: "", to: "", action, actor, time: cx.now, note }
+        Self { from: "", to: "", action, actor, time: cx.now, note, follows: Vec::new() }
     }
 
     /// The state before; empty at the beginning.
@@ -192,6 +204,19 @@ impl Change {
     #[must_use]
     pub const fn note(&self) -> &Note {
         &self.note
+    }
+
+    /// The same, from which this follows too: what the drawing cannot know, such as a day that was named.
+    #[must_use]
+    pub fn and(mut self, follows: impl IntoIterator<Item = Follow>) -> Self {
+        self.follows.extend(follows);
+        self
+    }
+
+    /// What follows from it.
+    #[must_use]
+    pub fn follows(&self) -> &[Follow] {
+        &self.follows
     }
 }
 
@@ -230,15 +255,26 @@ impl<E> Moved<E> {
     }
 }
 
-/// Draws the whole table of a lifecycle, state by action, for a reviewer to read.
+/// Draws the whole table of a lifecycle, state by action, for a reviewer to read; with what follows from each
+/// step, and who alone may read of it.
 #[cfg(test)]
 #[must_use]
 pub fn drawing<S: State>() -> String {
+    let told = |follows: &[Follow]| {
+        let follows: Vec<_> = follows.iter().map(ToString::to_string).collect();
+        if follows.is_empty() { String::new() } else { format!(" | {}", follows.join(", ")) }
+    };
+    let begins = told(S::BEGINS);
+    let begins = (!begins.is_empty()).then(|| format!("--> {}{begins}", S::FIRST.wire()));
     let edges = S::ALL.iter().flat_map(|state| {
         S::Action::ALL.iter().filter_map(|action| {
             let next = state.after(*action)?;
-            Some(format!("{} --{}--> {}", state.wire(), action.wire(), next.wire()))
+            let alone =
+                if action.readers() == crate::named::Readers::Police { " | police" } else { "" };
+            let follows = told(S::follows(*action));
+            let (from, step, to) = (state.wire(), action.wire(), next.wire());
+            Some(format!("{from} --{step}--> {to}{alone}{follows}"))
         })
     });
-    edges.collect::<Vec<_>>().join("\n")
+    begins.into_iter().chain(edges).collect::<Vec<_>>().join("\n")
 }

@@ -111,13 +111,13 @@ named! {
 /// What can be done to a proposal.
 ProposalAction, readers: Readers {
     /// By the second person.
-    Confirm = "CONFIRM", "复核通过", Police;
+    Confirm = "CONFIRM", "复核通过", Everybody;
     /// By the second person.
-    Decline = "DECLINE", "复核不通过", Police;
+    Decline = "DECLINE", "复核不通过", Everybody;
     /// By whoever made it.
-    Withdraw = "WITHDRAW", "撤回", Police;
+    Withdraw = "WITHDRAW", "撤回", Everybody;
     /// By the clock.
-    Lapse = "LAPSE", "逾期失效", Police;
+    Lapse = "LAPSE", "逾期失效", Everybody;
 }
 }
 

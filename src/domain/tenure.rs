@@ -18,9 +18,9 @@ named! {
 /// How it ends.
 End, readers: Readers {
     /// An officer may enter no longer.
-    Disable = "DISABLE", "停用", Police;
+    Disable = "DISABLE", "停用", Everybody;
     /// A device, a key or a session counts no longer.
-    Revoke = "REVOKE", "吊销", Police;
+    Revoke = "REVOKE", "吊销", Everybody;
 }
 }
 

@@ -61,6 +61,7 @@ use crate::{
             going_from, without,
         },
         escalation::Level,
+        lifecycle::Moved,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
@@ -147,13 +148,14 @@ impl Complaints {
         cx: &Cx,
         target: Target,
         request: &impl Once,
-        act: impl AsyncFnOnce(&mut Tx, Complaint) -> Result<Complaint>,
+        act: impl AsyncFnOnce(&mut Tx, Complaint) -> Result<Moved<Complaint>>,
     ) -> Result<pb::Complaint> {
         let again = async |reply| self.repeated(cx, reply).await;
         wire::write_or(&self.store, cx, request, again, async |tx| {
             let complaint = complaints::lock(tx, target.id, &scope(cx)).await?;
             wire::fresh(target.version, complaint.version)?;
-            let complaint = act(tx, complaint).await?;
+            let moved = act(tx, complaint).await?;
+            let complaint = tx.settle(&self.world.calendar(), moved).await?;
             whole(tx.conn(), cx, complaint).await
         })
         .await
@@ -376,7 +378,7 @@ async fn deciding(
     who: impl FnOnce(&Rules) -> Roles,
 ) -> Result<Rules> {
     in_charge(cx, complaint)?;
-    let rules = complaints::owing::rules(tx, complaint).await?;
+    let rules = complaints::rules(tx, complaint).await?;
     if cx.actor.roles().meets(who(&rules)) { Ok(rules) } else { Err(Error::new(Reason::Denied)) }
 }
 

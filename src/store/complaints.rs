@@ -7,7 +7,6 @@ pub mod consequences;
 pub mod extensions;
 pub mod feedbacks;
 pub mod filing;
-pub mod owing;
 pub mod redactions;
 
 use jiff::Timestamp;
@@ -15,16 +14,25 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{OnConstraint as _, Tx, history, notices::causes};
+use super::{
+    OnConstraint as _, Tx, complaint_policies,
+    evaluations::{self, Invitation},
+    meetings::points,
+    notices::causes,
+    steps::Settled,
+};
 use crate::{
     actor::Scope,
     domain::{
-        complaint::{Category, Channel, Complaint, ComplaintState, Lead},
-        lifecycle::{Held, Moved},
+        calendar::Due,
+        complaint::{Category, Channel, Complaint, ComplaintState, Lead, Rules},
+        follow::Follow,
+        lifecycle::{Change, Held},
         number::ComplaintNumber,
+        obligation::{Limits, ObligationKind},
     },
     error::{Error, Reason, Result},
-    id::{Id, kind},
+    id::{Id, Subject, kind},
 };
 
 struct Row {
@@ -183,10 +191,68 @@ pub async fn lock(tx: &mut Tx, id: Id<kind::Complaint>, scope: &Scope) -> Result
     entity(row.ok_or_else(|| scope.missing(id.subject()))?)
 }
 
-/// Stores a new complaint. False when one of this id was stored before: it is made from an event that
+impl Settled for Complaint {
+    fn subject(&self) -> Subject {
+        self.id.subject()
+    }
+
+    async fn write(self, tx: &mut Tx) -> Result<Self> {
+        update(tx, self).await
+    }
+
+    async fn tell(&self, tx: &mut Tx, change: &Change) -> Result<()> {
+        causes::of_complaint(tx, self, change).await
+    }
+
+    async fn owed(&self, tx: &mut Tx, kind: ObligationKind) -> Result<(Limits, String)> {
+        let rules = rules(tx, self).await?;
+        Ok((self.limits(kind, &rules)?, Settled::owing_unit(self, kind)))
+    }
+
+    fn owing_unit(&self, kind: ObligationKind) -> String {
+        Self::owing_unit(self, kind).to_owned()
+    }
+
+    fn owed_until(&mut self, kind: ObligationKind, due: Due) {
+        if kind == ObligationKind::HandleComplaint {
+            Self::owed_until(self, due);
+        }
+    }
+
+    async fn beside(&self, tx: &mut Tx, follow: Follow) -> Result<()> {
+        match follow {
+            Follow::Lapse(note) => extensions::lapse(tx, self.id, note).await,
+            // The call-back that follows every answer by itself.
+            Follow::Invite => evaluations::invite(tx, &self.call_back()).await,
+            Follow::Refer => points::wait(tx, self).await,
+            Follow::Recall => points::concluded(tx, self).await,
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Complaint {
+    fn call_back(&self) -> Invitation {
+        let lead = self.lead.as_ref().map_or(&self.unit_path, |lead| &lead.path);
+        Invitation {
+            subject: self.id.subject(),
+            round: self.round,
+            enterprise: self.enterprise,
+            unit_path: lead.clone(),
+            officer: self.handler,
+        }
+    }
+}
+
+/// The rules in force for the complaint's category.
+pub async fn rules(tx: &mut Tx, complaint: &Complaint) -> Result<Rules> {
+    let now = tx.now();
+    complaint_policies::in_force(tx.conn(), complaint.category, now).await
+}
+
+/// Writes the row of a new complaint. False when one of this id was stored before: it is made from an event that
 /// may be delivered twice.
-pub async fn insert(tx: &mut Tx, moved: Moved<Complaint>) -> Result<bool> {
-    let (complaint, change) = moved.open();
+async fn insert(tx: &mut Tx, complaint: &Complaint) -> Result<bool> {
     let now = tx.now();
     let (collection, subject) = complaint.origin.clone().unzip();
     let past: Vec<Uuid> = complaint.past_handlers.iter().map(|officer| officer.uuid()).collect();
@@ -220,15 +286,11 @@ pub async fn insert(tx: &mut Tx, moved: Moved<Complaint>) -> Result<bool> {
     if inserted.rows_affected() == 0 {
         return Ok(false);
     }
-    see(tx, &complaint).await?;
-    history::write(tx, complaint.id.subject(), &change).await?;
-    causes::of_complaint(tx, &complaint, &change).await?;
+    see(tx, complaint).await?;
     Ok(true)
 }
 
-/// Stores a step.
-pub async fn save(tx: &mut Tx, moved: Moved<Complaint>) -> Result<Complaint> {
-    let (mut complaint, change) = moved.open();
+async fn update(tx: &mut Tx, mut complaint: Complaint) -> Result<Complaint> {
     let now = tx.now();
     let sql = |time: Option<Timestamp>| time.map(Timestamp::to_sqlx);
     let past: Vec<Uuid> = complaint.past_handlers.iter().map(|officer| officer.uuid()).collect();
@@ -279,8 +341,6 @@ pub async fn save(tx: &mut Tx, moved: Moved<Complaint>) -> Result<Complaint> {
     }
     complaint.version = complaint.version.saturating_add(1);
     see(tx, &complaint).await?;
-    history::write(tx, complaint.id.subject(), &change).await?;
-    causes::of_complaint(tx, &complaint, &change).await?;
     Ok(complaint)
 }
 

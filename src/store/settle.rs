@@ -37,7 +37,7 @@ struct Held {
 }
 
 impl Tx {
-    pub(super) async fn settle(mut self) -> Result<()> {
+    pub(super) async fn end(mut self) -> Result<()> {
         let mut touched = Vec::with_capacity(self.touched.len());
         // In the order of the keys, so that two units of work never wait for each other in a ring.
         for key in std::mem::take(&mut self.touched) {

@@ -256,9 +256,13 @@ async fn of_two_claims_that_are_verified_at_once_one_is(pool: PgPool) {
         claim(&app, &city.stranger, "13905240010").await,
         claim(&app, &city.driver, "13905240011").await,
     ];
+    // Both are prepared before either is verified: that ends the other.
+    let mut prepared = Vec::new();
+    for claim in &claims {
+        prepared.push(prepare(&city.clerk, claim).await.unwrap());
+    }
     let mut calls = Vec::new();
-    for (claim, reviewer) in claims.iter().zip([&city.first, &city.second]) {
-        let prepared = prepare(&city.clerk, claim).await.unwrap();
+    for (prepared, reviewer) in prepared.into_iter().zip([&city.first, &city.second]) {
         let reviewer = reviewer.clone();
         calls.push(tokio::spawn(async move { verify(&reviewer, &prepared).await }));
     }

@@ -1,5 +1,6 @@
 //! The steps of a complaint, and who may not take them. Each gives an entity that must be stored.
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
@@ -9,10 +10,13 @@ use super::{
 use crate::{
     context::Cx,
     domain::{
+        calendar::Due,
         deed::Deed,
         evaluation::Verdict,
+        follow::Follow,
         lifecycle::{Change, Held, Moved, Note},
         number::ComplaintNumber,
+        obligation::ObligationKind,
     },
     error::{Error, Flaw, Reason, Result},
     id::{Id, kind},
@@ -343,12 +347,17 @@ impl Complaint {
         mut self,
         officer: Id<kind::Officer>,
         level: String,
+        due: Timestamp,
         note: String,
         cx: &Cx,
     ) -> Result<Moved<Self>> {
         self.judged_by(officer)?;
         self.open()?;
-        let change = Change::remark(self.state(), Deed::Supervise, Note::internal(note), cx);
+        // A newer supervision replaces the older one's day.
+        let kind = ObligationKind::SuperviseComplaint;
+        let due = Due { at: due, provisional: false };
+        let change = Change::remark(self.state(), Deed::Supervise, Note::internal(note), cx)
+            .and([Follow::Void(kind), Follow::OweUntil(kind, due)]);
         self.supervision_level = Some(level);
         Ok(Moved::new(self, change))
     }
@@ -361,7 +370,18 @@ impl Complaint {
         Ok(Moved::new(self, change))
     }
 
-    /// A remark among officers, or a decision on an extension.
+    /// Gives the handling so many working days more.
+    pub fn extended(mut self, days: i32, cx: &Cx) -> Result<Moved<Self>> {
+        self.open()?;
+        let more = u32::try_from(days).unwrap_or_default();
+        let note = Note::public(format!("延期{days}个工作日"));
+        let change = Change::remark(self.state(), Deed::ApproveExtension, note, cx)
+            .and([Follow::Extend(ObligationKind::HandleComplaint, more)]);
+        self.extension_days = self.extension_days.saturating_add(days);
+        Ok(Moved::new(self, change))
+    }
+
+    /// A remark among officers.
     pub fn remark(self, deed: Deed, note: Note, cx: &Cx) -> Result<Moved<Self>> {
         self.open()?;
         let change = Change::remark(self.state(), deed, note, cx);

@@ -11,7 +11,6 @@ use crate::{
     actor::Sworn,
     context::Cx,
     domain::{
-        calendar::Due,
         complaint::{Assignment, Complaint, Lead, rules::may_extend},
         deed::Deed,
         lifecycle::Note,
@@ -26,10 +25,8 @@ use crate::{
         complaints::{
             self,
             extensions::{self, Extension},
-            feedbacks, owing,
+            feedbacks,
         },
-        evaluations::{self, Invitation},
-        meetings::points,
         obligations, units,
     },
 };
@@ -61,20 +58,9 @@ impl Complaints {
         let (id, lead, note) = faults.whole((id, lead, note))?;
         let goal = Target { id, version };
         self.step(cx, goal, &request, async |tx, complaint| {
-            let rules = deciding(tx, cx, &complaint, |rules| rules.intake).await?;
+            deciding(tx, cx, &complaint, |rules| rules.intake).await?;
             let to = assignment(tx, cx, lead, &helpers, assigner).await?;
-            let moved = complaint.assign(to, note, cx)?;
-            let assigned = moved.peek();
-            let calendar = self.world.calendar();
-            owing::meet(tx, &calendar, assigned, ObligationKind::AssignComplaint).await?;
-            // Whoever had it before owes nothing any more; the time of the handling goes on (I19).
-            owing::void(tx, &calendar, assigned, ObligationKind::SignComplaint).await?;
-            extensions::lapse(tx, assigned.id, "已改派").await?;
-            owing::hand_over(tx, assigned).await?;
-            let owed = ObligationKind::SignComplaint;
-            owing::owe(tx, &calendar, assigned, owed, rules.sign).await?;
-            let due = owing::resume(tx, cx, &calendar, assigned).await?;
-            complaints::save(tx, moved.map(|complaint| complaint.owed_until(due))).await
+            complaint.assign(to, note, cx)
         })
         .await
     }
@@ -86,12 +72,9 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let sworn = cx.actor.sworn()?;
         let (goal, _) = target(&request, false)?;
-        self.step(cx, goal, &request, async |tx, complaint| {
+        self.step(cx, goal, &request, async |_, complaint| {
             of_lead_unit(cx, sworn, &complaint)?;
-            let complaint = complaints::save(tx, complaint.sign(sworn.officer, cx)?).await?;
-            owing::meet(tx, &self.world.calendar(), &complaint, ObligationKind::SignComplaint)
-                .await?;
-            Ok(complaint)
+            complaint.sign(sworn.officer, cx)
         })
         .await
     }
@@ -109,18 +92,9 @@ impl Complaints {
         let version = faults.maybe("etag", wire::version(&request.etag));
         let (id, reason, basis) = faults.whole((id, reason, basis))?;
         let goal = Target { id, version };
-        self.step(cx, goal, &request, async |tx, complaint| {
+        self.step(cx, goal, &request, async |_, complaint| {
             of_lead_unit(cx, sworn, &complaint)?;
-            let complaint =
-                complaints::save(tx, complaint.give_back(sworn.officer, &reason, &basis, cx)?)
-                    .await?;
-            owing::void(tx, &self.world.calendar(), &complaint, ObligationKind::SignComplaint)
-                .await?;
-            owing::pause(tx, &complaint).await?;
-            let rules = owing::rules(tx, &complaint).await?;
-            let owed = ObligationKind::AssignComplaint;
-            owing::owe(tx, &self.world.calendar(), &complaint, owed, rules.assign).await?;
-            Ok(complaint)
+            complaint.give_back(sworn.officer, &reason, &basis, cx)
         })
         .await
     }
@@ -140,20 +114,13 @@ impl Complaints {
         let (id, feedback, note) = faults.whole((id, feedback, note))?;
         let goal = Target { id, version };
         self.step(cx, goal, &request, async |tx, complaint| {
-            let rules = owing::rules(tx, &complaint).await?;
+            let rules = complaints::rules(tx, &complaint).await?;
             if text::shown(&feedback) < rules.answer_characters_min {
                 return Err(Error::field("feedback", Flaw::TooShort));
             }
             let moved = complaint.submit_feedback(officer, feedback, note, cx)?;
-            let complaint = complaints::save(tx, moved).await?;
-            feedbacks::insert(tx, &complaint, officer).await?;
-            extensions::lapse(tx, complaint.id, "已提交反馈").await?;
-            // The handler's time ends with the answer; a refused one starts no new time (I19).
-            owing::meet(tx, &self.world.calendar(), &complaint, ObligationKind::HandleComplaint)
-                .await?;
-            let owed = ObligationKind::ReviewFeedback;
-            owing::owe(tx, &self.world.calendar(), &complaint, owed, rules.review).await?;
-            Ok(complaint)
+            feedbacks::insert(tx, moved.peek(), officer).await?;
+            Ok(moved)
         })
         .await
     }
@@ -170,20 +137,8 @@ impl Complaints {
         self.step(cx, goal, &request, async |tx, complaint| {
             deciding(tx, cx, &complaint, |rules| rules.reviewers).await?;
             let moved = complaint.review_feedback(officer, approved, note.clone(), cx)?;
-            let complaint = complaints::save(tx, moved).await?;
-            feedbacks::judge(tx, complaint.id, approved, officer, &note).await?;
-            owing::meet(tx, &self.world.calendar(), &complaint, ObligationKind::ReviewFeedback)
-                .await?;
-            if approved {
-                // What was supervised has its answer; what the enterprise says of it begins anew.
-                let supervised = ObligationKind::SuperviseComplaint;
-                owing::meet(tx, &self.world.calendar(), &complaint, supervised).await?;
-                call_back(tx, &complaint).await?;
-            } else {
-                // As if the answer had never been given: the same due time, not a new one.
-                owing::reopen_handling(tx, &complaint).await?;
-            }
-            Ok(complaint)
+            feedbacks::judge(tx, moved.peek().id, approved, officer, &note).await?;
+            Ok(moved)
         })
         .await
     }
@@ -204,7 +159,7 @@ impl Complaints {
         self.step(cx, goal, &request, async |tx, complaint| {
             complaint.held_by(officer)?;
             complaint.handled_in_time(cx.now)?;
-            let rules = owing::rules(tx, &complaint).await?;
+            let rules = complaints::rules(tx, &complaint).await?;
             let due = complaint.handle_due_time.unwrap_or(cx.now);
             let handle = if complaint.round == 0 { rules.handle } else { rules.redo };
             let asked = (request.days, rules.extension_days_max);
@@ -223,7 +178,7 @@ impl Complaints {
             };
             extensions::ask(tx, &extension).await?;
             let note = Note::internal(format!("申请延期{}个工作日", request.days));
-            complaints::save(tx, complaint.remark(Deed::RequestExtension, note, cx)?).await
+            complaint.remark(Deed::RequestExtension, note, cx)
         })
         .await
     }
@@ -247,22 +202,11 @@ impl Complaints {
             let asked = asked.into_iter().find(|extension| extension.state == "REQUESTED");
             let asked = asked.ok_or_else(|| Error::new(Reason::ExtensionSpent))?;
             extensions::decide(tx, asked.id, approved, officer, &note).await?;
-            let mut due = None;
             if approved {
-                due = owing::extend(tx, cx, &self.world.calendar(), &complaint, asked.days).await?;
-            }
-            let (deed, told) = if approved {
-                (Deed::ApproveExtension, Note::public(format!("延期{}个工作日", asked.days)))
+                complaint.extended(asked.days, cx)
             } else {
-                (Deed::RefuseExtension, Note::internal(note))
-            };
-            let days = if approved { asked.days } else { 0 };
-            let moved = complaint.remark(deed, told, cx)?;
-            let moved = moved.map(|complaint| Complaint {
-                extension_days: complaint.extension_days.saturating_add(days),
-                ..complaint.owed_until(due)
-            });
-            complaints::save(tx, moved).await
+                complaint.remark(Deed::RefuseExtension, Note::internal(note), cx)
+            }
         })
         .await
     }
@@ -273,13 +217,13 @@ impl Complaints {
         request: pb::MoveComplaintRequest,
     ) -> Result<pb::Complaint> {
         let (goal, note) = target(&request, false)?;
-        self.step(cx, goal, &request, async |tx, complaint| {
+        self.step(cx, goal, &request, async |_, complaint| {
             if super::is_officer(cx) {
                 in_charge(cx, &complaint)?;
             } else {
                 own(cx, &complaint)?;
             }
-            complaints::save(tx, complaint.urge(note, cx)?).await
+            complaint.urge(note, cx)
         })
         .await
     }
@@ -304,17 +248,12 @@ impl Complaints {
         self.step(cx, goal, &request, async |tx, complaint| {
             leads_above(cx, &complaint)?;
             let kind = ObligationKind::SuperviseComplaint;
-            // A newer supervision replaces the older one's day, and never by a later one.
+            // A newer supervision never puts the older one's day off.
             let older = obligations::lock(tx, complaint.id.subject(), kind).await?;
             if older.is_some_and(|older| older.dues.due < due) {
                 return Err(Error::field("due_time", Flaw::OutOfRange));
             }
-            let moved = complaint.supervise(officer, level, note, cx)?;
-            let complaint = complaints::save(tx, moved).await?;
-            owing::void(tx, &self.world.calendar(), &complaint, kind).await?;
-            let due = Due { at: due, provisional: false };
-            owing::owe_until(tx, &self.world.calendar(), &complaint, kind, due).await?;
-            Ok(complaint)
+            complaint.supervise(officer, level, due, note, cx)
         })
         .await
     }
@@ -326,15 +265,9 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let officer = cx.actor.sworn()?.officer;
         let (goal, conclusion) = decision(&request)?;
-        self.step(cx, goal, &request, async |tx, complaint| {
+        self.step(cx, goal, &request, async |_, complaint| {
             leads_above(cx, &complaint)?;
-            let moved = complaint.conclude(officer, conclusion, cx)?;
-            let complaint = complaints::save(tx, moved).await?;
-            owing::meet(tx, &self.world.calendar(), &complaint, ObligationKind::SuperviseComplaint)
-                .await?;
-            owing::end(tx, &self.world.calendar(), &complaint).await?;
-            points::concluded(tx, cx, &complaint).await?;
-            Ok(complaint)
+            complaint.conclude(officer, conclusion, cx)
         })
         .await
     }
@@ -345,8 +278,8 @@ impl Complaints {
         request: pb::MoveComplaintRequest,
     ) -> Result<pb::Complaint> {
         let (goal, note) = target(&request, true)?;
-        self.step(cx, goal, &request, async |tx, complaint| {
-            complaints::save(tx, complaint.remark(Deed::Note, Note::internal(note), cx)?).await
+        self.step(cx, goal, &request, async |_, complaint| {
+            complaint.remark(Deed::Note, Note::internal(note), cx)
         })
         .await
     }
@@ -390,17 +323,4 @@ async fn assignment(
         helper_paths.push(units::get(tx.conn(), *helper, &scope).await?.path);
     }
     Ok(Assignment { lead: Lead { unit: lead.id, path: lead.path }, helper_paths, assigner })
-}
-
-/// Asks the enterprise how it was: the call-back that follows every answer by itself.
-async fn call_back(tx: &mut Tx, complaint: &Complaint) -> Result<()> {
-    let lead = complaint.lead.as_ref().map_or(&complaint.unit_path, |lead| &lead.path);
-    let invitation = Invitation {
-        subject: complaint.id.subject(),
-        round: complaint.round,
-        enterprise: complaint.enterprise,
-        unit_path: lead.clone(),
-        officer: complaint.handler,
-    };
-    evaluations::invite(tx, &invitation).await
 }

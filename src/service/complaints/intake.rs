@@ -9,7 +9,6 @@ use crate::{
     domain::{
         complaint::{Category, Channel, Complaint, Draft, Rules, rules::Needed},
         enterprise::EnterpriseState,
-        obligation::ObligationKind,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
@@ -18,7 +17,7 @@ use crate::{
         Tx,
         attachments::Sight,
         complaint_attachments, complaint_policies,
-        complaints::{self, extensions, filing::file, owing},
+        complaints::{self, filing::file},
         policy_inputs,
     },
 };
@@ -116,16 +115,7 @@ impl Complaints {
         self.step(cx, goal, &request, async |tx, complaint| {
             deciding(tx, cx, &complaint, |rules| rules.intake).await?;
             let category = category.unwrap_or(complaint.category);
-            let moved = complaint.accept(officer, category, cx)?;
-            let accepted = moved.peek();
-            owing::meet(tx, &self.world.calendar(), accepted, ObligationKind::AcceptComplaint)
-                .await?;
-            let rules = owing::rules(tx, accepted).await?;
-            let owed = ObligationKind::AssignComplaint;
-            owing::owe(tx, &self.world.calendar(), accepted, owed, rules.assign).await?;
-            let due =
-                owing::owe_handling(tx, &self.world.calendar(), accepted, rules.handling()).await?;
-            complaints::save(tx, moved.map(|complaint| complaint.owed_until(due))).await
+            complaint.accept(officer, category, cx)
         })
         .await
     }
@@ -139,10 +129,7 @@ impl Complaints {
         let (goal, reason) = decision(&request)?;
         self.step(cx, goal, &request, async |tx, complaint| {
             deciding(tx, cx, &complaint, |rules| rules.intake).await?;
-            let complaint = complaints::save(tx, complaint.decline(officer, reason, cx)?).await?;
-            owing::meet(tx, &self.world.calendar(), &complaint, ObligationKind::AcceptComplaint)
-                .await?;
-            Ok(complaint)
+            complaint.decline(officer, reason, cx)
         })
         .await
     }
@@ -153,13 +140,9 @@ impl Complaints {
         request: pb::MoveComplaintRequest,
     ) -> Result<pb::Complaint> {
         let (goal, reason) = target(&request, true)?;
-        self.step(cx, goal, &request, async |tx, complaint| {
+        self.step(cx, goal, &request, async |_, complaint| {
             own(cx, &complaint)?;
-            let complaint = complaints::save(tx, complaint.object(reason, cx)?).await?;
-            let rules = owing::rules(tx, &complaint).await?;
-            let owed = ObligationKind::AcceptComplaint;
-            owing::owe(tx, &self.world.calendar(), &complaint, owed, rules.accept).await?;
-            Ok(complaint)
+            complaint.object(reason, cx)
         })
         .await
     }
@@ -173,12 +156,7 @@ impl Complaints {
         let (goal, note, target, number) = transfer(&request, true)?;
         self.step(cx, goal, &request, async |tx, complaint| {
             deciding(tx, cx, &complaint, |rules| rules.intake).await?;
-            let moved = complaint.transfer_out(officer, (target, number), note, cx)?;
-            let complaint = complaints::save(tx, moved).await?;
-            owing::meet(tx, &self.world.calendar(), &complaint, ObligationKind::AcceptComplaint)
-                .await?;
-            owing::end(tx, &self.world.calendar(), &complaint).await?;
-            Ok(complaint)
+            complaint.transfer_out(officer, (target, number), note, cx)
         })
         .await
     }
@@ -192,7 +170,7 @@ impl Complaints {
         let (goal, note, _, number) = transfer(&request, false)?;
         self.step(cx, goal, &request, async |tx, complaint| {
             deciding(tx, cx, &complaint, |rules| rules.intake).await?;
-            complaints::save(tx, complaint.numbered_outside(number, note, cx)?).await
+            complaint.numbered_outside(number, note, cx)
         })
         .await
     }
@@ -217,9 +195,9 @@ impl Complaints {
             // Only one that the officer is in charge of; a foreign one looks like an absent one.
             in_charge(cx, &into)?;
             let (merged, told) = complaint.merge(officer, into, cx)?;
-            let complaint = complaints::save(tx, merged).await?;
-            complaints::save(tx, told).await?;
-            owing::end(tx, &self.world.calendar(), &complaint).await?;
+            let calendar = self.world.calendar();
+            let complaint = tx.settle(&calendar, merged).await?;
+            tx.settle(&calendar, told).await?;
             let reply = super::whole(tx.conn(), cx, complaint).await?;
             Ok(reply)
         })
@@ -249,12 +227,9 @@ impl Complaints {
         request: pb::MoveComplaintRequest,
     ) -> Result<pb::Complaint> {
         let (goal, reason) = target(&request, true)?;
-        self.step(cx, goal, &request, async |tx, complaint| {
+        self.step(cx, goal, &request, async |_, complaint| {
             own(cx, &complaint)?;
-            let complaint = complaints::save(tx, complaint.withdraw(reason, cx)?).await?;
-            extensions::lapse(tx, complaint.id, "诉求已撤回").await?;
-            owing::end(tx, &self.world.calendar(), &complaint).await?;
-            Ok(complaint)
+            complaint.withdraw(reason, cx)
         })
         .await
     }

@@ -1,18 +1,17 @@
 //! What follows from an evaluation: closed, handled a second time by somebody else, escalated; and for
 //! any other finished thing that was rated badly, a complaint of its own (measure 19).
 
-use super::{filing, owing};
+use super::filing;
 use crate::{
     context::Cx,
     domain::{
         calendar::Calendar,
-        complaint::{Category, Channel, Complaint, ComplaintState, Draft},
+        complaint::{Category, Channel, Complaint, Draft},
         evaluation::{Evaluation, Verdict},
-        obligation::ObligationKind,
     },
     error::Result,
     id::{Collection as _, Id, kind},
-    store::{Tx, meetings::points},
+    store::Tx,
 };
 
 /// Draws the consequences of an evaluation, or of its silence.
@@ -41,26 +40,7 @@ async fn of_complaint(
     said: Option<&Verdict>,
     calendar: &Calendar,
 ) -> Result<()> {
-    let moved = complaint.evaluated(said, cx)?;
-    let after = moved.peek();
-    let rules = owing::rules(tx, after).await?;
-    let mut due = None;
-    match after.state() {
-        ComplaintState::Reopened => {
-            let owed = ObligationKind::AssignComplaint;
-            owing::owe(tx, calendar, after, owed, rules.assign).await?;
-            due = owing::owe_handling(tx, calendar, after, rules.redoing()).await?;
-        }
-        ComplaintState::Escalated => {
-            let owed = ObligationKind::SuperviseComplaint;
-            // An older supervision is over: this one has a limit of its own.
-            owing::void(tx, calendar, after, owed).await?;
-            owing::owe(tx, calendar, after, owed, rules.redo).await?;
-            points::wait(tx, cx, after).await?;
-        }
-        _ => owing::end(tx, calendar, after).await?,
-    }
-    super::save(tx, moved.map(|complaint| complaint.owed_until(due))).await?;
+    tx.settle(calendar, complaint.evaluated(said, cx)?).await?;
     Ok(())
 }
 

@@ -3,7 +3,6 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::owing;
 use crate::{
     context::Cx,
     domain::{
@@ -12,7 +11,6 @@ use crate::{
         lifecycle::Note,
         month,
         number::ComplaintNumber,
-        obligation::ObligationKind,
     },
     error::{Error, Result},
     id::{Id, kind},
@@ -35,12 +33,9 @@ pub async fn file(
     let sequence = numbers::next(tx, ComplaintNumber::PREFIX, day).await?;
     let complaint = Complaint::draft(id, ComplaintNumber::new(day, sequence)?, draft, cx);
     let note = Note::public(complaint.channel.zh());
-    if super::insert(tx, complaint.clone().file(note, cx)).await? {
-        let rules = owing::rules(tx, &complaint).await?;
-        let owed = ObligationKind::AcceptComplaint;
-        owing::owe(tx, calendar, &complaint, owed, rules.accept).await?;
-    }
-    Ok(complaint)
+    let filed = complaint.clone().file(note, cx);
+    let new = tx.settle_new(calendar, filed, async |tx, it| super::insert(tx, it).await).await?;
+    Ok(new.unwrap_or(complaint))
 }
 
 /// Takes up what a conversation handed over (CH-18): filed once, however often the event comes.

@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use crate::{
     actor::Scope,
-    context::Cx,
     domain::{
         complaint::Complaint,
         lifecycle::{Held, Moved},
@@ -219,7 +218,8 @@ pub async fn list(
 
 /// Lets a complaint that was escalated wait for the joint meeting of the unit in charge. By its number
 /// alone: what it says is read in the complaint.
-pub async fn wait(tx: &mut Tx, cx: &Cx, complaint: &Complaint) -> Result<()> {
+pub async fn wait(tx: &mut Tx, complaint: &Complaint) -> Result<()> {
+    let cx = &tx.cx().clone();
     let title = format!("提级诉求{}", complaint.number);
     let unit_path = complaint.unit_path.clone();
     let about = MeetingPoint::about(complaint.id.subject(), unit_path, title, cx);
@@ -231,7 +231,8 @@ pub async fn wait(tx: &mut Tx, cx: &Cx, complaint: &Complaint) -> Result<()> {
 }
 
 /// Drops the point that waits for a meeting about a complaint that was concluded without one.
-pub async fn concluded(tx: &mut Tx, cx: &Cx, complaint: &Complaint) -> Result<()> {
+pub async fn concluded(tx: &mut Tx, complaint: &Complaint) -> Result<()> {
+    let cx = &tx.cx().clone();
     let waiting = lock_open(tx, complaint.id.subject()).await?;
     match waiting.filter(|point| point.state() == PointState::Waiting) {
         Some(point) => {

@@ -1,0 +1,176 @@
+//! Where a step becomes durable, with everything that follows from it: its clocks, its row, its history, who is
+//! told, who is asked. No noun of its own: a noun says how its row is written, and what is peculiar to it.
+
+use std::ops::AsyncFnOnce;
+
+use super::{
+    Tx, history,
+    obligations::{self, Cause, Owed, Running},
+};
+use crate::{
+    domain::{
+        calendar::{Calendar, Due},
+        follow::Follow,
+        lifecycle::{Change, Moved},
+        obligation::{Limits, ObligationKind, Pause, Times},
+    },
+    error::{Error, Result},
+    id::Subject,
+};
+
+/// A noun whose steps are settled.
+pub trait Settled: Sized + Send + Sync {
+    /// Which one it is.
+    fn subject(&self) -> Subject;
+
+    /// Writes its row, at the version that the step was taken on, and nothing else.
+    fn write(self, tx: &mut Tx) -> impl Future<Output = Result<Self>> + Send;
+
+    /// Tells whoever must know of the step.
+    fn tell(&self, tx: &mut Tx, change: &Change) -> impl Future<Output = Result<()>> + Send;
+
+    /// How long there is for what is owed, and the path of the unit that owes it.
+    fn owed(
+        &self,
+        tx: &mut Tx,
+        kind: ObligationKind,
+    ) -> impl Future<Output = Result<(Limits, String)>> + Send;
+
+    /// The path of the unit that owes it.
+    fn owing_unit(&self, kind: ObligationKind) -> String;
+
+    /// Shows until when it is owed, where its row does.
+    fn owed_until(&mut self, kind: ObligationKind, due: Due);
+
+    /// Carries out what is peculiar to it: all of [`Follow`] that is no clock.
+    fn beside(&self, tx: &mut Tx, follow: Follow) -> impl Future<Output = Result<()>> + Send;
+}
+
+impl Tx {
+    /// Stores a step with everything that follows from it. What judges by the calendar judges by this one.
+    ///
+    /// # Errors
+    /// `ETAG_STALE` when another step was stored in the meantime.
+    pub async fn settle<E: Settled>(&mut self, calendar: &Calendar, moved: Moved<E>) -> Result<E> {
+        let (mut entity, change) = moved.open();
+        for follow in change.follows() {
+            clock(self, calendar, &mut entity, *follow).await?;
+        }
+        let entity = entity.write(self).await?;
+        history::write(self, entity.subject(), &change).await?;
+        entity.tell(self, &change).await?;
+        for follow in change.follows() {
+            entity.beside(self, *follow).await?;
+        }
+        Ok(entity)
+    }
+
+    /// The same for the beginning of a life. Its row is written first; `None` when it is there already, since
+    /// what it is made from may come twice.
+    pub async fn settle_new<E: Settled>(
+        &mut self,
+        calendar: &Calendar,
+        moved: Moved<E>,
+        insert: impl AsyncFnOnce(&mut Self, &E) -> Result<bool>,
+    ) -> Result<Option<E>> {
+        let (mut entity, change) = moved.open();
+        if !insert(self, &entity).await? {
+            return Ok(None);
+        }
+        history::write(self, entity.subject(), &change).await?;
+        entity.tell(self, &change).await?;
+        for follow in change.follows() {
+            clock(self, calendar, &mut entity, *follow).await?;
+            entity.beside(self, *follow).await?;
+        }
+        Ok(Some(entity))
+    }
+}
+
+/// Carries out what is a clock.
+async fn clock<E: Settled>(
+    tx: &mut Tx,
+    calendar: &Calendar,
+    entity: &mut E,
+    follow: Follow,
+) -> Result<()> {
+    let subject = entity.subject();
+    match follow {
+        Follow::Owe(kind) => {
+            let (limits, unit) = entity.owed(tx, kind).await?;
+            let owed = Owed::within(kind, subject, unit, limits, tx.now(), calendar)?;
+            obligations::open(tx, &owed).await?;
+            entity.owed_until(kind, owed.times.governing());
+            Ok(())
+        }
+        Follow::OweUntil(kind, due) => {
+            let unit = entity.owing_unit(kind);
+            let owed = Owed::until(kind, subject, unit, due, tx.now(), calendar);
+            obligations::open(tx, &owed).await
+        }
+        Follow::Meet(kind) => obligations::meet(tx, subject, kind, calendar).await,
+        Follow::Unmeet(kind) => obligations::unmeet(tx, subject, kind).await,
+        Follow::Void(kind) => obligations::void(tx, subject, kind, calendar).await,
+        Follow::VoidAll => obligations::void_all(tx, subject, calendar).await,
+        Follow::Pause(kind) => match obligations::lock(tx, subject, kind).await? {
+            Some(running) => obligations::pause(tx, running.id).await,
+            None => Ok(()),
+        },
+        Follow::Resume(kind) => resume(tx, calendar, entity, kind).await,
+        Follow::Extend(kind, days) => extend(tx, calendar, entity, kind, days).await,
+        Follow::HandOver(kind) => {
+            let unit = entity.owing_unit(kind);
+            obligations::hand_to(tx, subject, kind, &unit).await
+        }
+        Follow::Lapse(_) | Follow::Invite | Follow::Refer | Follow::Recall => Ok(()),
+    }
+}
+
+/// Lets a clock that stood still go on, later by what was lost.
+async fn resume<E: Settled>(
+    tx: &mut Tx,
+    calendar: &Calendar,
+    entity: &mut E,
+    kind: ObligationKind,
+) -> Result<()> {
+    let running = obligations::lock(tx, entity.subject(), kind).await?;
+    let Some(running) = running.filter(|running| running.pause_time.is_some()) else {
+        return Ok(());
+    };
+    let now = tx.now();
+    let ended = |pause: &Pause| Pause { until: pause.until.or(Some(now)), ..*pause };
+    let pauses: Vec<_> = running.pauses.iter().map(ended).collect();
+    let times = counted(&running, &pauses, running.extension_days, calendar)?;
+    obligations::resume(tx, running.id).await?;
+    let (days, version) = (running.extension_days, calendar.version());
+    obligations::move_due(tx, &running, &times, Cause::Pause, days, version).await?;
+    entity.owed_until(kind, times.governing());
+    Ok(())
+}
+
+/// Lets a clock end so many working days later.
+async fn extend<E: Settled>(
+    tx: &mut Tx,
+    calendar: &Calendar,
+    entity: &mut E,
+    kind: ObligationKind,
+    days: u32,
+) -> Result<()> {
+    let Some(running) = obligations::lock(tx, entity.subject(), kind).await? else {
+        return Ok(());
+    };
+    let days = running.extension_days.saturating_add(days);
+    // A pause that lasts does not count yet.
+    let times = counted(&running, &running.pauses, days, calendar)?;
+    let version = calendar.version();
+    obligations::move_due(tx, &running, &times, Cause::Extension, days, version).await?;
+    entity.owed_until(kind, times.governing());
+    Ok(())
+}
+
+/// The due times by everything that happened: opening, limits, pauses, extension.
+fn counted(running: &Running, pauses: &[Pause], days: u32, calendar: &Calendar) -> Result<Times> {
+    let limits =
+        running.limits.ok_or_else(|| Error::internal("a clock that moves without limits"))?;
+    Times::count(running.open_time, limits, pauses, days, calendar)
+}
