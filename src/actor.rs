@@ -471,9 +471,17 @@ pub struct Scope {
     /// The whole reach of the officer's unit, whatever of it is visible: the walks along sights
     /// begin there, and narrow further.
     pub reach: Option<String>,
+    /// Nobody but the actor says what the actor may see.
+    made_here: (),
 }
 
 impl Scope {
+    /// Everything, where the product reads for itself and not for whoever asks: whoever writes it says why.
+    #[must_use]
+    pub fn everything(_why: &'static str) -> Self {
+        Self { all: true, ..Self::default() }
+    }
+
     /// The name under which the actor files, where a draft is visible to its author alone.
     #[must_use]
     pub fn applicant(&self) -> Option<String> {

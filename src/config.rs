@@ -361,6 +361,7 @@ mod tests {
         }
     }
 
+    // OP-16: what is set is checked at start.
     #[test]
     fn a_variable_that_looks_like_a_setting_and_is_none_is_refused_by_name() {
         let refused = |names: &[&str]| {

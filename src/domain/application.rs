@@ -12,6 +12,7 @@ pub use need::{Need, NeedForm, NeedWindow};
 use super::{
     calendar::Calendar,
     deed::Deed,
+    follow::Follow,
     lifecycle::{Change, Held, Moved, Note, State},
     obligation::{
         Limits, Obligation, ObligationKind, Pause, PauseReason, Standing, Which, decision_limits,
@@ -116,6 +117,27 @@ impl State for ApplicationState {
             ) => Self::Withdrawn,
             _ => return None,
         })
+    }
+
+    fn follows(action: ApplicationAction) -> &'static [Follow] {
+        use ApplicationAction as Do;
+        use Follow::{Invite, Meet, Owe, Pause, Resume, VoidAll};
+        use ObligationKind::{
+            AcceptPassApplication as Acceptance, DecidePassApplication as Decision,
+        };
+        match action {
+            // What was accepted before is not to be accepted again: its decision goes on.
+            Do::Submit => &[Owe(Acceptance), Resume(Decision)],
+            Do::Accept => &[Meet(Acceptance), Owe(Decision)],
+            // Who says everything that is missing has answered what was handed in.
+            Do::RequestCorrection => &[Meet(Acceptance), Pause(Decision)],
+            Do::BeginReview | Do::Forward => &[],
+            Do::Decline => &[Meet(Acceptance), Meet(Decision), VoidAll],
+            Do::Approve | Do::ApproveByPolicy | Do::Reject => {
+                &[Meet(Acceptance), Meet(Decision), VoidAll, Invite]
+            }
+            Do::Withdraw | Do::Lapse => &[VoidAll],
+        }
     }
 }
 

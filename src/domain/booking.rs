@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use super::{
     calendar::Limit,
     deed::Deed,
+    follow::Follow,
     lifecycle::{Change, Held, Moved, Note, State},
+    obligation::ObligationKind,
 };
 use crate::{
     context::Cx,
@@ -47,6 +49,7 @@ BookingAction, readers: Readers {
 impl State for BookingState {
     type Action = BookingAction;
     const FIRST: Self = Self::Requested;
+    const BEGINS: &'static [Follow] = &[Follow::Owe(ObligationKind::ConfirmCentreBooking)];
 
     fn after(self, action: BookingAction) -> Option<Self> {
         Some(match (self, action) {
@@ -55,6 +58,15 @@ impl State for BookingState {
             (Self::Requested | Self::Confirmed, BookingAction::Cancel) => Self::Cancelled,
             _ => return None,
         })
+    }
+
+    fn follows(action: BookingAction) -> &'static [Follow] {
+        const CONFIRMATION: ObligationKind = ObligationKind::ConfirmCentreBooking;
+        match action {
+            BookingAction::Confirm => &[Follow::Meet(CONFIRMATION)],
+            BookingAction::Complete => &[Follow::Invite],
+            BookingAction::Cancel => &[Follow::VoidAll],
+        }
     }
 }
 
@@ -110,11 +122,6 @@ mod tests {
 
     #[test]
     fn the_drawing_of_a_booking() {
-        insta::assert_snapshot!(drawing::<BookingState>(), @r"
-        REQUESTED --CONFIRM--> CONFIRMED
-        REQUESTED --CANCEL--> CANCELLED
-        CONFIRMED --CANCEL--> CANCELLED
-        CONFIRMED --COMPLETE--> DONE
-        ");
+        insta::assert_snapshot!(drawing::<BookingState>());
     }
 }

@@ -18,6 +18,12 @@ Deed, readers: Readers {
     Claim = "CLAIM", "领办", Everybody;
     /// It was given to another officer.
     HandOn = "REASSIGN", "改派", Police;
+    /// It ended.
+    End = "END", "终止", Everybody;
+    /// Whoever was named came.
+    Join = "JOIN", "加入", Everybody;
+    /// The states that another system keeps of it were taken over.
+    SetStates = "SET_STATES", "登记机动车状态", Everybody;
     /// Somebody wrote something down.
     Note = "NOTE", "内部记录", Police;
     /// A leader watches it.

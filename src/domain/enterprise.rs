@@ -235,7 +235,7 @@ impl Enterprise {
             reason: None,
             reason_note: String::new(),
             version: 1,
-            held: Held::row(EnterpriseState::Pending),
+            held: Held::default(),
         }
     }
 

@@ -13,6 +13,8 @@ pub enum Follow {
     Owe(ObligationKind),
     /// Somebody owes something until an instant that somebody named.
     OweUntil(ObligationKind, Due),
+    /// The same, in the place of a promise that stands: it may be put off once.
+    Promise(ObligationKind, Due),
     /// What was owed is done.
     Meet(ObligationKind),
     /// What was done does not count: it is owed on, until the same instant.
@@ -44,6 +46,7 @@ impl fmt::Display for Follow {
         match self {
             Self::Owe(kind) => write!(f, "owe {}", kind.wire()),
             Self::OweUntil(kind, _) => write!(f, "owe {} until a day", kind.wire()),
+            Self::Promise(kind, _) => write!(f, "promise {} anew", kind.wire()),
             Self::Meet(kind) => write!(f, "meet {}", kind.wire()),
             Self::Unmeet(kind) => write!(f, "unmeet {}", kind.wire()),
             Self::Void(kind) => write!(f, "void {}", kind.wire()),

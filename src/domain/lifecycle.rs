@@ -229,8 +229,8 @@ pub struct Moved<E> {
 }
 
 impl<E> Moved<E> {
-    /// Binds an entity to the step that made it what it is.
-    pub const fn new(entity: E, change: Change) -> Self {
+    /// Binds an entity to the step that made it what it is: for the rules alone.
+    pub(in crate::domain) const fn new(entity: E, change: Change) -> Self {
         Self { entity, change }
     }
 

@@ -6,9 +6,13 @@ use jiff::{Timestamp, civil::Date};
 use uuid::Uuid;
 
 use super::{
+    calendar::Due,
     deed::Deed,
+    follow::Follow,
     lifecycle::{Change, Held, Moved, Note, State},
     month::local_date,
+    obligation::ObligationKind,
+    problem::due,
 };
 use crate::{
     context::Cx,
@@ -90,6 +94,18 @@ impl State for PointState {
             (Self::Waiting | Self::Listed | Self::Decided, PointAction::Drop) => Self::Dropped,
             _ => return None,
         })
+    }
+
+    fn follows(action: PointAction) -> &'static [Follow] {
+        const SETTLEMENT: ObligationKind = ObligationKind::SettleMeetingPoint;
+        match action {
+            // The day of a decision is named with the step.
+            PointAction::List | PointAction::Decide => &[],
+            // What a point is about asks by itself, or is beyond asking; a free text has nothing else.
+            PointAction::Settle => &[Follow::Meet(SETTLEMENT), Follow::Invite],
+            // Nobody owes it any more; that it was late until now stays a row.
+            PointAction::Drop => &[Follow::Void(SETTLEMENT)],
+        }
     }
 }
 
@@ -285,7 +301,9 @@ impl MeetingPoint {
         if day < local_date(cx.now) {
             return Err(Error::field("due_day", Flaw::InPast));
         }
+        let due = Due { at: due(day), provisional: false };
         let change = self.advance(PointAction::Decide, Note::public(decision.clone()), cx)?;
+        let change = change.and([Follow::Promise(ObligationKind::SettleMeetingPoint, due)]);
         self.decision = decision;
         self.owing = Some(owing);
         self.due_day = Some(day);
@@ -335,14 +353,6 @@ mod tests {
 
     #[test]
     fn the_drawing_of_a_point() {
-        insta::assert_snapshot!(drawing::<PointState>(), @r"
-        WAITING --LIST--> LISTED
-        WAITING --DROP--> DROPPED
-        LISTED --DECIDE--> DECIDED
-        LISTED --DROP--> DROPPED
-        DECIDED --DECIDE--> DECIDED
-        DECIDED --SETTLE--> SETTLED
-        DECIDED --DROP--> DROPPED
-        ");
+        insta::assert_snapshot!(drawing::<PointState>());
     }
 }

@@ -4,9 +4,12 @@
 use jiff::{Timestamp, civil::Date};
 
 use super::{
+    calendar::Due,
     deed::Deed,
+    follow::Follow,
     lifecycle::{Change, Held, Moved, Note, State},
     month::{local_date, start_of_day},
+    obligation::ObligationKind,
 };
 use crate::{
     context::Cx,
@@ -53,6 +56,16 @@ impl State for ProblemState {
                 ProblemAction::Drop => Self::Dropped,
             }),
             Self::Solved | Self::Dropped => None,
+        }
+    }
+
+    fn follows(action: ProblemAction) -> &'static [Follow] {
+        const SOLUTION: ObligationKind = ObligationKind::SolveProblem;
+        match action {
+            // Its day is named with the step.
+            ProblemAction::Promise => &[],
+            ProblemAction::Solve => &[Follow::Meet(SOLUTION), Follow::Invite],
+            ProblemAction::Drop => &[Follow::Void(SOLUTION)],
         }
     }
 }
@@ -103,7 +116,9 @@ impl Problem {
         if day < local_date(cx.now) {
             return Err(Error::field("promised_day", Flaw::InPast));
         }
+        let due = Due { at: due(day), provisional: false };
         let change = self.advance(ProblemAction::Promise, note, cx)?;
+        let change = change.and([Follow::Promise(ObligationKind::SolveProblem, due)]);
         self.promised_day = Some(day);
         Ok(Moved::new(self, change))
     }
@@ -135,13 +150,6 @@ mod tests {
 
     #[test]
     fn the_drawing_of_a_problem() {
-        insta::assert_snapshot!(drawing::<ProblemState>(), @r"
-        FOUND --PROMISE--> PROMISED
-        FOUND --SOLVE--> SOLVED
-        FOUND --DROP--> DROPPED
-        PROMISED --PROMISE--> PROMISED
-        PROMISED --SOLVE--> SOLVED
-        PROMISED --DROP--> DROPPED
-        ");
+        insta::assert_snapshot!(drawing::<ProblemState>());
     }
 }

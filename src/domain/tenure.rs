@@ -1,8 +1,8 @@
 //! What is in force until somebody ends it: an officer's access, a device, a key, a session. No
 //! account of its own, and no rule of who may end which.
 
-use super::lifecycle::State;
-use crate::named::named;
+use super::lifecycle::{Moved, Note, State};
+use crate::{context::Cx, error::Result, named::named};
 
 named! {
 /// Whether it is in force.
@@ -29,6 +29,17 @@ impl Tenure {
     #[must_use]
     pub const fn of(ended: bool) -> Self {
         if ended { Self::Ended } else { Self::Active }
+    }
+}
+
+impl Tenure {
+    /// Ends what is in force, for a reason that only officers read.
+    ///
+    /// # Errors
+    /// `TRANSITION_ILLEGAL` when it has ended.
+    pub fn end<E>(self, entity: E, how: End, reason: String, cx: &Cx) -> Result<Moved<E>> {
+        let (_, change) = self.advance(how, Note::internal(reason), cx)?;
+        Ok(Moved::new(entity, change))
     }
 }
 

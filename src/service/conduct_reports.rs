@@ -27,6 +27,15 @@
 //! original is kept. Documents and recordings are refused: who made them cannot be taken out. Whoever may see the
 //! report opens it; each opening is kept, and listed to the auditor.
 //!
+//! Decided, and what was not taken. Duties and escalations of conduct reports in their own schema, not the shared
+//! obligations: lists and figures of others would show them. A review opens a conduct report again as ACCEPTED,
+//! with a list of conclusions, not a report of its own, a state of its own: it is accepted, and nobody
+//! investigates; one drawing, one thread, one code. What comes of evidence is sealed under the reporter's secret,
+//! not parts in clear until they are cleaned; parts in the memory of one server: nothing that tells of a person is
+//! ever readable in a store, and any server takes the next part. Lists of conduct reports at beats of 250 ms, not
+//! as fast as they are: rows that are passed over take time, and so tell that they are there. Conduct report ids at
+//! random, not UUIDv7: an id in the order of time tells how many there were.
+//!
 //! `conduct_reports::interference` asks every method of the API that is not known to write, streams too, in every
 //! office on two copies of one database, with and without the report, and compares bytes; a method that is added
 //! is asked by itself. `conduct_reports::traces` and `tests/python/anonymous.py` search tables, PostgreSQL's files

@@ -10,7 +10,7 @@ use super::{
     wire::{self, Page},
 };
 use crate::{
-    actor::Matter,
+    actor::{Matter, Scope},
     context::Cx,
     domain::{
         application::NeedWindow,
@@ -343,7 +343,8 @@ async fn hand_over(
     officer: Id<kind::Officer>,
     successor: Option<Id<kind::Officer>>,
 ) -> Result<()> {
-    let everything = crate::actor::Scope { all: true, ..crate::actor::Scope::default() };
+    let everything =
+        Scope::everything("the conversations of an officer who left, wherever they are");
     for id in conversations::held_by(tx.conn(), post, officer).await? {
         let conversation: Conversation = conversations::lock(tx, id, &everything).await?;
         // Somebody may have been faster while this waited for the row.

@@ -18,7 +18,6 @@ use crate::{
     context::Cx,
     domain::{
         codes::PoliceNumber,
-        lifecycle::{Moved, Note, State as _},
         notice::NoticeEvent,
         officer,
         tenure::{End, Tenure},
@@ -222,8 +221,8 @@ impl Organisation {
             let known = officers::lock(tx, id, &cx.scope()).await?;
             not_oneself(cx, id)?;
             let tenure = Tenure::of(known.disable_time.is_some());
-            let (_, change) = tenure.advance(End::Disable, Note::internal(reason), cx)?;
-            let ended = officers::save_end(tx, Moved::new(known, change)).await?;
+            let ended = tenure.end(known, End::Disable, reason, cx)?;
+            let ended = officers::save_end(tx, ended).await?;
             Ok(officer_reply(&ended))
         })
         .await

@@ -1,24 +1,26 @@
 //! Applications for truck passes: rows, papers, the review queue. No rule of what may be done.
 
-mod owing;
-
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::{OnConstraint as _, Tx, evaluations, history, notices::causes};
+use super::{
+    OnConstraint as _, Tx, evaluations, history, notices::causes, policies, steps::Settled,
+};
 use crate::{
     actor::Scope,
     domain::{
         application::{
             Application, ApplicationState, Correction, Decision, Need, Purpose, SourceChannel, Wait,
         },
-        lifecycle::{Held, Moved},
+        follow::Follow,
+        lifecycle::{Change, Held, Moved},
+        obligation::{Limits, ObligationKind, acceptance_limits},
     },
     error::{Error, Reason, Result},
-    id::{Id, kind},
+    id::{Id, Subject, kind},
 };
 
 /// The constraint behind I12: the same need of the same vehicle is open once.
@@ -295,9 +297,12 @@ pub async fn insert(tx: &mut Tx, moved: Moved<Application>) -> Result<Applicatio
     Ok(application)
 }
 
-/// Stores a step of an application, with its papers and its history.
+/// Stores a step of an application, with its papers and with what follows from it.
 pub async fn save(tx: &mut Tx, moved: Moved<Application>) -> Result<Application> {
-    let (mut application, change) = moved.open();
+    tx.settle_now(moved).await
+}
+
+async fn update(tx: &mut Tx, mut application: Application) -> Result<Application> {
     let now = tx.now();
     let pause = application.waits.last().filter(|wait| wait.until.is_none());
     let updated = sqlx::query!(
@@ -332,17 +337,43 @@ pub async fn save(tx: &mut Tx, moved: Moved<Application>) -> Result<Application>
     }
     application.version = application.version.saturating_add(1);
     attach(tx, &application).await?;
-    history::write(tx, application.id.subject(), &change).await?;
-    owing::follow(tx, &application, &change).await?;
-    causes::of_application(tx, &application, &change).await?;
-    let decided =
-        matches!(application.state(), ApplicationState::Approved | ApplicationState::Rejected);
-    if decided {
-        let subject = application.id.subject();
-        let (enterprise, unit_path) = (application.enterprise, &application.unit_path);
-        evaluations::invite_after(tx, subject, enterprise, unit_path).await?;
-    }
     Ok(application)
+}
+
+impl Settled for Application {
+    fn subject(&self) -> Subject {
+        self.id.subject()
+    }
+
+    async fn write(self, tx: &mut Tx) -> Result<Self> {
+        update(tx, self).await
+    }
+
+    async fn tell(&self, tx: &mut Tx, change: &Change) -> Result<()> {
+        causes::of_application(tx, self, change).await
+    }
+
+    async fn limits(&self, tx: &mut Tx, kind: ObligationKind) -> Result<Option<Limits>> {
+        if kind == ObligationKind::AcceptPassApplication {
+            return Ok(self.accept_time.is_none().then(acceptance_limits));
+        }
+        // The limits that the policy in force promises; they stay those of this application.
+        let now = tx.now();
+        let values = policies::values_at(tx.conn(), now).await?;
+        Ok(Some(self.decision_limits(&values)))
+    }
+
+    fn owing_unit(&self, _: ObligationKind) -> String {
+        self.unit_path.clone()
+    }
+
+    async fn beside(&self, tx: &mut Tx, follow: Follow) -> Result<()> {
+        if follow == Follow::Invite {
+            let subject = self.id.subject();
+            evaluations::invite_after(tx, subject, self.enterprise, &self.unit_path).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Ends what is asked for a vehicle that leaves its garage: drafts, and what waits for a decision. An

@@ -6,19 +6,18 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{
-    OnConstraint as _, Tx, calendars, evaluations, history,
-    obligations::{self, Owed},
-};
+use super::{OnConstraint as _, Tx, calendars, evaluations, history, steps::Settled};
 use crate::{
     actor::Scope,
     domain::{
         booking::{Booking, BookingState, CONFIRM_WITHIN},
-        lifecycle::{Held, Moved},
+        deed::Deed,
+        follow::Follow,
+        lifecycle::{Change, Held, Moved, Note},
         obligation::{Limits, ObligationKind},
     },
     error::{Error, Reason, Result},
-    id::{Id, kind},
+    id::{Id, Subject, kind},
 };
 
 /// A time at the centre.
@@ -60,7 +59,7 @@ pub async fn insert_slot(tx: &mut Tx, slot: &Slot) -> Result<()> {
     )
     .execute(tx.conn())
     .await?;
-    Ok(())
+    history::act(tx, slot.id.subject(), Deed::Create, Note::none()).await
 }
 
 /// The times that have not begun, newest entry first. They are public to whoever may book.
@@ -212,7 +211,12 @@ pub async fn list(
 /// # Errors
 /// `ALREADY_EXISTS` when the enterprise has a place at this time.
 pub async fn insert(tx: &mut Tx, moved: Moved<Booking>) -> Result<Booking> {
-    let (booking, change) = moved.open();
+    let calendar = calendars::in_force(tx.conn()).await?;
+    let new = tx.settle_new(&calendar, moved, async |tx, it| insert_row(tx, it).await).await?;
+    new.ok_or_else(|| Error::internal("a booking that was there"))
+}
+
+async fn insert_row(tx: &mut Tx, booking: &Booking) -> Result<bool> {
     let now = tx.now();
     sqlx::query!(
         "insert into centre_booking (id, centre_slot_id, enterprise_id, unit_path, subject, state,
@@ -230,32 +234,15 @@ pub async fn insert(tx: &mut Tx, moved: Moved<Booking>) -> Result<Booking> {
     .execute(tx.conn())
     .await
     .on_constraint("centre_booking_once", Reason::AlreadyExists)?;
-    history::write(tx, booking.id.subject(), &change).await?;
-    follow(tx, &booking).await?;
-    Ok(booking)
-}
-
-/// The confirmation is owed from the request on, and settled with it or with the end of the booking.
-async fn follow(tx: &mut Tx, after: &Booking) -> Result<()> {
-    let (kind, subject) = (ObligationKind::ConfirmCentreBooking, after.id.subject());
-    let calendar = calendars::in_force(tx.conn()).await?;
-    match after.state() {
-        BookingState::Requested => {
-            let unit_path = after.unit_path.clone();
-            let (limits, now) = (Limits::promised(CONFIRM_WITHIN), tx.now());
-            let owed = Owed::within(kind, subject, unit_path, limits, now, &calendar)?;
-            obligations::open(tx, &owed).await
-        }
-        BookingState::Confirmed | BookingState::Done => {
-            obligations::meet(tx, subject, kind, &calendar).await
-        }
-        BookingState::Cancelled => obligations::void_all(tx, subject, &calendar).await,
-    }
+    Ok(true)
 }
 
 /// Stores a step.
 pub async fn save(tx: &mut Tx, moved: Moved<Booking>) -> Result<Booking> {
-    let (mut booking, change) = moved.open();
+    tx.settle_now(moved).await
+}
+
+async fn update(tx: &mut Tx, mut booking: Booking) -> Result<Booking> {
     let now = tx.now();
     let updated = sqlx::query!(
         "update centre_booking set state = $3, update_time = $4, version = version + 1
@@ -271,11 +258,35 @@ pub async fn save(tx: &mut Tx, moved: Moved<Booking>) -> Result<Booking> {
         return Err(Error::new(Reason::EtagStale));
     }
     booking.version = booking.version.saturating_add(1);
-    history::write(tx, booking.id.subject(), &change).await?;
-    follow(tx, &booking).await?;
-    if booking.state() == BookingState::Done {
-        let subject = booking.id.subject();
-        evaluations::invite_after(tx, subject, booking.enterprise, &booking.unit_path).await?;
-    }
     Ok(booking)
+}
+
+impl Settled for Booking {
+    fn subject(&self) -> Subject {
+        self.id.subject()
+    }
+
+    async fn write(self, tx: &mut Tx) -> Result<Self> {
+        update(tx, self).await
+    }
+
+    async fn tell(&self, _: &mut Tx, _: &Change) -> Result<()> {
+        Ok(())
+    }
+
+    async fn limits(&self, _: &mut Tx, _: ObligationKind) -> Result<Option<Limits>> {
+        Ok(Some(Limits::promised(CONFIRM_WITHIN)))
+    }
+
+    fn owing_unit(&self, _: ObligationKind) -> String {
+        self.unit_path.clone()
+    }
+
+    async fn beside(&self, tx: &mut Tx, follow: Follow) -> Result<()> {
+        if follow == Follow::Invite {
+            let subject = self.id.subject();
+            evaluations::invite_after(tx, subject, self.enterprise, &self.unit_path).await?;
+        }
+        Ok(())
+    }
 }

@@ -3,9 +3,10 @@
 use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 
-use super::Tx;
+use super::{Tx, history};
 use crate::{
     actor::Scope,
+    domain::{deed::Deed, lifecycle::Note},
     error::Result,
     id::{Id, kind},
 };
@@ -43,7 +44,10 @@ pub async fn insert(tx: &mut Tx, reply: &CannedReply, scope: &Scope) -> Result<(
     )
     .execute(tx.conn())
     .await?;
-    if inserted.rows_affected() == 1 { Ok(()) } else { Err(scope.missing(reply.post.subject())) }
+    if inserted.rows_affected() == 0 {
+        return Err(scope.missing(reply.post.subject()));
+    }
+    history::act(tx, reply.id.subject(), Deed::Create, Note::none()).await
 }
 
 /// The replies of a post on whose roster the officer is, by title.
@@ -92,5 +96,6 @@ pub async fn retire(tx: &mut Tx, id: Id<kind::CannedReply>, scope: &Scope) -> Re
     .fetch_optional(tx.conn())
     .await?;
     let row = row.ok_or_else(|| scope.missing(id.subject()))?;
+    history::act(tx, id.subject(), Deed::Retire, Note::none()).await?;
     Ok(CannedReply { id, post: Id::of(row.liaison_post_id), title: row.title, text: row.body })
 }

@@ -204,9 +204,9 @@ impl Settled for Complaint {
         causes::of_complaint(tx, self, change).await
     }
 
-    async fn owed(&self, tx: &mut Tx, kind: ObligationKind) -> Result<(Limits, String)> {
+    async fn limits(&self, tx: &mut Tx, kind: ObligationKind) -> Result<Option<Limits>> {
         let rules = rules(tx, self).await?;
-        Ok((self.limits(kind, &rules)?, Settled::owing_unit(self, kind)))
+        Self::limits(self, kind, &rules).map(Some)
     }
 
     fn owing_unit(&self, kind: ObligationKind) -> String {

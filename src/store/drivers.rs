@@ -6,10 +6,10 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{OnConstraint as _, Tx, Vault, actors};
+use super::{OnConstraint as _, Tx, Vault, actors, history};
 use crate::{
     actor::Scope,
-    domain::vehicle::Vehicle,
+    domain::{deed::Deed, lifecycle::Note, vehicle::Vehicle},
     error::{Error, Reason, Result},
     id::{Id, kind},
 };
@@ -51,7 +51,7 @@ pub async fn insert(tx: &mut Tx, driver: &Driver) -> Result<()> {
     .execute(tx.conn())
     .await
     .on_constraint("driver_once", Reason::AlreadyExists)?;
-    Ok(())
+    history::act(tx, driver.id.subject(), Deed::Create, Note::none()).await
 }
 
 /// Claims the vehicle of a plate for the person's proved phone; a repetition is harmless, and to
@@ -81,12 +81,17 @@ pub async fn claim(
     .await?;
     let row = row.ok_or_else(|| Error::new(Reason::Denied))?;
     tx.touch(actors::key(&person.to_string()));
+    let id = Id::<kind::Driver>::of(row.id);
+    let claim_time = row.claim_time.map(jiff_sqlx::Timestamp::to_jiff);
+    if claim_time == Some(now) {
+        history::act(tx, id.subject(), Deed::Join, Note::none()).await?;
+    }
     Ok(Driver {
-        id: Id::of(row.id),
+        id,
         vehicle: Id::of(row.vehicle_id),
         full_name: tx.vault().open_text("full-name", &row.full_name_sealed)?,
         phone: tx.vault().open_text("phone", &row.phone_sealed)?,
-        claim_time: row.claim_time.map(jiff_sqlx::Timestamp::to_jiff),
+        claim_time,
         end_time: None,
     })
 }
@@ -147,6 +152,7 @@ pub async fn end(tx: &mut Tx, id: Id<kind::Driver>, scope: &Scope) -> Result<Dri
     .await?;
     let row = row.ok_or_else(|| scope.missing(id.subject()))?;
     touch(tx, row.person_id);
+    history::act(tx, id.subject(), Deed::End, Note::none()).await?;
     Ok(Driver {
         id,
         vehicle: Id::of(row.vehicle_id),
@@ -160,16 +166,18 @@ pub async fn end(tx: &mut Tx, id: Id<kind::Driver>, scope: &Scope) -> Result<Dri
 /// Ends every driver of a vehicle that leaves its garage.
 pub async fn end_of_vehicle(tx: &mut Tx, vehicle: Id<kind::Vehicle>) -> Result<()> {
     let now = tx.now();
-    let persons = sqlx::query_scalar!(
+    let ended = sqlx::query!(
         "update driver set end_time = $2 where vehicle_id = $1 and end_time is null
-         returning person_id",
+         returning id, person_id",
         vehicle.uuid(),
         now.to_sqlx() as _
     )
     .fetch_all(tx.conn())
     .await?;
-    for person in persons {
-        touch(tx, person);
+    for driver in ended {
+        touch(tx, driver.person_id);
+        let id = Id::<kind::Driver>::of(driver.id);
+        history::act(tx, id.subject(), Deed::End, Note::none()).await?;
     }
     Ok(())
 }

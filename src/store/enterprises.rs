@@ -10,8 +10,9 @@ use crate::{
     actor::Scope,
     domain::{
         codes::{DocumentKind, IdentityDocument},
+        deed::Deed,
         enterprise::{Claim, Enterprise, EnterpriseRefusal, EnterpriseState, Prepared},
-        lifecycle::{Held, Moved},
+        lifecycle::{Held, Moved, Note},
         policy::EnterpriseClass,
     },
     error::{Error, Flaw, Reason, Result},
@@ -452,7 +453,8 @@ pub async fn insert_grant(tx: &mut Tx, grant: &Grant, granted_by: Id<kind::Offic
     .execute(tx.conn())
     .await
     .on_constraint("class_grant_once", Reason::AlreadyExists)?;
-    Ok(())
+    let note = Note::public(grant.class.zh()).and_internal(&grant.source_document);
+    history::act(tx, grant.id.subject(), Deed::Create, note).await
 }
 
 /// Ends a grant within the scope, now.
@@ -474,6 +476,7 @@ pub async fn end_grant(tx: &mut Tx, id: Id<kind::ClassGrant>, scope: &Scope) -> 
     .fetch_optional(tx.conn())
     .await?;
     let row = row.ok_or_else(|| scope.missing(id.subject()))?;
+    history::act(tx, id.subject(), Deed::End, Note::none()).await?;
     Ok(Grant {
         id,
         enterprise: Id::of(row.enterprise_id),

@@ -6,7 +6,10 @@ use sqlx::PgConnection;
 
 use super::Tx;
 use crate::{
-    domain::lifecycle::Change,
+    domain::{
+        deed::Deed,
+        lifecycle::{Change, Note},
+    },
     error::Result,
     id::{Id, Subject, kind},
 };
@@ -36,6 +39,12 @@ pub async fn write(tx: &mut Tx, subject: Subject, change: &Change) -> Result<()>
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// Writes an act on something that has no states.
+pub async fn act(tx: &mut Tx, subject: Subject, deed: Deed, note: Note) -> Result<()> {
+    let change = Change::stateless(deed, note, tx.cx());
+    write(tx, subject, &change).await
 }
 
 /// A step as it was written.

@@ -10,8 +10,9 @@ use crate::{
     actor::Scope,
     domain::{
         application::NeedWindow,
+        deed::Deed,
         liaison::{BindingSource, Duty, Post, PostMode},
-        lifecycle::Change,
+        lifecycle::{Change, Note},
     },
     error::{Error, Reason, Result},
     id::{Id, kind},
@@ -447,7 +448,8 @@ pub async fn bind(tx: &mut Tx, binding: &Binding, code: Option<Uuid>) -> Result<
     .await
     .on_constraint("liaison_binding_once", Reason::AlreadyExists)
     .on_constraint("liaison_binding_code_once", Reason::BindingCodeInvalid)?;
-    Ok(())
+    let note = Note::internal(binding.source.zh());
+    history::act(tx, binding.id.subject(), Deed::Create, note).await
 }
 
 /// Whether an enterprise is bound to a post.
@@ -520,7 +522,9 @@ pub async fn unbind(tx: &mut Tx, id: Id<kind::LiaisonBinding>, scope: &Scope) ->
     )
     .fetch_optional(tx.conn())
     .await?;
-    binding(&row.ok_or_else(|| scope.missing(id.subject()))?)
+    let ended = binding(&row.ok_or_else(|| scope.missing(id.subject()))?)?;
+    history::act(tx, id.subject(), Deed::End, Note::none()).await?;
+    Ok(ended)
 }
 
 /// Bindings within the scope, newest first.

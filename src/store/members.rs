@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 
-use super::{OnConstraint as _, Tx, Vault, actors};
+use super::{OnConstraint as _, Tx, Vault, actors, history};
 use crate::{
     actor::Scope,
+    domain::{deed::Deed, lifecycle::Note},
     error::{Reason, Result},
     id::{Id, kind},
 };
@@ -73,6 +74,7 @@ pub async fn insert(tx: &mut Tx, new: NewMember<'_>) -> Result<Member> {
     .on_constraint("member_once", Reason::AlreadyExists)
     .on_constraint("member_one_legal_representative", Reason::AlreadyExists)?;
     tx.touch(actors::key(&new.person.to_string()));
+    history::act(tx, id.subject(), Deed::Create, Note::none()).await?;
     Ok(Member {
         id,
         enterprise: new.enterprise,
@@ -149,6 +151,7 @@ pub async fn end(tx: &mut Tx, id: Id<kind::Member>, scope: &Scope) -> Result<Mem
     let row = row.ok_or_else(|| scope.missing(id.subject()))?;
     let person: Id<kind::Person> = Id::of(row.person_id);
     tx.touch(actors::key(&person.to_string()));
+    history::act(tx, id.subject(), Deed::End, Note::none()).await?;
     Ok(Member {
         id,
         enterprise: Id::of(row.enterprise_id),
@@ -165,25 +168,32 @@ pub async fn end(tx: &mut Tx, id: Id<kind::Member>, scope: &Scope) -> Result<Mem
 /// Ends every membership of an enterprise whose verification was annulled, and its invitations.
 pub async fn end_of_enterprise(tx: &mut Tx, enterprise: Id<kind::Enterprise>) -> Result<()> {
     let now = tx.now();
-    let people = sqlx::query_scalar!(
+    let members = sqlx::query!(
         "update member set end_time = $2 where enterprise_id = $1 and end_time is null
-         returning person_id",
+         returning id, person_id",
         enterprise.uuid(),
         now.to_sqlx() as _
     )
     .fetch_all(tx.conn())
     .await?;
-    for person in people {
-        tx.touch(actors::key(&Id::<kind::Person>::of(person).to_string()));
+    for member in members {
+        tx.touch(actors::key(&Id::<kind::Person>::of(member.person_id).to_string()));
+        let id = Id::<kind::Member>::of(member.id);
+        history::act(tx, id.subject(), Deed::End, Note::none()).await?;
     }
-    sqlx::query!(
+    let invitations = sqlx::query_scalar!(
         "update invitation set expire_time = $2
-         where enterprise_id = $1 and accept_time is null and expire_time > $2",
+         where enterprise_id = $1 and accept_time is null and expire_time > $2
+         returning id",
         enterprise.uuid(),
         now.to_sqlx() as _
     )
-    .execute(tx.conn())
+    .fetch_all(tx.conn())
     .await?;
+    for invitation in invitations {
+        let id = Id::<kind::Invitation>::of(invitation);
+        history::act(tx, id.subject(), Deed::End, Note::none()).await?;
+    }
     Ok(())
 }
 
@@ -228,7 +238,7 @@ pub async fn invite(tx: &mut Tx, invitation: &Invitation) -> Result<()> {
     )
     .execute(tx.conn())
     .await?;
-    Ok(())
+    history::act(tx, invitation.id.subject(), Deed::Create, Note::none()).await
 }
 
 /// Accepts an open invitation to the person's proved phone; to anybody else it is absent.
@@ -253,6 +263,7 @@ pub async fn accept(
     .fetch_optional(tx.conn())
     .await?;
     let row = row.ok_or_else(|| scope.missing(id.subject()))?;
+    history::act(tx, id.subject(), Deed::Join, Note::none()).await?;
     Ok(Invitation {
         id,
         enterprise: Id::of(row.enterprise_id),

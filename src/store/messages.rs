@@ -134,7 +134,7 @@ pub async fn notice(
     code: NoticeCode,
     text: String,
 ) -> Result<()> {
-    let everything = Scope { all: true, ..Scope::default() };
+    let everything = Scope::everything("a notice is the system's, whoever caused it");
     let message = conversation.append(Sender::system(), &Content::Notice(code, text), tx.now());
     append(tx, conversation, &message, &everything).await
 }

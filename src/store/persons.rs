@@ -3,9 +3,13 @@
 use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 
-use super::{Tx, Vault, actors};
+use super::{Tx, Vault, actors, history};
 use crate::{
-    domain::codes::{Phone, mask},
+    domain::{
+        codes::{Phone, mask},
+        deed::Deed,
+        lifecycle::Note,
+    },
     error::{Error, Reason, Result},
     id::{Id, kind},
 };
@@ -82,7 +86,9 @@ pub async fn save_phone(tx: &mut Tx, id: Id<kind::Person>, phone: &Phone) -> Res
     .fetch_all(tx.conn())
     .await?;
     for former in former {
-        tx.touch(actors::key(&Id::<kind::Person>::of(former).to_string()));
+        let former = Id::<kind::Person>::of(former);
+        tx.touch(actors::key(&former.to_string()));
+        history::act(tx, former.subject(), Deed::SetPhone, Note::none()).await?;
     }
     sqlx::query!(
         "update person set phone_sealed = $2, phone_index = $3 where id = $1",
@@ -93,5 +99,5 @@ pub async fn save_phone(tx: &mut Tx, id: Id<kind::Person>, phone: &Phone) -> Res
     .execute(tx.conn())
     .await?;
     tx.touch(actors::key(&id.to_string()));
-    Ok(())
+    history::act(tx, id.subject(), Deed::SetPhone, Note::internal(phone.mask())).await
 }

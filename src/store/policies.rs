@@ -6,11 +6,13 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::{OnConstraint as _, Store, Tx, world};
+use super::{OnConstraint as _, Store, Tx, history, world};
 use crate::{
     clock::Ids,
     context::Cx,
     domain::{
+        deed::Deed,
+        lifecycle::Note,
         month,
         policy::{PassKind, PolicyValues},
         zone::ZonePlan,
@@ -87,7 +89,7 @@ pub async fn insert_policy_as(
     .on_constraint("pass_policy_version_once", Reason::AlreadyExists)
     .on_constraint("pass_policy_one_at_a_time", Reason::AlreadyExists)?;
     tx.touch(world::KEY.to_owned());
-    Ok(())
+    history::act(tx, id.subject(), Deed::Publish, Note::internal(source)).await
 }
 
 /// Puts a version of a zone in force from an instant.
@@ -121,7 +123,8 @@ pub async fn insert_zone(
     .on_constraint("zone_version_code_once", Reason::AlreadyExists)
     .on_constraint("zone_version_pkey", Reason::AlreadyExists)?;
     tx.touch(world::KEY.to_owned());
-    Ok(())
+    let note = Note::internal(format!("第{version}版:{source}"));
+    history::act(tx, id.subject(), Deed::Publish, note).await
 }
 
 /// Takes a place in each quota of the zones for a pass that begins at the instant.
@@ -258,8 +261,11 @@ pub async fn set_places(tx: &mut Tx, wanted: Places) -> Result<Places> {
     .fetch_optional(tx.conn())
     .await
     .on_constraint("quota_never_oversold", Reason::QuotaExhausted)?;
+    let note = Note::internal(wanted.places.to_string());
     if let Some(row) = row {
-        return Ok(Places { id: Id::of(row.id), used: row.used, ..wanted });
+        let id = Id::<kind::Quota>::of(row.id);
+        history::act(tx, id.subject(), Deed::Update, note).await?;
+        return Ok(Places { id, used: row.used, ..wanted });
     }
     sqlx::query!(
         "insert into quota (id, zone_id, pass_kind, period_start, period_end, places, used)
@@ -274,6 +280,7 @@ pub async fn set_places(tx: &mut Tx, wanted: Places) -> Result<Places> {
     .execute(tx.conn())
     .await
     .on_constraint("quota_no_overlap", Reason::AlreadyExists)?;
+    history::act(tx, wanted.id.subject(), Deed::Create, note).await?;
     Ok(wanted)
 }
 
@@ -326,5 +333,6 @@ pub async fn set_period(
     .execute(tx.conn())
     .await?;
     tx.touch(world::KEY.to_owned());
-    Ok(())
+    let note = Note::internal(format!("{valid_from}/{valid_until} {source}"));
+    history::act(tx, id.subject(), Deed::Update, note).await
 }

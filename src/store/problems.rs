@@ -5,15 +5,17 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Tx, evaluations, history};
+use super::{Tx, evaluations, history, steps::Settled};
 use crate::{
     actor::Scope,
     domain::{
-        lifecycle::{Held, Moved},
+        follow::Follow,
+        lifecycle::{Change, Held, Moved},
+        obligation::{Limits, ObligationKind},
         problem::{Problem, ProblemState},
     },
     error::{Error, Flaw, Reason, Result},
-    id::{Id, kind},
+    id::{Id, Subject, kind},
 };
 
 struct Row {
@@ -156,7 +158,10 @@ pub async fn insert(tx: &mut Tx, moved: Moved<Problem>) -> Result<Problem> {
 
 /// Stores a step.
 pub async fn save(tx: &mut Tx, moved: Moved<Problem>) -> Result<Problem> {
-    let (mut problem, change) = moved.open();
+    tx.settle_now(moved).await
+}
+
+async fn update(tx: &mut Tx, mut problem: Problem) -> Result<Problem> {
     let now = tx.now();
     let updated = sqlx::query!(
         "update problem set state = $3, promised_day = $4, outcome = $5, update_time = $6,
@@ -175,10 +180,35 @@ pub async fn save(tx: &mut Tx, moved: Moved<Problem>) -> Result<Problem> {
         return Err(Error::new(Reason::EtagStale));
     }
     problem.version = problem.version.saturating_add(1);
-    history::write(tx, problem.id.subject(), &change).await?;
-    if problem.state() == ProblemState::Solved {
-        let subject = problem.id.subject();
-        evaluations::invite_after(tx, subject, problem.enterprise, &problem.unit_path).await?;
-    }
     Ok(problem)
+}
+
+impl Settled for Problem {
+    fn subject(&self) -> Subject {
+        self.id.subject()
+    }
+
+    async fn write(self, tx: &mut Tx) -> Result<Self> {
+        update(tx, self).await
+    }
+
+    async fn tell(&self, _: &mut Tx, _: &Change) -> Result<()> {
+        Ok(())
+    }
+
+    async fn limits(&self, _: &mut Tx, _: ObligationKind) -> Result<Option<Limits>> {
+        Ok(None)
+    }
+
+    fn owing_unit(&self, _: ObligationKind) -> String {
+        self.unit_path.clone()
+    }
+
+    async fn beside(&self, tx: &mut Tx, follow: Follow) -> Result<()> {
+        if follow == Follow::Invite {
+            let subject = self.id.subject();
+            evaluations::invite_after(tx, subject, self.enterprise, &self.unit_path).await?;
+        }
+        Ok(())
+    }
 }

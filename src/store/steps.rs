@@ -4,7 +4,7 @@
 use std::ops::AsyncFnOnce;
 
 use super::{
-    Tx, history,
+    Tx, calendars, history,
     obligations::{self, Cause, Owed, Running},
 };
 use crate::{
@@ -29,18 +29,18 @@ pub trait Settled: Sized + Send + Sync {
     /// Tells whoever must know of the step.
     fn tell(&self, tx: &mut Tx, change: &Change) -> impl Future<Output = Result<()>> + Send;
 
-    /// How long there is for what is owed, and the path of the unit that owes it.
-    fn owed(
+    /// How long there is for what is owed; `None` where this one owes nothing of the kind.
+    fn limits(
         &self,
         tx: &mut Tx,
         kind: ObligationKind,
-    ) -> impl Future<Output = Result<(Limits, String)>> + Send;
+    ) -> impl Future<Output = Result<Option<Limits>>> + Send;
 
     /// The path of the unit that owes it.
     fn owing_unit(&self, kind: ObligationKind) -> String;
 
     /// Shows until when it is owed, where its row does.
-    fn owed_until(&mut self, kind: ObligationKind, due: Due);
+    fn owed_until(&mut self, _: ObligationKind, _: Due) {}
 
     /// Carries out what is peculiar to it: all of [`Follow`] that is no clock.
     fn beside(&self, tx: &mut Tx, follow: Follow) -> impl Future<Output = Result<()>> + Send;
@@ -56,9 +56,27 @@ impl Tx {
         for follow in change.follows() {
             clock(self, calendar, &mut entity, *follow).await?;
         }
+        self.record(entity, &change).await
+    }
+
+    /// The same, by the calendar in force, which is read where something follows.
+    ///
+    /// # Errors
+    /// As [`Self::settle`].
+    pub async fn settle_now<E: Settled>(&mut self, moved: Moved<E>) -> Result<E> {
+        if moved.change().follows().is_empty() {
+            let (entity, change) = moved.open();
+            return self.record(entity, &change).await;
+        }
+        let calendar = calendars::in_force(self.conn()).await?;
+        self.settle(&calendar, moved).await
+    }
+
+    /// The row, its history, who is told, and what is no clock.
+    async fn record<E: Settled>(&mut self, entity: E, change: &Change) -> Result<E> {
         let entity = entity.write(self).await?;
-        history::write(self, entity.subject(), &change).await?;
-        entity.tell(self, &change).await?;
+        history::write(self, entity.subject(), change).await?;
+        entity.tell(self, change).await?;
         for follow in change.follows() {
             entity.beside(self, *follow).await?;
         }
@@ -97,13 +115,20 @@ async fn clock<E: Settled>(
     let subject = entity.subject();
     match follow {
         Follow::Owe(kind) => {
-            let (limits, unit) = entity.owed(tx, kind).await?;
+            let Some(limits) = entity.limits(tx, kind).await? else { return Ok(()) };
+            let unit = entity.owing_unit(kind);
             let owed = Owed::within(kind, subject, unit, limits, tx.now(), calendar)?;
             obligations::open(tx, &owed).await?;
             entity.owed_until(kind, owed.times.governing());
             Ok(())
         }
         Follow::OweUntil(kind, due) => {
+            let unit = entity.owing_unit(kind);
+            let owed = Owed::until(kind, subject, unit, due, tx.now(), calendar);
+            obligations::open(tx, &owed).await
+        }
+        Follow::Promise(kind, due) => {
+            obligations::promise_anew(tx, subject, kind, due.at, calendar).await?;
             let unit = entity.owing_unit(kind);
             let owed = Owed::until(kind, subject, unit, due, tx.now(), calendar);
             obligations::open(tx, &owed).await

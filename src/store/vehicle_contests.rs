@@ -126,7 +126,7 @@ pub async fn list(
 
 /// The open contests of a vehicle, held until the unit of work ends.
 pub async fn lock_open(tx: &mut Tx, vehicle: Id<kind::Vehicle>) -> Result<Vec<Contest>> {
-    let everything = Scope { all: true, ..Scope::default() };
+    let everything = Scope::everything("whoever rules on a vehicle ends what others filed of it");
     let rows = select!(
         "and vehicle_id = $4 and state = 'OPEN' order by id for update",
         everything,

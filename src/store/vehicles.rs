@@ -5,11 +5,12 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{OnConstraint as _, Tx, passes};
+use super::{OnConstraint as _, Tx, history, passes};
 use crate::{
     actor::Scope,
     domain::{
         codes::{BodyColour, Energy, Plate, PlateType, UseNature, VehicleStates, VehicleType, Vin},
+        lifecycle::Change,
         policy::Relation,
         vehicle::{Licence, Vehicle},
     },
@@ -234,11 +235,11 @@ pub async fn list(
     rows.into_iter().map(entity).collect()
 }
 
-/// Puts a vehicle into a garage.
+/// Puts a vehicle into a garage, with the act.
 ///
 /// # Errors
 /// `VEHICLE_EXISTS` when it stands in one already.
-pub async fn insert(tx: &mut Tx, vehicle: &Vehicle) -> Result<()> {
+pub async fn insert(tx: &mut Tx, vehicle: &Vehicle, change: &Change) -> Result<()> {
     let now = tx.now();
     let licence = &vehicle.licence;
     let ([gross, kerb, load], [length, width, height]) = (licence.masses_kg, licence.outer_mm);
@@ -281,11 +282,11 @@ pub async fn insert(tx: &mut Tx, vehicle: &Vehicle) -> Result<()> {
     .await
     .on_constraint("vehicle_once", Reason::VehicleExists)?;
     passes::touch(tx, licence.plate.as_str());
-    Ok(())
+    history::write(tx, vehicle.id.subject(), change).await
 }
 
-/// Stores what may change of a vehicle: everything but garage and plate.
-pub async fn save(tx: &mut Tx, mut vehicle: Vehicle) -> Result<Vehicle> {
+/// Stores what may change of a vehicle, everything but garage and plate, with the act.
+pub async fn save(tx: &mut Tx, mut vehicle: Vehicle, change: &Change) -> Result<Vehicle> {
     let now = tx.now();
     let licence = &vehicle.licence;
     let ([gross, kerb, load], [length, width, height]) = (licence.masses_kg, licence.outer_mm);
@@ -331,5 +332,6 @@ pub async fn save(tx: &mut Tx, mut vehicle: Vehicle) -> Result<Vehicle> {
     }
     passes::touch(tx, vehicle.licence.plate.as_str());
     vehicle.version = vehicle.version.saturating_add(1);
+    history::write(tx, vehicle.id.subject(), change).await?;
     Ok(vehicle)
 }

@@ -5,9 +5,10 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Tx;
+use super::{Tx, history};
 use crate::{
     actor::Scope,
+    domain::{deed::Deed, lifecycle::Note},
     error::Result,
     id::{Id, kind},
 };
@@ -56,7 +57,7 @@ pub async fn insert(tx: &mut Tx, visit: &Visit) -> Result<()> {
     )
     .execute(tx.conn())
     .await?;
-    Ok(())
+    history::act(tx, visit.id.subject(), Deed::Create, Note::none()).await
 }
 
 /// Visits within the scope, newest first.

@@ -303,6 +303,7 @@ fn owes(kind: &str, due: &str) -> (String, String) {
 }
 
 // CO-09, CO-12, CO-16, CO-19: 受理、交办、承办、反馈、评价, with who owes what until when.
+// MS-19: measure 19 (评价闭环), whole.
 #[sqlx::test]
 async fn a_request_goes_round_the_loop_and_is_closed_by_its_evaluation(pool: PgPool) {
     let app = App::start(pool).await;

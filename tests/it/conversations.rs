@@ -104,6 +104,7 @@ pub fn codes(messages: &[pb::Message]) -> Vec<&str> {
         .collect()
 }
 
+// MS-18: measure 18 (警务直通车), whole.
 #[sqlx::test]
 async fn a_question_is_asked_claimed_answered_closed_and_rated(pool: PgPool) {
     let app = App::start(pool).await;

@@ -181,6 +181,70 @@ fn transactions_begin_in_one_place() {
     }
 }
 
+// OP-02: a statement is compiled against the schema, from committed answers where no database is near: none is a
+// text that is looked at only when it runs.
+#[test]
+fn every_statement_is_checked_when_it_is_compiled() {
+    let mut checked = 0;
+    for (name, text) in sources() {
+        let text = code(&text);
+        for unchecked in ["query(", "query_as(", "query_scalar(", "raw_sql(", "QueryBuilder"] {
+            let unchecked =
+                [format!("sqlx::{unchecked}"), format!("sqlx::{unchecked}").replace('(', "::<")];
+            assert!(!unchecked.iter().any(|it| text.contains(it)), "{name} says {unchecked:?}");
+        }
+        checked += text.matches("sqlx::query").count();
+    }
+    assert!(checked > 400, "only {checked} statements were found");
+}
+
+// OP-03: time and chance come through one door each. clippy.toml keeps the names away; who may use them says so.
+#[test]
+fn only_the_clock_asks_the_machine() {
+    let lints = include_str!("../../.clippy.toml");
+    for name in ["SystemTime::now", "Timestamp::now", "Uuid::now_v7", "rand::rng", "rand::random"] {
+        assert!(lints.contains(&format!("{name}\"")), "{name} is permitted to everybody");
+    }
+    let mut permitted: Vec<_> = sources()
+        .into_iter()
+        .filter(|(_, text)| text.contains("(clippy::disallowed_methods"))
+        .map(|(name, _)| name)
+        .collect();
+    permitted.sort();
+    assert_eq!(permitted, ["clock.rs", "service/status.rs", "store/lending.rs"]);
+}
+
+// A state changes by a step alone: only the store says what a row holds.
+#[test]
+fn only_the_store_reads_a_state_from_a_row() {
+    for (name, text) in sources() {
+        let reads = code(&text).contains("Held::row(");
+        assert!(!reads || name.starts_with("store/"), "{name} makes a state up");
+    }
+}
+
+// What follows from a step is carried out in one place, where the nouns are that have moved there. The list of
+// those who still open or meet a clock by hand may only shrink.
+#[test]
+fn clocks_are_moved_by_steps_alone() {
+    let mut by_hand: Vec<_> = sources()
+        .into_iter()
+        .filter(|(name, text)| {
+            let text = code(text);
+            let calls =
+                ["open", "meet", "void", "void_all", "pause", "resume", "unmeet", "hand_to"];
+            !name.starts_with("store/obligations")
+                && calls.iter().any(|call| text.contains(&format!("obligations::{call}(")))
+        })
+        .map(|(name, _)| name)
+        .collect();
+    by_hand.sort();
+    // An answer in a conversation meets and opens its clocks with the message, not with a step.
+    let known =
+        ["service/conversations/desk.rs", "service/conversations/messages.rs", "store/steps.rs"];
+    assert_eq!(by_hand, known);
+}
+
 // I6: nothing but the issue of an approved application makes a pass, and nothing but the code
 // service signs one.
 #[test]

@@ -13,6 +13,7 @@ use crate::harness::{App, PLATE, request_id};
 // PA-01, PA-06, QR-01, QR-13: the enterprise applies, the desk accepts, an officer approves, the
 // driver shows the code, the checkpoint lets the truck pass; the pass is revoked, and the very next
 // check turns it away.
+// MS-06: measure 6 (车辆畅通) as an enterprise meets it: asked for, judged by its rules, issued, checked.
 #[sqlx::test]
 async fn a_truck_pass_from_application_to_checkpoint(pool: PgPool) {
     let app = App::start(pool).await;

@@ -135,6 +135,7 @@ async fn end_bindings(desk: &Desk) {
     }
 }
 
+// MS-17: measure 17 (警务专员): bound by the officer's code, and served from then on.
 #[sqlx::test]
 async fn an_enterprise_scans_the_officers_code_and_confirms(pool: PgPool) {
     let app = App::start(pool).await;

@@ -42,6 +42,7 @@ mod pieces;
 mod policy;
 mod proposals;
 mod raw;
+mod recorded;
 mod redaction;
 mod redaction_reach;
 mod relations;

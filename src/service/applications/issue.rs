@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Applications;
 use crate::{
+    actor::Scope,
     context::Cx,
     domain::{
         application::{Application, Approval, Purpose},
@@ -128,7 +129,8 @@ impl Applications {
         number: &str,
     ) -> Result<i32> {
         let Some(previous) = application.previous_pass else { return Ok(1) };
-        let scope = crate::actor::Scope { all: true, ..crate::actor::Scope::default() };
+        let scope =
+            Scope::everything("the pass that the application names, which was judged before");
         let previous = store::passes::lock(tx, previous, &scope).await?;
         if application.purpose != Purpose::Amendment {
             return Ok(1);

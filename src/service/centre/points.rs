@@ -6,12 +6,10 @@ use crate::{
     actor::{Actor, Matter},
     context::Cx,
     domain::{
-        calendar::Due,
         complaint::{ComplaintState, Field, Passage, going_from, without},
         lifecycle::Moved,
         meeting::{JointMeeting, MeetingPoint, PointAction, Seat},
-        obligation::ObligationKind,
-        problem::{self, ProblemState},
+        problem::ProblemState,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Collection as _, Id, Subject, kind},
@@ -28,7 +26,6 @@ use crate::{
             self,
             points::{self, Filter},
         },
-        obligations::{self, Owed},
         policy_inputs, problems, units,
     },
 };
@@ -36,7 +33,6 @@ use crate::{
 /// The longest title, and the longest other text, in characters.
 const TITLE_CHARACTERS_MAX: usize = 100;
 const TEXT_CHARACTERS_MAX: usize = 500;
-const KIND: ObligationKind = ObligationKind::SettleMeetingPoint;
 
 /// What a point is about, parsed.
 enum About {
@@ -94,13 +90,6 @@ impl Centre {
             let owing = seat(tx, cx, &meeting, unit).await?;
             let decided = point.decide(&meeting, owing, day, decision, cx)?;
             let point = points::save(tx, decided).await?;
-            // An older decision stays a row, kept or not; nobody owes it any more.
-            let (due, calendar) = (problem::due(day), self.world.calendar());
-            obligations::promise_anew(tx, id.subject(), KIND, due, &calendar).await?;
-            let due = Due { at: due, provisional: false };
-            let owing = point.owing.as_ref().map(|seat| seat.path.clone()).unwrap_or_default();
-            let owed = Owed::until(KIND, id.subject(), owing, due, cx.now, &self.world.calendar());
-            obligations::open(tx, &owed).await?;
             Ok(reply(cx, point))
         })
         .await
@@ -127,7 +116,6 @@ impl Centre {
             }
             wire::fresh(version, point.version)?;
             let point = points::save(tx, point.settle(outcome, note, cx)?).await?;
-            obligations::meet(tx, id.subject(), KIND, &self.world.calendar()).await?;
             Ok(reply(cx, point))
         })
         .await
@@ -149,8 +137,6 @@ impl Centre {
             let (_, point) = lead(tx, cx, id).await?;
             wire::fresh(version, point.version)?;
             let point = points::save(tx, point.drop_for(reason, cx)?).await?;
-            // Nobody owes it any more; that it was late until now stays a row.
-            obligations::void(tx, id.subject(), KIND, &self.world.calendar()).await?;
             Ok(reply(cx, point))
         })
         .await

@@ -5,10 +5,8 @@ use crate::{
     actor::{Actor, Matter},
     context::Cx,
     domain::{
-        calendar::Due,
         lifecycle::Held,
-        obligation::ObligationKind,
-        problem::{self, Problem, ProblemAction, ProblemState},
+        problem::{Problem, ProblemAction, ProblemState},
     },
     error::{Error, Faults, Flaw, Result},
     id::{Id, kind},
@@ -16,11 +14,7 @@ use crate::{
         pb,
         wire::{self, Page},
     },
-    store::{
-        self,
-        obligations::{self, Owed},
-        problems,
-    },
+    store::{self, problems},
 };
 
 impl Centre {
@@ -79,14 +73,6 @@ impl Centre {
             let problem = problems::lock(tx, id, &cx.scope_of(Matter::Care)).await?;
             wire::fresh(version, problem.version)?;
             let problem = problems::save(tx, problem.promise(day, note, cx)?).await?;
-            // An older promise stays a row, kept or not; nobody owes it any more.
-            let kind = ObligationKind::SolveProblem;
-            let (due, calendar) = (problem::due(day), self.world.calendar());
-            obligations::promise_anew(tx, id.subject(), kind, due, &calendar).await?;
-            let due = Due { at: due, provisional: false };
-            let (subject, unit_path) = (id.subject(), problem.unit_path.clone());
-            let owed = Owed::until(kind, subject, unit_path, due, cx.now, &self.world.calendar());
-            obligations::open(tx, &owed).await?;
             Ok(reply(problem))
         })
         .await
@@ -108,12 +94,6 @@ impl Centre {
             let problem = problems::lock(tx, id, &cx.scope_of(Matter::Care)).await?;
             wire::fresh(version, problem.version)?;
             let problem = problems::save(tx, problem.end(action, outcome, cx)?).await?;
-            let kind = ObligationKind::SolveProblem;
-            if action == ProblemAction::Solve {
-                obligations::meet(tx, id.subject(), kind, &self.world.calendar()).await?;
-            } else {
-                obligations::void(tx, id.subject(), kind, &self.world.calendar()).await?;
-            }
             Ok(reply(problem))
         })
         .await

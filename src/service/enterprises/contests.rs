@@ -22,7 +22,7 @@ use crate::{
         wire::{self, Page},
     },
     store::{
-        Limit, Tx, enterprises, history,
+        Limit, Tx, enterprises,
         notices::causes,
         vehicle_contests::{self, Filter},
         vehicles,
@@ -166,9 +166,8 @@ impl Enterprises {
                 retire_time: None,
                 version: 1,
             };
-            vehicles::insert(tx, &vehicle).await?;
             let change = super::vehicles::acted(Deed::Receive, reason, note, cx);
-            history::write(tx, vehicle.id.subject(), &change).await?;
+            vehicles::insert(tx, &vehicle, &change).await?;
             let stored = vehicles::get(tx.conn(), vehicle.id, &cx.scope(), cx.now).await?;
             Ok(vehicle_of(&stored))
         })

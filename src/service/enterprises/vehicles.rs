@@ -19,8 +19,7 @@ use crate::{
         wire::{self, Page},
     },
     store::{
-        Tx, applications, drivers, enterprises, history, notices::causes, passes, vehicle_contests,
-        vehicles,
+        Tx, applications, drivers, enterprises, notices::causes, passes, vehicle_contests, vehicles,
     },
 };
 
@@ -52,7 +51,8 @@ impl Enterprises {
                 retire_time: None,
                 version: 1,
             };
-            vehicles::insert(tx, &vehicle).await?;
+            let change = Change::stateless(Deed::Create, Note::none(), cx);
+            vehicles::insert(tx, &vehicle, &change).await?;
             let stored = vehicles::get(tx.conn(), id, &cx.scope_of(Matter::Garage), cx.now).await?;
             Ok(vehicle_of(&stored))
         })
@@ -132,7 +132,8 @@ impl Enterprises {
             faults.check(same, "vehicle.plate_type", Flaw::NotAllowed);
             faults.done()?;
             vehicle.licence = licence;
-            let vehicle = vehicles::save(tx, vehicle).await?;
+            let change = Change::stateless(Deed::Update, Note::none(), cx);
+            let vehicle = vehicles::save(tx, vehicle, &change).await?;
             Ok(vehicle_of(&vehicle))
         })
         .await
@@ -172,17 +173,17 @@ impl Enterprises {
         cx: &Cx,
         request: pb::SetVehicleStatesRequest,
     ) -> Result<pb::Vehicle> {
-        let sworn = cx.actor.sworn()?;
+        cx.actor.sworn()?;
         let mut faults = Faults::new();
         let id = faults.name(&request.name);
         let states = faults.take("vehicle_states", VehicleStates::parse(&request.vehicle_states));
         let source = faults.take("source", wire::text(&request.source, 200));
         let (id, states, source) = faults.whole((id, states, source))?;
         wire::write(&self.store, cx, &request, async |tx| {
-        let vehicle = vehicles::lock(tx, id, &cx.scope_of(Matter::Garage)).await?;
-        let vehicle = vehicles::save(tx, Vehicle { states, ..vehicle }).await?;
-        tracing::info!(vehicle = %id, officer = %sworn.officer, source, "vehicle states were set");
-        Ok(vehicle_of(&vehicle))
+            let vehicle = vehicles::lock(tx, id, &cx.scope_of(Matter::Garage)).await?;
+            let change = Change::stateless(Deed::SetStates, Note::internal(source), cx);
+            let vehicle = vehicles::save(tx, Vehicle { states, ..vehicle }, &change).await?;
+            Ok(vehicle_of(&vehicle))
         })
         .await
     }
@@ -210,8 +211,8 @@ pub(super) async fn depart(
 ) -> Result<Vehicle> {
     let id = vehicle.id;
     vehicle.retire_time = Some(cx.now);
-    let mut vehicle = vehicles::save(tx, vehicle).await?;
-    history::write(tx, id.subject(), &acted(Deed::Retire, ruling, note, cx)).await?;
+    let retired = acted(Deed::Retire, ruling, note, cx);
+    let mut vehicle = vehicles::save(tx, vehicle, &retired).await?;
     // An approval under way is waited for by this, and its pass is found by the next one.
     applications::end_of_vehicle(tx, id, note).await?;
     passes::cancel_of_vehicle(tx, id, note).await?;

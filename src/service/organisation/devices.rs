@@ -5,10 +5,7 @@ use jiff::SignedDuration;
 use super::{Organisation, ending};
 use crate::{
     context::Cx,
-    domain::{
-        lifecycle::{Moved, Note, State as _},
-        tenure::{End, Tenure},
-    },
+    domain::tenure::{End, Tenure},
     error::{Error, Result},
     id::{Id, kind},
     service::{
@@ -78,8 +75,8 @@ impl Organisation {
         wire::write(&self.store, cx, &request, async |tx| {
             let device = devices::lock(tx, id, &cx.scope()).await?;
             let tenure = Tenure::of(device.revoke_time.is_some());
-            let (_, change) = tenure.advance(End::Revoke, Note::internal(reason), cx)?;
-            let ended = devices::save(tx, Moved::new(device, change)).await?;
+            let ended = tenure.end(device, End::Revoke, reason, cx)?;
+            let ended = devices::save(tx, ended).await?;
             Ok(reply(&ended))
         })
         .await

@@ -4,10 +4,7 @@ use super::{Organisation, ending};
 use crate::{
     context::Cx,
     crypto::Suite,
-    domain::{
-        lifecycle::{Moved, Note, State as _},
-        tenure::{End, Tenure},
-    },
+    domain::tenure::{End, Tenure},
     error::{Faults, Flaw, Result},
     service::{pb, wire},
     store::{
@@ -53,8 +50,8 @@ impl Organisation {
         wire::write(&self.store, cx, &request, async |tx| {
             let key = signing_keys::lock(tx, id).await?;
             let tenure = Tenure::of(key.revoke_time.is_some());
-            let (_, change) = tenure.advance(End::Revoke, Note::internal(reason), cx)?;
-            let ended = signing_keys::save_end(tx, Moved::new(key, change)).await?;
+            let ended = tenure.end(key, End::Revoke, reason, cx)?;
+            let ended = signing_keys::save_end(tx, ended).await?;
             Ok(reply(&ended))
         })
         .await

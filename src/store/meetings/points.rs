@@ -10,12 +10,14 @@ use crate::{
     actor::Scope,
     domain::{
         complaint::Complaint,
-        lifecycle::{Held, Moved},
+        follow::Follow,
+        lifecycle::{Change, Held, Moved},
         meeting::{MeetingPoint, PointState, Seat, open_from},
+        obligation::{Limits, ObligationKind},
     },
     error::{Error, Reason, Result},
     id::{Id, Subject, kind},
-    store::{self, Tx, evaluations, history},
+    store::{self, Tx, evaluations, history, steps::Settled},
 };
 
 struct Row {
@@ -273,7 +275,10 @@ pub async fn insert(tx: &mut Tx, moved: Moved<MeetingPoint>) -> Result<MeetingPo
 
 /// Stores a step of a point.
 pub async fn save(tx: &mut Tx, moved: Moved<MeetingPoint>) -> Result<MeetingPoint> {
-    let (mut point, change) = moved.open();
+    tx.settle_now(moved).await
+}
+
+async fn update(tx: &mut Tx, mut point: MeetingPoint) -> Result<MeetingPoint> {
     let now = tx.now();
     let owing = point.owing.as_ref();
     let updated = sqlx::query!(
@@ -301,14 +306,39 @@ pub async fn save(tx: &mut Tx, moved: Moved<MeetingPoint>) -> Result<MeetingPoin
     }
     point.version = point.version.saturating_add(1);
     see(tx, &point).await?;
-    history::write(tx, point.id.subject(), &change).await?;
-    // What a point is about asks by itself, or is beyond asking; a free text has nothing else.
-    if let (PointState::Settled, None, Some(enterprise), Some(owing)) =
-        (point.state(), &point.subject, point.enterprise, &point.owing)
-    {
-        evaluations::invite_after(tx, point.id.subject(), enterprise, &owing.path).await?;
-    }
     Ok(point)
+}
+
+impl Settled for MeetingPoint {
+    fn subject(&self) -> Subject {
+        self.id.subject()
+    }
+
+    async fn write(self, tx: &mut Tx) -> Result<Self> {
+        update(tx, self).await
+    }
+
+    async fn tell(&self, _: &mut Tx, _: &Change) -> Result<()> {
+        Ok(())
+    }
+
+    async fn limits(&self, _: &mut Tx, _: ObligationKind) -> Result<Option<Limits>> {
+        Ok(None)
+    }
+
+    fn owing_unit(&self, _: ObligationKind) -> String {
+        self.owing.as_ref().map(|seat| seat.path.clone()).unwrap_or_default()
+    }
+
+    async fn beside(&self, tx: &mut Tx, follow: Follow) -> Result<()> {
+        // What a point is about asks by itself, or is beyond asking; a free text has nothing else.
+        if let (Follow::Invite, None, Some(enterprise), Some(owing)) =
+            (follow, &self.subject, self.enterprise, &self.owing)
+        {
+            evaluations::invite_after(tx, self.id.subject(), enterprise, &owing.path).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Lets every unit above those in charge, above those that take part in the meeting and above the one
