@@ -74,7 +74,7 @@ Deed, readers: Readers {
     ProposeRevocation = "PROPOSE_REVOCATION", "建议撤销", Police;
     /// It got an officer.
     Assign = "ASSIGN", "指派", Police;
-    /// An officer's work went to another.
+    /// An officer's work went to another, or what stands against a truck followed it.
     HandOver = "HAND_OVER", "工作交接", Police;
     /// What could not be delivered is tried again.
     Resend = "RESEND", "重新投递", Police;

@@ -118,6 +118,28 @@ pub struct Vehicle {
     pub version: i64,
 }
 
+impl Vehicle {
+    /// A vehicle that comes into a garage.
+    #[must_use]
+    pub const fn received(
+        id: Id<kind::Vehicle>,
+        enterprise: Id<kind::Enterprise>,
+        licence: Licence,
+        states: VehicleStates,
+    ) -> Self {
+        Self {
+            id,
+            enterprise,
+            licence,
+            states,
+            blacklisted: false,
+            contested: false,
+            retire_time: None,
+            version: 1,
+        }
+    }
+}
+
 impl Licence {
     /// Reads a form, and notes every fault of it.
     pub fn parse(form: VehicleForm, faults: &mut Faults) -> Option<Self> {

@@ -10,7 +10,9 @@ use crate::{
     actor::Scope,
     domain::{
         blacklist::{Entry, Listed},
-        lifecycle::Moved,
+        deed::Deed,
+        lifecycle::{Moved, Note},
+        vehicle::Vehicle,
     },
     error::Result,
     id::{Id, kind},
@@ -185,6 +187,31 @@ pub async fn save(tx: &mut Tx, moved: Moved<Entry>) -> Result<Entry> {
     history::write(tx, entry.id.subject(), &change).await?;
     touch(tx, entry.listed).await?;
     Ok(entry)
+}
+
+/// Lets what stands against a truck follow it into another garage, or back into its own: a truck is known by its
+/// VIN, and by where an officer took it from. Whoever takes a truck out and puts it in again gets no clean one.
+pub async fn follow(tx: &mut Tx, vehicle: &Vehicle, from: Option<Id<kind::Vehicle>>) -> Result<()> {
+    let now = tx.now();
+    let followed = sqlx::query_scalar!(
+        "update blacklist_entry set vehicle_id = $1
+         where lift_time is null and (valid_until is null or valid_until > $4)
+            and vehicle_id in (select id from vehicle
+                where retire_time is not null and (vin = $2 or id = $3))
+         returning id",
+        vehicle.id.uuid(),
+        vehicle.licence.vin.as_str(),
+        from.map(Id::uuid),
+        now.to_sqlx() as _
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    for entry in followed {
+        let subject = Id::<kind::BlacklistEntry>::of(entry).subject();
+        let note = Note::internal(vehicle.id.to_string());
+        history::act(tx, subject, Deed::HandOver, note).await?;
+    }
+    Ok(())
 }
 
 /// Says that what a checkpoint knows of the vehicle, or of every vehicle of the enterprise, changes.

@@ -296,3 +296,46 @@ async fn an_officer_retires_a_vehicle_with_a_coded_reason_that_is_told(pool: PgP
     let create = pb::CreateVehicleRequest { vehicle: Some(own), request_id: request_id() };
     rival.boss.enterprises().create_vehicle(create).await.unwrap();
 }
+
+/// What stands against the subject, as the desk lists it.
+async fn entries(by: &User, subject: &str) -> Vec<pb::BlacklistEntry> {
+    let request =
+        pb::ListBlacklistEntriesRequest { subject: subject.to_owned(), ..Default::default() };
+    by.passes().list_blacklist_entries(request).await.unwrap().into_inner().blacklist_entries
+}
+
+async fn blacklist(by: &User, subject: &str) {
+    let entry = pb::BlacklistEntry {
+        subject: subject.to_owned(),
+        reason_code: "LENT_OR_MISUSED".to_owned(),
+        reason: "转借通行证".to_owned(),
+        ..Default::default()
+    };
+    let request =
+        pb::AddBlacklistEntryRequest { blacklist_entry: Some(entry), request_id: request_id() };
+    by.passes().add_blacklist_entry(request).await.unwrap();
+}
+
+// What stands against a truck stands against it in every garage.
+#[sqlx::test]
+async fn a_truck_is_not_cleared_by_another_garage(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let rival = app.rival_of(&city, "91321302MA1XQ0000N", "321302").await;
+    blacklist(&city.first, &city.vehicle.to_string()).await;
+    contest(&rival, PLATE).await.unwrap();
+    let seen = contests(&city.first).await.remove(0);
+    let moved = move_vehicle(&city.first, &seen).await.unwrap();
+    assert!(moved.blacklisted);
+    assert_eq!(entries(&city.first, &moved.name).await.len(), 1);
+    assert_eq!(entries(&city.first, &city.vehicle.to_string()).await.len(), 0);
+
+    // Nor by being taken out and put in again.
+    let retired = retire(&rival.boss, &moved.name, "").await.unwrap();
+    assert!(retired.retire_time.is_some());
+    let again = pb::Vehicle { plate_number: PLATE.to_owned(), ..truck(&rival.enterprise) };
+    let create = pb::CreateVehicleRequest { vehicle: Some(again), request_id: request_id() };
+    let again = rival.boss.enterprises().create_vehicle(create).await.unwrap().into_inner();
+    assert!(again.blacklisted);
+    assert_eq!(entries(&city.first, &again.name).await.len(), 1);
+}

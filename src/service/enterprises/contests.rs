@@ -22,7 +22,7 @@ use crate::{
         wire::{self, Page},
     },
     store::{
-        Limit, Tx, enterprises,
+        Limit, Tx, blacklist, enterprises,
         notices::causes,
         vehicle_contests::{self, Filter},
         vehicles,
@@ -156,18 +156,10 @@ impl Enterprises {
             let contest = vehicle_contests::save(tx, upheld, event).await?;
             let (reason, note) = (Some(decision.reason), decision.note.as_str());
             depart(tx, cx, vehicle, reason, note, Some(contest.id)).await?;
-            let vehicle = Vehicle {
-                id: cx.id(),
-                enterprise: contest.enterprise,
-                licence,
-                states,
-                blacklisted: false,
-                contested: false,
-                retire_time: None,
-                version: 1,
-            };
+            let vehicle = Vehicle::received(cx.id(), contest.enterprise, licence, states);
             let change = super::vehicles::acted(Deed::Receive, reason, note, cx);
             vehicles::insert(tx, &vehicle, &change).await?;
+            blacklist::follow(tx, &vehicle, Some(held)).await?;
             let stored = vehicles::get(tx.conn(), vehicle.id, &cx.scope(), cx.now).await?;
             Ok(vehicle_of(&stored))
         })

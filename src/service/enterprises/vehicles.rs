@@ -19,7 +19,8 @@ use crate::{
         wire::{self, Page},
     },
     store::{
-        Tx, applications, drivers, enterprises, notices::causes, passes, vehicle_contests, vehicles,
+        Tx, applications, blacklist, drivers, enterprises, notices::causes, passes,
+        vehicle_contests, vehicles,
     },
 };
 
@@ -41,18 +42,10 @@ impl Enterprises {
             known.refuse_unproven()?;
             let id: Id<kind::Vehicle> = cx.id();
             let states = VehicleStates::parse("A").map_err(|flaw| Error::internal(flaw.wire()))?;
-            let vehicle = Vehicle {
-                id,
-                enterprise,
-                licence,
-                states,
-                blacklisted: false,
-                contested: false,
-                retire_time: None,
-                version: 1,
-            };
+            let vehicle = Vehicle::received(id, enterprise, licence, states);
             let change = Change::stateless(Deed::Create, Note::none(), cx);
             vehicles::insert(tx, &vehicle, &change).await?;
+            blacklist::follow(tx, &vehicle, None).await?;
             let stored = vehicles::get(tx.conn(), id, &cx.scope_of(Matter::Garage), cx.now).await?;
             Ok(vehicle_of(&stored))
         })
