@@ -35,7 +35,7 @@ pub enum Follow {
     Lapse(&'static str),
     /// The enterprise is asked how it was (measure 19).
     Invite,
-    /// A joint meeting takes it up (measure 20).
+    /// A joint meeting takes it up (measure 19).
     Refer,
     /// No joint meeting needs to take it up any more.
     Recall,

@@ -6,16 +6,13 @@ use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::{
-    OnConstraint as _, Tx, evaluations, history, notices::causes, policies, steps::Settled,
-};
+use super::{OnConstraint as _, Tx, history, notices::causes, policies, steps::Settled};
 use crate::{
     actor::Scope,
     domain::{
         application::{
             Application, ApplicationState, Correction, Decision, Need, Purpose, SourceChannel, Wait,
         },
-        follow::Follow,
         lifecycle::{Change, Held, Moved},
         obligation::{Limits, ObligationKind, acceptance_limits},
     },
@@ -367,12 +364,8 @@ impl Settled for Application {
         self.unit_path.clone()
     }
 
-    async fn beside(&self, tx: &mut Tx, follow: Follow) -> Result<()> {
-        if follow == Follow::Invite {
-            let subject = self.id.subject();
-            evaluations::invite_after(tx, subject, self.enterprise, &self.unit_path).await?;
-        }
-        Ok(())
+    fn asks(&self) -> Option<(Id<kind::Enterprise>, &str)> {
+        Some((self.enterprise, &self.unit_path))
     }
 }
 

@@ -6,14 +6,13 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{OnConstraint as _, Tx, calendars, evaluations, history, steps::Settled};
+use super::{OnConstraint as _, Tx, calendars, history, steps::Settled};
 use crate::{
     actor::Scope,
     domain::{
         booking::{Booking, BookingState, CONFIRM_WITHIN},
         deed::Deed,
-        follow::Follow,
-        lifecycle::{Change, Held, Moved, Note},
+        lifecycle::{Held, Moved, Note},
         obligation::{Limits, ObligationKind},
     },
     error::{Error, Reason, Result},
@@ -270,10 +269,6 @@ impl Settled for Booking {
         update(tx, self).await
     }
 
-    async fn tell(&self, _: &mut Tx, _: &Change) -> Result<()> {
-        Ok(())
-    }
-
     async fn limits(&self, _: &mut Tx, _: ObligationKind) -> Result<Option<Limits>> {
         Ok(Some(Limits::promised(CONFIRM_WITHIN)))
     }
@@ -282,11 +277,7 @@ impl Settled for Booking {
         self.unit_path.clone()
     }
 
-    async fn beside(&self, tx: &mut Tx, follow: Follow) -> Result<()> {
-        if follow == Follow::Invite {
-            let subject = self.id.subject();
-            evaluations::invite_after(tx, subject, self.enterprise, &self.unit_path).await?;
-        }
-        Ok(())
+    fn asks(&self) -> Option<(Id<kind::Enterprise>, &str)> {
+        Some((self.enterprise, &self.unit_path))
     }
 }

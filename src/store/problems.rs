@@ -5,13 +5,12 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Tx, evaluations, history, steps::Settled};
+use super::{Tx, history, steps::Settled};
 use crate::{
     actor::Scope,
     domain::{
-        follow::Follow,
-        lifecycle::{Change, Held, Moved},
-        obligation::{Limits, ObligationKind},
+        lifecycle::{Held, Moved},
+        obligation::ObligationKind,
         problem::{Problem, ProblemState},
     },
     error::{Error, Flaw, Reason, Result},
@@ -192,23 +191,11 @@ impl Settled for Problem {
         update(tx, self).await
     }
 
-    async fn tell(&self, _: &mut Tx, _: &Change) -> Result<()> {
-        Ok(())
-    }
-
-    async fn limits(&self, _: &mut Tx, _: ObligationKind) -> Result<Option<Limits>> {
-        Ok(None)
-    }
-
     fn owing_unit(&self, _: ObligationKind) -> String {
         self.unit_path.clone()
     }
 
-    async fn beside(&self, tx: &mut Tx, follow: Follow) -> Result<()> {
-        if follow == Follow::Invite {
-            let subject = self.id.subject();
-            evaluations::invite_after(tx, subject, self.enterprise, &self.unit_path).await?;
-        }
-        Ok(())
+    fn asks(&self) -> Option<(Id<kind::Enterprise>, &str)> {
+        Some((self.enterprise, &self.unit_path))
     }
 }

@@ -1,10 +1,10 @@
 //! Where a step becomes durable, with everything that follows from it: its clocks, its row, its history, who is
 //! told, who is asked. No noun of its own: a noun says how its row is written, and what is peculiar to it.
 
-use std::ops::AsyncFnOnce;
+use std::{future::ready, ops::AsyncFnOnce};
 
 use super::{
-    Tx, calendars, history,
+    Tx, calendars, evaluations, history,
     obligations::{self, Cause, Owed, Running},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         obligation::{Limits, ObligationKind, Pause, Times},
     },
     error::{Error, Result},
-    id::Subject,
+    id::{Id, Subject, kind},
 };
 
 /// A noun whose steps are settled.
@@ -27,14 +27,18 @@ pub trait Settled: Sized + Send + Sync {
     fn write(self, tx: &mut Tx) -> impl Future<Output = Result<Self>> + Send;
 
     /// Tells whoever must know of the step.
-    fn tell(&self, tx: &mut Tx, change: &Change) -> impl Future<Output = Result<()>> + Send;
+    fn tell(&self, _: &mut Tx, _: &Change) -> impl Future<Output = Result<()>> + Send {
+        ready(Ok(()))
+    }
 
     /// How long there is for what is owed; `None` where this one owes nothing of the kind.
     fn limits(
         &self,
-        tx: &mut Tx,
-        kind: ObligationKind,
-    ) -> impl Future<Output = Result<Option<Limits>>> + Send;
+        _: &mut Tx,
+        _: ObligationKind,
+    ) -> impl Future<Output = Result<Option<Limits>>> + Send {
+        ready(Ok(None))
+    }
 
     /// The path of the unit that owes it.
     fn owing_unit(&self, kind: ObligationKind) -> String;
@@ -42,8 +46,22 @@ pub trait Settled: Sized + Send + Sync {
     /// Shows until when it is owed, where its row does.
     fn owed_until(&mut self, _: ObligationKind, _: Due) {}
 
-    /// Carries out what is peculiar to it: all of [`Follow`] that is no clock.
-    fn beside(&self, tx: &mut Tx, follow: Follow) -> impl Future<Output = Result<()>> + Send;
+    /// Who is asked how it was, and which unit it is about; nobody where there is nothing to ask.
+    fn asks(&self) -> Option<(Id<kind::Enterprise>, &str)> {
+        None
+    }
+
+    /// Carries out what is no clock.
+    fn beside(&self, tx: &mut Tx, follow: Follow) -> impl Future<Output = Result<()>> + Send {
+        async move {
+            match self.asks().filter(|_| follow == Follow::Invite) {
+                Some((whom, unit)) => {
+                    evaluations::invite_after(tx, self.subject(), whom, unit).await
+                }
+                None => Ok(()),
+            }
+        }
+    }
 }
 
 impl Tx {

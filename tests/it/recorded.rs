@@ -1,7 +1,9 @@
 //! Nothing is changed without a record (OP-13): whoever writes a row writes the history of it in the same place.
 //! What is written without is listed here, with why; the list may only shrink.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::collections::BTreeSet;
+
+use crate::floors::sources;
 
 /// Why a row needs no history of its own, and where it is written: file and function.
 const ALONE: &[(&str, &[&str])] = &[
@@ -226,24 +228,11 @@ fn writes(body: &str) -> bool {
 
 #[test]
 fn whoever_writes_a_row_writes_its_history() {
-    fn walk(folder: &Path, found: &mut Vec<(String, String)>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                found.push((path.to_str().unwrap().to_owned(), text));
-            }
-        }
-    }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
-    let (mut files, mut alone, mut recorded) = (Vec::new(), BTreeSet::new(), 0);
-    walk(&root, &mut files);
-    for (path, text) in &files {
-        let room = path.strip_prefix(root.to_str().unwrap()).unwrap().trim_start_matches('/');
+    let (mut alone, mut recorded) = (BTreeSet::new(), 0);
+    for (name, text) in sources() {
+        let Some(room) = name.strip_prefix("store/") else { continue };
         let room = room.trim_end_matches(".rs");
-        for (name, body) in functions(text).into_iter().filter(|(_, body)| writes(body)) {
+        for (name, body) in functions(&text).into_iter().filter(|(_, body)| writes(body)) {
             if body.contains("history::") {
                 recorded += 1;
             } else {

@@ -10,14 +10,13 @@ use crate::{
     actor::Scope,
     domain::{
         complaint::Complaint,
-        follow::Follow,
-        lifecycle::{Change, Held, Moved},
+        lifecycle::{Held, Moved},
         meeting::{MeetingPoint, PointState, Seat, open_from},
-        obligation::{Limits, ObligationKind},
+        obligation::ObligationKind,
     },
     error::{Error, Reason, Result},
     id::{Id, Subject, kind},
-    store::{self, Tx, evaluations, history, steps::Settled},
+    store::{self, Tx, history, steps::Settled},
 };
 
 struct Row {
@@ -318,26 +317,14 @@ impl Settled for MeetingPoint {
         update(tx, self).await
     }
 
-    async fn tell(&self, _: &mut Tx, _: &Change) -> Result<()> {
-        Ok(())
-    }
-
-    async fn limits(&self, _: &mut Tx, _: ObligationKind) -> Result<Option<Limits>> {
-        Ok(None)
-    }
-
     fn owing_unit(&self, _: ObligationKind) -> String {
         self.owing.as_ref().map(|seat| seat.path.clone()).unwrap_or_default()
     }
 
-    async fn beside(&self, tx: &mut Tx, follow: Follow) -> Result<()> {
+    fn asks(&self) -> Option<(Id<kind::Enterprise>, &str)> {
         // What a point is about asks by itself, or is beyond asking; a free text has nothing else.
-        if let (Follow::Invite, None, Some(enterprise), Some(owing)) =
-            (follow, &self.subject, self.enterprise, &self.owing)
-        {
-            evaluations::invite_after(tx, self.id.subject(), enterprise, &owing.path).await?;
-        }
-        Ok(())
+        let owing = self.owing.as_ref().filter(|_| self.subject.is_none());
+        self.enterprise.zip(owing.map(|seat| seat.path.as_str()))
     }
 }
 
