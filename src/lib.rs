@@ -12,6 +12,8 @@
 //! | 1 | `domain`: the rules, pure |
 //! | 0 | `error`, `id`, `clock`, `actor`, `context`, `token`, `crypto`, `named` |
 
+#![allow(rustdoc::private_intra_doc_links, reason = "it is read with its private items")]
+
 mod actor;
 mod address;
 mod clock;

@@ -257,7 +257,7 @@ pub struct Application {
     pub decide_time: Option<Timestamp>,
     /// Rises with each write.
     pub version: i64,
-    /// Private, so that only a step changes it; `Draft` until [`Application::stored`].
+    /// Private, so that only a step changes it; `Draft` until a row says otherwise.
     pub held: Held<ApplicationState>,
 }
 

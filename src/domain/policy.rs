@@ -1,7 +1,7 @@
 //! Measure 6 as dated data, and the rule table R01 to R17 that judges the wish for a truck pass.
 //! No state of an application, no storage, and no number that a policy version should set.
 //!
-//! The same [`evaluate`] warns the applicant before submission and makes the decision after the
+//! The same [`evaluate()`] warns the applicant before submission and makes the decision after the
 //! review (PA-04); each [`Evaluation`] explains itself with rules, inputs and version (PA-03).
 //!
 //! # Measure 6 as data
