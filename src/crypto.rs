@@ -2,7 +2,6 @@
 //! and none is ever taken from a token. An HSM or signature server takes the place of the software
 //! keys here (GB/T 39786).
 
-use crate::named::named;
 use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
@@ -11,6 +10,8 @@ use sha2::{Digest as _, Sha256};
 use sm2::dsa::signature::{Signer as _, Verifier as _};
 use sm3::Sm3;
 use zeroize::Zeroizing;
+
+use crate::named::named;
 
 /// The default distinguishing identifier of SM2 (GB/T 35276).
 const SM2_ID: &str = "1234567812345678";

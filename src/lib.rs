@@ -12,6 +12,7 @@
 //! | 1 | `domain`: the rules, pure |
 //! | 0 | `error`, `id`, `clock`, `actor`, `context`, `token`, `crypto`, `named` |
 
+#![warn(clippy::missing_docs_in_private_items)]
 #![allow(rustdoc::private_intra_doc_links, reason = "it is read with its private items")]
 
 mod actor;
