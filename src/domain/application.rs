@@ -261,7 +261,6 @@ pub struct Application {
     pub held: Held<ApplicationState>,
 }
 
-/// A state that only a step, or the reading of a row, can set.
 /// Proof of an approval: only with it a pass can be issued (I6).
 #[derive(Debug)]
 #[must_use = "an approval issues a pass"]
@@ -301,9 +300,7 @@ impl Application {
     /// Changes what is asked for, while that is the applicant's turn.
     pub fn edit(mut self, need: Need, declared: bool, cx: &Cx) -> Result<Moved<Self>> {
         if !matches!(self.state(), ApplicationState::Draft | ApplicationState::NeedsCorrection) {
-            return Err(Error::new(Reason::TransitionIllegal)
-                .fact("state", self.state().wire())
-                .fact("action", "EDIT"));
+            return Err(self.state().refuses(Deed::Edit));
         }
         self.need = need;
         self.declaration_accepted = declared;
@@ -370,9 +367,7 @@ impl Application {
                 let change = Change::remark(self.state(), Deed::Claim, Note::none(), cx);
                 Ok(Moved::new(self, change))
             }
-            _ => Err(Error::new(Reason::TransitionIllegal)
-                .fact("state", self.state().wire())
-                .fact("action", "CLAIM")),
+            _ => Err(self.state().refuses(Deed::Claim)),
         }
     }
 
@@ -390,9 +385,7 @@ impl Application {
                 | ApplicationState::FirstReview
                 | ApplicationState::FinalReview
         ) {
-            return Err(Error::new(Reason::TransitionIllegal)
-                .fact("state", self.state().wire())
-                .fact("action", "REASSIGN"));
+            return Err(self.state().refuses(Deed::HandOn));
         }
         if to.is_some_and(|officer| self.has_acted(officer)) {
             return Err(Error::new(Reason::SamePerson));

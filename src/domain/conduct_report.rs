@@ -200,7 +200,7 @@ impl ConductReport {
     /// `TRANSITION_ILLEGAL` in a review too: what was investigated here belongs here.
     pub fn turn_away(mut self, action: ReportAction, why: String, cx: &Cx) -> Result<Moved<Self>> {
         if self.review.is_some() {
-            return Err(self.illegal(action.wire()));
+            return Err(self.state().refuses(action));
         }
         let change = self.advance(action, why.clone(), cx)?;
         self.result = why;
@@ -335,12 +335,6 @@ impl ConductReport {
         self.past_assigners.extend(self.assigner.take());
     }
 
-    fn illegal(&self, action: &'static str) -> Error {
-        Error::new(Reason::TransitionIllegal)
-            .fact("state", self.state().wire())
-            .fact("action", action)
-    }
-
     /// A recorded act that leaves the state as it is.
     pub fn remark(self, deed: Deed, note: String, cx: &Cx) -> Moved<Self> {
         let change = Change::remark(self.state(), deed, Note::internal(note), cx);
@@ -367,7 +361,7 @@ impl ConductReport {
             return Err(Error::field("days", Flaw::OutOfRange));
         }
         if self.review.is_some() {
-            return Err(self.illegal("REQUEST_EXTENSION"));
+            return Err(self.state().refuses(Deed::RequestExtension));
         }
         if self.extension_days > 0 {
             return Err(Error::new(Reason::ExtensionSpent));

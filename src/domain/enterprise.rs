@@ -12,7 +12,7 @@ use crate::{
     context::Cx,
     error::{Error, Flaw, Reason, Result},
     id::{Id, kind},
-    named::named,
+    named::{Named, named},
 };
 
 /// How many claims a person may have open.
@@ -246,19 +246,15 @@ impl Enterprise {
     }
 
     /// Only a claim that waits can be changed, or prepared.
-    fn waits(&self, action: &'static str) -> Result<()> {
-        if self.state() == EnterpriseState::Pending {
-            return Ok(());
-        }
-        Err(Error::new(Reason::TransitionIllegal)
-            .fact("state", self.state().wire())
-            .fact("action", action))
+    fn waits(&self, what: impl Named) -> Result<()> {
+        let state = self.state();
+        if state == EnterpriseState::Pending { Ok(()) } else { Err(state.refuses(what)) }
     }
 
     /// Changes what is claimed. What somebody has compared is something else now, and the time begins
     /// again.
     pub fn edit(mut self, claim: Claim, cx: &Cx) -> Result<Moved<Self>> {
-        self.waits("EDIT")?;
+        self.waits(Deed::Edit)?;
         self.claim = claim;
         self.prepared = None;
         self.expire_time = Some(lapses(cx));
@@ -269,7 +265,7 @@ impl Enterprise {
     /// Says that licence and claim were compared: the first pair of eyes.
     pub fn prepare(mut self, note: String, cx: &Cx) -> Result<Moved<Self>> {
         let by = cx.actor.officer()?;
-        self.waits("PREPARE")?;
+        self.waits(Deed::Prepare)?;
         if self.claim.licence.is_none() {
             return Err(Error::new(Reason::AttachmentIncomplete));
         }
@@ -282,7 +278,7 @@ impl Enterprise {
     /// legal representative (回避).
     pub fn verify(self, note: String, officer_name: &str, cx: &Cx) -> Result<Moved<Self>> {
         let sworn = cx.actor.sworn()?;
-        self.waits(EnterpriseAction::Verify.wire())?;
+        self.waits(EnterpriseAction::Verify)?;
         let prepared = self.prepared.as_ref().ok_or_else(|| Error::new(Reason::NotPrepared))?;
         if prepared.by == sworn.officer {
             return Err(Error::new(Reason::SamePerson));

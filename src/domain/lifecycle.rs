@@ -47,13 +47,14 @@ pub trait State: Named {
         &[]
     }
 
+    /// Why something cannot be done to it now.
+    fn refuses(self, what: impl Named) -> Error {
+        Error::new(Reason::TransitionIllegal).fact("state", self.wire()).fact("action", what.wire())
+    }
+
     /// Takes the step, or says why not.
     fn advance(self, action: Self::Action, note: Note, cx: &Cx) -> Result<(Held<Self>, Change)> {
-        let Some(next) = self.after(action) else {
-            return Err(Error::new(Reason::TransitionIllegal)
-                .fact("state", self.wire())
-                .fact("action", action.wire()));
-        };
+        let next = self.after(action).ok_or_else(|| self.refuses(action))?;
         let change = Change {
             from: self.wire(),
             to: next.wire(),
@@ -251,6 +252,12 @@ impl<E> Moved<E> {
 
     /// Opens it: for the store alone, which writes both parts in one transaction.
     pub fn open(self) -> (E, Change) {
+        debug_assert!(self.change.follows.is_empty(), "what follows is dropped: settle the step");
+        (self.entity, self.change)
+    }
+
+    /// The same for whoever carries out what follows.
+    pub fn unfold(self) -> (E, Change) {
         (self.entity, self.change)
     }
 }
@@ -260,6 +267,8 @@ impl<E> Moved<E> {
 #[cfg(test)]
 #[must_use]
 pub fn drawing<S: State>() -> String {
+    use crate::named::Readers;
+
     let told = |follows: &[Follow]| {
         let follows: Vec<_> = follows.iter().map(ToString::to_string).collect();
         if follows.is_empty() { String::new() } else { format!(" | {}", follows.join(", ")) }
@@ -269,8 +278,7 @@ pub fn drawing<S: State>() -> String {
     let edges = S::ALL.iter().flat_map(|state| {
         S::Action::ALL.iter().filter_map(|action| {
             let next = state.after(*action)?;
-            let alone =
-                if action.readers() == crate::named::Readers::Police { " | police" } else { "" };
+            let alone = if action.readers() == Readers::Police { " | police" } else { "" };
             let follows = told(S::follows(*action));
             let (from, step, to) = (state.wire(), action.wire(), next.wire());
             Some(format!("{from} --{step}--> {to}{alone}{follows}"))

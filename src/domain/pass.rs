@@ -111,9 +111,7 @@ impl PassState {
             Self::Active | Self::Suspended => {
                 Ok(Change::remark(self, Deed::ProposeRevocation, note, cx))
             }
-            _ => Err(Error::new(Reason::TransitionIllegal)
-                .fact("state", self.wire())
-                .fact("action", Deed::ProposeRevocation.wire())),
+            _ => Err(self.refuses(Deed::ProposeRevocation)),
         }
     }
 }

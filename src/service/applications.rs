@@ -185,7 +185,7 @@ impl Applications {
             application.attachments = attachments;
             refuse_faulty_papers(tx, &application).await?;
             let moved = application.edit(need, form.declaration_accepted, cx)?;
-            let application = store::applications::save(tx, moved).await?;
+            let application = tx.settle_now(moved).await?;
             let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
             Ok(reply)
         })
@@ -227,7 +227,7 @@ impl Applications {
                 store::applications::lock(tx, id, &cx.scope_of(Matter::Application)).await?;
             files_for(cx, &application)?;
             let moved = application.withdraw(note, cx)?;
-            let application = store::applications::save(tx, moved).await?;
+            let application = tx.settle_now(moved).await?;
             let reply = Self::reply(cx, &application, &world, None)?;
             Ok(reply)
         })

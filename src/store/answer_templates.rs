@@ -7,11 +7,7 @@ use uuid::Uuid;
 use super::{Tx, history};
 use crate::{
     actor::Scope,
-    domain::{
-        complaint::Category,
-        deed::Deed,
-        lifecycle::{Change, Note},
-    },
+    domain::{complaint::Category, deed::Deed, lifecycle::Note},
     error::{Error, Result},
     id::{Id, kind},
 };
@@ -79,8 +75,7 @@ pub async fn insert(
     )
     .execute(tx.conn())
     .await?;
-    let change = Change::stateless(Deed::Create, Note::none(), tx.cx());
-    history::write(tx, template.id.subject(), &change).await
+    history::act(tx, template.id.subject(), Deed::Create, Note::none()).await
 }
 
 /// The templates of a unit, and of those above it, by title.
@@ -126,7 +121,6 @@ pub async fn retire(
     .fetch_optional(tx.conn())
     .await?;
     let template = entity(row.ok_or_else(|| scope.missing(id.subject()))?)?;
-    let change = Change::stateless(Deed::Retire, Note::none(), tx.cx());
-    history::write(tx, id.subject(), &change).await?;
+    history::act(tx, id.subject(), Deed::Retire, Note::none()).await?;
     Ok(template)
 }

@@ -294,56 +294,47 @@ pub async fn insert(tx: &mut Tx, moved: Moved<Application>) -> Result<Applicatio
     Ok(application)
 }
 
-/// Stores a step of an application, with its papers and with what follows from it.
-pub async fn save(tx: &mut Tx, moved: Moved<Application>) -> Result<Application> {
-    tx.settle_now(moved).await
-}
-
-async fn update(tx: &mut Tx, mut application: Application) -> Result<Application> {
-    let now = tx.now();
-    let pause = application.waits.last().filter(|wait| wait.until.is_none());
-    let updated = sqlx::query!(
-        "update pass_application
-         set need = $3, declaration_accepted = $4, state = $5, assignee_id = $6,
-            first_reviewer_id = $7, corrections = $8, evaluation = $9, decision = $10,
-            submit_time = $11, accept_time = $12, pause_time = $13, pauses = $14,
-            decide_time = $15, update_time = $16, version = version + 1
-         where id = $1 and version = $2",
-        application.id.uuid(),
-        application.version,
-        Json(&application.need) as _,
-        application.declaration_accepted,
-        application.state().wire(),
-        application.assignee.map(Id::uuid),
-        application.first_reviewer.map(Id::uuid),
-        Json(&application.corrections) as _,
-        application.evaluation,
-        application.decision.as_ref().map(Json) as _,
-        application.submit_time.map(Timestamp::to_sqlx) as _,
-        application.accept_time.map(Timestamp::to_sqlx) as _,
-        pause.map(|wait| wait.from.to_sqlx()) as _,
-        Json(&application.waits) as _,
-        application.decide_time.map(Timestamp::to_sqlx) as _,
-        now.to_sqlx() as _
-    )
-    .execute(tx.conn())
-    .await
-    .on_constraint(ONCE_OPEN, Reason::AlreadyExists)?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::new(Reason::EtagStale));
-    }
-    application.version = application.version.saturating_add(1);
-    attach(tx, &application).await?;
-    Ok(application)
-}
-
 impl Settled for Application {
     fn subject(&self) -> Subject {
         self.id.subject()
     }
 
-    async fn write(self, tx: &mut Tx) -> Result<Self> {
-        update(tx, self).await
+    async fn write(mut self, tx: &mut Tx) -> Result<Self> {
+        let now = tx.now();
+        let pause = self.waits.last().filter(|wait| wait.until.is_none());
+        let updated = sqlx::query!(
+            "update pass_application
+             set need = $3, declaration_accepted = $4, state = $5, assignee_id = $6,
+                first_reviewer_id = $7, corrections = $8, evaluation = $9, decision = $10,
+                submit_time = $11, accept_time = $12, pause_time = $13, pauses = $14,
+                decide_time = $15, update_time = $16, version = version + 1
+             where id = $1 and version = $2",
+            self.id.uuid(),
+            self.version,
+            Json(&self.need) as _,
+            self.declaration_accepted,
+            self.state().wire(),
+            self.assignee.map(Id::uuid),
+            self.first_reviewer.map(Id::uuid),
+            Json(&self.corrections) as _,
+            self.evaluation,
+            self.decision.as_ref().map(Json) as _,
+            self.submit_time.map(Timestamp::to_sqlx) as _,
+            self.accept_time.map(Timestamp::to_sqlx) as _,
+            pause.map(|wait| wait.from.to_sqlx()) as _,
+            Json(&self.waits) as _,
+            self.decide_time.map(Timestamp::to_sqlx) as _,
+            now.to_sqlx() as _
+        )
+        .execute(tx.conn())
+        .await
+        .on_constraint(ONCE_OPEN, Reason::AlreadyExists)?;
+        if updated.rows_affected() == 0 {
+            return Err(Error::new(Reason::EtagStale));
+        }
+        self.version = self.version.saturating_add(1);
+        attach(tx, &self).await?;
+        Ok(self)
     }
 
     async fn tell(&self, tx: &mut Tx, change: &Change) -> Result<()> {
@@ -384,7 +375,7 @@ pub async fn end_of_vehicle(tx: &mut Tx, vehicle: Id<kind::Vehicle>, note: &str)
     let cx = tx.cx().clone();
     for row in rows {
         let moved = entity(row)?.withdraw(note.to_owned(), &cx)?;
-        save(tx, moved).await?;
+        tx.settle_now(moved).await?;
     }
     Ok(())
 }

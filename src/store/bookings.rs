@@ -211,7 +211,7 @@ pub async fn list(
 /// `ALREADY_EXISTS` when the enterprise has a place at this time.
 pub async fn insert(tx: &mut Tx, moved: Moved<Booking>) -> Result<Booking> {
     let calendar = calendars::in_force(tx.conn()).await?;
-    let new = tx.settle_new(&calendar, moved, async |tx, it| insert_row(tx, it).await).await?;
+    let new = tx.settle_new(&calendar, moved, insert_row).await?;
     new.ok_or_else(|| Error::internal("a booking that was there"))
 }
 
@@ -236,37 +236,28 @@ async fn insert_row(tx: &mut Tx, booking: &Booking) -> Result<bool> {
     Ok(true)
 }
 
-/// Stores a step.
-pub async fn save(tx: &mut Tx, moved: Moved<Booking>) -> Result<Booking> {
-    tx.settle_now(moved).await
-}
-
-async fn update(tx: &mut Tx, mut booking: Booking) -> Result<Booking> {
-    let now = tx.now();
-    let updated = sqlx::query!(
-        "update centre_booking set state = $3, update_time = $4, version = version + 1
-         where id = $1 and version = $2",
-        booking.id.uuid(),
-        booking.version,
-        booking.state().wire(),
-        now.to_sqlx() as _
-    )
-    .execute(tx.conn())
-    .await?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::new(Reason::EtagStale));
-    }
-    booking.version = booking.version.saturating_add(1);
-    Ok(booking)
-}
-
 impl Settled for Booking {
     fn subject(&self) -> Subject {
         self.id.subject()
     }
 
-    async fn write(self, tx: &mut Tx) -> Result<Self> {
-        update(tx, self).await
+    async fn write(mut self, tx: &mut Tx) -> Result<Self> {
+        let now = tx.now();
+        let updated = sqlx::query!(
+            "update centre_booking set state = $3, update_time = $4, version = version + 1
+             where id = $1 and version = $2",
+            self.id.uuid(),
+            self.version,
+            self.state().wire(),
+            now.to_sqlx() as _
+        )
+        .execute(tx.conn())
+        .await?;
+        if updated.rows_affected() == 0 {
+            return Err(Error::new(Reason::EtagStale));
+        }
+        self.version = self.version.saturating_add(1);
+        Ok(self)
     }
 
     async fn limits(&self, _: &mut Tx, _: ObligationKind) -> Result<Option<Limits>> {

@@ -14,7 +14,7 @@ use crate::{
             rules::{Needed, limit, limit_text},
         },
         deed::Deed,
-        lifecycle::{Change, Note},
+        lifecycle::Note,
     },
     error::{Error, Reason, Result},
     id::{Id, kind},
@@ -144,6 +144,5 @@ pub async fn insert(tx: &mut Tx, policy: &Policy, officer: Id<kind::Officer>) ->
     .execute(tx.conn())
     .await
     .on_constraint("complaint_policy_dated", Reason::AlreadyExists)?;
-    let change = Change::stateless(Deed::Publish, Note::internal(&policy.source), tx.cx());
-    history::write(tx, policy.id.subject(), &change).await
+    history::act(tx, policy.id.subject(), Deed::Publish, Note::internal(&policy.source)).await
 }

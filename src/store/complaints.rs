@@ -196,8 +196,58 @@ impl Settled for Complaint {
         self.id.subject()
     }
 
-    async fn write(self, tx: &mut Tx) -> Result<Self> {
-        update(tx, self).await
+    async fn write(mut self, tx: &mut Tx) -> Result<Self> {
+        let now = tx.now();
+        let sql = |time: Option<Timestamp>| time.map(Timestamp::to_sqlx);
+        let past: Vec<Uuid> = self.past_handlers.iter().map(|officer| officer.uuid()).collect();
+        let lead = self.lead.as_ref();
+        let updated = sqlx::query!(
+            "update complaint set category = $3, state = $4, lead_unit_id = $5, lead_path = $6,
+                helper_paths = $7, assigner_id = $8, handler_id = $9, reviewer_id = $10,
+                past_handlers = $11, round = $12, returns = $13, objected = $14,
+                extension_days = $15, urges = $16, supervision_level = $17, feedback = $18,
+                conclusion = $19, outside_target = $20, outside_number = $21, merged_into_id = $22,
+                handle_open_time = $23, handle_due_time = $24, provisional = $25, close_time = $26,
+                update_time = $27, accepter_id = $28, given_feedback = $29, version = version + 1
+             where id = $1 and version = $2",
+            self.id.uuid(),
+            self.version,
+            self.category.wire(),
+            self.state().wire(),
+            lead.map(|lead| lead.unit.uuid()),
+            lead.map(|lead| lead.path.as_str()),
+            &self.helper_paths,
+            self.assigner.map(Id::uuid),
+            self.handler.map(Id::uuid),
+            self.reviewer.map(Id::uuid),
+            &past,
+            self.round,
+            self.returns,
+            self.objected,
+            self.extension_days,
+            self.urges,
+            self.supervision_level,
+            self.feedback,
+            self.conclusion,
+            self.outside_target,
+            self.outside_number,
+            self.merged_into.map(Id::uuid),
+            sql(self.handle_open_time) as _,
+            sql(self.handle_due_time) as _,
+            self.provisional,
+            sql(self.close_time) as _,
+            now.to_sqlx() as _,
+            self.accepter.map(Id::uuid),
+            self.given_feedback
+        )
+        .execute(tx.conn())
+        .await?;
+        if updated.rows_affected() == 0 {
+            return Err(Error::new(Reason::EtagStale));
+        }
+        self.version = self.version.saturating_add(1);
+        see(tx, &self).await?;
+        Ok(self)
     }
 
     async fn tell(&self, tx: &mut Tx, change: &Change) -> Result<()> {
@@ -288,60 +338,6 @@ async fn insert(tx: &mut Tx, complaint: &Complaint) -> Result<bool> {
     }
     see(tx, complaint).await?;
     Ok(true)
-}
-
-async fn update(tx: &mut Tx, mut complaint: Complaint) -> Result<Complaint> {
-    let now = tx.now();
-    let sql = |time: Option<Timestamp>| time.map(Timestamp::to_sqlx);
-    let past: Vec<Uuid> = complaint.past_handlers.iter().map(|officer| officer.uuid()).collect();
-    let lead = complaint.lead.as_ref();
-    let updated = sqlx::query!(
-        "update complaint set category = $3, state = $4, lead_unit_id = $5, lead_path = $6,
-            helper_paths = $7, assigner_id = $8, handler_id = $9, reviewer_id = $10,
-            past_handlers = $11, round = $12, returns = $13, objected = $14, extension_days = $15,
-            urges = $16, supervision_level = $17, feedback = $18, conclusion = $19,
-            outside_target = $20, outside_number = $21, merged_into_id = $22,
-            handle_open_time = $23, handle_due_time = $24, provisional = $25, close_time = $26,
-            update_time = $27, accepter_id = $28, given_feedback = $29, version = version + 1
-         where id = $1 and version = $2",
-        complaint.id.uuid(),
-        complaint.version,
-        complaint.category.wire(),
-        complaint.state().wire(),
-        lead.map(|lead| lead.unit.uuid()),
-        lead.map(|lead| lead.path.as_str()),
-        &complaint.helper_paths,
-        complaint.assigner.map(Id::uuid),
-        complaint.handler.map(Id::uuid),
-        complaint.reviewer.map(Id::uuid),
-        &past,
-        complaint.round,
-        complaint.returns,
-        complaint.objected,
-        complaint.extension_days,
-        complaint.urges,
-        complaint.supervision_level,
-        complaint.feedback,
-        complaint.conclusion,
-        complaint.outside_target,
-        complaint.outside_number,
-        complaint.merged_into.map(Id::uuid),
-        sql(complaint.handle_open_time) as _,
-        sql(complaint.handle_due_time) as _,
-        complaint.provisional,
-        sql(complaint.close_time) as _,
-        now.to_sqlx() as _,
-        complaint.accepter.map(Id::uuid),
-        complaint.given_feedback
-    )
-    .execute(tx.conn())
-    .await?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::new(Reason::EtagStale));
-    }
-    complaint.version = complaint.version.saturating_add(1);
-    see(tx, &complaint).await?;
-    Ok(complaint)
 }
 
 /// What a conversation handed over.

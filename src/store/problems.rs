@@ -155,40 +155,31 @@ pub async fn insert(tx: &mut Tx, moved: Moved<Problem>) -> Result<Problem> {
     Ok(problem)
 }
 
-/// Stores a step.
-pub async fn save(tx: &mut Tx, moved: Moved<Problem>) -> Result<Problem> {
-    tx.settle_now(moved).await
-}
-
-async fn update(tx: &mut Tx, mut problem: Problem) -> Result<Problem> {
-    let now = tx.now();
-    let updated = sqlx::query!(
-        "update problem set state = $3, promised_day = $4, outcome = $5, update_time = $6,
-            version = version + 1
-         where id = $1 and version = $2",
-        problem.id.uuid(),
-        problem.version,
-        problem.state().wire(),
-        problem.promised_day.map(Date::to_sqlx) as _,
-        problem.outcome,
-        now.to_sqlx() as _
-    )
-    .execute(tx.conn())
-    .await?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::new(Reason::EtagStale));
-    }
-    problem.version = problem.version.saturating_add(1);
-    Ok(problem)
-}
-
 impl Settled for Problem {
     fn subject(&self) -> Subject {
         self.id.subject()
     }
 
-    async fn write(self, tx: &mut Tx) -> Result<Self> {
-        update(tx, self).await
+    async fn write(mut self, tx: &mut Tx) -> Result<Self> {
+        let now = tx.now();
+        let updated = sqlx::query!(
+            "update problem set state = $3, promised_day = $4, outcome = $5, update_time = $6,
+                version = version + 1
+             where id = $1 and version = $2",
+            self.id.uuid(),
+            self.version,
+            self.state().wire(),
+            self.promised_day.map(Date::to_sqlx) as _,
+            self.outcome,
+            now.to_sqlx() as _
+        )
+        .execute(tx.conn())
+        .await?;
+        if updated.rows_affected() == 0 {
+            return Err(Error::new(Reason::EtagStale));
+        }
+        self.version = self.version.saturating_add(1);
+        Ok(self)
     }
 
     fn owing_unit(&self, _: ObligationKind) -> String {

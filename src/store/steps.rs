@@ -70,10 +70,11 @@ impl Tx {
     /// # Errors
     /// `ETAG_STALE` when another step was stored in the meantime.
     pub async fn settle<E: Settled>(&mut self, calendar: &Calendar, moved: Moved<E>) -> Result<E> {
-        let (mut entity, change) = moved.open();
+        let (mut entity, change) = moved.unfold();
         for follow in change.follows() {
             clock(self, calendar, &mut entity, *follow).await?;
         }
+        let entity = entity.write(self).await?;
         self.record(entity, &change).await
     }
 
@@ -83,16 +84,16 @@ impl Tx {
     /// As [`Self::settle`].
     pub async fn settle_now<E: Settled>(&mut self, moved: Moved<E>) -> Result<E> {
         if moved.change().follows().is_empty() {
-            let (entity, change) = moved.open();
+            let (entity, change) = moved.unfold();
+            let entity = entity.write(self).await?;
             return self.record(entity, &change).await;
         }
         let calendar = calendars::in_force(self.conn()).await?;
         self.settle(&calendar, moved).await
     }
 
-    /// The row, its history, who is told, and what is no clock.
+    /// The history, who is told, and what is no clock.
     async fn record<E: Settled>(&mut self, entity: E, change: &Change) -> Result<E> {
-        let entity = entity.write(self).await?;
         history::write(self, entity.subject(), change).await?;
         entity.tell(self, change).await?;
         for follow in change.follows() {
@@ -109,17 +110,14 @@ impl Tx {
         moved: Moved<E>,
         insert: impl AsyncFnOnce(&mut Self, &E) -> Result<bool>,
     ) -> Result<Option<E>> {
-        let (mut entity, change) = moved.open();
+        let (mut entity, change) = moved.unfold();
         if !insert(self, &entity).await? {
             return Ok(None);
         }
-        history::write(self, entity.subject(), &change).await?;
-        entity.tell(self, &change).await?;
         for follow in change.follows() {
             clock(self, calendar, &mut entity, *follow).await?;
-            entity.beside(self, *follow).await?;
         }
-        Ok(Some(entity))
+        self.record(entity, &change).await.map(Some)
     }
 }
 

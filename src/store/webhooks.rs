@@ -13,10 +13,7 @@ use super::{
     outbox::{self, Topic},
 };
 use crate::{
-    domain::{
-        deed::Deed,
-        lifecycle::{Change, Note},
-    },
+    domain::{deed::Deed, lifecycle::Note},
     error::{Error, Reason, Result},
     id::{Id, kind},
 };
@@ -94,8 +91,7 @@ pub async fn insert(tx: &mut Tx, webhook: &Webhook, secret: &[u8]) -> Result<()>
     )
     .execute(tx.conn())
     .await?;
-    let change = Change::stateless(Deed::Create, Note::none(), tx.cx());
-    history::write(tx, webhook.id.subject(), &change).await
+    history::act(tx, webhook.id.subject(), Deed::Create, Note::none()).await
 }
 
 /// One of them, held until the unit of work ends.
@@ -116,8 +112,7 @@ pub async fn disable(tx: &mut Tx, mut webhook: Webhook, note: Note) -> Result<We
     .await?;
     webhook.disable_time = Some(now);
     webhook.version = webhook.version.saturating_add(1);
-    let change = Change::stateless(Deed::Disable, note, tx.cx());
-    history::write(tx, webhook.id.subject(), &change).await?;
+    history::act(tx, webhook.id.subject(), Deed::Disable, note).await?;
     Ok(webhook)
 }
 

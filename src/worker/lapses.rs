@@ -60,7 +60,7 @@ async fn lapse_proposal(parts: &Parts, cx: &Cx, id: Id<kind::Proposal>) -> Resul
 async fn lapse(parts: &Parts, cx: &Cx, id: Id<kind::PassApplication>) -> Result<()> {
     let mut tx = parts.store.begin(cx).await?;
     let application = applications::lock(&mut tx, id, &cx.scope()).await?;
-    applications::save(&mut tx, application.lapse(cx)?).await?;
+    tx.settle_now(application.lapse(cx)?).await?;
     tx.commit().await
 }
 

@@ -6,7 +6,7 @@ use jingqi::surface::service::pb::{self, pass_application::State};
 use sqlx::PgPool;
 use tonic::Code;
 
-use crate::harness::{App, City, fact, fields, reason, request_id};
+use crate::harness::{App, City, User, fact, fields, reason, request_id};
 
 async fn draft(app: &App, city: &City) -> pb::PassApplication {
     let filed = city.handler.applications().create_pass_application(city.create(app)).await;
@@ -309,6 +309,13 @@ async fn an_application_is_held_by_one_officer_and_can_be_handed_over(pool: PgPo
     assert_eq!(reason(&late.unwrap_err()), "ETAG_STALE");
     desk.reassign_pass_application(hand_over("", "退回")).await.unwrap();
     city.second.applications().claim_pass_application(claim).await.unwrap();
+    // That it changed hands is read by the police, and not by who asked for the pass.
+    let handed_on = async |reader: &User| {
+        let steps = pb::ListPassApplicationChangesRequest { name: application.name.clone() };
+        let read = reader.applications().list_pass_application_changes(steps).await.unwrap();
+        read.into_inner().changes.iter().filter(|step| step.action == "REASSIGN").count()
+    };
+    assert_eq!((handed_on(&city.first).await, handed_on(&city.handler).await), (2, 0));
 }
 
 // I12: a person who files the same thing twice meets the first one.

@@ -226,7 +226,7 @@ async fn a_month_from_the_end_of_january_ends_with_february(pool: PgPool) {
     }
 }
 
-// PA-05: what belongs elsewhere is not taken in, with the reason; nothing is owed of it any more.
+// What belongs elsewhere is not taken in, with the reason; nothing is owed of it any more.
 #[sqlx::test]
 async fn an_application_that_belongs_elsewhere_is_declined(pool: PgPool) {
     let app = App::start(pool).await;

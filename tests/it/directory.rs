@@ -14,7 +14,7 @@ async fn administrator(app: &App, city: &City) -> User {
     app.officer("100080", &(city.root, "321300000000/".to_owned()), &["SYSTEM_ADMINISTRATOR"]).await
 }
 
-// ID-05: the tree of units grows below a unit that there is, and nobody else lets it grow.
+// The tree of units grows below a unit that there is, and nobody else lets it grow.
 #[sqlx::test]
 async fn a_unit_and_its_checkpoint_are_set_up_by_the_administrator(pool: PgPool) {
     let app = App::start(pool).await;
@@ -77,7 +77,7 @@ async fn a_unit_and_its_checkpoint_are_set_up_by_the_administrator(pool: PgPool)
     assert_eq!(denied.code(), Code::PermissionDenied);
 }
 
-// ID-02: who acts for an enterprise is read by its own people and by who works on it, by nobody else.
+// Who acts for an enterprise is read by its own people and by who works on it, by nobody else.
 #[sqlx::test]
 async fn an_enterprise_is_found_with_its_members_by_who_may(pool: PgPool) {
     let app = App::start(pool).await;
@@ -101,7 +101,7 @@ async fn an_enterprise_is_found_with_its_members_by_who_may(pool: PgPool) {
     assert_eq!(denied.code(), Code::PermissionDenied);
 }
 
-// PA-01: a suspended enterprise files nothing; what it holds stays, and it files again once it is resumed.
+// A suspended enterprise files nothing; what it holds stays, and it files again once it is resumed.
 #[sqlx::test]
 async fn a_suspended_enterprise_files_nothing_until_it_is_resumed(pool: PgPool) {
     let app = App::start(pool).await;
@@ -139,7 +139,7 @@ async fn a_suspended_enterprise_files_nothing_until_it_is_resumed(pool: PgPool) 
     city.handler.applications().create_pass_application(city.create(&app)).await.unwrap();
 }
 
-// PA-09: the traffic police's states of a vehicle are set by a reviewer, with their source, and are recorded.
+// OP-13: the traffic police's states of a vehicle are set by a reviewer, with their source, and are recorded.
 #[sqlx::test]
 async fn the_states_of_a_vehicle_are_set_by_a_reviewer(pool: PgPool) {
     let app = App::start(pool).await;
@@ -161,9 +161,16 @@ async fn the_states_of_a_vehicle_are_set_by_a_reviewer(pool: PgPool) {
     assert_eq!(fields(&wrong), ["source REQUIRED", "vehicle_states VEHICLE_STATE_UNKNOWN"]);
     let set = city.first.enterprises().set_vehicle_states(request).await.unwrap().into_inner();
     assert_eq!((set.vehicle_states.as_str(), set.plate_number.as_str()), ("Q", PLATE));
+    let recorded = format!(
+        "select count(*) from change where subject_id = '{}' and action = 'SET_STATES'
+            and actor = '{}' and internal_note = '交管综合应用平台'",
+        city.vehicle.uuid(),
+        city.first.name
+    );
+    assert_eq!(app.count(&recorded).await, 1);
 }
 
-// PA-02: the rules in force are public; those of complaints are read by whoever has signed in
+// The rules in force are public; those of complaints are read by whoever has signed in
 // (`complaints::handling` reads them).
 #[sqlx::test]
 async fn the_rules_in_force_are_told(pool: PgPool) {
@@ -178,7 +185,7 @@ async fn the_rules_in_force_are_told(pool: PgPool) {
     assert_eq!(reason(&signed_out), "TOKEN_MISSING");
 }
 
-// OP-11: what the service centre offers, who booked, and which problems are open, each within its reach.
+// What the service centre offers, who booked, and which problems are open, each within its reach.
 #[sqlx::test]
 async fn the_service_centre_lists_its_places_bookings_and_problems(pool: PgPool) {
     let app = App::start(pool).await;

@@ -33,6 +33,8 @@ use jingqi::surface::{
 use prost_reflect::DescriptorPool;
 use sqlx::PgPool;
 
+use crate::floors::files;
+
 /// A list, with where it stands. Enums of the API by their name within `jingqi.v1`.
 struct Drawn {
     words: Vec<&'static str>,
@@ -42,14 +44,17 @@ struct Drawn {
     also: &'static [&'static str],
 }
 
+fn drawn(
+    words: Vec<&'static str>,
+    constraints: &'static [&'static str],
+    enums: &'static [&'static str],
+) -> Drawn {
+    Drawn { words, constraints, enums, also: &[] }
+}
+
 macro_rules! drawn {
-    ($($list:ty: $constraints:expr, $enums:expr $(, also $also:expr)?;)+) => {
-        vec![$(Drawn {
-            words: <$list>::ALL.iter().map(|it| it.wire()).collect(),
-            constraints: &$constraints,
-            enums: &$enums,
-            also: { let also: &'static [&'static str] = &[]; $(let also = { let _ = also; &$also };)? also },
-        },)+]
+    ($($list:ty: $constraints:expr, $enums:expr;)+) => {
+        vec![$(drawn(<$list>::ALL.iter().map(|it| it.wire()).collect(), &$constraints, &$enums)),+]
     };
 }
 
@@ -58,7 +63,6 @@ fn lists() -> Vec<Drawn> {
         ApplicationState: ["pass_application_state_known"], ["PassApplication.State"];
         Purpose: ["pass_application_purpose_known"], ["PassApplication.Purpose"];
         SourceChannel: [], ["SourceChannel"];
-        PassState: ["truck_pass_state_known"], ["TruckPass.State"], also ["PENDING_START", "EXPIRED"];
         PassKind: [], ["PassKind"];
         Verdict: ["pass_check_verdict_known"], ["PassCheck.Verdict"];
         Direction: [], ["PassCheck.Direction"];
@@ -96,29 +100,26 @@ fn lists() -> Vec<Drawn> {
         signing_keys::Purpose: ["signing_key_purpose_known"], ["SigningKey.Purpose"];
         Suite: ["signing_key_suite_known"], [];
     };
+    // Whether a pass has begun, or is over, is said by the clock.
+    let states = PassState::ALL.iter().map(|it| it.wire()).collect();
+    let pass = drawn(states, &["truck_pass_state_known"], &["TruckPass.State"]);
+    lists.push(Drawn { also: &["PENDING_START", "EXPIRED"], ..pass });
     let bared = ContentType::ALL.iter().filter(|it| it.can_be_bared());
-    lists.push(Drawn {
-        words: bared.map(|it| it.wire()).collect(),
-        constraints: &["evidence_type_known"],
-        enums: &[],
-        also: &[],
-    });
+    lists.push(drawn(bared.map(|it| it.wire()).collect(), &["evidence_type_known"], &[]));
     // Whoever has no class is general: nobody grants that.
     let granted = EnterpriseClass::ALL.iter().filter(|it| **it != EnterpriseClass::General);
-    lists.push(Drawn {
-        words: granted.map(|it| it.wire()).collect(),
-        constraints: &["class_grant_class_known"],
-        enums: &["EnterpriseClass"],
-        also: &[],
-    });
+    lists.push(drawn(
+        granted.map(|it| it.wire()).collect(),
+        &["class_grant_class_known"],
+        &["EnterpriseClass"],
+    ));
     // An enum of the API may not name two values alike within one scope: `VALID` is the verdict's.
     let outcomes = CheckOutcome::ALL.iter().map(|it| it.wire());
-    lists.push(Drawn {
-        words: outcomes.map(|word| if word == "VALID" { "PASS_VALID" } else { word }).collect(),
-        constraints: &[],
-        enums: &["PassCheck.Outcome"],
-        also: &[],
-    });
+    lists.push(drawn(
+        outcomes.map(|word| if word == "VALID" { "PASS_VALID" } else { word }).collect(),
+        &[],
+        &["PassCheck.Outcome"],
+    ));
     lists
 }
 
@@ -294,18 +295,7 @@ fn words_beside_a_state_are_found_in_every_form() {
 /// Every method of the API is called by its name in some test, with a body of its own.
 #[test]
 fn every_method_is_called_by_name_in_a_test() {
-    fn walk(folder: &Path, found: &mut String) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push_str(&fs::read_to_string(path).unwrap());
-            }
-        }
-    }
-    let mut tests = String::new();
-    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it"), &mut tests);
+    let tests: String = files("tests/it").into_iter().map(|(_, text)| text).collect();
     let pool = DescriptorPool::decode(pb::DESCRIPTORS).unwrap();
     let methods: Vec<_> = pool.services().flat_map(|it| it.methods().collect::<Vec<_>>()).collect();
     assert!(methods.len() > 250, "{} methods", methods.len());

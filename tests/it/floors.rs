@@ -4,6 +4,11 @@ use std::{fs, path::Path};
 
 /// Every source file with its text.
 pub fn sources() -> Vec<(String, String)> {
+    files("src")
+}
+
+/// Every Rust file below a folder of the repository, by its path there, with its text.
+pub fn files(folder: &str) -> Vec<(String, String)> {
     fn walk(folder: &Path, found: &mut Vec<(String, String)>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -17,8 +22,8 @@ pub fn sources() -> Vec<(String, String)> {
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    walk(&root.join("src"), &mut found);
-    let prefix = format!("{}/src/", root.display());
+    walk(&root.join(folder), &mut found);
+    let prefix = format!("{}/{folder}/", root.display());
     found.into_iter().map(|(name, text)| (name.replace(&prefix, ""), text)).collect()
 }
 

@@ -10,14 +10,14 @@ const ALONE: &[(&str, &[&str])] = &[
     (
         "its step is settled with it, in `steps`",
         &[
-            "applications::update",
+            "applications::write",
             "bookings::insert_row",
-            "bookings::update",
+            "bookings::write",
             "complaints::insert",
-            "complaints::update",
+            "complaints::write",
             "history::write",
-            "meetings/points::update",
-            "problems::update",
+            "meetings/points::write",
+            "problems::write",
         ],
     ),
     (

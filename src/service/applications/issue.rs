@@ -40,7 +40,7 @@ impl Applications {
         if let Some(number) = store::applications::same_open(tx.conn(), &application).await? {
             return Err(Error::new(Reason::AlreadyExists).fact("number", number));
         }
-        let application = store::applications::save(tx, application.submit(cx)?).await?;
+        let application = tx.settle_now(application.submit(cx)?).await?;
         let policy = world.policy(cx.now)?;
         if !may_approve_automatically(&evaluation, &policy.values) {
             return Ok(application);
@@ -52,7 +52,7 @@ impl Applications {
             it.evaluation = Some(record);
             it
         });
-        let application = store::applications::save(tx, moved).await?;
+        let application = tx.settle_now(moved).await?;
         self.issue(tx, cx, &application, &approval, &grant).await?;
         Ok(application)
     }

@@ -74,7 +74,7 @@ impl Applications {
         wire::write(&self.store, cx, &request, async |tx| {
             let application =
                 store::applications::lock(tx, id, &cx.scope_of(Matter::Application)).await?;
-            let application = store::applications::save(tx, application.claim(cx)?).await?;
+            let application = tx.settle_now(application.claim(cx)?).await?;
             let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
             Ok(reply)
         })
@@ -104,7 +104,7 @@ impl Applications {
                     .await?;
             }
             let moved = application.reassign(to, note, cx)?;
-            let application = store::applications::save(tx, moved).await?;
+            let application = tx.settle_now(moved).await?;
             let reply = Self::reply(cx, &application, &world, None)?;
             Ok(reply)
         })
@@ -121,7 +121,7 @@ impl Applications {
         wire::write(&self.store, cx, &request, async |tx| {
             let application =
                 store::applications::lock(tx, id, &cx.scope_of(Matter::Application)).await?;
-            let application = store::applications::save(tx, application.accept(cx)?).await?;
+            let application = tx.settle_now(application.accept(cx)?).await?;
             let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
             Ok(reply)
         })
@@ -142,7 +142,7 @@ impl Applications {
             let application =
                 store::applications::lock(tx, id, &cx.scope_of(Matter::Application)).await?;
             let moved = application.decline(note, cx)?;
-            let application = store::applications::save(tx, moved).await?;
+            let application = tx.settle_now(moved).await?;
             let reply = Self::reply(cx, &application, &world, None)?;
             Ok(reply)
         })
@@ -165,7 +165,7 @@ impl Applications {
                 store::applications::lock(tx, id, &cx.scope_of(Matter::Application)).await?;
             wire::fresh(version, application.version)?;
             let moved = application.request_correction(items, cx)?;
-            let application = store::applications::save(tx, moved).await?;
+            let application = tx.settle_now(moved).await?;
             let reply = Self::reply(cx, &application, &world, None)?;
             Ok(reply)
         })
@@ -195,14 +195,14 @@ impl Applications {
             if first && two_steps {
                 let moved = application.forward(note, cx)?;
                 issue::granted(&evaluation, moved.peek(), request.months, request.days)?;
-                let application = store::applications::save(tx, moved).await?;
+                let application = tx.settle_now(moved).await?;
                 let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
                 return Ok(reply);
             }
             application.evaluation = Some(issue::record(&evaluation));
             let (moved, approval) = application.approve(note, cx)?;
             let grant = issue::granted(&evaluation, moved.peek(), request.months, request.days)?;
-            let application = store::applications::save(tx, moved).await?;
+            let application = tx.settle_now(moved).await?;
             self.issue(tx, cx, &application, &approval, &grant).await?;
             self.reply_evaluated(tx.conn(), cx, application, &world).await
         })
@@ -233,7 +233,7 @@ impl Applications {
             let evaluation = self.evaluate(tx.conn(), cx, &application, &world).await?;
             application.evaluation = Some(issue::record(&evaluation));
             let moved = application.reject(reasons, note, cx)?;
-            let application = store::applications::save(tx, moved).await?;
+            let application = tx.settle_now(moved).await?;
             let reply = Self::reply(cx, &application, &world, None)?;
             Ok(reply)
         })

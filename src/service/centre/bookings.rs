@@ -77,7 +77,7 @@ impl Centre {
                 return Err(cx.scope().missing(booking.id.subject()));
             }
             wire::fresh(version, booking.version)?;
-            let booking = bookings::save(tx, booking.act(action, note, cx)?).await?;
+            let booking = tx.settle_now(booking.act(action, note, cx)?).await?;
             // The lifecycle lets a booking be cancelled once, so its place comes back once.
             if action == BookingAction::Cancel {
                 bookings::give_place(tx, booking.slot).await?;

@@ -89,7 +89,7 @@ impl Centre {
             wire::fresh(version, point.version)?;
             let owing = seat(tx, cx, &meeting, unit).await?;
             let decided = point.decide(&meeting, owing, day, decision, cx)?;
-            let point = points::save(tx, decided).await?;
+            let point = tx.settle_now(decided).await?;
             Ok(reply(cx, point))
         })
         .await
@@ -115,7 +115,7 @@ impl Centre {
                 return Err(cx.scope().missing(id.subject()));
             }
             wire::fresh(version, point.version)?;
-            let point = points::save(tx, point.settle(outcome, note, cx)?).await?;
+            let point = tx.settle_now(point.settle(outcome, note, cx)?).await?;
             Ok(reply(cx, point))
         })
         .await
@@ -136,7 +136,7 @@ impl Centre {
         wire::write_or(&self.store, cx, &request, again, async |tx| {
             let (_, point) = lead(tx, cx, id).await?;
             wire::fresh(version, point.version)?;
-            let point = points::save(tx, point.drop_for(reason, cx)?).await?;
+            let point = tx.settle_now(point.drop_for(reason, cx)?).await?;
             Ok(reply(cx, point))
         })
         .await
@@ -263,7 +263,7 @@ async fn add(tx: &mut Tx, cx: &Cx, meeting: &JointMeeting, wanted: Wanted) -> Re
     match waiting {
         Some(waiting) => {
             let listed = with_note(waiting.list(meeting, cx)?, drawn.note);
-            points::save(tx, listed).await
+            tx.settle_now(listed).await
         }
         None => points::insert(tx, drawn.begin(meeting, cx)?).await,
     }

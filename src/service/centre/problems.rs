@@ -72,7 +72,7 @@ impl Centre {
         wire::write(&self.store, cx, &request, async |tx| {
             let problem = problems::lock(tx, id, &cx.scope_of(Matter::Care)).await?;
             wire::fresh(version, problem.version)?;
-            let problem = problems::save(tx, problem.promise(day, note, cx)?).await?;
+            let problem = tx.settle_now(problem.promise(day, note, cx)?).await?;
             Ok(reply(problem))
         })
         .await
@@ -93,7 +93,7 @@ impl Centre {
         wire::write(&self.store, cx, &request, async |tx| {
             let problem = problems::lock(tx, id, &cx.scope_of(Matter::Care)).await?;
             wire::fresh(version, problem.version)?;
-            let problem = problems::save(tx, problem.end(action, outcome, cx)?).await?;
+            let problem = tx.settle_now(problem.end(action, outcome, cx)?).await?;
             Ok(reply(problem))
         })
         .await

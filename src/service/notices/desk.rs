@@ -4,12 +4,7 @@
 use super::Notices;
 use crate::{
     context::Cx,
-    domain::{
-        deed::Deed,
-        lifecycle::{Change, Note},
-        notice::NoticeEvent,
-        webhook::secret_text,
-    },
+    domain::{deed::Deed, lifecycle::Note, notice::NoticeEvent, webhook::secret_text},
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
     service::{
@@ -55,8 +50,7 @@ impl Notices {
             let letter = outbox::lock_dead(tx, id).await?;
             let letter = letter.ok_or_else(|| Error::new(Reason::NotFound).fact("resource", id))?;
             outbox::again(tx, id.uuid()).await?;
-            let change = Change::stateless(Deed::Resend, Note::internal(note), cx);
-            history::write(tx, id.subject(), &change).await?;
+            history::act(tx, id.subject(), Deed::Resend, Note::internal(note)).await?;
             let letter = DeadLetter { attempts: 0, next_attempt_time: cx.now, ..letter };
             Ok(letter_reply(letter))
         })

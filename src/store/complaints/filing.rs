@@ -34,7 +34,7 @@ pub async fn file(
     let complaint = Complaint::draft(id, ComplaintNumber::new(day, sequence)?, draft, cx);
     let note = Note::public(complaint.channel.zh());
     let filed = complaint.clone().file(note, cx);
-    let new = tx.settle_new(calendar, filed, async |tx, it| super::insert(tx, it).await).await?;
+    let new = tx.settle_new(calendar, filed, super::insert).await?;
     Ok(new.unwrap_or(complaint))
 }
 

@@ -237,7 +237,7 @@ pub async fn concluded(tx: &mut Tx, complaint: &Complaint) -> Result<()> {
     let waiting = lock_open(tx, complaint.id.subject()).await?;
     match waiting.filter(|point| point.state() == PointState::Waiting) {
         Some(point) => {
-            save(tx, point.drop_for(complaint.conclusion.clone(), cx)?).await?;
+            tx.settle_now(point.drop_for(complaint.conclusion.clone(), cx)?).await?;
             Ok(())
         }
         None => Ok(()),
@@ -272,49 +272,40 @@ pub async fn insert(tx: &mut Tx, moved: Moved<MeetingPoint>) -> Result<MeetingPo
     Ok(point)
 }
 
-/// Stores a step of a point.
-pub async fn save(tx: &mut Tx, moved: Moved<MeetingPoint>) -> Result<MeetingPoint> {
-    tx.settle_now(moved).await
-}
-
-async fn update(tx: &mut Tx, mut point: MeetingPoint) -> Result<MeetingPoint> {
-    let now = tx.now();
-    let owing = point.owing.as_ref();
-    let updated = sqlx::query!(
-        "update meeting_point set joint_meeting_id = $3, note = $4, state = $5, decision = $6,
-            owing_unit_id = $7, owing_path = $8, due_day = $9, outcome = $10, place = $11,
-            update_time = $12, version = version + 1
-         where id = $1 and version = $2",
-        point.id.uuid(),
-        point.version,
-        point.meeting.map(Id::uuid),
-        point.note,
-        point.state().wire(),
-        point.decision,
-        owing.map(|seat| seat.unit.uuid()),
-        owing.map(|seat| seat.path.as_str()),
-        point.due_day.map(Date::to_sqlx) as _,
-        point.outcome,
-        point.place(),
-        now.to_sqlx() as _
-    )
-    .execute(tx.conn())
-    .await?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::new(Reason::EtagStale));
-    }
-    point.version = point.version.saturating_add(1);
-    see(tx, &point).await?;
-    Ok(point)
-}
-
 impl Settled for MeetingPoint {
     fn subject(&self) -> Subject {
         self.id.subject()
     }
 
-    async fn write(self, tx: &mut Tx) -> Result<Self> {
-        update(tx, self).await
+    async fn write(mut self, tx: &mut Tx) -> Result<Self> {
+        let now = tx.now();
+        let owing = self.owing.as_ref();
+        let updated = sqlx::query!(
+            "update meeting_point set joint_meeting_id = $3, note = $4, state = $5, decision = $6,
+                owing_unit_id = $7, owing_path = $8, due_day = $9, outcome = $10, place = $11,
+                update_time = $12, version = version + 1
+             where id = $1 and version = $2",
+            self.id.uuid(),
+            self.version,
+            self.meeting.map(Id::uuid),
+            self.note,
+            self.state().wire(),
+            self.decision,
+            owing.map(|seat| seat.unit.uuid()),
+            owing.map(|seat| seat.path.as_str()),
+            self.due_day.map(Date::to_sqlx) as _,
+            self.outcome,
+            self.place(),
+            now.to_sqlx() as _
+        )
+        .execute(tx.conn())
+        .await?;
+        if updated.rows_affected() == 0 {
+            return Err(Error::new(Reason::EtagStale));
+        }
+        self.version = self.version.saturating_add(1);
+        see(tx, &self).await?;
+        Ok(self)
     }
 
     fn owing_unit(&self, _: ObligationKind) -> String {
