@@ -6,7 +6,7 @@ use object_store::local::LocalFileSystem;
 
 use crate::{
     clock::{Clock, Ids},
-    domain::notice::fields::Templates,
+    domain::common::notice::fields::Templates,
     remote::{sms::Sms, webhook::Webhooks, wechat::Wechat, wecom::Wecom},
     store::{Store, World},
 };

@@ -17,7 +17,7 @@ use crate::{
     address::Proxies,
     clock::{Clock, Ids},
     config::{RemoteSettings, StoreSettings},
-    domain::notice::fields::Templates,
+    domain::common::notice::fields::Templates,
     parts::Parts,
     remote::{self, sms::Sms, webhook::Webhooks, wechat::Wechat, wecom::Wecom},
     service::{
@@ -41,7 +41,7 @@ use crate::{
             truck_pass_service_server::TruckPassServiceServer,
         },
     },
-    store::{self, Cache, Store, Vault, World, escalations},
+    store::{self, Cache, Store, Vault, World, duty::escalations},
     web::{self, LineLimits},
 };
 
@@ -225,35 +225,44 @@ fn add_services(routes: Routes, parts: &Parts) -> Routes {
         .add_service(limited!(IdentityServiceServer, service::identity::Identity::new(parts)))
         .add_service(limited!(
             OrganisationServiceServer,
-            service::organisation::Organisation::new(parts)
+            service::identity::organisation::Organisation::new(parts)
         ))
         .add_service(limited!(
             EnterpriseServiceServer,
-            service::enterprises::Enterprises::new(parts)
+            service::enterprise::enterprises::Enterprises::new(parts)
         ))
         .add_service(limited!(
             PassApplicationServiceServer,
-            service::applications::Applications::new(parts)
+            service::pass::applications::Applications::new(parts)
         ))
-        .add_service(limited!(TruckPassServiceServer, service::passes::Passes::new(parts)))
-        .add_service(limited!(PassCheckServiceServer, service::checks::Checks::new(parts)))
-        .add_service(limited!(CalendarServiceServer, service::calendars::Calendars::new(parts)))
-        .add_service(limited!(CentreServiceServer, service::centre::Centre::new(parts)))
+        .add_service(limited!(TruckPassServiceServer, service::pass::passes::Passes::new(parts)))
+        .add_service(limited!(PassCheckServiceServer, service::pass::checks::Checks::new(parts)))
+        .add_service(limited!(
+            CalendarServiceServer,
+            service::duty::calendars::Calendars::new(parts)
+        ))
+        .add_service(limited!(CentreServiceServer, service::liaison::centre::Centre::new(parts)))
         .add_service(limited!(LiaisonServiceServer, service::liaison::Liaison::new(parts)))
         .add_service(limited!(
             ConversationServiceServer,
-            service::conversations::Conversations::new(parts)
+            service::liaison::conversations::Conversations::new(parts)
         ))
-        .add_service(limited!(NoticeServiceServer, service::notices::Notices::new(parts)))
-        .add_service(limited!(ComplaintServiceServer, service::complaints::Complaints::new(parts)))
+        .add_service(limited!(NoticeServiceServer, service::common::notices::Notices::new(parts)))
+        .add_service(limited!(
+            ComplaintServiceServer,
+            service::complaint::complaints::Complaints::new(parts)
+        ))
         .add_service(limited!(
             ConductReportServiceServer,
-            service::conduct_reports::ConductReports::new(parts)
+            service::conduct::ConductReports::new(parts)
         ))
-        .add_service(limited!(ProposalServiceServer, service::proposals::Proposals::new(parts)))
+        .add_service(limited!(
+            ProposalServiceServer,
+            service::identity::proposals::Proposals::new(parts)
+        ))
         .add_service(limited!(
             EvaluationServiceServer,
-            service::evaluations::Evaluations::new(parts)
+            service::common::evaluations::Evaluations::new(parts)
         ))
 }
 

@@ -1,24 +1,17 @@
 //! The generated services, implemented: parse, begin, load, decide, save, commit, reply. No SQL,
 //! and no rule of the domain.
 
-pub mod applications;
-pub mod calendars;
-pub mod centre;
-pub mod checks;
-pub mod complaints;
-pub mod conduct_reports;
-pub mod conversations;
-pub mod enterprises;
-pub mod evaluations;
+pub mod common;
+pub mod complaint;
+pub mod conduct;
+pub mod duty;
+pub mod enterprise;
 pub mod gate;
 pub mod identity;
 pub mod liaison;
 mod looking;
-pub mod notices;
-pub mod organisation;
-pub mod passes;
+pub mod pass;
 pub mod policy;
-pub mod proposals;
 pub mod status;
 pub mod wire;
 

@@ -1,77 +1,18 @@
 //! PostgreSQL and Redis: the pool, the unit of work, and the rooms with all SQL. No rules of the
 //! domain and nothing of the transport.
 
-pub mod activity;
-pub mod actors;
-pub mod answer_templates;
-pub mod applications;
-pub mod attachments;
-pub mod attempts;
-pub mod blacklist;
-pub mod bookings;
 pub mod cache;
-pub mod calendars;
-pub mod canned_replies;
-pub mod checkpoints;
-pub mod checks;
-pub mod claims;
-pub mod complaint_attachments;
-pub mod complaint_policies;
-pub mod complaints;
-pub mod conduct_reports;
-pub mod content_accesses;
-pub mod conversation_notes;
-pub mod conversations;
-pub mod credentials;
-pub mod devices;
-pub mod drivers;
-pub mod enrolments;
-pub mod enterprises;
-pub mod escalations;
-pub mod evaluations;
-pub mod history;
+pub mod common;
+pub mod complaint;
+pub mod conduct;
+pub mod duty;
+pub mod enterprise;
+pub mod identity;
 mod lending;
-pub mod liaison_posts;
-pub mod limits;
-pub mod link;
-pub mod meetings;
-pub mod members;
-pub mod messages;
-pub mod notice_deliveries;
-pub mod notice_preferences;
-pub mod notices;
-pub mod numbers;
-pub mod obligations;
-pub mod officer_messages;
-pub mod officers;
-pub mod outbox;
-pub mod passes;
-pub mod persons;
-pub mod phone_codes;
-pub mod pieces;
-pub mod plates;
-pub mod policies;
-pub mod policy_inputs;
-pub mod problems;
-pub mod proposals;
-pub mod retention;
-pub mod seal;
-pub mod sessions;
+pub mod liaison;
+pub mod pass;
 mod settle;
-pub mod signing_keys;
 pub mod steps;
-pub mod trust;
-pub mod units;
-pub mod unseen_limits;
-pub mod unused;
-pub mod vault;
-pub mod vehicle_contests;
-pub mod vehicles;
-pub mod visits;
-pub mod wakeups;
-pub mod webhooks;
-pub mod whereabouts;
-pub mod world;
 
 use std::{collections::BTreeSet, str::FromStr as _, sync::Arc, time::Duration};
 
@@ -92,13 +33,16 @@ use crate::{
 /// A connection, for floors that must not name the driver.
 pub type Connection = PgConnection;
 
-pub use activity::Activity;
+pub use crate::store::{
+    common::{vault::Vault, world::World},
+    identity::{
+        activity::Activity,
+        limits::{Limit, Limits},
+    },
+    liaison::wakeups::Wakeups,
+};
 pub use cache::Cache;
 pub use lending::proven;
-pub use limits::{Limit, Limits};
-pub use vault::Vault;
-pub use wakeups::Wakeups;
-pub use world::World;
 
 /// The schema, as numbered files.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();

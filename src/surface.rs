@@ -24,102 +24,112 @@ pub mod crypto {
     pub use crate::crypto::{SigningKey, Suite, VerifyingKey, hex, unhex};
 }
 pub mod domain {
-    pub mod application {
-        pub use crate::domain::application::{ApplicationState, Purpose, SourceChannel};
-    }
-    pub mod attachment {
-        pub use crate::domain::attachment::ContentType;
-    }
-    pub mod booking {
-        pub use crate::domain::booking::{BookingState, CONFIRM_WITHIN};
-    }
-    pub mod calendar {
-        pub use crate::domain::calendar::{Calendar, CalendarYear};
-    }
-    pub mod check {
-        pub use crate::domain::check::{CheckOutcome, Direction, Verdict};
-    }
     pub mod codes {
         pub use crate::domain::codes::DocumentKind;
     }
+    pub mod common {
+        pub mod evaluation {
+            pub use crate::domain::common::evaluation::{EvaluationState, Satisfaction};
+        }
+        pub mod lifecycle {
+            pub use crate::domain::common::lifecycle::{Change, Moved, State};
+        }
+        pub mod notice {
+            pub use crate::domain::common::notice::{
+                Audience, Channel, Facts, Language, NoticeEvent, Template,
+            };
+            pub mod fields {
+                pub use crate::domain::common::notice::fields::Templates;
+            }
+        }
+        pub mod number {
+            pub use crate::domain::common::number::{ComplaintNumber, PassNumber};
+        }
+    }
     pub mod complaint {
         pub use crate::domain::complaint::{Category, Channel, ComplaintState, Field, Rules};
+        pub mod meeting {
+            pub use crate::domain::complaint::meeting::{MeetingState, PointState};
+        }
         pub mod rules {
             pub use crate::domain::complaint::rules::limit_text;
         }
     }
-    pub mod conduct_report {
-        pub use crate::domain::conduct_report::{DutyKind, DutyStanding, Finding, ReportState};
+    pub mod conduct {
+        pub use crate::domain::conduct::{DutyKind, DutyStanding, Finding, ReportState};
     }
-    pub mod contest {
-        pub use crate::domain::contest::ContestState;
-    }
-    pub mod conversation {
-        pub use crate::domain::conversation::ConversationState;
+    pub mod duty {
+        pub mod calendar {
+            pub use crate::domain::duty::calendar::{Calendar, CalendarYear};
+        }
+        pub mod escalation {
+            pub use crate::domain::duty::escalation::Level;
+        }
+        pub mod month {
+            pub use crate::domain::duty::month::{local_date, start_of_day};
+        }
+        pub mod obligation {
+            pub use crate::domain::duty::obligation::{
+                Limits, ObligationKind, Pause, PauseReason, Times, Which, decision_limits,
+            };
+        }
     }
     pub mod enterprise {
         pub use crate::domain::enterprise::EnterpriseState;
+        pub mod attachment {
+            pub use crate::domain::enterprise::attachment::ContentType;
+        }
+        pub mod contest {
+            pub use crate::domain::enterprise::contest::ContestState;
+        }
     }
-    pub mod escalation {
-        pub use crate::domain::escalation::Level;
-    }
-    pub mod evaluation {
-        pub use crate::domain::evaluation::{EvaluationState, Satisfaction};
-    }
-    pub mod export {
-        pub use crate::domain::export::{Broken, verify};
+    pub mod identity {
+        pub mod proposal {
+            pub use crate::domain::identity::proposal::{Act, ProposalState};
+        }
     }
     pub mod liaison {
         pub use crate::domain::liaison::{BindingSource, PostMode};
-    }
-    pub mod lifecycle {
-        pub use crate::domain::lifecycle::{Change, Moved, State};
-    }
-    pub mod meeting {
-        pub use crate::domain::meeting::{MeetingState, PointState};
-    }
-    pub mod message {
-        pub use crate::domain::message::MessageKind;
-    }
-    pub mod month {
-        pub use crate::domain::month::{local_date, start_of_day};
-    }
-    pub mod notice {
-        pub use crate::domain::notice::{
-            Audience, Channel, Facts, Language, NoticeEvent, Template,
-        };
-        pub mod fields {
-            pub use crate::domain::notice::fields::Templates;
+        pub mod booking {
+            pub use crate::domain::liaison::booking::{BookingState, CONFIRM_WITHIN};
         }
-    }
-    pub mod number {
-        pub use crate::domain::number::{ComplaintNumber, PassNumber};
-    }
-    pub mod obligation {
-        pub use crate::domain::obligation::{
-            Limits, ObligationKind, Pause, PauseReason, Times, Which, decision_limits,
-        };
+        pub mod conversation {
+            pub use crate::domain::liaison::conversation::ConversationState;
+        }
+        pub mod export {
+            pub use crate::domain::liaison::export::{Broken, verify};
+        }
+        pub mod message {
+            pub use crate::domain::liaison::message::MessageKind;
+        }
+        pub mod problem {
+            pub use crate::domain::liaison::problem::ProblemState;
+        }
     }
     pub mod pass {
         pub use crate::domain::pass::PassState;
-    }
-    pub mod pass_code {
-        pub use crate::domain::pass_code::{CodeMode, KeyList, PassClaims, encode, parse};
-    }
-    pub mod policy {
-        pub use crate::domain::policy::{EnterpriseClass, PassKind, PolicyValues, Relation};
-    }
-    pub mod problem {
-        pub use crate::domain::problem::ProblemState;
-    }
-    pub mod proposal {
-        pub use crate::domain::proposal::{Act, ProposalState};
-    }
-    pub mod qr {
-        pub use crate::domain::qr::QrPicture;
-    }
-    pub mod zone {
-        pub use crate::domain::zone::Zone;
+        pub mod application {
+            pub use crate::domain::pass::application::{ApplicationState, Purpose, SourceChannel};
+        }
+        pub mod check {
+            pub use crate::domain::pass::check::{CheckOutcome, Direction, Verdict};
+        }
+        pub mod pass_code {
+            pub use crate::domain::pass::pass_code::{
+                CodeMode, KeyList, PassClaims, encode, parse,
+            };
+        }
+        pub mod policy {
+            pub use crate::domain::pass::policy::{
+                EnterpriseClass, PassKind, PolicyValues, Relation,
+            };
+        }
+        pub mod qr {
+            pub use crate::domain::pass::qr::QrPicture;
+        }
+        pub mod zone {
+            pub use crate::domain::pass::zone::Zone;
+        }
     }
 }
 pub mod error {
@@ -166,71 +176,85 @@ pub mod service {
         pub use crate::service::gate::Gate;
     }
     pub mod identity {
+        pub mod organisation {
+            pub mod founding {
+                pub use crate::service::identity::organisation::founding::{
+                    Founder, Founding, found,
+                };
+            }
+        }
         pub mod totp {
             pub use crate::service::identity::totp::code;
         }
     }
-    pub mod organisation {
-        pub mod founding {
-            pub use crate::service::organisation::founding::{Founder, Founding, found};
+    pub mod pass {
+        pub mod passes {
+            pub use crate::service::pass::passes::Passes;
         }
-    }
-    pub mod passes {
-        pub use crate::service::passes::Passes;
     }
 }
 pub mod store {
     pub use crate::store::{Cache, MIGRATIONS, Store, Vault, World, migrate, pool, proven};
-    pub mod actors {
-        pub use crate::store::actors::key;
-    }
     pub mod cache {
         pub use crate::store::cache::{LEASE, Looked, Without};
-    }
-    pub mod calendars {
-        pub use crate::store::calendars::{in_force, insert};
-    }
-    pub mod escalations {
-        pub use crate::store::escalations::claim;
-    }
-    pub mod notices {
-        pub use crate::store::notices::{Telling, tell};
-        pub mod causes {
-            pub use crate::store::notices::causes::escalated;
+        pub mod seal {
+            pub use crate::store::cache::seal::close;
+        }
+        pub mod trust {
+            pub use crate::store::cache::trust::Epoch;
         }
     }
-    pub mod obligations {
-        pub use crate::store::obligations::Cause;
-        pub mod recount {
-            pub use crate::store::obligations::recount::{Stale, batch};
+    pub mod common {
+        pub mod notices {
+            pub use crate::store::common::notices::{Telling, tell};
+            pub mod causes {
+                pub use crate::store::common::notices::causes::escalated;
+            }
+        }
+        pub mod outbox {
+            pub use crate::store::common::outbox::{Lane, claim};
+        }
+        pub mod retention {
+            pub use crate::store::common::retention::events;
+        }
+        pub mod world {
+            pub use crate::store::common::world::{Key, private_key};
         }
     }
-    pub mod outbox {
-        pub use crate::store::outbox::{Lane, claim};
+    pub mod duty {
+        pub mod calendars {
+            pub use crate::store::duty::calendars::{in_force, insert};
+        }
+        pub mod escalations {
+            pub use crate::store::duty::escalations::claim;
+        }
+        pub mod obligations {
+            pub use crate::store::duty::obligations::Cause;
+            pub mod recount {
+                pub use crate::store::duty::obligations::recount::{Stale, batch};
+            }
+        }
     }
-    pub mod plates {
-        pub use crate::store::plates::{Answered, Plates};
+    pub mod identity {
+        pub mod actors {
+            pub use crate::store::identity::actors::key;
+        }
+        pub mod signing_keys {
+            pub use crate::store::identity::signing_keys::{Purpose, ensure, insert};
+        }
     }
-    pub mod policies {
-        pub use crate::store::policies::{ensure_base, insert_policy};
+    pub mod liaison {
+        pub mod wakeups {
+            pub use crate::store::liaison::wakeups::Woken;
+        }
     }
-    pub mod retention {
-        pub use crate::store::retention::events;
-    }
-    pub mod seal {
-        pub use crate::store::seal::close;
-    }
-    pub mod signing_keys {
-        pub use crate::store::signing_keys::{Purpose, ensure, insert};
-    }
-    pub mod trust {
-        pub use crate::store::trust::Epoch;
-    }
-    pub mod wakeups {
-        pub use crate::store::wakeups::Woken;
-    }
-    pub mod world {
-        pub use crate::store::world::{Key, private_key};
+    pub mod pass {
+        pub mod plates {
+            pub use crate::store::pass::plates::{Answered, Plates};
+        }
+        pub mod policies {
+            pub use crate::store::pass::policies::{ensure_base, insert_policy};
+        }
     }
 }
 pub mod telemetry {

@@ -2,7 +2,7 @@
 //! is answered here.
 
 mod accounts;
-mod conduct_reports;
+mod conduct;
 mod evaluations;
 mod keys;
 mod lapses;
@@ -24,7 +24,7 @@ use crate::{
     context::Cx,
     error::Result,
     parts::Parts,
-    store::{escalations, outbox::Lane},
+    store::{common::outbox::Lane, duty::escalations},
 };
 
 /// How often each loop looks for work.
@@ -186,7 +186,7 @@ impl Worker {
             Job::Releases => notices::release(&self.parts, &|| self.cx(job)).await,
             Job::Notices => deliver(Lane::Notices).await,
             Job::Webhooks => deliver(Lane::Webhooks).await,
-            Job::ConductReports => conduct_reports::round(&self.parts, &|| self.cx(job)).await,
+            Job::ConductReports => conduct::round(&self.parts, &|| self.cx(job)).await,
             Job::Retention => retention::round(&self.parts, &|| self.cx(job)).await,
             Job::Keys => keys::round(&self.parts).await,
         }

@@ -56,6 +56,7 @@ mod plate_type;
 mod police_number;
 mod resident_id;
 mod size_class;
+pub mod text;
 mod uscc;
 mod vehicle_codes;
 mod vehicle_type;
@@ -73,8 +74,6 @@ pub use uscc::Uscc;
 pub use vehicle_codes::{BodyColour, Energy, UseNature, VehicleState, VehicleStates};
 pub use vehicle_type::{BodyKind, VehicleKind, VehicleType};
 pub use vin::Vin;
-
-use super::text;
 
 /// A longer text is no code, whatever could be left out of it.
 const TYPED_BYTES_MAX: usize = 512;

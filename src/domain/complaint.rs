@@ -3,6 +3,7 @@
 //!
 //! Whoever handles a complaint neither takes it in, nor judges the feedback, nor closes it (I19).
 
+pub mod meeting;
 mod redaction;
 pub mod rules;
 mod steps;
@@ -10,15 +11,19 @@ mod steps;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{
-    calendar::Due,
-    follow::Follow,
-    lifecycle::{Change, Held, Note, State},
-    number::ComplaintNumber,
-    obligation::{Limits, ObligationKind},
-};
 use crate::{
     context::Cx,
+    domain::{
+        common::{
+            follow::Follow,
+            lifecycle::{Change, Held, Note, State},
+            number::ComplaintNumber,
+        },
+        duty::{
+            calendar::Due,
+            obligation::{Limits, ObligationKind},
+        },
+    },
     error::{Error, Reason, Result},
     id::{Id, kind},
     named::named,
@@ -403,7 +408,7 @@ impl Complaint {
 #[cfg(test)]
 mod tests {
     use super::ComplaintState;
-    use crate::domain::lifecycle::drawing;
+    use crate::domain::common::lifecycle::drawing;
 
     // CO-01.
     #[test]

@@ -1,15 +1,19 @@
 //! The enterprise and its drawing: a claim until an officer has compared it with its licence. Who acts
 //! for it is not known here.
 
+pub mod attachment;
+pub mod contest;
+pub mod vehicle;
+
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    codes::DocumentKind,
-    deed::Deed,
-    lifecycle::{Change, Held, Moved, Note, State},
-};
+use super::codes::DocumentKind;
 use crate::{
     context::Cx,
+    domain::common::{
+        deed::Deed,
+        lifecycle::{Change, Held, Moved, Note, State},
+    },
     error::{Error, Flaw, Reason, Result},
     id::{Id, kind},
     named::{Named, named},
@@ -344,7 +348,7 @@ fn lapses(cx: &Cx) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::{EnterpriseAction, EnterpriseRefusal, EnterpriseState};
-    use crate::domain::lifecycle::drawing;
+    use crate::domain::common::lifecycle::drawing;
 
     #[test]
     fn the_drawing_of_an_enterprise() {

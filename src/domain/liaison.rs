@@ -1,18 +1,26 @@
 //! Liaison posts (警务专员, measure 17): when a post answers, until when an answer is promised, whom
 //! it serves without a grant. No conversation is known here.
 
+pub mod booking;
+pub mod conversation;
+pub mod export;
+pub mod message;
+pub mod problem;
+pub mod words;
+
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use uuid::Uuid;
 
-use super::{
-    application::NeedWindow,
-    calendar::{Calendar, Limit},
-    month::{instant_at, local_date, start_of_day},
-    text,
-    zone::TimeWindow,
-};
 use crate::{
     crypto::{hex, unhex},
+    domain::{
+        codes::text,
+        duty::{
+            calendar::{Calendar, Limit},
+            month::{instant_at, local_date, start_of_day},
+        },
+        pass::{application::NeedWindow, zone::TimeWindow},
+    },
     error::{Error, Flaw, Reason, Result},
     id::{Id, kind},
     named::named,
@@ -300,7 +308,7 @@ mod tests {
 
     use super::{BindingCode, Duty};
     use crate::{
-        domain::{application::NeedWindow, calendar::Calendar},
+        domain::{duty::calendar::Calendar, pass::application::NeedWindow},
         error::Flaw,
         id::Id,
     };

@@ -1,19 +1,31 @@
 //! The truck pass and its drawing: four ends kept apart as the law keeps them. No check at a
 //! roadside: that is `check`.
 
+pub mod application;
+pub mod blacklist;
+pub mod check;
+pub mod pass_code;
+pub mod policy;
+pub mod qr;
+pub mod zone;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
-pub use super::check::PassState;
-use super::{
-    application::{Approval, NeedWindow, SourceChannel},
-    deed::Deed,
-    lifecycle::{Change, Held, Moved, Note, State},
-    month,
-    policy::PassKind,
-};
+pub use crate::domain::pass::check::PassState;
 use crate::{
     context::Cx,
+    domain::{
+        common::{
+            deed::Deed,
+            lifecycle::{Change, Held, Moved, Note, State},
+        },
+        duty::month,
+        pass::{
+            application::{Approval, NeedWindow, SourceChannel},
+            policy::PassKind,
+        },
+    },
     error::{Error, Flaw, Reason, Result},
     id::{Id, kind},
     named::named,
@@ -302,7 +314,7 @@ impl Pass {
 #[cfg(test)]
 mod tests {
     use super::{PassAction, PassRevocationReason, PassState};
-    use crate::domain::lifecycle::{State, drawing};
+    use crate::domain::common::lifecycle::{State, drawing};
 
     // PA-09, PA-10, PA-21: the four ends of the law, and a revision that another one replaced.
     #[test]

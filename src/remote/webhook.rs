@@ -8,7 +8,7 @@ use tokio::net::lookup_host;
 
 use super::{Limits, RETRY_DEFAULT};
 use crate::{
-    domain::webhook::is_public,
+    domain::common::webhook::is_public,
     error::{Error, Flaw, Reason, Result},
 };
 

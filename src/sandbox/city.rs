@@ -11,14 +11,18 @@ use super::past;
 use crate::{
     actor::{Role, Roles},
     context::Cx,
-    domain::{codes::PoliceNumber, zone::Zone},
+    domain::{codes::PoliceNumber, pass::zone::Zone},
     error::Reason,
     id::{Id, kind},
     parts::Parts,
     service::identity::password::{self, SensitiveText},
     store::{
-        Tx, checkpoints, officers, policies,
-        units::{self, NewUnit},
+        Tx,
+        identity::{
+            officers,
+            units::{self, NewUnit},
+        },
+        pass::{checkpoints, policies},
     },
 };
 

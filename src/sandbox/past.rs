@@ -11,14 +11,14 @@ use super::city::{self, Account};
 use crate::{
     actor::{Actor, Membership, Role, Scope},
     context::Cx,
-    domain::{codes::Phone, month},
+    domain::{codes::Phone, duty::month},
     id::Id,
     parts::Parts,
     service::{
-        applications::Applications,
-        complaints::Complaints,
-        enterprises::Enterprises,
-        evaluations::Evaluations,
+        common::evaluations::Evaluations,
+        complaint::complaints::Complaints,
+        enterprise::enterprises::Enterprises,
+        pass::applications::Applications,
         pb::{
             self, SatisfactionLevel as Level, complaint_service_server::ComplaintService as _,
             enterprise_service_server::EnterpriseService as _,
@@ -26,7 +26,7 @@ use crate::{
             pass_application_service_server::PassApplicationService as _,
         },
     },
-    store::{officers, persons, units},
+    store::identity::{officers, persons, units},
 };
 
 /// How many complaints there were.

@@ -45,7 +45,7 @@ use crate::{
     clock::{Clock, Ids},
     context::Cx,
     error::{Error, Reason, Result},
-    store::{Store, World, actors},
+    store::{Store, World, identity::actors},
     token,
 };
 

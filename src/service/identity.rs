@@ -3,8 +3,10 @@
 mod coming_in;
 mod devices;
 mod enrolment;
+pub mod organisation;
 pub mod password;
 pub(super) mod phone;
+pub mod proposals;
 mod refresh;
 mod sessions;
 mod sign_in;
@@ -24,8 +26,9 @@ use crate::{
     error::{Error, Faults, Flaw, Reason, Result},
     remote::wechat::Wechat,
     store::{
-        Connection, Store, Vault, World, actors, devices as device_rows, officers, persons,
-        sessions::Session, world,
+        Connection, Store, Vault, World,
+        common::world,
+        identity::{actors, devices as device_rows, officers, persons, sessions::Session},
     },
     token,
 };

@@ -1,6 +1,8 @@
 //! Who serves whom (measure 17): posts and their rosters. Bindings stand in `bindings`.
 
 mod bindings;
+pub mod centre;
+pub mod conversations;
 
 use std::sync::Arc;
 
@@ -13,18 +15,21 @@ use crate::{
     actor::{Matter, Scope},
     context::Cx,
     domain::{
-        application::NeedWindow,
-        conversation::Conversation,
-        deed::Deed,
-        liaison::{Duty, Post, PostMode},
-        lifecycle::{Change, Note},
-        message::NoticeCode,
+        common::{
+            deed::Deed,
+            lifecycle::{Change, Note},
+        },
+        liaison::{Duty, Post, PostMode, conversation::Conversation, message::NoticeCode},
+        pass::application::NeedWindow,
     },
     error::{Error, Faults, Flaw, Result},
     id::{Id, kind},
     parts::Parts,
     remote::wecom::Wecom,
-    store::{self, Connection, Store, Tx, World, conversations, liaison_posts, messages},
+    store::{
+        self, Connection, Store, Tx, World,
+        liaison::{liaison_posts, messages},
+    },
 };
 
 /// How many conversations one officer may hold where the post does not say.
@@ -78,7 +83,7 @@ impl Liaison {
         let written = Written::parse(&form, &mut faults);
         let (unit, mode, written) = faults.whole((unit, mode, written))?;
         wire::write(&self.store, cx, &request, async |tx| {
-            let unit = store::units::get(tx.conn(), unit, &cx.scope()).await?;
+            let unit = store::identity::units::get(tx.conn(), unit, &cx.scope()).await?;
             let post = Post {
                 id: cx.id(),
                 unit: unit.id,
@@ -220,7 +225,7 @@ impl Liaison {
             }
             hand_over(tx, cx, id, officer, successor).await?;
             // Streams of the officer who left look again, and end (I15).
-            for conversation in conversations::raise_access_of_post(tx, id).await? {
+            for conversation in store::liaison::conversations::raise_access_of_post(tx, id).await? {
                 tx.tell(conversation);
             }
             let change =
@@ -240,7 +245,7 @@ impl Liaison {
         let id: Id<kind::LiaisonPost> = wire::named(&request.name)?;
         let mut connection = self.store.read().await?;
         liaison_posts::get(&mut connection, id, &cx.sight_of(Matter::Post)).await?;
-        let written = store::history::list(&mut connection, id.subject()).await?;
+        let written = store::common::history::list(&mut connection, id.subject()).await?;
         Ok(pb::ListLiaisonPostChangesResponse { changes: wire::changes::<Deed>(written, true) })
     }
 
@@ -345,14 +350,15 @@ async fn hand_over(
 ) -> Result<()> {
     let everything =
         Scope::everything("the conversations of an officer who left, wherever they are");
-    for id in conversations::held_by(tx.conn(), post, officer).await? {
-        let conversation: Conversation = conversations::lock(tx, id, &everything).await?;
+    for id in store::liaison::conversations::held_by(tx.conn(), post, officer).await? {
+        let conversation: Conversation =
+            store::liaison::conversations::lock(tx, id, &everything).await?;
         // Somebody may have been faster while this waited for the row.
         if conversation.assignee != Some(officer) {
             continue;
         }
         let moved = conversation.hand_over(successor, cx)?;
-        let mut conversation = conversations::save(tx, moved).await?;
+        let mut conversation = store::liaison::conversations::save(tx, moved).await?;
         let code = if successor.is_some() { NoticeCode::Transferred } else { NoticeCode::Returned };
         messages::notice(tx, &mut conversation, code, code.zh().to_owned()).await?;
     }

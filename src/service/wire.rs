@@ -16,15 +16,15 @@ use super::pb;
 use crate::{
     context::Cx,
     domain::{
-        application::NeedWindow,
-        deed::Deed,
-        month::{self, local_date, shanghai},
-        text,
+        codes::text,
+        common::deed::Deed,
+        duty::month::{self, local_date, shanghai},
+        pass::application::NeedWindow,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Collection, Id},
     named::{Readers, Recorded},
-    store::{self, Begun, Limit, Store, Tx, history},
+    store::{self, Begun, Limit, Store, Tx, common::history},
 };
 
 /// The longest name of a person, in characters.

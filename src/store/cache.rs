@@ -12,11 +12,15 @@
 //!    key, and waits until every server must have seen it: a server trusts Redis only within a
 //!    lease after it last read the epoch. Whoever commits meanwhile in the new epoch waits too: on
 //!    another server an entry of the older one may still count.
-//! 4. The epoch is agreed between one PostgreSQL and one Redis ([`trust`](super::trust)). What is read
-//!    counts only over a link that leads to that Redis ([`link`](super::link)): one that was promoted
+//! 4. The epoch is agreed between one PostgreSQL and one Redis ([`trust`](crate::store::cache::trust)). What is read
+//!    counts only over a link that leads to that Redis ([`link`](crate::store::cache::link)): one that was promoted
 //!    may lack the last fence, and a PostgreSQL that was restored counts versions again.
 //!
 //! Redis must run without persistence. The steps are searched whole in tests/revocation.
+
+pub mod link;
+pub mod seal;
+pub mod trust;
 
 use std::{
     fmt,
@@ -30,11 +34,14 @@ use jiff::Timestamp;
 use redis::{RedisResult, Script, aio::MultiplexedConnection};
 use tokio::time::Instant;
 
-use super::{
-    link::{Link, Way},
-    trust::Epoch,
+use crate::{
+    clock::Uptime,
+    error::Result,
+    store::cache::{
+        link::{Link, Way},
+        trust::Epoch,
+    },
 };
-use crate::{clock::Uptime, error::Result};
 
 /// How long a server trusts Redis after it began to read the epoch, the sleep of its machine included.
 pub const LEASE: Duration = Duration::from_secs(1);

@@ -8,12 +8,14 @@ use uuid::Uuid;
 use super::{
     Cache, Store, Tx,
     cache::{self, LEASE_OVER, Trusted},
-    trust::{self, Epoch},
-    world,
 };
 use crate::{
     context::Cx,
     error::{Error, Reason, Result},
+    store::{
+        cache::trust::{self, Epoch},
+        common::world,
+    },
 };
 
 /// Keys, and the versions that they have with this unit of work.

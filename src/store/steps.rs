@@ -3,19 +3,27 @@
 
 use std::{future::ready, ops::AsyncFnOnce};
 
-use super::{
-    Tx, calendars, evaluations, history,
-    obligations::{self, Cause, Owed, Running},
-};
+use super::Tx;
 use crate::{
     domain::{
-        calendar::{Calendar, Due},
-        follow::Follow,
-        lifecycle::{Change, Moved},
-        obligation::{Limits, ObligationKind, Pause, Times},
+        common::{
+            follow::Follow,
+            lifecycle::{Change, Moved},
+        },
+        duty::{
+            calendar::{Calendar, Due},
+            obligation::{Limits, ObligationKind, Pause, Times},
+        },
     },
     error::{Error, Result},
     id::{Id, Subject, kind},
+    store::{
+        common::{evaluations, history},
+        duty::{
+            calendars,
+            obligations::{self, Cause, Owed, Running},
+        },
+    },
 };
 
 /// A noun whose steps are settled.

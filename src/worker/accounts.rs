@@ -5,7 +5,7 @@ use crate::{
     error::Result,
     id::{Id, kind},
     parts::Parts,
-    store::{sessions, unused},
+    store::identity::{sessions, unused},
 };
 
 /// How many are looked at in one round.

@@ -2,10 +2,10 @@
 
 use crate::{
     context::Cx,
-    domain::evaluation::Evaluation,
+    domain::common::evaluation::Evaluation,
     error::Result,
     parts::Parts,
-    store::{complaints::consequences::evaluated, evaluations},
+    store::{common::evaluations, complaint::complaints::consequences::evaluated},
 };
 
 /// How many are looked at in one round.

@@ -1,7 +1,7 @@
 //! Makes the successors of the keys that soon sign their last (ID-08): a deployment that nobody looks
 //! after goes on signing. What it makes is recorded and published as a rotation by hand is.
 
-use crate::{error::Result, parts::Parts, store::signing_keys};
+use crate::{error::Result, parts::Parts, store::identity::signing_keys};
 
 /// Makes what is missing.
 pub(super) async fn round(parts: &Parts) -> Result<()> {

@@ -8,7 +8,7 @@ use crate::{
     error::Result,
     id::{Id, kind},
     parts::Parts,
-    store::{applications, enterprises, proposals},
+    store::{enterprise::enterprises, identity::proposals, pass::applications},
 };
 
 /// How long a correction is awaited. The law sets no limit for the applicant; a month leaves time

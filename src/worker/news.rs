@@ -6,19 +6,21 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     context::Cx,
     domain::{
-        conversation::REMIND_AFTER,
-        escalation::Level,
-        notice::{EXPIRY_DAYS, UNSEEN_AFTER, crossed},
+        common::notice::{EXPIRY_DAYS, UNSEEN_AFTER, crossed},
+        duty::escalation::Level,
+        liaison::conversation::REMIND_AFTER,
         pass::Pass,
     },
     error::{Error, Result},
     id::{Id, kind},
     parts::Parts,
     store::{
-        evaluations,
-        notices::causes::{self, Unseen},
-        outbox::Event,
-        passes,
+        common::{
+            evaluations,
+            notices::causes::{self, Unseen},
+            outbox::Event,
+        },
+        pass::passes,
     },
 };
 

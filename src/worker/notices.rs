@@ -8,13 +8,13 @@ use uuid::Uuid;
 use crate::{
     context::Cx,
     domain::{
-        month,
-        notice::{Channel, Language, Preferences, Push, Template, ladder, next, uuid_of},
+        common::notice::{Channel, Language, Preferences, Push, Template, ladder, next, uuid_of},
+        duty::month,
     },
     error::{Flaw, Kind, Result},
     parts::Parts,
     remote::{Taken, wechat::Subscribed},
-    store::{
+    store::common::{
         notice_deliveries::{self, Delivery, Reach},
         notice_preferences,
         outbox::Event,

@@ -6,13 +6,16 @@ use uuid::Uuid;
 
 use crate::{
     context::Cx,
-    domain::{calendar::Calendar, escalation::Climb},
+    domain::duty::{calendar::Calendar, escalation::Climb},
     error::Result,
     parts::Parts,
     store::{
-        Tx, calendars,
-        escalations::{self, Rung},
-        obligations::recount::{self, Recounted, Stale},
+        Tx,
+        duty::{
+            calendars,
+            escalations::{self, Rung},
+            obligations::recount::{self, Recounted, Stale},
+        },
     },
 };
 

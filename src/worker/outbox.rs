@@ -10,9 +10,9 @@ use crate::{
     error::{Error, Reason, Result},
     parts::Parts,
     store::{
-        complaints::filing::from_conversation,
-        officer_messages::{self, Message},
-        outbox::{self, ATTEMPTS_MAX, Event, Lane, Topic},
+        common::outbox::{self, ATTEMPTS_MAX, Event, Lane, Topic},
+        complaint::complaints::filing::from_conversation,
+        identity::officer_messages::{self, Message},
     },
 };
 

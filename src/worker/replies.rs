@@ -4,15 +4,20 @@
 use crate::{
     context::Cx,
     domain::{
-        calendar::Calendar,
-        conversation::{Conversation, REMIND_AFTER},
-        evaluation::Evaluation,
-        message::NoticeCode,
+        common::evaluation::Evaluation,
+        duty::calendar::Calendar,
+        liaison::{
+            conversation::{Conversation, REMIND_AFTER},
+            message::NoticeCode,
+        },
     },
     error::Result,
     id::{Id, kind},
     parts::Parts,
-    store::{conversations, evaluations, liaison_posts, messages},
+    store::{
+        common::evaluations,
+        liaison::{conversations, liaison_posts, messages},
+    },
 };
 
 /// How many are looked at in one round.

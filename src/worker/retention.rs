@@ -10,7 +10,7 @@ use crate::{
     context::Cx,
     error::{Error, Result},
     parts::Parts,
-    store::{attachments, retention},
+    store::{common::retention, enterprise::attachments},
 };
 
 const DAY: i64 = 24;

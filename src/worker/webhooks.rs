@@ -3,11 +3,11 @@
 
 use crate::{
     context::Cx,
-    domain::webhook::signature,
+    domain::common::webhook::signature,
     error::{Error, Reason, Result},
     parts::Parts,
     remote::webhook::Letter,
-    store::{outbox::Event, webhooks},
+    store::common::{outbox::Event, webhooks},
 };
 
 /// What a receiver answers that wants to be told nothing any more.

@@ -11,7 +11,9 @@ use jingqi::surface::{
     config::{RemoteSettings, StoreSettings},
     server::{self, Doors},
     service::{
-        gate::Gate, passes::Passes, pb, pb::truck_pass_service_server::TruckPassServiceServer,
+        gate::Gate,
+        pass::passes::Passes,
+        pb::{self, truck_pass_service_server::TruckPassServiceServer},
     },
 };
 use tokio::net::TcpListener;

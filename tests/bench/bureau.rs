@@ -7,11 +7,11 @@ use anyhow::{Context as _, Result};
 use jiff::{SignedDuration, Timestamp};
 use jingqi::surface::{
     clock::{Clock, Ids},
-    domain::{month::local_date, number::ComplaintNumber},
+    domain::{common::number::ComplaintNumber, duty::month::local_date},
     id::{Collection, Id, kind},
     parts::Parts,
     remote::{Limits, Secret, webhook::Webhooks, wechat::Wechat},
-    store::{self, Cache, Store, Vault, World, signing_keys, world},
+    store::{self, Cache, Store, Vault, World, common::world, identity::signing_keys},
     token::Access,
 };
 use object_store::local::LocalFileSystem;

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use jingqi::surface::{
     clock::{Clock, Ids},
     crypto::{SigningKey, Suite},
-    domain::{
+    domain::pass::{
         pass_code::{self, CodeMode, PassClaims},
         policy::PolicyValues,
         zone::Zone,
@@ -16,7 +16,9 @@ use jingqi::surface::{
     id::{Id, kind},
     parts::Parts,
     remote::{Limits, Secret, webhook::Webhooks, wechat::Wechat},
-    store::{self, Cache, Store, Vault, World, policies, signing_keys, world},
+    store::{
+        self, Cache, Store, Vault, World, common::world, identity::signing_keys, pass::policies,
+    },
     token::Access,
 };
 use object_store::local::LocalFileSystem;

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use jingqi::surface::{
     domain::{
         complaint::rules::limit_text,
-        obligation::{Limits, ObligationKind, Times, Which},
+        duty::obligation::{Limits, ObligationKind, Times, Which},
     },
     store::MIGRATIONS,
 };

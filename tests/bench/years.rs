@@ -34,16 +34,18 @@ use jingqi::surface::{
     clock::{Clock, Ids, ManualClock},
     context::Cx,
     domain::{
-        booking::CONFIRM_WITHIN,
-        calendar::{Calendar, CalendarYear},
         complaint::{Category, Rules},
-        month::start_of_day,
-        obligation::{Limits, ObligationKind, Pause, PauseReason, Times, decision_limits},
+        duty::{
+            calendar::{Calendar, CalendarYear},
+            month::start_of_day,
+            obligation::{Limits, ObligationKind, Pause, PauseReason, Times, decision_limits},
+        },
+        liaison::booking::CONFIRM_WITHIN,
     },
     id::{Id, kind},
     parts::Parts,
     remote::{Limits as RemoteLimits, Secret, webhook::Webhooks, wechat::Wechat},
-    store::{self, Cache, Store, Vault, World, calendars},
+    store::{self, Cache, Store, Vault, World, duty::calendars},
     worker::Worker,
 };
 use object_store::local::LocalFileSystem;

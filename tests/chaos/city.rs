@@ -5,7 +5,7 @@ use anyhow::Result;
 use jingqi::surface::{
     clock::{Clock, Ids},
     id::{Id, kind},
-    store::{Cache, Store, Vault, World, world},
+    store::{Cache, Store, Vault, World, common::world},
     token::Access,
 };
 use sqlx::PgPool;

@@ -139,7 +139,7 @@ async fn a_connection_that_comes_back_inside_a_transaction_is_closed(pool: PgPoo
 #[sqlx::test]
 async fn a_commit_goes_to_its_end_although_whoever_waits_for_it_is_gone(pool: PgPool) {
     let app = App::start(pool).await;
-    let key = store::actors::key(&app.user(app.person().await).await.name);
+    let key = store::identity::actors::key(&app.user(app.person().await).await.name);
     for steps in (1..=8).cycle().take(32) {
         let before = app.count(VERSION).await;
         let mut tx = app.parts.store.begin(&app.cx()).await.unwrap();
@@ -231,8 +231,8 @@ impl Pair {
         for burst in 0..bursts {
             let person = &people[burst % people.len()];
             let mut tx = quiet.begin(&self.app.cx()).await.unwrap();
-            tx.touch(store::actors::key(&person.name));
-            tx.touch(store::actors::key(&self.city.device.name));
+            tx.touch(store::identity::actors::key(&person.name));
+            tx.touch(store::identity::actors::key(&self.city.device.name));
             tx.commit().await.unwrap();
             let at = self.addresses[burst % 2];
             let calls = Calls {

@@ -127,14 +127,14 @@ async fn a_handler_acts_only_within_the_authorisation(pool: PgPool) {
     let city = app.city().await;
     app.sql("update member set scope = '{LIAISON}' where role = 'ENTERPRISE_HANDLER'").await;
     let mut tx = app.parts.store.begin(&app.cx()).await.unwrap();
-    tx.touch(jingqi::surface::store::actors::key(&city.handler.name));
+    tx.touch(jingqi::surface::store::identity::actors::key(&city.handler.name));
     tx.commit().await.unwrap();
     let refused = city.handler.applications().create_pass_application(city.create(&app)).await;
     assert_eq!(reason(&refused.unwrap_err()), "DENIED");
     // The end of the authorisation counts at the next call, without any job.
     app.sql("update member set scope = '{PASS}', valid_until = '2026-12-01'").await;
     let mut tx = app.parts.store.begin(&app.cx()).await.unwrap();
-    tx.touch(jingqi::surface::store::actors::key(&city.handler.name));
+    tx.touch(jingqi::surface::store::identity::actors::key(&city.handler.name));
     tx.commit().await.unwrap();
     draft(&app, &city).await;
     app.advance(SignedDuration::from_hours(24 * 8));

@@ -1,7 +1,7 @@
 //! Files of conversations: brought in chunks by whoever takes part, looked through, kept without
 //! what they tell about place and device, and read by nobody else.
 
-use jingqi::surface::{domain::qr::QrPicture, service::pb};
+use jingqi::surface::{domain::pass::qr::QrPicture, service::pb};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
 use tonic::{Code, Status};

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use jingqi::surface::{
     clock::{Ids, Uptime},
-    store::{Cache, cache::Looked, trust::Epoch},
+    store::{
+        Cache,
+        cache::{Looked, trust::Epoch},
+    },
 };
 use uuid::Uuid;
 

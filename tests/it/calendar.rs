@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use jingqi::surface::{
     service::pb,
-    store::{
+    store::duty::{
         calendars, escalations,
         obligations::recount::{self, Stale},
     },

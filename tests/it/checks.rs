@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use jingqi::surface::{
     crypto::{SigningKey, Suite, VerifyingKey},
     domain::{
-        number::PassNumber,
-        pass_code::{self, CodeMode, KeyList, PassClaims},
+        common::number::PassNumber,
+        pass::pass_code::{self, CodeMode, KeyList, PassClaims},
     },
     id::{Id, kind},
     service::pb::{
@@ -15,9 +15,9 @@ use jingqi::surface::{
         pass_check::{Action, Outcome, Verdict},
     },
     store::{
-        cache::Looked,
-        plates::{Answered, Plates},
-        seal, world,
+        cache::{Looked, seal},
+        common::world,
+        pass::plates::{Answered, Plates},
     },
 };
 use sqlx::PgPool;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use jingqi::surface::{
     service::pb::{self, watch_messages_response::Event},
-    store::wakeups::Woken,
+    store::liaison::wakeups::Woken,
 };
 use sqlx::PgPool;
 use tonic::{Code, Status, Streaming};

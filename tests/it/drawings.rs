@@ -6,29 +6,32 @@ use std::{collections::BTreeSet, fs, path::Path};
 use jingqi::surface::{
     crypto::Suite,
     domain::{
-        application::{ApplicationState, Purpose, SourceChannel},
-        attachment::ContentType,
-        booking::BookingState,
-        check::{CheckOutcome, Direction, Verdict},
         codes::DocumentKind,
-        complaint::{Category, Channel as Way, ComplaintState, Field},
-        conduct_report::{DutyKind, DutyStanding, Finding, ReportState},
-        contest::ContestState,
-        conversation::ConversationState,
-        enterprise::EnterpriseState,
-        evaluation::{EvaluationState, Satisfaction},
-        liaison::{BindingSource, PostMode},
-        meeting::{MeetingState, PointState},
-        message::MessageKind,
-        notice::{Channel, Language},
-        obligation::{ObligationKind, Which},
-        pass::PassState,
-        policy::{EnterpriseClass, PassKind, Relation},
-        problem::ProblemState,
-        proposal::{Act, ProposalState},
+        common::{
+            evaluation::{EvaluationState, Satisfaction},
+            notice::{Channel, Language},
+        },
+        complaint::{
+            Category, Channel as Way, ComplaintState, Field,
+            meeting::{MeetingState, PointState},
+        },
+        conduct::{DutyKind, DutyStanding, Finding, ReportState},
+        duty::obligation::{ObligationKind, Which},
+        enterprise::{EnterpriseState, attachment::ContentType, contest::ContestState},
+        identity::proposal::{Act, ProposalState},
+        liaison::{
+            BindingSource, PostMode, booking::BookingState, conversation::ConversationState,
+            message::MessageKind, problem::ProblemState,
+        },
+        pass::{
+            PassState,
+            application::{ApplicationState, Purpose, SourceChannel},
+            check::{CheckOutcome, Direction, Verdict},
+            policy::{EnterpriseClass, PassKind, Relation},
+        },
     },
     service::pb,
-    store::{obligations::Cause, signing_keys},
+    store::{duty::obligations::Cause, identity::signing_keys},
 };
 use prost_reflect::DescriptorPool;
 use sqlx::PgPool;

@@ -96,7 +96,7 @@ async fn a_handlers_authorisation_ends_with_its_day(pool: PgPool) {
     let city = app.city().await;
     app.sql("update member set valid_until = '2026-11-25'").await;
     let mut tx = app.parts.store.begin(&app.cx()).await.unwrap();
-    tx.touch(jingqi::surface::store::actors::key(&city.handler.name));
+    tx.touch(jingqi::surface::store::identity::actors::key(&city.handler.name));
     tx.commit().await.unwrap();
     create(&city.handler, truck(&city.enterprise.to_string())).await.unwrap();
     app.advance(SignedDuration::from_hours(24));

@@ -1,6 +1,6 @@
 //! Who may name whom: the floors of the house, read from the sources. Crude, short, effective.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 /// Every source file with its text.
 pub fn sources() -> Vec<(String, String)> {
@@ -48,64 +48,135 @@ fn code(text: &str) -> String {
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
-/// Every path of this crate that a text names, by its first room: `crate::store::Tx` wherever it stands, and
-/// `use crate::{error::Result, store::Tx}`, on one line or on many.
-fn rooms_named(text: &str) -> Vec<String> {
-    let mut rooms = Vec::new();
+/// Every path of this crate that a text names: `crate::store::Tx` wherever it stands, and each of
+/// `use crate::{error::Result, store::{Tx, pass::plates}}`, on one line or on many.
+fn paths_named(text: &str) -> Vec<Vec<String>> {
+    let mut paths = Vec::new();
     for (at, _) in text.match_indices("crate::") {
         let before = text[..at].chars().next_back().unwrap_or(' ');
-        if before.is_alphanumeric() || "_$:".contains(before) {
-            continue;
-        }
-        let rest = &text[at + "crate::".len()..];
-        match rest.strip_prefix('{') {
-            Some(list) => rooms.extend(first_names(list)),
-            None => rooms.extend(name_at(rest)),
+        if !before.is_alphanumeric() && !"_$:".contains(before) {
+            branches(&text[at + "crate::".len()..], &mut Vec::new(), &mut paths);
         }
     }
-    rooms
+    paths
 }
 
-fn name_at(text: &str) -> Option<String> {
-    let name: String = text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-    (!name.is_empty()).then_some(name)
-}
-
-/// The names of the outermost level of a list that was opened, up to where it closes.
-fn first_names(list: &str) -> Vec<String> {
-    let (mut depth, mut begins, mut names) = (0, true, Vec::new());
-    for (at, letter) in list.char_indices() {
-        match letter {
-            '{' => depth += 1,
-            '}' if depth == 0 => break,
-            '}' => depth -= 1,
-            ',' if depth == 0 => begins = true,
-            _ if begins && !letter.is_whitespace() => {
-                names.extend(name_at(&list[at..]));
-                begins = false;
-            }
-            _ => {}
+/// The paths of a tree of names behind what leads to it; gives what stands behind the tree.
+fn branches<'a>(text: &'a str, leading: &mut Vec<String>, paths: &mut Vec<Vec<String>>) -> &'a str {
+    let depth = leading.len();
+    let mut rest = text.trim_start();
+    while let name = name_at(rest)
+        && !name.is_empty()
+    {
+        rest = &rest[name.len()..];
+        leading.push(name);
+        match rest.strip_prefix("::") {
+            Some(deeper) => rest = deeper,
+            None => break,
         }
     }
-    names
+    if let Some(list) = rest.strip_prefix('{') {
+        rest = list.trim_start();
+        while !rest.is_empty() && !rest.starts_with('}') {
+            rest = branches(rest, leading, paths).trim_start();
+            rest = rest
+                .trim_start_matches(|c| c != ',' && c != '}')
+                .trim_start_matches(',')
+                .trim_start();
+        }
+        rest = rest.trim_start_matches('}');
+    } else {
+        paths.push(leading.clone());
+    }
+    leading.truncate(depth);
+    rest
+}
+
+fn name_at(text: &str) -> String {
+    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
 
 #[test]
 fn paths_are_read_in_every_form() {
-    let text = "use crate::{error::{Error, Result}, store::Tx,\n    domain::pass};
+    let text = "use crate::{error::{Error, Result}, store::Tx,\n    domain::{pass::{self, Pass as P}, codes}};
         fn f(x: crate::id::Id) { $crate::service::rpc!(x); mycrate::web::y(); }
         use crate::server::{self, Doors};";
-    assert_eq!(rooms_named(text), ["error", "store", "domain", "id", "server"]);
+    let paths = paths_named(text).into_iter().map(|path| path.join("::")).collect::<Vec<_>>();
+    let expected = [
+        "error::Error",
+        "error::Result",
+        "store::Tx",
+        "domain::pass::self",
+        "domain::pass::Pass",
+        "domain::codes",
+        "id::Id",
+        "server::self",
+        "server::Doors",
+    ];
+    assert_eq!(paths, expected);
 }
 
 #[test]
 fn no_room_names_a_floor_above_it() {
     for (name, text) in sources() {
-        for room in rooms_named(&code(&text)) {
-            let below = floor(&format!("{room}.rs")) <= floor(&name);
-            assert!(below, "{name} names {room}");
+        for path in paths_named(&code(&text)) {
+            let below = floor(&format!("{}.rs", path[0])) <= floor(&name);
+            assert!(below, "{name} names {path:?}");
         }
     }
+}
+
+/// Rooms that every room of their floor may name, and that know no subject.
+const FOR_ALL: [&str; 4] = ["codes", "common", "duty", "cache"];
+/// Which subjects a room may name on its own floor, beside what is for all.
+const NEIGHBOURS: &[(&str, &str, &[&str])] = &[
+    ("domain", "common", &["complaint", "enterprise", "identity"]),
+    ("domain", "complaint", &["liaison"]),
+    ("domain", "conduct", &["enterprise", "identity"]),
+    ("domain", "enterprise", &["pass"]),
+    ("domain", "liaison", &["pass"]),
+    ("service", "common", &["complaint", "liaison"]),
+    ("service", "complaint", &["identity", "liaison"]),
+    ("service", "duty", &["identity"]),
+    ("service", "identity", &["complaint", "duty", "pass"]),
+    ("service", "liaison", &["complaint"]),
+    ("service", "pass", &["complaint", "identity"]),
+    ("store", "complaint", &["enterprise"]),
+    ("store", "conduct", &["enterprise"]),
+    ("store", "enterprise", &["identity", "pass"]),
+    ("store", "identity", &["liaison"]),
+    ("store", "liaison", &["identity"]),
+    ("store", "pass", &["enterprise"]),
+];
+
+#[test]
+fn a_room_names_its_neighbours_alone() {
+    let folders: BTreeSet<String> = sources()
+        .into_iter()
+        .filter_map(|(name, _)| Some(name.rsplit_once('/')?.0.to_owned()))
+        .collect();
+    let mut named = BTreeSet::new();
+    for (name, text) in sources() {
+        let mut way = name.trim_end_matches(".rs").split('/');
+        let (Some(floor), Some(room)) = (way.next(), way.next()) else { continue };
+        if !["domain", "store", "service"].contains(&floor) {
+            continue;
+        }
+        for path in paths_named(&code(&text)).into_iter().filter(|path| path.len() > 1) {
+            let other = path[1].as_str();
+            let is_room = folders.contains(&format!("{floor}/{other}"));
+            let for_all = FOR_ALL.contains(&other) || !folders.contains(&format!("{floor}/{room}"));
+            if path[0] == floor && other != room && is_room && !for_all {
+                named.insert((floor.to_owned(), room.to_owned(), other.to_owned()));
+            }
+        }
+    }
+    let listed: BTreeSet<_> = NEIGHBOURS
+        .iter()
+        .flat_map(|(floor, room, may)| may.iter().map(move |other| (*floor, *room, *other)))
+        .map(|(floor, room, other)| (floor.to_owned(), room.to_owned(), other.to_owned()))
+        .collect();
+    assert_eq!(named, listed, "rooms and the neighbours that they name");
 }
 
 #[test]
@@ -238,15 +309,18 @@ fn clocks_are_moved_by_steps_alone() {
             let text = code(text);
             let calls =
                 ["open", "meet", "void", "void_all", "pause", "resume", "unmeet", "hand_to"];
-            !name.starts_with("store/obligations")
+            !name.starts_with("store/duty/obligations")
                 && calls.iter().any(|call| text.contains(&format!("obligations::{call}(")))
         })
         .map(|(name, _)| name)
         .collect();
     by_hand.sort();
     // An answer in a conversation meets and opens its clocks with the message, not with a step.
-    let known =
-        ["service/conversations/desk.rs", "service/conversations/messages.rs", "store/steps.rs"];
+    let known = [
+        "service/liaison/conversations/desk.rs",
+        "service/liaison/conversations/messages.rs",
+        "store/steps.rs",
+    ];
     assert_eq!(by_hand, known);
 }
 
@@ -263,7 +337,7 @@ fn only_one_place_issues_and_only_one_place_signs() {
         names.sort();
         names
     };
-    assert_eq!(calling("pass.issue("), ["service/applications/issue.rs"]);
-    assert_eq!(calling("passes::insert("), ["service/applications/issue.rs"]);
-    assert_eq!(calling("pass_code::encode("), ["service/passes/code.rs"]);
+    assert_eq!(calling("pass.issue("), ["service/pass/applications/issue.rs"]);
+    assert_eq!(calling("passes::insert("), ["service/pass/applications/issue.rs"]);
+    assert_eq!(calling("pass_code::encode("), ["service/pass/passes/code.rs"]);
 }

@@ -3,7 +3,7 @@
 use jingqi::surface::{
     error::Reason,
     service::{
-        organisation::founding::{Founder, Founding, found},
+        identity::organisation::founding::{Founder, Founding, found},
         pb,
     },
 };

@@ -13,7 +13,10 @@ use jiff::{SignedDuration, Timestamp, civil::Date};
 use jingqi::surface::{
     address::Proxies,
     clock::{Clock, Ids, ManualClock},
-    domain::{notice::fields::Templates, policy::PolicyValues, zone::Zone},
+    domain::{
+        common::notice::fields::Templates,
+        pass::{policy::PolicyValues, zone::Zone},
+    },
     id::{Collection, Id, kind},
     parts::Parts,
     remote::{Limits, Secret, sms::Sms, webhook::Webhooks, wechat::Wechat, wecom::Wecom},
@@ -35,7 +38,7 @@ use jingqi::surface::{
         proposal_service_client::ProposalServiceClient,
         truck_pass_service_client::TruckPassServiceClient,
     },
-    store::{Cache, Store, Vault, World, policies, signing_keys, world},
+    store::{Cache, Store, Vault, World, common::world, identity::signing_keys, pass::policies},
     token,
     web::LineLimits,
 };
@@ -195,7 +198,7 @@ impl App {
     /// Announces a change of an actor that was made by the test's own statements.
     pub async fn forget(&self, user: &User) {
         let mut tx = self.parts.store.begin(&self.cx()).await.unwrap();
-        tx.touch(jingqi::surface::store::actors::key(&user.name));
+        tx.touch(jingqi::surface::store::identity::actors::key(&user.name));
         tx.commit().await.unwrap();
     }
 
@@ -260,7 +263,7 @@ impl App {
             .execute(tx.conn())
             .await
             .unwrap();
-        tx.touch(jingqi::surface::store::actors::key(&id.to_string()));
+        tx.touch(jingqi::surface::store::identity::actors::key(&id.to_string()));
         tx.commit().await.unwrap();
         let mut user = User { name: id.to_string(), token: None, address: self.address };
         user.token = Some(self.token(&user.name, session).await);
@@ -907,7 +910,7 @@ impl App {
 impl City {
     /// A need that the rules grant: the long-term pass of the heavy box truck.
     pub fn need(&self, app: &App) -> pb::PassNeed {
-        let day: Date = jingqi::surface::domain::month::local_date(app.now());
+        let day: Date = jingqi::surface::domain::duty::month::local_date(app.now());
         pb::PassNeed {
             pass_kind: pb::PassKind::LongTermDelivery.into(),
             zones: vec![self.zone.to_string()],

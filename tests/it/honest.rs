@@ -3,7 +3,7 @@
 
 use jingqi::surface::{
     crypto::{SigningKey, Suite},
-    domain::pass_code::{self, CodeMode, PassClaims},
+    domain::pass::pass_code::{self, CodeMode, PassClaims},
     service::pb::{
         self,
         check_pass_request::Observed,

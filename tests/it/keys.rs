@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use jingqi::surface::{
     crypto::{Suite, VerifyingKey},
-    domain::pass_code::{self, KeyList},
+    domain::pass::pass_code::{self, KeyList},
     id::{Id, kind},
     sandbox::city,
     service::pb,
-    store::signing_keys,
+    store::identity::signing_keys,
 };
 use sqlx::PgPool;
 

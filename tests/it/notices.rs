@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use jingqi::surface::{
     domain::{
-        escalation::Level,
-        notice::{Audience, Facts, Language, NoticeEvent, Template},
+        common::notice::{Audience, Facts, Language, NoticeEvent, Template},
+        duty::escalation::Level,
     },
     id::{Id, kind},
     sandbox,
     service::pb::{self, SatisfactionLevel, notice_preferences as wish},
-    store::notices::{self, Telling, causes},
+    store::common::notices::{self, Telling, causes},
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;

@@ -2,7 +2,7 @@
 //! webhooks (facts.md, 6.5).
 
 use jiff::SignedDuration;
-use jingqi::surface::{domain::notice::NoticeEvent, sandbox, store::retention};
+use jingqi::surface::{domain::common::notice::NoticeEvent, sandbox, store::common::retention};
 use sqlx::PgPool;
 
 use crate::{

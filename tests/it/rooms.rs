@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use jingqi::surface::{
-    domain::{policy::PolicyValues, zone::Zone},
+    domain::pass::{policy::PolicyValues, zone::Zone},
     service::pb::{self, pass_check::Outcome},
 };
 use sha2::{Digest as _, Sha256};

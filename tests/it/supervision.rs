@@ -4,7 +4,7 @@
 use jiff::SignedDuration;
 use jingqi::surface::{
     crypto::{Suite, VerifyingKey},
-    domain::export,
+    domain::liaison::export,
     service::pb,
 };
 use sqlx::PgPool;

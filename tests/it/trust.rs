@@ -7,7 +7,7 @@ use jingqi::surface::{
     service::pb::{
         self, check_pass_request::Observed, pass_check::Outcome, pass_code::Mode, truck_pass::State,
     },
-    store::{Cache, cache::LEASE, plates::Plates},
+    store::{Cache, cache::LEASE, pass::plates::Plates},
 };
 use redis::aio::MultiplexedConnection;
 use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgPoolOptions};

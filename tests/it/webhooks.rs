@@ -4,7 +4,7 @@
 use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::SignedDuration;
-use jingqi::surface::{domain::notice::NoticeEvent, sandbox, service::pb};
+use jingqi::surface::{domain::common::notice::NoticeEvent, sandbox, service::pb};
 use serde_json::Value;
 use sqlx::PgPool;
 use tonic::{Code, Status};

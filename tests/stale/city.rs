@@ -9,16 +9,17 @@ use jingqi::surface::{
     clock::{Clock, Ids},
     context::Cx,
     crypto::{SigningKey, Suite},
-    domain::{
+    domain::pass::{
         pass_code::{self, CodeMode, PassClaims},
         policy::PolicyValues,
         zone::Zone,
     },
     id::{Id, kind},
     store::{
-        Cache, Store, Vault, World, policies,
-        signing_keys::{self, Purpose},
-        world::{self, Key},
+        Cache, Store, Vault, World,
+        common::world::{self, Key},
+        identity::signing_keys::{self, Purpose},
+        pass::policies,
     },
     token::Access,
 };

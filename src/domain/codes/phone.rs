@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{mask, normalise};
 use crate::{
-    domain::text::is_dash,
+    domain::codes::text::is_dash,
     error::{Flaw, Result},
 };
 

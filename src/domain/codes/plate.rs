@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{mask, normalise};
 use crate::{
-    domain::text::{is_dash, is_dot},
+    domain::codes::text::{is_dash, is_dot},
     error::{Flaw, Result},
 };
 

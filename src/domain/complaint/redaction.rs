@@ -5,9 +5,11 @@ use super::Complaint;
 use crate::{
     context::Cx,
     domain::{
-        deed::Deed,
-        lifecycle::{Change, Moved, Note},
-        text,
+        codes::text,
+        common::{
+            deed::Deed,
+            lifecycle::{Change, Moved, Note},
+        },
     },
     error::{Faults, Flaw, Result},
     id::{Id, kind},

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::{
     actor::{Role, Roles},
-    domain::{
+    domain::duty::{
         calendar::{Calendar, Limit},
         obligation::Limits,
     },
@@ -173,7 +173,7 @@ mod tests {
 
     use super::{Category, Rules, limit, limit_text, may_extend};
     use crate::{
-        domain::calendar::{Calendar, Limit},
+        domain::duty::calendar::{Calendar, Limit},
         error::{Flaw, Reason},
     };
 

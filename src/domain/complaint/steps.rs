@@ -10,13 +10,14 @@ use super::{
 use crate::{
     context::Cx,
     domain::{
-        calendar::Due,
-        deed::Deed,
-        evaluation::Verdict,
-        follow::Follow,
-        lifecycle::{Change, Held, Moved, Note},
-        number::ComplaintNumber,
-        obligation::ObligationKind,
+        common::{
+            deed::Deed,
+            evaluation::Verdict,
+            follow::Follow,
+            lifecycle::{Change, Held, Moved, Note},
+            number::ComplaintNumber,
+        },
+        duty::{calendar::Due, obligation::ObligationKind},
     },
     error::{Error, Flaw, Reason, Result},
     id::{Id, kind},

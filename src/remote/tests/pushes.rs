@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{Answer, Limits, QUICK, SECRET, Stub, everything, ok};
 use crate::{
-    domain::webhook::is_public,
+    domain::common::webhook::is_public,
     error::{Flaw, Reason},
     remote::{
         Secret, Taken,

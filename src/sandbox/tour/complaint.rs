@@ -8,7 +8,7 @@ use super::{Stage, people::Person, say, scene, story};
 use crate::{
     domain::{
         complaint::ComplaintState,
-        month::{local_date, start_of_day},
+        duty::month::{local_date, start_of_day},
     },
     sandbox::city,
     service::pb::{

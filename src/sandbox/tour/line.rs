@@ -7,7 +7,7 @@ use tonic::Streaming;
 
 use super::{Stage, people::Person, say, scene, story};
 use crate::{
-    domain::{month, qr::QrPicture},
+    domain::{duty::month, pass::qr::QrPicture},
     sandbox::city,
     service::pb::{self, watch_messages_response::Event},
 };

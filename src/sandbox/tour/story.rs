@@ -9,7 +9,10 @@ use tonic_types::StatusExt as _;
 
 use super::{Stage, people::Person, say, scene};
 use crate::{
-    domain::{month, pass_code, qr::QrPicture},
+    domain::{
+        duty::month,
+        pass::{pass_code, qr::QrPicture},
+    },
     sandbox::city,
     service::pb::{self, check_pass_request::Observed, pass_check},
 };

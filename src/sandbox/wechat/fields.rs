@@ -87,7 +87,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::fits;
-    use crate::domain::notice::fields::fit;
+    use crate::domain::common::notice::fields::fit;
 
     // NO-05: whatever the text, what we make of it is never refused (47003).
     proptest! {

@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
     service::{pb, wire},
-    store::{
+    store::identity::{
         devices::{self, NewDevice},
         sessions::{self, Owner},
     },

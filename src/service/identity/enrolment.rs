@@ -12,15 +12,17 @@ use crate::{
     context::Cx,
     domain::{
         codes::{self, PoliceNumber},
-        officer,
+        identity::officer,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     service::{pb, wire},
     store::{
         Limit,
-        credentials::{self, By},
-        enrolments, officers,
-        sessions::{self, Owner},
+        identity::{
+            credentials::{self, By},
+            enrolments, officers,
+            sessions::{self, Owner},
+        },
     },
 };
 

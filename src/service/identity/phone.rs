@@ -12,7 +12,10 @@ use crate::{
         pb::{self, verify_phone_request::Proof},
         wire,
     },
-    store::{Limit, persons, phone_codes},
+    store::{
+        Limit,
+        identity::{persons, phone_codes},
+    },
 };
 
 impl Identity {

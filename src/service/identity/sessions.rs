@@ -3,12 +3,12 @@
 use super::{Identity, refresh};
 use crate::{
     context::Cx,
-    domain::session::Refresh,
+    domain::identity::session::Refresh,
     error::{Error, Flaw, Reason, Result},
     service::{pb, wire},
     store::{
         Limit,
-        sessions::{self, EndReason, Owner, Session},
+        identity::sessions::{self, EndReason, Owner, Session},
     },
 };
 

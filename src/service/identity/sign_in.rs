@@ -13,18 +13,19 @@ use crate::{
     context::Cx,
     domain::{
         codes::{self, PoliceNumber},
-        notice::NoticeEvent,
-        officer,
+        common::notice::NoticeEvent,
+        identity::officer,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     service::pb,
     store::{
         Limit, Tx,
-        credentials::{self, By, Credentials},
-        enrolments,
-        notices::accounts,
-        officers, persons,
-        sessions::{self, EndReason, Owner},
+        common::notices::accounts,
+        identity::{
+            credentials::{self, By, Credentials},
+            enrolments, officers, persons,
+            sessions::{self, EndReason, Owner},
+        },
     },
 };
 

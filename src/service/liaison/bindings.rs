@@ -9,22 +9,22 @@ use crate::{
     context::Cx,
     crypto::{self, SigningKey, Suite, VerifyingKey, hex},
     domain::{
+        codes::text,
         enterprise::EnterpriseState,
         liaison::{BindingCode, BindingSource, CODE_LIFE},
-        qr::QrPicture,
-        text,
+        pass::qr::QrPicture,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
     service::{
-        conversations::ITEM,
+        liaison::conversations::ITEM,
         pb,
         wire::{self, Page},
     },
     store::{
         self,
-        liaison_posts::{self, Binding},
-        world,
+        common::world,
+        liaison::liaison_posts::{self, Binding},
     },
 };
 
@@ -49,7 +49,8 @@ impl Liaison {
         wire::write(&self.store, cx, &request, async |tx| {
             let post = liaison_posts::lock(tx, post, &cx.scope_of(Matter::Post)).await?;
             let enterprise =
-                store::enterprises::lock(tx, enterprise, &cx.scope_of(Matter::Care)).await?;
+                store::enterprise::enterprises::lock(tx, enterprise, &cx.scope_of(Matter::Care))
+                    .await?;
             let binding = begun(cx, enterprise.id, post.id, BindingSource::Grant);
             liaison_posts::bind(tx, &binding, None).await?;
             Ok(reply(&binding))

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use jiff::SignedDuration;
-use jingqi::surface::{domain::qr::QrPicture, service::pb};
+use jingqi::surface::{domain::pass::qr::QrPicture, service::pb};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
 use tonic::{Response, Status};

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use jingqi::surface::{
-    domain::notice::{Audience, Facts, NoticeEvent, fields::Templates},
+    domain::common::notice::{Audience, Facts, NoticeEvent, fields::Templates},
     id::Id,
     parts::Parts,
     sandbox,
     service::pb::{self, notice_preferences as wish},
-    store::{
+    store::common::{
         notices::{self, Telling},
         outbox::{self, Lane},
     },

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use jingqi::surface::{
-    domain::{
+    domain::pass::{
         policy::{PassKind, PolicyValues},
         zone::Zone,
     },

@@ -241,7 +241,7 @@ async fn a_fleet_application_tells_nothing_of_another_s_enterprise(pool: PgPool)
                     from_minute: 9 * 60,
                     until_minute: 17 * 60,
                 }],
-                start_date: jingqi::surface::domain::month::local_date(app.now()).to_string(),
+                start_date: jingqi::surface::domain::duty::month::local_date(app.now()).to_string(),
                 months: 1,
                 ..Default::default()
             }),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use jingqi::surface::{domain::zone::Zone, id::kind::COLLECTIONS, service::pb};
+use jingqi::surface::{domain::pass::zone::Zone, id::kind::COLLECTIONS, service::pb};
 use prost_reflect::{
     DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
     ReflectMessage as _, Value,

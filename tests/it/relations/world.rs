@@ -214,7 +214,7 @@ fn form(
                     from_minute: 9 * 60,
                     until_minute: 17 * 60,
                 }],
-                start_date: jingqi::surface::domain::month::local_date(app.now()).to_string(),
+                start_date: jingqi::surface::domain::duty::month::local_date(app.now()).to_string(),
                 months: 6,
                 ..Default::default()
             }),

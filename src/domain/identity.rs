@@ -1,0 +1,6 @@
+//! Who acts: officers and what proves them, sessions, and what takes two persons.
+
+pub mod officer;
+pub mod proposal;
+pub mod session;
+pub mod tenure;

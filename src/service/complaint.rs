@@ -1,0 +1,3 @@
+//! Requests, complaints and their handling.
+
+pub mod complaints;

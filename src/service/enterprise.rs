@@ -1,0 +1,3 @@
+//! Enterprises and what belongs to them.
+
+pub mod enterprises;

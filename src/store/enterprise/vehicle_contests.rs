@@ -1,0 +1,227 @@
+//! Contests of vehicles: rows and their scope. No rule of what may be done.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
+
+use crate::{
+    actor::Scope,
+    domain::{
+        common::{
+            lifecycle::{Held, Moved},
+            notice::NoticeEvent,
+        },
+        enterprise::{
+            contest::{Contest, ContestState, VehicleRuling},
+            vehicle::VehicleForm,
+        },
+    },
+    error::{Error, Reason, Result},
+    id::{Id, kind},
+    store::{
+        OnConstraint as _, Tx,
+        common::{history, notices::causes},
+    },
+};
+
+struct Row {
+    id: Uuid,
+    vehicle_id: Uuid,
+    enterprise_id: Uuid,
+    filed_by: String,
+    plate_number: String,
+    plate_type: String,
+    licence: Json<VehicleForm>,
+    statement: String,
+    attachment_ids: Vec<Uuid>,
+    state: String,
+    reason_code: Option<String>,
+    reason_note: String,
+    create_time: jiff_sqlx::Timestamp,
+    decide_time: Option<jiff_sqlx::Timestamp>,
+    version: i64,
+}
+
+fn entity(row: Row) -> Result<Contest> {
+    let state = ContestState::from_wire(&row.state);
+    Ok(Contest {
+        id: Id::of(row.id),
+        vehicle: Id::of(row.vehicle_id),
+        enterprise: Id::of(row.enterprise_id),
+        filed_by: row.filed_by,
+        plate_number: row.plate_number,
+        plate_type: row.plate_type,
+        licence: row.licence.0,
+        statement: row.statement,
+        attachments: row.attachment_ids.into_iter().map(Id::of).collect(),
+        reason: row.reason_code.as_deref().and_then(VehicleRuling::from_wire),
+        reason_note: row.reason_note,
+        create_time: row.create_time.to_jiff(),
+        decide_time: row.decide_time.map(jiff_sqlx::Timestamp::to_jiff),
+        version: row.version,
+        held: Held::row(state.ok_or_else(|| Error::internal("a stored state"))?),
+    })
+}
+
+/// Every column of a contest. Its enterprise sees it, and officers who see both enterprises; the holder
+/// does not: who contests is not told.
+macro_rules! select {
+    ($filter:literal, $scope:expr $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Row,
+            r#"select id, vehicle_id, enterprise_id, filed_by, plate_number, plate_type,
+                licence as "licence: Json<VehicleForm>", statement, attachment_ids, state,
+                reason_code, reason_note, create_time as "create_time: jiff_sqlx::Timestamp",
+                decide_time as "decide_time: jiff_sqlx::Timestamp", version
+             from vehicle_contest
+             where ($1 or enterprise_id = any($2)
+                or ($3::text is not null
+                    and exists (select from enterprise
+                        where enterprise.id = vehicle_contest.enterprise_id
+                            and starts_with(unit_path, $3))
+                    and exists (select from vehicle
+                        join enterprise on enterprise.id = vehicle.enterprise_id
+                        where vehicle.id = vehicle_contest.vehicle_id
+                            and starts_with(unit_path, $3)))) "# + $filter,
+            $scope.all,
+            &$scope.enterprises,
+            $scope.unit_path
+            $(, $argument)*
+        )
+    };
+}
+
+/// A contest within the scope, held until the unit of work ends.
+pub async fn lock(tx: &mut Tx, id: Id<kind::VehicleContest>, scope: &Scope) -> Result<Contest> {
+    let row = select!("and id = $4 for update", scope, id.uuid()).fetch_optional(tx.conn()).await?;
+    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+}
+
+/// What a list is narrowed to.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// One vehicle.
+    pub vehicle: Option<Uuid>,
+    /// One state.
+    pub state: Option<&'static str>,
+}
+
+/// Contests within the scope, newest first, after the cursor.
+pub async fn list(
+    connection: &mut PgConnection,
+    filter: &Filter,
+    scope: &Scope,
+    after: Option<Uuid>,
+    rows: i64,
+) -> Result<Vec<Contest>> {
+    let rows = select!(
+        "and id < $4 and ($5::uuid is null or vehicle_id = $5)
+            and ($6::text is null or state = $6)
+         order by id desc
+         limit $7",
+        scope,
+        crate::store::before(after),
+        filter.vehicle,
+        filter.state,
+        rows
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(entity).collect()
+}
+
+/// The open contests of a vehicle, held until the unit of work ends.
+pub async fn lock_open(tx: &mut Tx, vehicle: Id<kind::Vehicle>) -> Result<Vec<Contest>> {
+    let everything = Scope::everything("whoever rules on a vehicle ends what others filed of it");
+    let rows = select!(
+        "and vehicle_id = $4 and state = 'OPEN' order by id for update",
+        everything,
+        vehicle.uuid()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(entity).collect()
+}
+
+/// Files a contest.
+///
+/// # Errors
+/// `ALREADY_EXISTS` when the enterprise has one open of this vehicle.
+pub async fn insert(tx: &mut Tx, moved: Moved<Contest>) -> Result<Contest> {
+    let (contest, change) = moved.open();
+    let papers: Vec<Uuid> = contest.attachments.iter().map(|paper| paper.uuid()).collect();
+    sqlx::query!(
+        "insert into vehicle_contest (id, vehicle_id, enterprise_id, filed_by, plate_number,
+            plate_type, licence, statement, attachment_ids, state, reason_note, create_time, version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '', $11, $12)",
+        contest.id.uuid(),
+        contest.vehicle.uuid(),
+        contest.enterprise.uuid(),
+        contest.filed_by,
+        contest.plate_number,
+        contest.plate_type,
+        Json(&contest.licence) as _,
+        contest.statement,
+        &papers,
+        contest.state().wire(),
+        contest.create_time.to_sqlx() as _,
+        contest.version
+    )
+    .execute(tx.conn())
+    .await
+    .on_constraint("vehicle_contest_once", Reason::AlreadyExists)?;
+    history::write(tx, contest.id.subject(), &change).await?;
+    Ok(contest)
+}
+
+/// Stores a step, and tells who filed it of the event.
+pub async fn save(
+    tx: &mut Tx,
+    moved: Moved<Contest>,
+    event: Option<NoticeEvent>,
+) -> Result<Contest> {
+    let (mut contest, change) = moved.open();
+    let updated = sqlx::query!(
+        "update vehicle_contest
+         set state = $3, reason_code = $4, reason_note = $5, decide_time = $6,
+            version = version + 1
+         where id = $1 and version = $2",
+        contest.id.uuid(),
+        contest.version,
+        contest.state().wire(),
+        contest.reason.map(VehicleRuling::wire),
+        contest.reason_note,
+        contest.decide_time.map(Timestamp::to_sqlx) as _
+    )
+    .execute(tx.conn())
+    .await?;
+    if updated.rows_affected() == 0 {
+        return Err(Error::new(Reason::EtagStale));
+    }
+    contest.version = contest.version.saturating_add(1);
+    history::write(tx, contest.id.subject(), &change).await?;
+    if let Some(event) = event {
+        causes::of_contest(tx, &contest, event).await?;
+    }
+    Ok(contest)
+}
+
+/// Which kinds the complete papers of the enterprise among these are of.
+pub async fn papers(
+    tx: &mut Tx,
+    enterprise: Id<kind::Enterprise>,
+    papers: &[Id<kind::Attachment>],
+) -> Result<Vec<(Id<kind::Attachment>, String)>> {
+    let ids: Vec<Uuid> = papers.iter().map(|paper| paper.uuid()).collect();
+    let rows = sqlx::query!(
+        "select id, kind from attachment
+         where id = any($1) and enterprise_id = $2 and complete_time is not null
+            and conversation_id is null",
+        &ids,
+        enterprise.uuid()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (Id::of(row.id), row.kind)).collect())
+}

@@ -1,0 +1,525 @@
+//! Conversations, who takes part, how far they have read. Every read judges in the same statement
+//! whether the reader still takes part (I15). No rule of what may be done.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{
+    actor::Scope,
+    domain::{
+        common::lifecycle::{Held, Moved},
+        liaison::conversation::{Conversation, ConversationState},
+    },
+    error::{Error, Reason, Result},
+    id::{Id, kind},
+    store::{Tx, common::history},
+};
+
+struct Row {
+    id: Uuid,
+    enterprise_id: Uuid,
+    liaison_post_id: Uuid,
+    unit_path: String,
+    title: String,
+    state: String,
+    assignee_id: Option<Uuid>,
+    claim_time: Option<jiff_sqlx::Timestamp>,
+    queue_time: jiff_sqlx::Timestamp,
+    last_sequence: i64,
+    chain: Vec<u8>,
+    awaiting_since: Option<jiff_sqlx::Timestamp>,
+    auto_reply_time: Option<jiff_sqlx::Timestamp>,
+    reply_time: Option<jiff_sqlx::Timestamp>,
+    reply_due_time: Option<jiff_sqlx::Timestamp>,
+    round: i32,
+    create_time: jiff_sqlx::Timestamp,
+    update_time: jiff_sqlx::Timestamp,
+    version: i64,
+}
+
+fn entity(row: Row) -> Result<Conversation> {
+    let at = |time: Option<jiff_sqlx::Timestamp>| time.map(jiff_sqlx::Timestamp::to_jiff);
+    let state = ConversationState::from_wire(&row.state);
+    Ok(Conversation {
+        id: Id::of(row.id),
+        enterprise: Id::of(row.enterprise_id),
+        post: Id::of(row.liaison_post_id),
+        unit_path: row.unit_path,
+        title: row.title,
+        assignee: row.assignee_id.map(Id::of),
+        claim_time: at(row.claim_time),
+        queue_time: row.queue_time.to_jiff(),
+        last_sequence: row.last_sequence,
+        chain: row.chain.try_into().map_err(|_| Error::internal("a link of another size"))?,
+        awaiting_since: at(row.awaiting_since),
+        auto_reply_time: at(row.auto_reply_time),
+        reply_time: at(row.reply_time),
+        reply_due_time: at(row.reply_due_time),
+        round: row.round,
+        create_time: row.create_time.to_jiff(),
+        update_time: row.update_time.to_jiff(),
+        version: row.version,
+        held: Held::row(state.ok_or_else(|| Error::internal("a stored state"))?),
+    })
+}
+
+/// Every column of a conversation, in one place; `$filter` decides which rows.
+macro_rules! select {
+    ($filter:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Row,
+            r#"select id, enterprise_id, liaison_post_id, unit_path, title, state, assignee_id,
+                claim_time as "claim_time: jiff_sqlx::Timestamp",
+                queue_time as "queue_time: jiff_sqlx::Timestamp", last_sequence, chain,
+                awaiting_since as "awaiting_since: jiff_sqlx::Timestamp",
+                auto_reply_time as "auto_reply_time: jiff_sqlx::Timestamp",
+                reply_time as "reply_time: jiff_sqlx::Timestamp",
+                reply_due_time as "reply_due_time: jiff_sqlx::Timestamp", round,
+                create_time as "create_time: jiff_sqlx::Timestamp",
+                update_time as "update_time: jiff_sqlx::Timestamp", version
+             from conversation "# + $filter
+            $(, $argument)*
+        )
+    };
+}
+
+/// A conversation in which the reader takes part.
+pub async fn get(
+    connection: &mut PgConnection,
+    id: Id<kind::Conversation>,
+    scope: &Scope,
+    now: Timestamp,
+) -> Result<Conversation> {
+    let row = select!(
+        "where id = $1 and ($2 or takes_part(id, enterprise_id, liaison_post_id, $3, $4, $5))",
+        id.uuid(),
+        scope.all,
+        scope.person,
+        scope.officer,
+        now.to_sqlx() as _
+    )
+    .fetch_optional(connection)
+    .await?;
+    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+}
+
+/// The same, held until the unit of work ends: nobody else gets the next sequence meanwhile. For
+/// sending alone: `messages::append` judges once more, behind the lock.
+pub async fn hold(tx: &mut Tx, id: Id<kind::Conversation>, scope: &Scope) -> Result<Conversation> {
+    let now = tx.now();
+    let row = select!(
+        "where id = $1 and ($2 or takes_part(id, enterprise_id, liaison_post_id, $3, $4, $5))
+         for update",
+        id.uuid(),
+        scope.all,
+        scope.person,
+        scope.officer,
+        now.to_sqlx() as _
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+}
+
+/// The same for every other step. While the first statement waited for the row, somebody may have
+/// been taken out: who takes part was looked at before the wait, so it is looked at behind it again.
+pub async fn lock(tx: &mut Tx, id: Id<kind::Conversation>, scope: &Scope) -> Result<Conversation> {
+    let conversation = hold(tx, id, scope).await?;
+    if scope.all || still_takes_part(tx, &conversation, scope).await? {
+        Ok(conversation)
+    } else {
+        Err(scope.missing(id.subject()))
+    }
+}
+
+async fn still_takes_part(tx: &mut Tx, of: &Conversation, scope: &Scope) -> Result<bool> {
+    let now = tx.now();
+    Ok(sqlx::query_scalar!(
+        "select takes_part($1, $2, $3, $4, $5, $6) as \"takes_part!\"",
+        of.id.uuid(),
+        of.enterprise.uuid(),
+        of.post.uuid(),
+        scope.person,
+        scope.officer,
+        now.to_sqlx() as _
+    )
+    .fetch_one(tx.conn())
+    .await?)
+}
+
+/// A conversation within a supervisor's units, whoever takes part: for audited reads alone.
+pub async fn supervised(
+    connection: &mut PgConnection,
+    id: Id<kind::Conversation>,
+    scope: &Scope,
+) -> Result<Conversation> {
+    let row = select!(
+        "where id = $1 and $2::text is not null and starts_with(unit_path, $2)",
+        id.uuid(),
+        scope.unit_path
+    )
+    .fetch_optional(connection)
+    .await?;
+    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+}
+
+/// The conversations in which the reader takes part, newest first, after the cursor.
+pub async fn list(
+    connection: &mut PgConnection,
+    enterprise: Option<Uuid>,
+    scope: &Scope,
+    now: Timestamp,
+    after: Option<Uuid>,
+    rows: i64,
+) -> Result<Vec<Conversation>> {
+    let rows = select!(
+        "where id < $1 and ($2::uuid is null or enterprise_id = $2)
+            and (enterprise_id = any($7) or liaison_post_id in (select liaison_roster.liaison_post_id
+                from liaison_roster where officer_id = $4 and end_time is null))
+            and takes_part(id, enterprise_id, liaison_post_id, $3, $4, $5)
+         order by id desc
+         limit $6",
+        crate::store::before(after),
+        enterprise,
+        scope.person,
+        scope.officer,
+        now.to_sqlx() as _,
+        rows,
+        &scope.enterprises
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(entity).collect()
+}
+
+/// The waiting conversations of the officer's posts, by their place in the queue.
+pub async fn queue(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    after: Option<Uuid>,
+    rows: i64,
+) -> Result<Vec<Conversation>> {
+    let rows = select!(
+        "where state = 'QUEUED'
+            and liaison_post_id in (select liaison_roster.liaison_post_id
+                from liaison_roster where officer_id = $1 and end_time is null)
+            and ($2::uuid is null or (queue_time, id) >
+                (select later.queue_time, later.id from conversation later where later.id = $2))
+         order by queue_time, id
+         limit $3",
+        scope.officer,
+        after,
+        rows
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(entity).collect()
+}
+
+/// Claimed conversations whose enterprise waits, oldest first, with whether their officer is at
+/// the desk.
+pub async fn waiting(
+    connection: &mut PgConnection,
+    limit: i64,
+) -> Result<Vec<(Conversation, bool)>> {
+    let rows = select!(
+        "where state = 'CLAIMED' and awaiting_since is not null
+         order by awaiting_since
+         limit $1",
+        limit
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut waiting = Vec::with_capacity(rows.len());
+    for row in rows {
+        let conversation = entity(row)?;
+        let present = match conversation.assignee {
+            Some(officer) => super::liaison_posts::present(connection, officer).await?,
+            None => false,
+        };
+        waiting.push((conversation, present));
+    }
+    Ok(waiting)
+}
+
+/// The conversations that an officer holds on a post.
+pub async fn held_by(
+    connection: &mut PgConnection,
+    post: Id<kind::LiaisonPost>,
+    officer: Id<kind::Officer>,
+) -> Result<Vec<Id<kind::Conversation>>> {
+    let ids = sqlx::query_scalar!(
+        "select id from conversation
+         where assignee_id = $2 and state = 'CLAIMED' and liaison_post_id = $1
+         order by id",
+        post.uuid(),
+        officer.uuid()
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(ids.into_iter().map(Id::of).collect())
+}
+
+/// Stores a new conversation.
+pub async fn insert(tx: &mut Tx, moved: Moved<Conversation>) -> Result<Conversation> {
+    let (conversation, change) = moved.open();
+    let now = tx.now();
+    sqlx::query!(
+        "insert into conversation (id, enterprise_id, liaison_post_id, unit_path, title, state,
+            queue_time, last_sequence, chain, round, access_version, create_time, update_time,
+            version)
+         values ($1, $2, $3, $4, $5, $6, $7, 0, $8, 0, 1, $7, $7, 1)",
+        conversation.id.uuid(),
+        conversation.enterprise.uuid(),
+        conversation.post.uuid(),
+        conversation.unit_path,
+        conversation.title,
+        conversation.state().wire(),
+        now.to_sqlx() as _,
+        conversation.chain.as_slice()
+    )
+    .execute(tx.conn())
+    .await?;
+    history::write(tx, conversation.id.subject(), &change).await?;
+    Ok(conversation)
+}
+
+/// Stores a step.
+pub async fn save(tx: &mut Tx, moved: Moved<Conversation>) -> Result<Conversation> {
+    let (mut conversation, change) = moved.open();
+    let now = tx.now();
+    let sql = |time: Option<Timestamp>| time.map(Timestamp::to_sqlx);
+    let updated = sqlx::query!(
+        "update conversation set state = $3, assignee_id = $4, claim_time = $5, queue_time = $6,
+            awaiting_since = $7, auto_reply_time = $8, reply_time = $9, reply_due_time = $10,
+            round = $11, update_time = $12, version = version + 1
+         where id = $1 and version = $2",
+        conversation.id.uuid(),
+        conversation.version,
+        conversation.state().wire(),
+        conversation.assignee.map(Id::uuid),
+        sql(conversation.claim_time) as _,
+        conversation.queue_time.to_sqlx() as _,
+        sql(conversation.awaiting_since) as _,
+        sql(conversation.auto_reply_time) as _,
+        sql(conversation.reply_time) as _,
+        sql(conversation.reply_due_time) as _,
+        conversation.round,
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    if updated.rows_affected() == 0 {
+        return Err(Error::new(Reason::EtagStale));
+    }
+    conversation.version = conversation.version.saturating_add(1);
+    conversation.update_time = now;
+    history::write(tx, conversation.id.subject(), &change).await?;
+    Ok(conversation)
+}
+
+/// A person of the enterprise in a conversation.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Who.
+    pub person: Id<kind::Person>,
+    /// The full name.
+    pub full_name: String,
+    /// Since when.
+    pub join_time: Timestamp,
+}
+
+/// Who of the enterprise takes part.
+pub async fn members(
+    connection: &mut PgConnection,
+    vault: &crate::store::Vault,
+    id: Id<kind::Conversation>,
+) -> Result<Vec<Member>> {
+    let rows = sqlx::query!(
+        "select conversation_member.person_id, full_name_sealed,
+            join_time as \"join_time: jiff_sqlx::Timestamp\"
+         from conversation_member
+         join conversation on conversation.id = conversation_id
+         join member on member.enterprise_id = conversation.enterprise_id
+            and member.person_id = conversation_member.person_id and member.end_time is null
+         where conversation_id = $1 and leave_time is null
+         order by join_time, conversation_member.person_id",
+        id.uuid()
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Member {
+                person: Id::of(row.person_id),
+                full_name: vault.open_text("full-name", &row.full_name_sealed)?,
+                join_time: row.join_time.to_jiff(),
+            })
+        })
+        .collect()
+}
+
+/// Whether the person may take part for the enterprise.
+pub async fn may_join(
+    tx: &mut Tx,
+    enterprise: Id<kind::Enterprise>,
+    person: Id<kind::Person>,
+) -> Result<bool> {
+    let now = tx.now();
+    Ok(sqlx::query_scalar!(
+        "select exists (select from member
+            where enterprise_id = $1 and person_id = $2 and end_time is null
+                and (valid_until is null or valid_until > $3)
+                and (role = 'LEGAL_REPRESENTATIVE' or 'LIAISON' = any (scope))) as \"may!\"",
+        enterprise.uuid(),
+        person.uuid(),
+        now.to_sqlx() as _
+    )
+    .fetch_one(tx.conn())
+    .await?)
+}
+
+/// Takes a person in; one who left before comes back.
+pub async fn join(tx: &mut Tx, id: Id<kind::Conversation>, person: Id<kind::Person>) -> Result<()> {
+    let now = tx.now();
+    sqlx::query!(
+        "insert into conversation_member (conversation_id, person_id, join_time)
+         values ($1, $2, $3)
+         on conflict on constraint conversation_member_pkey
+         do update set leave_time = null, join_time = case
+            when conversation_member.leave_time is null then conversation_member.join_time
+            else excluded.join_time end",
+        id.uuid(),
+        person.uuid(),
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    raise_access(tx, id).await
+}
+
+/// Takes a person out. False when the person did not take part.
+pub async fn leave(
+    tx: &mut Tx,
+    id: Id<kind::Conversation>,
+    person: Id<kind::Person>,
+) -> Result<bool> {
+    let now = tx.now();
+    let left = sqlx::query!(
+        "update conversation_member set leave_time = $3
+         where conversation_id = $1 and person_id = $2 and leave_time is null",
+        id.uuid(),
+        person.uuid(),
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    raise_access(tx, id).await?;
+    Ok(left.rows_affected() == 1)
+}
+
+async fn raise_access(tx: &mut Tx, id: Id<kind::Conversation>) -> Result<()> {
+    sqlx::query!(
+        "update conversation set access_version = access_version + 1 where id = $1",
+        id.uuid()
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Raises the version of access of every conversation of a post: its roster changed.
+pub async fn raise_access_of_post(tx: &mut Tx, post: Id<kind::LiaisonPost>) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "update conversation set access_version = access_version + 1
+         where liaison_post_id = $1
+         returning id",
+        post.uuid()
+    )
+    .fetch_all(tx.conn())
+    .await?)
+}
+
+/// What a reader has received and read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// The last message that has arrived.
+    pub delivered: i64,
+    /// The last message that was read.
+    pub read: i64,
+}
+
+/// Moves a reader's marks forward, never back (CH-06). Whoever reads has received.
+pub async fn mark(
+    tx: &mut Tx,
+    id: Id<kind::Conversation>,
+    reader: &str,
+    mark: Mark,
+) -> Result<(Mark, bool)> {
+    let row = sqlx::query!(
+        "with before as (
+            select delivered_sequence, read_sequence from conversation_mark
+            where conversation_id = $1 and reader = $2
+         )
+         insert into conversation_mark (conversation_id, reader, delivered_sequence, read_sequence)
+         values ($1, $2, $3, $4)
+         on conflict on constraint conversation_mark_pkey do update set
+            delivered_sequence =
+                greatest(conversation_mark.delivered_sequence, excluded.delivered_sequence),
+            read_sequence = greatest(conversation_mark.read_sequence, excluded.read_sequence)
+         returning delivered_sequence, read_sequence,
+            (select row(before.delivered_sequence, before.read_sequence) from before)
+                is distinct from row(delivered_sequence, read_sequence) as \"risen!\"",
+        id.uuid(),
+        reader,
+        mark.delivered.max(mark.read),
+        mark.read
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok((Mark { delivered: row.delivered_sequence, read: row.read_sequence }, row.risen))
+}
+
+/// The marks of every reader.
+pub async fn marks(
+    connection: &mut PgConnection,
+    id: Id<kind::Conversation>,
+) -> Result<Vec<(String, Mark)>> {
+    let rows = sqlx::query!(
+        "select reader, delivered_sequence, read_sequence from conversation_mark
+         where conversation_id = $1
+         order by reader",
+        id.uuid()
+    )
+    .fetch_all(connection)
+    .await?;
+    let mark = |delivered, read| Mark { delivered, read };
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.reader, mark(row.delivered_sequence, row.read_sequence)))
+        .collect())
+}
+
+/// How many messages the reader has not read, up to 100: neither own, nor taken back, nor notices.
+pub async fn unread(
+    connection: &mut PgConnection,
+    id: Id<kind::Conversation>,
+    reader: &str,
+) -> Result<i32> {
+    let count = sqlx::query_scalar!(
+        "select count(*) as \"count!\" from (
+            select from message
+            where conversation_id = $1
+                and sequence > coalesce((select read_sequence from conversation_mark
+                    where conversation_id = $1 and conversation_mark.reader = $2), 0)
+                and sender <> $2 and recall_time is null and kind not in ('SYSTEM_NOTICE', 'RECALL')
+            limit 100) as unread",
+        id.uuid(),
+        reader
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(i32::try_from(count).unwrap_or(i32::MAX))
+}

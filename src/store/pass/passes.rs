@@ -1,0 +1,369 @@
+//! Truck passes: rows, zones held, and the only writer of both. No rule of what may be done.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use serde_json::Value;
+use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
+
+use super::policies;
+use crate::{
+    actor::Scope,
+    domain::{
+        common::lifecycle::{Held, Moved},
+        pass::{
+            Pass, PassAction, PassRevocationReason, PassState,
+            application::{NeedWindow, SourceChannel},
+            policy::PassKind,
+        },
+    },
+    error::{Error, Reason, Result},
+    id::{Id, kind},
+    store::{
+        OnConstraint as _, Tx,
+        common::{history, notices::causes},
+    },
+};
+
+/// The constraint behind R16.
+const ONE_PER_ZONE: &str = "pass_one_active_per_plate";
+
+/// A row as it is read: one shape for every query of this file.
+struct Row {
+    id: Uuid,
+    number: String,
+    enterprise_id: Uuid,
+    unit_path: String,
+    vehicle_id: Uuid,
+    plate_number: String,
+    plate_type: String,
+    pass_application_id: Uuid,
+    previous_pass_id: Option<Uuid>,
+    revision: i32,
+    pass_kind: String,
+    zone_ids: Vec<Uuid>,
+    time_windows: Json<Vec<NeedWindow>>,
+    route: Vec<String>,
+    goods: String,
+    trailer_plate_number: String,
+    valid_from: jiff_sqlx::Timestamp,
+    valid_until: jiff_sqlx::Timestamp,
+    state: String,
+    reason_code: Option<String>,
+    reason_note: String,
+    source_channel: String,
+    evaluation: Value,
+    create_time: jiff_sqlx::Timestamp,
+    version: i64,
+}
+
+fn entity(row: Row) -> Result<Pass> {
+    let unknown = |what: &'static str| move || Error::internal(what);
+    Ok(Pass {
+        id: Id::of(row.id),
+        number: row.number,
+        enterprise: Id::of(row.enterprise_id),
+        unit_path: row.unit_path,
+        vehicle: Id::of(row.vehicle_id),
+        plate_number: row.plate_number,
+        plate_type: row.plate_type,
+        application: Id::of(row.pass_application_id),
+        previous: row.previous_pass_id.map(Id::of),
+        revision: row.revision,
+        kind: PassKind::from_wire(&row.pass_kind).ok_or_else(unknown("a stored pass kind"))?,
+        zones: row.zone_ids,
+        windows: row.time_windows.0,
+        route: row.route,
+        goods: row.goods,
+        trailer: row.trailer_plate_number,
+        valid_from: row.valid_from.to_jiff(),
+        valid_until: row.valid_until.to_jiff(),
+        reason: row.reason_code.as_deref().and_then(PassRevocationReason::from_wire),
+        reason_note: row.reason_note,
+        source_channel: SourceChannel::from_wire(&row.source_channel)
+            .ok_or_else(unknown("a stored channel"))?,
+        evaluation: row.evaluation,
+        create_time: row.create_time.to_jiff(),
+        version: row.version,
+        held: Held::row(PassState::from_wire(&row.state).ok_or_else(unknown("a stored state"))?),
+    })
+}
+
+/// Every column of a pass, in one place; `$filter` decides which rows.
+macro_rules! select {
+    ($filter:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Row,
+            r#"select id, number, enterprise_id, unit_path, vehicle_id, plate_number, plate_type,
+                pass_application_id, previous_pass_id, revision, pass_kind, zone_ids,
+                time_windows as "time_windows: Json<Vec<NeedWindow>>", route, goods,
+                trailer_plate_number, valid_from as "valid_from: jiff_sqlx::Timestamp",
+                valid_until as "valid_until: jiff_sqlx::Timestamp", state, reason_code,
+                reason_note, source_channel, evaluation,
+                create_time as "create_time: jiff_sqlx::Timestamp", version
+             from truck_pass "# + $filter
+            $(, $argument)*
+        )
+    };
+}
+
+/// A pass within the scope.
+pub async fn get(
+    connection: &mut PgConnection,
+    id: Id<kind::TruckPass>,
+    scope: &Scope,
+) -> Result<Pass> {
+    let row = select!(
+        "where id = $1 and ($2 or enterprise_id = any($3)
+            or ($4::text is not null and starts_with(unit_path, $4))
+            or exists (select from driver where driver.vehicle_id = truck_pass.vehicle_id
+                and driver.person_id = $5 and driver.end_time is null)
+            or enterprise_id in (select served_by($6)))",
+        id.uuid(),
+        scope.all,
+        &scope.enterprises,
+        scope.unit_path,
+        scope.person,
+        scope.serving
+    )
+    .fetch_optional(connection)
+    .await?;
+    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+}
+
+/// A pass within the scope, held until the unit of work ends.
+pub async fn lock(tx: &mut Tx, id: Id<kind::TruckPass>, scope: &Scope) -> Result<Pass> {
+    let row = select!(
+        "where id = $1 and ($2 or enterprise_id = any($3)
+            or ($4::text is not null and starts_with(unit_path, $4)))
+         for update",
+        id.uuid(),
+        scope.all,
+        &scope.enterprises,
+        scope.unit_path
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+}
+
+/// What a list is narrowed to.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// One enterprise.
+    pub enterprise: Option<Uuid>,
+    /// One vehicle.
+    pub vehicle: Option<Uuid>,
+    /// One plate.
+    pub plate_number: Option<String>,
+}
+
+/// Passes within the scope, newest first, after the cursor.
+pub async fn list(
+    connection: &mut PgConnection,
+    filter: &Filter,
+    scope: &Scope,
+    after: Option<Uuid>,
+    rows: i64,
+) -> Result<Vec<Pass>> {
+    let rows = select!(
+        "where id < $1 and ($2 or enterprise_id = any($3)
+            or ($4::text is not null and starts_with(unit_path, $4))
+            or exists (select from driver where driver.vehicle_id = truck_pass.vehicle_id
+                and driver.person_id = $5 and driver.end_time is null)
+            or enterprise_id in (select served_by($10)))
+            and ($6::uuid is null or enterprise_id = $6)
+            and ($7::uuid is null or vehicle_id = $7)
+            and ($8::text is null or plate_number = $8)
+         order by id desc
+         limit $9",
+        crate::store::before(after),
+        scope.all,
+        &scope.enterprises,
+        scope.unit_path,
+        scope.person,
+        filter.enterprise,
+        filter.vehicle,
+        filter.plate_number,
+        rows,
+        scope.serving
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(entity).collect()
+}
+
+/// The passes of a vehicle that may stand in the way of a new one, or be renewed.
+pub async fn holding(
+    connection: &mut PgConnection,
+    plate_number: &str,
+    plate_type: &str,
+    now: Timestamp,
+) -> Result<Vec<Pass>> {
+    let rows = select!(
+        "where plate_number = $1 and plate_type = $2 and state in ('ACTIVE', 'SUSPENDED')
+            and valid_until > $3
+         order by id",
+        plate_number,
+        plate_type,
+        now.to_sqlx() as _
+    )
+    .fetch_all(connection)
+    .await?;
+    let passes = rows.into_iter().map(entity).collect::<Result<Vec<_>>>()?;
+    Ok(passes.into_iter().filter(Pass::holds).collect())
+}
+
+/// Stores a pass that was just issued.
+///
+/// # Errors
+/// `DUPLICATE_ACTIVE_PASS` when the vehicle has another one for a zone and time of it.
+pub async fn insert(tx: &mut Tx, issued: Moved<Pass>) -> Result<Pass> {
+    let (pass, change) = issued.open();
+    let reason = pass.reason.map(PassRevocationReason::wire);
+    sqlx::query!(
+        "insert into truck_pass (id, number, enterprise_id, unit_path, vehicle_id, plate_number,
+            plate_type, pass_application_id, previous_pass_id, revision, pass_kind, zone_ids,
+            time_windows, route, goods, trailer_plate_number, valid_from, valid_until, state,
+            reason_code, reason_note, source_channel, evaluation, create_time, update_time, version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+            $19, $20, $21, $22, $23, $24, $24, $25)",
+        pass.id.uuid(),
+        pass.number,
+        pass.enterprise.uuid(),
+        pass.unit_path,
+        pass.vehicle.uuid(),
+        pass.plate_number,
+        pass.plate_type,
+        pass.application.uuid(),
+        pass.previous.map(Id::uuid),
+        pass.revision,
+        pass.kind.wire(),
+        &pass.zones,
+        Json(&pass.windows) as _,
+        &pass.route,
+        pass.goods,
+        pass.trailer,
+        pass.valid_from.to_sqlx() as _,
+        pass.valid_until.to_sqlx() as _,
+        pass.state().wire(),
+        reason,
+        pass.reason_note,
+        pass.source_channel.wire(),
+        pass.evaluation,
+        pass.create_time.to_sqlx() as _,
+        pass.version
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "insert into truck_pass_zone (truck_pass_id, zone_id, plate_number, plate_type, validity,
+            holds)
+         select $1, zone_id, $3, $4, tstzrange($5, $6), $7 from unnest($2::uuid[]) as zone_id",
+        pass.id.uuid(),
+        &pass.zones,
+        pass.plate_number,
+        pass.plate_type,
+        pass.valid_from.to_sqlx() as _,
+        pass.valid_until.to_sqlx() as _,
+        pass.holds()
+    )
+    .execute(tx.conn())
+    .await
+    .on_constraint(ONE_PER_ZONE, Reason::PassAlreadyActive)?;
+    history::write(tx, pass.id.subject(), &change).await?;
+    touch(tx, &pass.plate_number);
+    Ok(pass)
+}
+
+/// Stores a step of a pass: its row, its hold on the zones, its place in the quota, its history.
+pub async fn save(tx: &mut Tx, moved: Moved<Pass>) -> Result<Pass> {
+    let (mut pass, change) = moved.open();
+    let now = tx.now();
+    let updated = sqlx::query!(
+        "update truck_pass
+         set state = $3, reason_code = $4, reason_note = $5, update_time = $6,
+            version = version + 1
+         where id = $1 and version = $2",
+        pass.id.uuid(),
+        pass.version,
+        pass.state().wire(),
+        pass.reason.map(PassRevocationReason::wire),
+        pass.reason_note,
+        now.to_sqlx() as _
+    )
+    .execute(tx.conn())
+    .await?;
+    if updated.rows_affected() == 0 {
+        return Err(Error::new(Reason::EtagStale));
+    }
+    pass.version = pass.version.saturating_add(1);
+    sqlx::query!(
+        "update truck_pass_zone set holds = $2 where truck_pass_id = $1",
+        pass.id.uuid(),
+        pass.holds()
+    )
+    .execute(tx.conn())
+    .await
+    .on_constraint(ONE_PER_ZONE, Reason::PassAlreadyActive)?;
+    if !matches!(pass.state(), PassState::Active | PassState::Suspended) {
+        policies::release(tx, pass.id).await?;
+    }
+    history::write(tx, pass.id.subject(), &change).await?;
+    causes::of_pass(tx, &pass, &change).await?;
+    touch(tx, &pass.plate_number);
+    Ok(pass)
+}
+
+/// Passes in force whose end lies in the time, to say so before it comes.
+pub async fn ending(
+    connection: &mut PgConnection,
+    (from, until): (Timestamp, Timestamp),
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Pass>> {
+    let rows = select!(
+        "where state = 'ACTIVE' and valid_until > $1 and valid_until <= $2
+            and ($3::uuid is null or id > $3)
+         order by id
+         limit $4",
+        from.to_sqlx() as _,
+        until.to_sqlx() as _,
+        after,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(entity).collect()
+}
+
+/// Cancels what a vehicle that leaves its garage still holds.
+pub async fn cancel_of_vehicle(
+    tx: &mut Tx,
+    vehicle: Id<kind::Vehicle>,
+    note: &str,
+) -> Result<Vec<Pass>> {
+    let rows = select!(
+        "where vehicle_id = $1 and state in ('ACTIVE', 'SUSPENDED') and valid_until > $2
+         order by id
+         for update",
+        vehicle.uuid(),
+        tx.now().to_sqlx() as _
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let cx = tx.cx().clone();
+    let mut cancelled = Vec::with_capacity(rows.len());
+    for row in rows {
+        let pass = entity(row)?;
+        let reason = PassRevocationReason::VehicleGone;
+        let moved = pass.act(PassAction::Cancel, reason, note.to_owned(), &cx)?;
+        cancelled.push(save(tx, moved).await?);
+    }
+    Ok(cancelled)
+}
+
+/// Says that what a checkpoint knows of a plate changes.
+pub fn touch(tx: &mut Tx, plate_number: &str) {
+    tx.touch(format!("plate:{plate_number}"));
+}

@@ -1,0 +1,402 @@
+//! What a check must know of a plate: its vehicles, its passes, the blacklist. Read from the cache
+//! under the plate, or from PostgreSQL. Facts alone: no verdict is ever kept, and none is made here.
+//!
+//! Whoever changes any of it touches `plate:NUMBER`, so that it counts from the next check on, on
+//! every server (I1).
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use jiff_sqlx::ToSqlx as _;
+use moka::sync::Cache as Memo;
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        codes::{Energy, Plate, PlateType, UseNature, VehicleStates, VehicleType},
+        pass::{
+            application::NeedWindow,
+            check::{PassFacts, PassState},
+            policy::{PassKind, VehicleFacts},
+        },
+    },
+    error::{Error, Flaw, Result},
+    id::Id,
+    store::{
+        Store,
+        cache::{Looked, Mark, seal},
+    },
+};
+
+/// A pass that ended longer ago is not told any more: it is as if there were none.
+const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// The facts in the cache count only with our seal.
+const SEAL_PURPOSE: &str = "plate-standing";
+/// The most trucks that are judged for one trailer.
+const TRUCKS_MAX: i64 = 5;
+/// Pass numbers that are remembered with their plates.
+const NUMBERS_REMEMBERED: u64 = 20_000;
+/// Plates whose reading is under way, or was a moment ago.
+const TURNS_REMEMBERED: u64 = 20_000;
+
+/// What is known of a plate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlateStanding {
+    /// The plate, as it is stored.
+    pub plate_number: String,
+    /// Rises with every change of these facts.
+    pub version: i64,
+    /// The vehicles of the plate: more than one where the number exists in several plate types.
+    pub vehicles: Vec<KnownVehicle>,
+    /// Its passes, those in force first; 50 at most.
+    pub passes: Vec<KnownPass>,
+}
+
+/// A vehicle of the plate, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownVehicle {
+    /// 号牌种类.
+    pub plate_type: String,
+    vehicle_type: String,
+    use_nature: String,
+    energy_type: String,
+    vehicle_states: String,
+    /// The enterprise, masked.
+    pub holder: String,
+    /// When the vehicle or its enterprise is on the blacklist: from, and until where it ends.
+    bans: Vec<(Timestamp, Option<Timestamp>)>,
+}
+
+/// A pass of the plate, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownPass {
+    /// The pass.
+    pub id: Uuid,
+    /// Its number.
+    pub number: String,
+    /// 号牌种类 of its vehicle.
+    pub plate_type: String,
+    state: String,
+    kind: String,
+    /// The first instant.
+    pub valid_from: Timestamp,
+    /// The end, exclusive.
+    pub valid_until: Timestamp,
+    zone_ids: Vec<Uuid>,
+    windows: Vec<NeedWindow>,
+    trailer: String,
+    route: Vec<String>,
+    goods: String,
+    /// The enterprise, masked.
+    pub holder: String,
+}
+
+fn malformed(what: &'static str) -> impl Fn(Flaw) -> Error {
+    move |flaw| Error::internal(format!("a stored {what}: {}", flaw.wire()))
+}
+
+impl KnownVehicle {
+    /// The facts at an instant: the blacklist has begins and ends.
+    pub fn facts(&self, plate: &Plate, now: Timestamp) -> Result<VehicleFacts> {
+        let blacklisted =
+            self.bans.iter().any(|(from, until)| *from <= now && until.is_none_or(|end| now < end));
+        Ok(VehicleFacts {
+            plate: plate.clone(),
+            plate_type: PlateType::parse(&self.plate_type).map_err(malformed("plate type"))?,
+            vehicle_type: VehicleType::parse(&self.vehicle_type)
+                .map_err(malformed("vehicle type"))?,
+            energy: Energy::parse(&self.energy_type).map_err(malformed("energy type"))?,
+            use_nature: UseNature::parse(&self.use_nature).map_err(malformed("use nature"))?,
+            states: VehicleStates::parse(&self.vehicle_states)
+                .map_err(malformed("vehicle state"))?,
+            blacklisted,
+        })
+    }
+}
+
+impl KnownPass {
+    /// The facts; a zone whose code is not known opens nothing.
+    pub fn facts(&self, plate: &Plate, code: impl Fn(Uuid) -> Option<u16>) -> Result<PassFacts> {
+        let unknown = |what: &'static str| move || Error::internal(what);
+        let windows = self.windows.iter().map(|window| window.judged());
+        let trailer_plate = match self.trailer.as_str() {
+            "" => None,
+            trailer => Some(Plate::parse(trailer).map_err(malformed("trailer plate"))?),
+        };
+        Ok(PassFacts {
+            id: Id::of(self.id),
+            number: self.number.clone(),
+            state: PassState::from_wire(&self.state).ok_or_else(unknown("a stored state"))?,
+            valid_from: self.valid_from,
+            valid_until: self.valid_until,
+            zones: self.zone_ids.iter().filter_map(|zone| code(*zone)).collect(),
+            windows: windows.collect::<Result<_, Flaw>>().map_err(malformed("time window"))?,
+            plate: plate.clone(),
+            trailer_plate,
+            kind: PassKind::from_wire(&self.kind).ok_or_else(unknown("a stored pass kind"))?,
+            route: self.route.join("、"),
+            goods: self.goods.clone(),
+        })
+    }
+}
+
+/// Who answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answered {
+    /// The cache.
+    Redis,
+    /// The truth.
+    Postgresql,
+}
+
+impl Answered {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn wire(self) -> &'static str {
+        match self {
+            Self::Redis => "REDIS",
+            Self::Postgresql => "POSTGRESQL",
+        }
+    }
+}
+
+/// The reading of one plate: those who arrive before a reading begins share it. Nobody shares one
+/// that had begun before: it may have missed what was committed in between (I1).
+#[derive(Debug, Default)]
+struct Turn {
+    tickets: AtomicU64,
+    last: Mutex<Option<(u64, Arc<PlateStanding>)>>,
+}
+
+/// What one server needs to read plates.
+#[derive(Debug, Clone)]
+pub struct Plates {
+    store: Store,
+    turns: Memo<String, Arc<Turn>>,
+    numbers: Memo<String, String>,
+}
+
+impl Plates {
+    /// Reads from this store.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        let turns = Memo::builder()
+            .max_capacity(TURNS_REMEMBERED)
+            .time_to_live(Duration::from_secs(10))
+            .build();
+        Self { store, turns, numbers: Memo::new(NUMBERS_REMEMBERED) }
+    }
+
+    /// What is known of the plate: from the cache where it may be trusted, else from PostgreSQL.
+    /// The mark is sixteen fresh random bytes.
+    pub async fn standing(
+        &self,
+        plate_number: &str,
+        now: Timestamp,
+        mark: [u8; 16],
+    ) -> Result<(Arc<PlateStanding>, Answered)> {
+        let key = format!("plate:{plate_number}");
+        let mark = match self.store.cache().get(&key, mark).await {
+            Looked::Hit(entry) => match self.open(plate_number, &entry) {
+                Some(standing) => return Ok((Arc::new(standing), Answered::Redis)),
+                // Not ours, damaged, or of another version of the program: PostgreSQL knows.
+                None => None,
+            },
+            Looked::Miss(mark) => Some(mark),
+            Looked::Away => None,
+        };
+        let standing = self.read(plate_number, &key, now).await?;
+        if let Some(mark) = mark {
+            self.fill(mark, &standing).await?;
+        }
+        Ok((standing, Answered::Postgresql))
+    }
+
+    /// Reads PostgreSQL; callers who miss the same plate at the same time share a reading (I30).
+    async fn read(
+        &self,
+        plate_number: &str,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Arc<PlateStanding>> {
+        let turn = self.turns.get_with_by_ref(plate_number, Arc::default);
+        let ticket = turn.tickets.fetch_add(1, Ordering::SeqCst);
+        let mut last = turn.last.lock().await;
+        if let Some((began, standing)) = &*last
+            && ticket < *began
+        {
+            return Ok(standing.clone());
+        }
+        let began = turn.tickets.load(Ordering::SeqCst);
+        let standing = Arc::new(load(&self.store, plate_number, key, now).await?);
+        *last = Some((began, standing.clone()));
+        Ok(standing)
+    }
+
+    /// The plate of a pass number: both never change, so it is remembered.
+    pub async fn plate_of_number(&self, number: &str) -> Result<Option<String>> {
+        if let Some(plate) = self.numbers.get(number) {
+            return Ok(Some(plate));
+        }
+        let mut connection = self.store.read().await?;
+        let plate =
+            sqlx::query_scalar!("select plate_number from truck_pass where number = $1", number)
+                .fetch_optional(&mut *connection)
+                .await?;
+        if let Some(plate) = &plate {
+            self.numbers.insert(number.to_owned(), plate.clone());
+        }
+        Ok(plate)
+    }
+
+    /// The plates of the trucks whose passes name a trailer, those in force first; from PostgreSQL each
+    /// time, since nothing voids what would be remembered of it (I1).
+    pub async fn trucks_of(&self, trailer: &str, now: Timestamp) -> Result<Vec<String>> {
+        let ended_after = now.saturating_sub(FORGOTTEN_AFTER).unwrap_or(now);
+        let mut connection = self.store.read().await?;
+        let trucks = sqlx::query!(
+            "select plate_number,
+                bool_or(state = 'ACTIVE' and valid_from <= $3 and valid_until > $3) as \"in_force!\"
+             from truck_pass
+             where trailer_plate_number = $1 and trailer_plate_number <> '' and valid_until > $2
+             group by plate_number
+             order by 2 desc, max(valid_until) desc, plate_number
+             limit $4",
+            trailer,
+            ended_after.to_sqlx() as _,
+            now.to_sqlx() as _,
+            TRUCKS_MAX
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        // With which truck it went before says nothing while it goes with one.
+        let any = trucks.iter().any(|truck| truck.in_force);
+        let told = trucks.into_iter().filter(|truck| truck.in_force || !any);
+        Ok(told.map(|truck| truck.plate_number).collect())
+    }
+
+    async fn fill(&self, mark: Mark, standing: &PlateStanding) -> Result<()> {
+        let entry = seal::close(self.store.vault(), SEAL_PURPOSE, standing)?;
+        self.store.cache().fill(mark, standing.version, &entry).await;
+        Ok(())
+    }
+
+    /// Opens an entry, where it is of this plate.
+    fn open(&self, plate_number: &str, entry: &[u8]) -> Option<PlateStanding> {
+        let standing: PlateStanding = seal::open(self.store.vault(), SEAL_PURPOSE, entry)?;
+        (standing.plate_number == plate_number).then_some(standing)
+    }
+}
+
+/// One statement, and so one snapshot: facts and version belong together.
+async fn load(
+    store: &Store,
+    plate_number: &str,
+    key: &str,
+    now: Timestamp,
+) -> Result<PlateStanding> {
+    let ended_after = now.saturating_sub(FORGOTTEN_AFTER).unwrap_or(now);
+    let mut connection = store.read().await?;
+    let row = sqlx::query!(
+        r#"select
+            coalesce((select version from standing where key = $2), 0) as "version!",
+            coalesce((
+                select jsonb_agg(jsonb_build_object(
+                    'plate_type', vehicle.plate_type,
+                    'vehicle_type', vehicle.vehicle_type,
+                    'use_nature', vehicle.use_nature,
+                    'energy_type', vehicle.energy_type,
+                    'vehicle_states', vehicle.vehicle_states,
+                    'holder', enterprise.display_name,
+                    'bans', coalesce((
+                        select jsonb_agg(jsonb_build_array(valid_from, valid_until))
+                        from blacklist_entry
+                        where lift_time is null
+                            and (vehicle_id = vehicle.id
+                                or blacklist_entry.enterprise_id = vehicle.enterprise_id)
+                    ), '[]')
+                ) order by vehicle.plate_type)
+                from vehicle join enterprise on enterprise.id = vehicle.enterprise_id
+                where vehicle.plate_number = $1 and vehicle.retire_time is null
+            ), '[]') as "vehicles!: Json<Vec<KnownVehicle>>",
+            coalesce((
+                select jsonb_agg(jsonb_build_object(
+                    'id', pass.id,
+                    'number', pass.number,
+                    'plate_type', pass.plate_type,
+                    'state', pass.state,
+                    'kind', pass.pass_kind,
+                    'valid_from', pass.valid_from,
+                    'valid_until', pass.valid_until,
+                    'zone_ids', to_jsonb(pass.zone_ids),
+                    'windows', pass.time_windows,
+                    'trailer', pass.trailer_plate_number,
+                    'route', to_jsonb(pass.route),
+                    'goods', pass.goods,
+                    'holder', enterprise.display_name
+                ) order by pass.in_force desc, pass.valid_until desc, pass.id)
+                from (
+                    select *, state in ('ACTIVE', 'SUSPENDED') as in_force
+                    from truck_pass
+                    where plate_number = $1 and valid_until > $3
+                    order by in_force desc, valid_until desc, id
+                    limit 50
+                ) as pass
+                join enterprise on enterprise.id = pass.enterprise_id
+            ), '[]') as "passes!: Json<Vec<KnownPass>>""#,
+        plate_number,
+        key,
+        ended_after.to_sqlx() as _
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    let (mut vehicles, mut passes) = (row.vehicles.0, row.passes.0);
+    for holder in vehicles.iter_mut().map(|vehicle| &mut vehicle.holder) {
+        *holder = masked(holder);
+    }
+    for holder in passes.iter_mut().map(|pass| &mut pass.holder) {
+        *holder = masked(holder);
+    }
+    Ok(PlateStanding {
+        plate_number: plate_number.to_owned(),
+        version: row.version,
+        vehicles,
+        passes,
+    })
+}
+
+/// `宿迁******公司`: enough to tell two holders apart, not enough to look one up.
+fn masked(name: &str) -> String {
+    let length = name.chars().count();
+    if length <= 4 {
+        return name.chars().take(1).chain("***".chars()).collect();
+    }
+    let ends = |at: usize| at < 2 || at.saturating_add(2) >= length;
+    let starred = name.chars().enumerate().filter(|(at, _)| ends(*at));
+    let mut shown: Vec<char> = starred.map(|(_, c)| c).collect();
+    let tail = shown.split_off(2);
+    shown.into_iter().chain("******".chars()).chain(tail).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+
+    // ID-09: a holder is shown masked, and the mask tells nothing of the length.
+    #[test]
+    fn a_holder_is_masked() {
+        assert_eq!(masked("宿迁演示物流有限公司"), "宿迁******公司");
+        assert_eq!(masked("宿迁物流公司"), "宿迁******公司");
+        assert_eq!(masked("老王货运"), "老***");
+        assert_eq!(masked(""), "***");
+    }
+}
