@@ -15,8 +15,10 @@ use crate::{
     context::Cx,
     domain::{
         common::{
-            follow::Follow,
+            deed::Deed,
+            follow::{Follow, To},
             lifecycle::{Change, Held, Note, State},
+            notice::NoticeEvent,
             number::ComplaintNumber,
         },
         duty::{
@@ -112,10 +114,24 @@ ComplaintAction, readers: Readers {
 }
 }
 
+/// Whoever had it before owes nothing any more; the time of the handling goes on (I19).
+const ASSIGNED: &[Follow] = &[
+    Follow::Meet(ObligationKind::AssignComplaint),
+    Follow::Void(ObligationKind::SignComplaint),
+    Follow::HandOver(ObligationKind::HandleComplaint),
+    Follow::Owe(ObligationKind::SignComplaint),
+    Follow::Resume(ObligationKind::HandleComplaint),
+    Follow::Lapse("已改派"),
+    Follow::Tell(NoticeEvent::TaskAssigned, To::Lead),
+];
+
 impl State for ComplaintState {
     type Action = ComplaintAction;
     const FIRST: Self = Self::Submitted;
-    const BEGINS: &'static [Follow] = &[Follow::Owe(ObligationKind::AcceptComplaint)];
+    const BEGINS: &'static [Follow] = &[
+        Follow::Owe(ObligationKind::AcceptComplaint),
+        Follow::Tell(NoticeEvent::TaskToAccept, To::Desk),
+    ];
 
     fn after(self, action: ComplaintAction) -> Option<Self> {
         use ComplaintAction as Do;
@@ -154,42 +170,82 @@ impl State for ComplaintState {
 
     fn follows(action: ComplaintAction) -> &'static [Follow] {
         use ComplaintAction as Do;
-        use Follow::{
-            HandOver, Invite, Lapse, Meet, Owe, Pause, Recall, Refer, Resume, Unmeet, Void, VoidAll,
-        };
+        use Follow::{Invite, Lapse, Meet, Owe, Pause, Recall, Refer, Tell, Unmeet, Void, VoidAll};
+        use NoticeEvent as Event;
         use ObligationKind::{
             AcceptComplaint as Acceptance, AssignComplaint as Assignment,
             HandleComplaint as Handling, ReviewFeedback as Review, SignComplaint as Signing,
             SuperviseComplaint as Supervision,
         };
+        use To::Enterprise as Firm;
         match action {
-            Do::Accept => &[Meet(Acceptance), Owe(Assignment), Owe(Handling)],
-            Do::Decline => &[Meet(Acceptance)],
-            Do::Object => &[Owe(Acceptance)],
-            Do::TransferOut => &[Meet(Acceptance), VoidAll],
-            // Whoever had it before owes nothing any more; the time of the handling goes on (I19).
-            Do::Assign | Do::Reassign => &[
-                Meet(Assignment),
-                Void(Signing),
-                HandOver(Handling),
-                Owe(Signing),
-                Resume(Handling),
-                Lapse("已改派"),
+            Do::Accept => &[
+                Meet(Acceptance),
+                Owe(Assignment),
+                Owe(Handling),
+                Tell(Event::ComplaintAccepted, Firm),
             ],
+            Do::Decline => &[Meet(Acceptance), Tell(Event::ComplaintNotAccepted, Firm)],
+            Do::Object => &[Owe(Acceptance), Tell(Event::TaskToAccept, To::Desk)],
+            Do::TransferOut => {
+                &[Meet(Acceptance), VoidAll, Tell(Event::ComplaintTransferred, Firm)]
+            }
+            Do::Assign | Do::Reassign => ASSIGNED,
             Do::Sign => &[Meet(Signing)],
-            Do::Return => &[Void(Signing), Pause(Handling), Owe(Assignment)],
+            Do::Return => &[
+                Void(Signing),
+                Pause(Handling),
+                Owe(Assignment),
+                Tell(Event::TaskReturned, To::Assigner),
+            ],
             // The handler's time ends with the answer; a refused one starts no new time (I19).
-            Do::SubmitFeedback => &[Meet(Handling), Owe(Review), Lapse("已提交反馈")],
+            Do::SubmitFeedback => &[
+                Meet(Handling),
+                Owe(Review),
+                Lapse("已提交反馈"),
+                Tell(Event::TaskToReview, To::Assigner),
+            ],
             // What was supervised has its answer; what the enterprise says of it begins anew.
-            Do::ApproveFeedback => &[Meet(Review), Meet(Supervision), Invite],
+            Do::ApproveFeedback => {
+                &[Meet(Review), Meet(Supervision), Tell(Event::ComplaintAnswered, Firm), Invite]
+            }
             // As if the answer had never been given: the same due time, not a new one.
-            Do::RejectFeedback => &[Meet(Review), Unmeet(Handling)],
-            Do::Reopen => &[Owe(Assignment), Owe(Handling)],
+            Do::RejectFeedback => {
+                &[Meet(Review), Unmeet(Handling), Tell(Event::TaskRejected, To::Handler)]
+            }
+            Do::Reopen => &[
+                Owe(Assignment),
+                Owe(Handling),
+                Tell(Event::ComplaintReopened, Firm),
+                Tell(Event::TaskToAssign, To::Assigner),
+            ],
             // An older supervision is over: this one has a limit of its own.
-            Do::Escalate => &[Void(Supervision), Owe(Supervision), Refer],
-            Do::Conclude => &[Meet(Supervision), VoidAll, Recall],
-            Do::Close | Do::Merge => &[VoidAll],
-            Do::Withdraw => &[VoidAll, Lapse("诉求已撤回")],
+            Do::Escalate => &[
+                Void(Supervision),
+                Owe(Supervision),
+                Tell(Event::ComplaintEscalated, Firm),
+                Tell(Event::TaskSupervised, To::HandlerOrLeader),
+                Refer,
+            ],
+            Do::Conclude => {
+                &[Meet(Supervision), VoidAll, Tell(Event::ComplaintClosed, Firm), Recall]
+            }
+            Do::Close | Do::Merge => &[VoidAll, Tell(Event::ComplaintClosed, Firm)],
+            Do::Withdraw => {
+                &[VoidAll, Lapse("诉求已撤回"), Tell(Event::TaskWithdrawn, To::Handler)]
+            }
+        }
+    }
+
+    fn follows_deed(deed: Deed) -> &'static [Follow] {
+        match deed {
+            Deed::Urge => &[Follow::Tell(NoticeEvent::TaskUrged, To::Owing)],
+            Deed::Supervise => &[Follow::Tell(NoticeEvent::TaskSupervised, To::HandlerOrLeader)],
+            Deed::RequestExtension => &[Follow::Tell(NoticeEvent::TaskToReview, To::Assigner)],
+            Deed::ApproveExtension | Deed::RefuseExtension => {
+                &[Follow::Tell(NoticeEvent::TaskExtension, To::Handler)]
+            }
+            _ => &[],
         }
     }
 }

@@ -12,7 +12,9 @@ use crate::{
     context::Cx,
     domain::common::{
         deed::Deed,
+        follow::{Follow, To},
         lifecycle::{Change, Held, Moved, Note, State},
+        notice::NoticeEvent,
     },
     error::{Error, Flaw, Reason, Result},
     id::{Id, kind},
@@ -150,6 +152,18 @@ impl State for EnterpriseState {
             (Self::Verified | Self::Suspended, Annul) => Self::Annulled,
             _ => return None,
         })
+    }
+
+    fn follows(action: EnterpriseAction) -> &'static [Follow] {
+        use EnterpriseAction::{Annul, Lapse, Reject, Resume, Suspend, Verify, Withdraw, Yield};
+        match action {
+            Verify => &[Follow::Tell(NoticeEvent::EnterpriseVerified, To::People)],
+            Reject => &[Follow::Tell(NoticeEvent::EnterpriseRejected, To::People)],
+            Yield => &[Follow::Tell(NoticeEvent::EnterpriseOutdone, To::People)],
+            Lapse => &[Follow::Tell(NoticeEvent::EnterpriseLapsed, To::People)],
+            Annul => &[Follow::Tell(NoticeEvent::EnterpriseAnnulled, To::People)],
+            Withdraw | Suspend | Resume => &[],
+        }
     }
 }
 
@@ -353,15 +367,15 @@ mod tests {
     #[test]
     fn the_drawing_of_an_enterprise() {
         insta::assert_snapshot!(drawing::<EnterpriseState>(), @r"
-        PENDING --VERIFY--> VERIFIED
-        PENDING --REJECT--> REJECTED
-        PENDING --YIELD--> REJECTED
+        PENDING --VERIFY--> VERIFIED | tell PEOPLE ENTERPRISE_VERIFIED
+        PENDING --REJECT--> REJECTED | tell PEOPLE ENTERPRISE_REJECTED
+        PENDING --YIELD--> REJECTED | tell PEOPLE ENTERPRISE_OUTDONE
         PENDING --WITHDRAW--> WITHDRAWN
-        PENDING --LAPSE--> LAPSED
+        PENDING --LAPSE--> LAPSED | tell PEOPLE ENTERPRISE_LAPSED
         VERIFIED --SUSPEND--> SUSPENDED
-        VERIFIED --ANNUL--> ANNULLED
+        VERIFIED --ANNUL--> ANNULLED | tell PEOPLE ENTERPRISE_ANNULLED
         SUSPENDED --RESUME--> VERIFIED
-        SUSPENDED --ANNUL--> ANNULLED
+        SUSPENDED --ANNUL--> ANNULLED | tell PEOPLE ENTERPRISE_ANNULLED
         ");
     }
 

@@ -12,9 +12,14 @@ use jiff::{SignedDuration, Timestamp, civil::Date};
 use uuid::Uuid;
 
 use crate::{
+    context::Cx,
     crypto::{hex, unhex},
     domain::{
         codes::text,
+        common::{
+            deed::Deed,
+            lifecycle::{Change, Moved, Note},
+        },
         duty::{
             calendar::{Calendar, Limit},
             month::{instant_at, local_date, start_of_day},
@@ -91,6 +96,11 @@ pub struct Post {
 }
 
 impl Post {
+    /// An act on it, or on its roster, that is recorded.
+    pub fn acted(self, deed: Deed, note: Note, cx: &Cx) -> Moved<Self> {
+        Moved::new(self, Change::stateless(deed, note, cx))
+    }
+
     /// Whether it serves an enterprise of this division and industry without a grant, and by what.
     #[must_use]
     pub fn serves(&self, division: &str, industry: &str) -> Option<BindingSource> {

@@ -18,7 +18,9 @@ use crate::{
     domain::{
         common::{
             deed::Deed,
+            follow::{Follow, To},
             lifecycle::{Change, Held, Moved, Note, State},
+            notice::NoticeEvent,
         },
         duty::month,
         pass::{
@@ -68,6 +70,22 @@ impl State for PassState {
             (Self::Active, Supersede) => Self::Superseded,
             _ => return None,
         })
+    }
+
+    fn follows(action: PassAction) -> &'static [Follow] {
+        const fn both(event: NoticeEvent) -> [Follow; 2] {
+            [Follow::Tell(event, To::Enterprise), Follow::Tell(event, To::Drivers)]
+        }
+        match action {
+            PassAction::Suspend => const { &both(NoticeEvent::PassSuspended) },
+            PassAction::Resume => const { &both(NoticeEvent::PassResumed) },
+            PassAction::Withdraw => const { &both(NoticeEvent::PassWithdrawn) },
+            PassAction::Cancel => const { &both(NoticeEvent::PassCancelled) },
+            PassAction::Annul => const { &both(NoticeEvent::PassAnnulled) },
+            PassAction::Penalise => const { &both(NoticeEvent::PassPenalised) },
+            // The revision that takes its place is told by its approval.
+            PassAction::Supersede => &[],
+        }
     }
 }
 
@@ -320,18 +338,18 @@ mod tests {
     #[test]
     fn the_drawing_of_a_pass() {
         insta::assert_snapshot!(drawing::<PassState>(), @r"
-        ACTIVE --SUSPEND--> SUSPENDED
-        ACTIVE --WITHDRAW--> WITHDRAWN
-        ACTIVE --CANCEL--> CANCELLED
-        ACTIVE --ANNUL--> ANNULLED
-        ACTIVE --PENALISE--> PENALISED
+        ACTIVE --SUSPEND--> SUSPENDED | tell ENTERPRISE PASS_SUSPENDED, tell DRIVERS PASS_SUSPENDED
+        ACTIVE --WITHDRAW--> WITHDRAWN | tell ENTERPRISE PASS_WITHDRAWN, tell DRIVERS PASS_WITHDRAWN
+        ACTIVE --CANCEL--> CANCELLED | tell ENTERPRISE PASS_CANCELLED, tell DRIVERS PASS_CANCELLED
+        ACTIVE --ANNUL--> ANNULLED | tell ENTERPRISE PASS_ANNULLED, tell DRIVERS PASS_ANNULLED
+        ACTIVE --PENALISE--> PENALISED | tell ENTERPRISE PASS_PENALISED, tell DRIVERS PASS_PENALISED
         ACTIVE --SUPERSEDE--> SUPERSEDED
-        SUSPENDED --RESUME--> ACTIVE
-        SUSPENDED --WITHDRAW--> WITHDRAWN
-        SUSPENDED --CANCEL--> CANCELLED
-        SUSPENDED --ANNUL--> ANNULLED
-        SUSPENDED --PENALISE--> PENALISED
-        SUPERSEDED --ANNUL--> ANNULLED
+        SUSPENDED --RESUME--> ACTIVE | tell ENTERPRISE PASS_RESUMED, tell DRIVERS PASS_RESUMED
+        SUSPENDED --WITHDRAW--> WITHDRAWN | tell ENTERPRISE PASS_WITHDRAWN, tell DRIVERS PASS_WITHDRAWN
+        SUSPENDED --CANCEL--> CANCELLED | tell ENTERPRISE PASS_CANCELLED, tell DRIVERS PASS_CANCELLED
+        SUSPENDED --ANNUL--> ANNULLED | tell ENTERPRISE PASS_ANNULLED, tell DRIVERS PASS_ANNULLED
+        SUSPENDED --PENALISE--> PENALISED | tell ENTERPRISE PASS_PENALISED, tell DRIVERS PASS_PENALISED
+        SUPERSEDED --ANNUL--> ANNULLED | tell ENTERPRISE PASS_ANNULLED, tell DRIVERS PASS_ANNULLED
         ");
     }
 

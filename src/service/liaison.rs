@@ -15,10 +15,7 @@ use crate::{
     actor::{Matter, Scope},
     context::Cx,
     domain::{
-        common::{
-            deed::Deed,
-            lifecycle::{Change, Note},
-        },
+        common::{deed::Deed, lifecycle::Note},
         liaison::{Duty, Post, PostMode, conversation::Conversation, message::NoticeCode},
         pass::application::NeedWindow,
     },
@@ -97,8 +94,8 @@ impl Liaison {
                 create_time: cx.now,
                 version: 1,
             };
-            let change = Change::stateless(Deed::Create, Note::none(), cx);
-            liaison_posts::insert(tx, &post, &change).await?;
+            let created = post.acted(Deed::Create, Note::none(), cx);
+            let post = tx.settle_first(created, liaison_posts::insert).await?;
             let reply = self.reply(tx.conn(), cx, &post).await?;
             Ok(reply)
         })
@@ -125,8 +122,7 @@ impl Liaison {
             post.capacity_max = written.capacity_max;
             post.districts = written.districts;
             post.industries = written.industries;
-            let change = Change::stateless(Deed::Update, Note::none(), cx);
-            let post = liaison_posts::save(tx, post, &change).await?;
+            let post = tx.settle_now(post.acted(Deed::Update, Note::none(), cx)).await?;
             let reply = self.reply(tx.conn(), cx, &post).await?;
             Ok(reply)
         })
@@ -188,8 +184,8 @@ impl Liaison {
             if !liaison_posts::assign(tx, id, officer, &cx.scope()).await? {
                 return Err(cx.scope().missing(officer.subject()));
             }
-            let change = Change::stateless(Deed::Assign, Note::internal(officer.to_string()), cx);
-            let post = liaison_posts::save(tx, post, &change).await?;
+            let note = Note::internal(officer.to_string());
+            let post = tx.settle_now(post.acted(Deed::Assign, note, cx)).await?;
             let reply = self.reply(tx.conn(), cx, &post).await?;
             Ok(reply)
         })
@@ -228,9 +224,8 @@ impl Liaison {
             for conversation in store::liaison::conversations::raise_access_of_post(tx, id).await? {
                 tx.tell(conversation);
             }
-            let change =
-                Change::stateless(Deed::HandOver, Note::internal(format!("{officer}: {note}")), cx);
-            let post = liaison_posts::save(tx, post, &change).await?;
+            let note = Note::internal(format!("{officer}: {note}"));
+            let post = tx.settle_now(post.acted(Deed::HandOver, note, cx)).await?;
             let reply = self.reply(tx.conn(), cx, &post).await?;
             Ok(reply)
         })
@@ -358,7 +353,7 @@ async fn hand_over(
             continue;
         }
         let moved = conversation.hand_over(successor, cx)?;
-        let mut conversation = store::liaison::conversations::save(tx, moved).await?;
+        let mut conversation = tx.settle_now(moved).await?;
         let code = if successor.is_some() { NoticeCode::Transferred } else { NoticeCode::Returned };
         messages::notice(tx, &mut conversation, code, code.zh().to_owned()).await?;
     }

@@ -7,8 +7,9 @@ use super::Tx;
 use crate::{
     domain::{
         common::{
-            follow::Follow,
+            follow::{Follow, To},
             lifecycle::{Change, Moved},
+            notice::NoticeEvent,
         },
         duty::{
             calendar::{Calendar, Due},
@@ -18,7 +19,10 @@ use crate::{
     error::{Error, Result},
     id::{Id, Subject, kind},
     store::{
-        common::{evaluations, history},
+        common::{
+            evaluations, history,
+            notices::{self, Telling},
+        },
         duty::{
             calendars,
             obligations::{self, Cause, Owed, Running},
@@ -34,9 +38,15 @@ pub trait Settled: Sized + Send + Sync {
     /// Writes its row, at the version that the step was taken on, and nothing else.
     fn write(self, tx: &mut Tx) -> impl Future<Output = Result<Self>> + Send;
 
-    /// Tells whoever must know of the step.
-    fn tell(&self, _: &mut Tx, _: &Change) -> impl Future<Output = Result<()>> + Send {
-        ready(Ok(()))
+    /// Who is told of the event, and with what words; what the noun's drawing tells, it must know.
+    fn told(
+        &self,
+        _: &mut Tx,
+        event: NoticeEvent,
+        to: To,
+    ) -> impl Future<Output = Result<Vec<Telling>>> + Send {
+        let silent = format!("{} tells {} nothing of {}", self.subject(), to.wire(), event.wire());
+        ready(Err(Error::internal(silent)))
     }
 
     /// How long there is for what is owed; `None` where this one owes nothing of the kind.
@@ -48,8 +58,10 @@ pub trait Settled: Sized + Send + Sync {
         ready(Ok(None))
     }
 
-    /// The path of the unit that owes it.
-    fn owing_unit(&self, kind: ObligationKind) -> String;
+    /// The path of the unit that owes it; empty where nothing is ever owed.
+    fn owing_unit(&self, _: ObligationKind) -> String {
+        String::new()
+    }
 
     /// Shows until when it is owed, where its row does.
     fn owed_until(&mut self, _: ObligationKind, _: Due) {}
@@ -79,39 +91,41 @@ impl Tx {
     /// `ETAG_STALE` when another step was stored in the meantime.
     pub async fn settle<E: Settled>(&mut self, calendar: &Calendar, moved: Moved<E>) -> Result<E> {
         let (mut entity, change) = moved.unfold();
-        for follow in change.follows() {
-            clock(self, calendar, &mut entity, *follow).await?;
-        }
+        self.carry(calendar, &mut entity, change.follows()).await?;
         let entity = entity.write(self).await?;
         self.record(entity, &change).await
     }
 
-    /// The same, by the calendar in force, which is read where something follows.
+    /// The same, by the calendar in force, which is read where a clock moves.
     ///
     /// # Errors
     /// As [`Self::settle`].
     pub async fn settle_now<E: Settled>(&mut self, moved: Moved<E>) -> Result<E> {
-        if moved.change().follows().is_empty() {
-            let (entity, change) = moved.unfold();
-            let entity = entity.write(self).await?;
-            return self.record(entity, &change).await;
+        if moved.change().follows().iter().any(Follow::is_clock) {
+            let calendar = calendars::in_force(self.conn()).await?;
+            return self.settle(&calendar, moved).await;
         }
-        let calendar = calendars::in_force(self.conn()).await?;
-        self.settle(&calendar, moved).await
+        let (entity, change) = moved.unfold();
+        let entity = entity.write(self).await?;
+        self.record(entity, &change).await
     }
 
-    /// The history, who is told, and what is no clock.
-    async fn record<E: Settled>(&mut self, entity: E, change: &Change) -> Result<E> {
-        history::write(self, entity.subject(), change).await?;
-        entity.tell(self, change).await?;
-        for follow in change.follows() {
-            entity.beside(self, *follow).await?;
+    /// The same for the beginning of a life, whose row is written first.
+    pub async fn settle_first<E: Settled>(
+        &mut self,
+        moved: Moved<E>,
+        insert: impl AsyncFnOnce(&mut Self, &E) -> Result<()>,
+    ) -> Result<E> {
+        let (mut entity, change) = moved.unfold();
+        insert(self, &entity).await?;
+        if change.follows().iter().any(Follow::is_clock) {
+            let calendar = calendars::in_force(self.conn()).await?;
+            self.carry(&calendar, &mut entity, change.follows()).await?;
         }
-        Ok(entity)
+        self.record(entity, &change).await
     }
 
-    /// The same for the beginning of a life. Its row is written first; `None` when it is there already, since
-    /// what it is made from may come twice.
+    /// The same where what it is made from may come twice: `None` when it is there already.
     pub async fn settle_new<E: Settled>(
         &mut self,
         calendar: &Calendar,
@@ -122,10 +136,37 @@ impl Tx {
         if !insert(self, &entity).await? {
             return Ok(None);
         }
-        for follow in change.follows() {
-            clock(self, calendar, &mut entity, *follow).await?;
-        }
+        self.carry(calendar, &mut entity, change.follows()).await?;
         self.record(entity, &change).await.map(Some)
+    }
+
+    /// Moves the clocks of what follows, also from what is no step: a message.
+    pub async fn carry<E: Settled>(
+        &mut self,
+        calendar: &Calendar,
+        entity: &mut E,
+        follows: &[Follow],
+    ) -> Result<()> {
+        for follow in follows {
+            clock(self, calendar, entity, *follow).await?;
+        }
+        Ok(())
+    }
+
+    /// The history, and what is no clock.
+    async fn record<E: Settled>(&mut self, entity: E, change: &Change) -> Result<E> {
+        history::write(self, entity.subject(), change).await?;
+        for follow in change.follows() {
+            match *follow {
+                Follow::Tell(event, to) => {
+                    for telling in entity.told(self, event, to).await? {
+                        notices::tell(self, &telling).await?;
+                    }
+                }
+                other => entity.beside(self, other).await?,
+            }
+        }
+        Ok(entity)
     }
 }
 
@@ -171,7 +212,9 @@ async fn clock<E: Settled>(
             let unit = entity.owing_unit(kind);
             obligations::hand_to(tx, subject, kind, &unit).await
         }
-        Follow::Lapse(_) | Follow::Invite | Follow::Refer | Follow::Recall => Ok(()),
+        Follow::Tell(..) | Follow::Lapse(_) | Follow::Invite | Follow::Refer | Follow::Recall => {
+            Ok(())
+        }
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result
 async fn lapse_proposal(parts: &Parts, cx: &Cx, id: Id<kind::Proposal>) -> Result<()> {
     let mut tx = parts.store.begin(cx).await?;
     let proposal = proposals::lock(&mut tx, id, &cx.scope()).await?;
-    proposals::save(&mut tx, proposal.lapse(cx)?).await?;
+    tx.settle_now(proposal.lapse(cx)?).await?;
     tx.commit().await
 }
 
@@ -71,6 +71,6 @@ async fn lapse_claim(parts: &Parts, cx: &Cx, id: Id<kind::Enterprise>) -> Result
     if claim.expire_time.is_none_or(|end| end > cx.now) {
         return Ok(());
     }
-    enterprises::save(&mut tx, claim.lapse(cx)?).await?;
+    tx.settle_now(claim.lapse(cx)?).await?;
     tx.commit().await
 }

@@ -76,7 +76,7 @@ async fn put_back(
     // Behind the lock once more: the officer may have answered meanwhile.
     let Some(cause) = conversation.release_due(on_duty, present, cx.now) else { return Ok(()) };
     let moved = conversation.release(cause, cx)?;
-    let mut conversation = conversations::save(&mut tx, moved).await?;
+    let mut conversation = tx.settle_now(moved).await?;
     let told = NoticeCode::Returned.zh().to_owned();
     messages::notice(&mut tx, &mut conversation, NoticeCode::Returned, told).await?;
     tx.commit().await

@@ -47,6 +47,12 @@ pub trait State: Named {
         &[]
     }
 
+    /// What follows from an act that leaves the state as it is.
+    #[must_use]
+    fn follows_deed(_: Deed) -> &'static [Follow] {
+        &[]
+    }
+
     /// Why something cannot be done to it now.
     fn refuses(self, what: impl Named) -> Error {
         Error::new(Reason::TransitionIllegal).fact("state", self.wire()).fact("action", what.wire())
@@ -161,7 +167,9 @@ impl Change {
     /// A recorded act that leaves the state as it is: a claim, an edit, a note.
     #[must_use]
     pub fn remark<S: State>(state: S, deed: Deed, note: Note, cx: &Cx) -> Self {
-        Self { from: state.wire(), to: state.wire(), ..Self::stateless(deed, note, cx) }
+        let follows = S::follows_deed(deed).to_vec();
+        let (from, to) = (state.wire(), state.wire());
+        Self { from, to, follows, ..Self::stateless(deed, note, cx) }
     }
 
     /// A recorded act on something that has no states.
@@ -250,6 +258,11 @@ impl<E> Moved<E> {
         Self { entity: alter(self.entity), change: self.change }
     }
 
+    /// The same, from which this follows too.
+    pub(in crate::domain) fn and(self, follows: impl IntoIterator<Item = Follow>) -> Self {
+        Self { entity: self.entity, change: self.change.and(follows) }
+    }
+
     /// Opens it: for the store alone, which writes both parts in one transaction.
     pub fn open(self) -> (E, Change) {
         debug_assert!(self.change.follows.is_empty(), "what follows is dropped: settle the step");
@@ -284,5 +297,9 @@ pub fn drawing<S: State>() -> String {
             Some(format!("{from} --{step}--> {to}{alone}{follows}"))
         })
     });
-    begins.into_iter().chain(edges).collect::<Vec<_>>().join("\n")
+    let deeds = Deed::ALL.iter().filter_map(|deed| {
+        let follows = told(S::follows_deed(*deed));
+        (!follows.is_empty()).then(|| format!("({}){follows}", deed.wire()))
+    });
+    begins.into_iter().chain(edges).chain(deeds).collect::<Vec<_>>().join("\n")
 }

@@ -12,10 +12,7 @@ use uuid::Uuid;
 use super::evaluation::EvaluationState;
 use crate::{
     actor::{Actor, Role},
-    domain::{
-        complaint::ComplaintAction, duty::escalation::Level, enterprise::EnterpriseAction,
-        identity::proposal::ProposalState,
-    },
+    domain::duty::escalation::Level,
     error::{Error, Reason, Result},
     id::{Id, kind},
     named::named,
@@ -258,96 +255,6 @@ impl NoticeEvent {
     #[must_use]
     pub const fn leaves(self) -> bool {
         matches!(self.template(), Template::PassApplication | Template::Pass | Template::Complaint)
-    }
-
-    /// What an enterprise is told of a step of its application.
-    #[must_use]
-    pub fn of_application(action: &str) -> Option<Self> {
-        Some(match action {
-            "ACCEPT" => Self::PassAccepted,
-            "REQUEST_CORRECTION" => Self::PassReturned,
-            "DECLINE" => Self::PassNotAccepted,
-            "APPROVE" | "APPROVE_BY_POLICY" => Self::PassApproved,
-            "REJECT" => Self::PassRejected,
-            "LAPSE" => Self::PassLapsed,
-            _ => return None,
-        })
-    }
-
-    /// What an enterprise and its drivers are told of a step of a pass. A revision that takes the
-    /// place of another is told by its approval.
-    #[must_use]
-    pub fn of_pass(action: &str) -> Option<Self> {
-        Some(match action {
-            "SUSPEND" => Self::PassSuspended,
-            "RESUME" => Self::PassResumed,
-            "WITHDRAW" => Self::PassWithdrawn,
-            "CANCEL" => Self::PassCancelled,
-            "ANNUL" => Self::PassAnnulled,
-            "PENALISE" => Self::PassPenalised,
-            _ => return None,
-        })
-    }
-
-    /// What a claimer, or the people of an enterprise, are told of a step of it.
-    #[must_use]
-    pub fn of_enterprise(action: &str) -> Option<Self> {
-        Some(match EnterpriseAction::from_wire(action)? {
-            EnterpriseAction::Verify => Self::EnterpriseVerified,
-            EnterpriseAction::Reject => Self::EnterpriseRejected,
-            EnterpriseAction::Yield => Self::EnterpriseOutdone,
-            EnterpriseAction::Lapse => Self::EnterpriseLapsed,
-            EnterpriseAction::Annul => Self::EnterpriseAnnulled,
-            EnterpriseAction::Withdraw | EnterpriseAction::Suspend | EnterpriseAction::Resume => {
-                return None;
-            }
-        })
-    }
-
-    /// What the enterprise is told of a step of its complaint.
-    #[must_use]
-    pub fn of_complaint(action: &str) -> Option<Self> {
-        Some(match ComplaintAction::from_wire(action)? {
-            ComplaintAction::Accept => Self::ComplaintAccepted,
-            ComplaintAction::Decline => Self::ComplaintNotAccepted,
-            ComplaintAction::TransferOut => Self::ComplaintTransferred,
-            ComplaintAction::ApproveFeedback => Self::ComplaintAnswered,
-            ComplaintAction::Reopen => Self::ComplaintReopened,
-            ComplaintAction::Escalate => Self::ComplaintEscalated,
-            ComplaintAction::Close | ComplaintAction::Conclude | ComplaintAction::Merge => {
-                Self::ComplaintClosed
-            }
-            _ => return None,
-        })
-    }
-
-    /// What officers are told of the same step.
-    #[must_use]
-    pub fn of_task(action: &str) -> Option<Self> {
-        Some(match action {
-            "FILE" | "OBJECT" => Self::TaskToAccept,
-            "REOPEN" => Self::TaskToAssign,
-            "ASSIGN" | "REASSIGN" => Self::TaskAssigned,
-            "RETURN" => Self::TaskReturned,
-            "SUBMIT_FEEDBACK" | "REQUEST_EXTENSION" => Self::TaskToReview,
-            "REJECT_FEEDBACK" => Self::TaskRejected,
-            "APPROVE_EXTENSION" | "REFUSE_EXTENSION" => Self::TaskExtension,
-            "WITHDRAW" => Self::TaskWithdrawn,
-            "URGE" => Self::TaskUrged,
-            "SUPERVISE" | "ESCALATE" => Self::TaskSupervised,
-            _ => return None,
-        })
-    }
-
-    /// What whoever proposed something is told of how it stands; nothing while it waits, nor of an own step.
-    #[must_use]
-    pub const fn of_proposal(state: ProposalState) -> Option<Self> {
-        match state {
-            ProposalState::Confirmed => Some(Self::ProposalConfirmed),
-            ProposalState::Declined => Some(Self::ProposalDeclined),
-            ProposalState::Lapsed => Some(Self::ProposalLapsed),
-            ProposalState::Proposed | ProposalState::Withdrawn => None,
-        }
     }
 
     /// What is told with a step of the ladder.

@@ -8,7 +8,9 @@ use crate::{
     context::Cx,
     domain::common::{
         deed::Deed,
+        follow::{Follow, To},
         lifecycle::{Change, Held, Moved, Note, State},
+        notice::NoticeEvent,
     },
     error::{Error, Flaw, Result},
     id::{Id, kind},
@@ -87,6 +89,7 @@ impl VehicleRuling {
 impl State for ContestState {
     type Action = ContestAction;
     const FIRST: Self = Self::Open;
+    const BEGINS: &'static [Follow] = &[Follow::Tell(NoticeEvent::VehicleContested, To::Holder)];
 
     fn after(self, action: ContestAction) -> Option<Self> {
         Some(match (self, action) {
@@ -95,6 +98,16 @@ impl State for ContestState {
             (Self::Open, ContestAction::Withdraw) => Self::Withdrawn,
             _ => return None,
         })
+    }
+
+    fn follows(action: ContestAction) -> &'static [Follow] {
+        match action {
+            ContestAction::Dismiss => {
+                &[Follow::Tell(NoticeEvent::VehicleContestDismissed, To::Enterprise)]
+            }
+            // Whether the vehicle came to who filed it, or went away, is said with the step.
+            ContestAction::Uphold | ContestAction::Withdraw => &[],
+        }
     }
 }
 
@@ -146,8 +159,33 @@ impl Contest {
         Moved::new(self, change)
     }
 
+    /// Upholds it: the vehicle comes into the garage of who filed it.
+    pub fn receive(self, reason: VehicleRuling, note: String, cx: &Cx) -> Result<Moved<Self>> {
+        let moved = self.decide(ContestAction::Uphold, reason, note, cx)?;
+        Ok(moved.and([Follow::Tell(NoticeEvent::VehicleReceived, To::Enterprise)]))
+    }
+
+    /// Says that the vehicle left the garage: by an officer's ruling, or by the holder's own act.
+    pub fn release(
+        self,
+        ruling: Option<VehicleRuling>,
+        note: String,
+        cx: &Cx,
+    ) -> Result<Moved<Self>> {
+        let moved = match ruling {
+            Some(ruling) => self.decide(ContestAction::Uphold, ruling, note, cx)?,
+            None => self.step(ContestAction::Uphold, None, note, cx)?,
+        };
+        Ok(moved.and([Follow::Tell(NoticeEvent::VehicleReleased, To::Enterprise)]))
+    }
+
+    /// Dismisses it.
+    pub fn dismiss(self, reason: VehicleRuling, note: String, cx: &Cx) -> Result<Moved<Self>> {
+        self.decide(ContestAction::Dismiss, reason, note, cx)
+    }
+
     /// Decides it, with a reason of the action.
-    pub fn decide(
+    fn decide(
         self,
         action: ContestAction,
         reason: VehicleRuling,
@@ -159,11 +197,6 @@ impl Contest {
             return Err(Error::field("reason_code", Flaw::NotAllowed));
         }
         self.step(action, Some(reason), note, cx)
-    }
-
-    /// Says that the vehicle left the garage by the holder's own act.
-    pub fn release(self, note: String, cx: &Cx) -> Result<Moved<Self>> {
-        self.step(ContestAction::Uphold, None, note, cx)
     }
 
     /// Takes it back.
@@ -197,8 +230,9 @@ mod tests {
     #[test]
     fn the_drawing_of_a_contest() {
         insta::assert_snapshot!(drawing::<ContestState>(), @r"
+        --> OPEN | tell HOLDER VEHICLE_CONTESTED
         OPEN --UPHOLD--> UPHELD
-        OPEN --DISMISS--> DISMISSED
+        OPEN --DISMISS--> DISMISSED | tell ENTERPRISE VEHICLE_CONTEST_DISMISSED
         OPEN --WITHDRAW--> WITHDRAWN
         ");
     }

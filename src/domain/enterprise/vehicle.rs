@@ -4,11 +4,19 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    context::Cx,
     domain::{
         codes::{
             BodyColour, Energy, Plate, PlateType, UseNature, VehicleStates, VehicleType, Vin,
             cross_check,
         },
+        common::{
+            deed::Deed,
+            follow::{Follow, To},
+            lifecycle::{Change, Moved, Note},
+            notice::NoticeEvent,
+        },
+        enterprise::contest::VehicleRuling,
         pass::policy::Relation,
     },
     error::{Faults, Flaw},
@@ -119,6 +127,23 @@ pub struct Vehicle {
 }
 
 impl Vehicle {
+    /// An act on it that is recorded.
+    pub fn acted(self, deed: Deed, note: Note, cx: &Cx) -> Moved<Self> {
+        Moved::new(self, Change::stateless(deed, note, cx))
+    }
+
+    /// It comes into the garage of who contested it.
+    pub fn enter(self, ruling: Option<VehicleRuling>, note: &str, cx: &Cx) -> Moved<Self> {
+        self.acted(Deed::Receive, said(ruling, note), cx)
+    }
+
+    /// It leaves the garage; with a ruling an officer takes it out, and the holder is told.
+    pub fn depart(mut self, ruling: Option<VehicleRuling>, note: &str, cx: &Cx) -> Moved<Self> {
+        self.retire_time = Some(cx.now);
+        let told = ruling.map(|_| Follow::Tell(NoticeEvent::VehicleRemoved, To::Enterprise));
+        self.acted(Deed::Retire, said(ruling, note), cx).and(told)
+    }
+
     /// A vehicle that comes into a garage.
     #[must_use]
     pub const fn received(
@@ -191,6 +216,10 @@ impl Licence {
     pub fn warnings(&self) -> Vec<Flaw> {
         self.plate.warning().into_iter().chain(self.vin.warning()).collect()
     }
+}
+
+fn said(ruling: Option<VehicleRuling>, note: &str) -> Note {
+    Note { reason: ruling.map(VehicleRuling::wire), ..Note::public(note) }
 }
 
 fn required<T>(text: &str, parse: impl Fn(&str) -> Result<T, Flaw>) -> Result<T, Flaw> {

@@ -9,7 +9,9 @@ use crate::{
     domain::{
         common::{
             deed::Deed,
+            follow::{Follow, To},
             lifecycle::{Change, Held, Moved, Note, State},
+            notice::NoticeEvent,
         },
         duty::month,
     },
@@ -126,6 +128,7 @@ ProposalAction, readers: Readers {
 impl State for ProposalState {
     type Action = ProposalAction;
     const FIRST: Self = Self::Proposed;
+    const BEGINS: &'static [Follow] = &[Follow::Tell(NoticeEvent::ProposalToCheck, To::Checkers)];
 
     fn after(self, action: ProposalAction) -> Option<Self> {
         match (self, action) {
@@ -134,6 +137,16 @@ impl State for ProposalState {
             (Self::Proposed, ProposalAction::Withdraw) => Some(Self::Withdrawn),
             (Self::Proposed, ProposalAction::Lapse) => Some(Self::Lapsed),
             _ => None,
+        }
+    }
+
+    fn follows(action: ProposalAction) -> &'static [Follow] {
+        match action {
+            ProposalAction::Confirm => &[Follow::Tell(NoticeEvent::ProposalConfirmed, To::Maker)],
+            ProposalAction::Decline => &[Follow::Tell(NoticeEvent::ProposalDeclined, To::Maker)],
+            ProposalAction::Lapse => &[Follow::Tell(NoticeEvent::ProposalLapsed, To::Maker)],
+            // Nobody is told of an own step.
+            ProposalAction::Withdraw => &[],
         }
     }
 }
@@ -313,9 +326,12 @@ impl Proposal {
         Ok(Moved::new(self, change))
     }
 
-    /// Confirmed: what was asked for is done in the same unit of work.
+    /// Confirmed: what was asked for is done in the same unit of work. An officer whom it is about is told; a
+    /// reset tells more, and by every way, where it is carried out.
     pub fn confirm(self, note: String, cx: &Cx) -> Result<Moved<Self>> {
-        self.decide(ProposalAction::Confirm, note, cx)
+        let concerned = (self.act != Act::ResetCredentials)
+            .then_some(Follow::Tell(NoticeEvent::AccountChanged, To::Officer));
+        Ok(self.decide(ProposalAction::Confirm, note, cx)?.and(concerned))
     }
 
     /// Declined: nothing is done.

@@ -9,9 +9,10 @@ use crate::{
     domain::{
         common::{
             deed::Deed,
+            follow::Follow,
             lifecycle::{Change, Held, Moved, Note, State},
         },
-        duty::obligation::ObligationKind,
+        duty::{calendar::Due, obligation::ObligationKind},
     },
     error::{Error, Reason, Result},
     id::{Id, kind},
@@ -71,6 +72,16 @@ impl State for ConversationState {
             (Self::Claimed, Close) => Self::Closed,
             _ => return None,
         })
+    }
+
+    fn follows(action: ConversationAction) -> &'static [Follow] {
+        use ConversationAction::{Claim, Close, Release, Reopen, Return, Transfer};
+        match action {
+            // Who closes has answered, for better or worse: the rating tells. Which answer was owed is known with
+            // the step.
+            Close => &[Follow::Meet(ObligationKind::SolveConversation), Follow::Invite],
+            Claim | Transfer | Return | Release | Reopen => &[],
+        }
     }
 }
 
@@ -134,15 +145,6 @@ impl Sender {
     pub fn system() -> Self {
         Self { name: "system".to_owned(), sent_as: None, digest: [0; 32] }
     }
-}
-
-/// What a question of the enterprise opens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked {
-    /// The answer that is owed now; absent while an earlier question waits.
-    pub reply: Option<ObligationKind>,
-    /// Whether a solution is owed from now on.
-    pub solution: bool,
 }
 
 impl Conversation {
@@ -211,7 +213,9 @@ impl Conversation {
     /// The officer who holds it says that it is settled.
     pub fn close(mut self, summary: String, cx: &Cx) -> Result<Moved<Self>> {
         self.held_by(cx)?;
-        let change = self.advance(ConversationAction::Close, Note::public(summary), cx)?;
+        let owed = Follow::Meet(self.reply_kind());
+        let change =
+            self.advance(ConversationAction::Close, Note::public(summary), cx)?.and([owed]);
         self.assignee = None;
         self.claim_time = None;
         self.awaiting_since = None;
@@ -262,25 +266,26 @@ impl Conversation {
         message
     }
 
-    /// The enterprise asked: the clock of the answer begins with the first open question.
-    pub fn ask(&mut self, due: Timestamp, now: Timestamp) -> Asked {
-        let solution = self.awaiting_since.is_none() && self.reply_time.is_none();
+    /// The enterprise asked: the clock of the answer begins with the first open question, that of the solution
+    /// with the first question since it was opened, or opened again. What follows is carried out with the message.
+    pub fn ask(&mut self, due: Due, now: Timestamp) -> Vec<Follow> {
         if self.awaiting_since.is_some() {
-            return Asked { reply: None, solution };
+            return Vec::new();
         }
         self.awaiting_since = Some(now);
-        self.reply_due_time = Some(due);
-        let kind = self.reply_kind();
-        Asked { reply: Some(kind), solution }
+        self.reply_due_time = Some(due.at);
+        let first = self.reply_time.is_none();
+        let solution = first.then_some(Follow::Owe(ObligationKind::SolveConversation));
+        [Follow::OweUntil(self.reply_kind(), due)].into_iter().chain(solution).collect()
     }
 
     /// The officer answered: what was owed is met.
-    pub fn answer(&mut self, now: Timestamp) -> Option<ObligationKind> {
-        let met = self.awaiting_since.take().map(|_| self.reply_kind());
+    pub fn answer(&mut self, now: Timestamp) -> Vec<Follow> {
+        let met = self.awaiting_since.take().map(|_| Follow::Meet(self.reply_kind()));
         self.reply_due_time = None;
         self.auto_reply_time = None;
         self.reply_time = Some(now);
-        met
+        met.into_iter().collect()
     }
 
     /// Which answer is owed: the first since it was opened, or a next one.
@@ -365,7 +370,9 @@ mod tests {
     use super::{Conversation, ConversationState, Held, Release, Sender};
     use crate::{
         domain::{
-            common::lifecycle::drawing, duty::obligation::ObligationKind, liaison::message::Content,
+            common::{follow::Follow, lifecycle::drawing},
+            duty::{calendar::Due, obligation::ObligationKind},
+            liaison::message::Content,
         },
         id::Id,
     };
@@ -403,7 +410,7 @@ mod tests {
         CLAIMED --TRANSFER--> CLAIMED
         CLAIMED --RETURN--> QUEUED
         CLAIMED --RELEASE--> QUEUED
-        CLAIMED --CLOSE--> CLOSED
+        CLAIMED --CLOSE--> CLOSED | meet SOLVE_CONVERSATION, ask the enterprise
         CLOSED --REOPEN--> QUEUED
         ");
     }
@@ -424,16 +431,18 @@ mod tests {
     #[test]
     fn a_second_question_does_not_begin_the_clock_again() {
         let mut conversation = conversation(ConversationState::Claimed);
-        let due = NOW + SignedDuration::from_mins(30);
-        let asked = conversation.ask(due, NOW);
-        assert_eq!((asked.reply, asked.solution), (Some(ObligationKind::FirstReply), true));
-        let later = NOW + SignedDuration::from_mins(5);
-        let again = conversation.ask(later, later);
-        assert_eq!((again.reply, conversation.reply_due_time), (None, Some(due)));
-        assert_eq!(conversation.answer(later), Some(ObligationKind::FirstReply));
-        assert_eq!(conversation.answer(later), None);
-        let next = conversation.ask(later, later);
-        assert_eq!((next.reply, next.solution), (Some(ObligationKind::NextReply), false));
+        let due = |at| Due { at, provisional: false };
+        let (first, later) =
+            (NOW + SignedDuration::from_mins(30), NOW + SignedDuration::from_mins(5));
+        let owed = Follow::OweUntil(ObligationKind::FirstReply, due(first));
+        let solution = Follow::Owe(ObligationKind::SolveConversation);
+        assert_eq!(conversation.ask(due(first), NOW), [owed, solution]);
+        assert_eq!(conversation.ask(due(later), later), []);
+        assert_eq!(conversation.reply_due_time, Some(first));
+        assert_eq!(conversation.answer(later), [Follow::Meet(ObligationKind::FirstReply)]);
+        assert_eq!(conversation.answer(later), []);
+        let owed = Follow::OweUntil(ObligationKind::NextReply, due(later));
+        assert_eq!(conversation.ask(due(later), later), [owed]);
     }
 
     // CH-12: silent, off duty, away.
@@ -442,7 +451,7 @@ mod tests {
         let mut waiting = conversation(ConversationState::Claimed);
         let at = |minutes| NOW + SignedDuration::from_mins(minutes);
         assert_eq!(waiting.release_due(false, false, at(60)), None, "nobody waits");
-        let _ = waiting.ask(NOW, NOW);
+        let _ = waiting.ask(Due { at: NOW, provisional: false }, NOW);
         for (on_duty, present, now, expected) in [
             (true, true, at(14), None),
             (true, true, at(15), Some(Release::Silent)),

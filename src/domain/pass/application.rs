@@ -16,8 +16,9 @@ use crate::{
     domain::{
         common::{
             deed::Deed,
-            follow::Follow,
+            follow::{Follow, To},
             lifecycle::{Change, Held, Moved, Note, State},
+            notice::NoticeEvent,
         },
         duty::{
             calendar::Calendar,
@@ -126,22 +127,45 @@ impl State for ApplicationState {
 
     fn follows(action: ApplicationAction) -> &'static [Follow] {
         use ApplicationAction as Do;
-        use Follow::{Invite, Meet, Owe, Pause, Resume, VoidAll};
+        use Follow::{Invite, Meet, Owe, Pause, Resume, Tell, VoidAll};
         use ObligationKind::{
             AcceptPassApplication as Acceptance, DecidePassApplication as Decision,
         };
         match action {
             // What was accepted before is not to be accepted again: its decision goes on.
             Do::Submit => &[Owe(Acceptance), Resume(Decision)],
-            Do::Accept => &[Meet(Acceptance), Owe(Decision)],
-            // Who says everything that is missing has answered what was handed in.
-            Do::RequestCorrection => &[Meet(Acceptance), Pause(Decision)],
-            Do::BeginReview | Do::Forward => &[],
-            Do::Decline => &[Meet(Acceptance), Meet(Decision), VoidAll],
-            Do::Approve | Do::ApproveByPolicy | Do::Reject => {
-                &[Meet(Acceptance), Meet(Decision), VoidAll, Invite]
+            Do::Accept => {
+                &[Meet(Acceptance), Owe(Decision), Tell(NoticeEvent::PassAccepted, To::Enterprise)]
             }
-            Do::Withdraw | Do::Lapse => &[VoidAll],
+            // Who says everything that is missing has answered what was handed in.
+            Do::RequestCorrection => &[
+                Meet(Acceptance),
+                Pause(Decision),
+                Tell(NoticeEvent::PassReturned, To::Enterprise),
+            ],
+            Do::BeginReview | Do::Forward => &[],
+            Do::Decline => &[
+                Meet(Acceptance),
+                Meet(Decision),
+                VoidAll,
+                Tell(NoticeEvent::PassNotAccepted, To::Enterprise),
+            ],
+            Do::Approve | Do::ApproveByPolicy => &[
+                Meet(Acceptance),
+                Meet(Decision),
+                VoidAll,
+                Tell(NoticeEvent::PassApproved, To::Enterprise),
+                Invite,
+            ],
+            Do::Reject => &[
+                Meet(Acceptance),
+                Meet(Decision),
+                VoidAll,
+                Tell(NoticeEvent::PassRejected, To::Enterprise),
+                Invite,
+            ],
+            Do::Withdraw => &[VoidAll],
+            Do::Lapse => &[VoidAll, Tell(NoticeEvent::PassLapsed, To::Enterprise)],
         }
     }
 }

@@ -82,6 +82,8 @@ pub struct Entry {
     pub officer: Id<kind::Officer>,
     /// When the cause was removed.
     pub lift_time: Option<Timestamp>,
+    /// What was said about that.
+    pub lift_note: String,
 }
 
 impl Entry {
@@ -102,9 +104,10 @@ impl Entry {
     /// Takes it off the list.
     pub fn lift(mut self, note: String, cx: &Cx) -> Result<Moved<Self>> {
         cx.actor.sworn()?;
-        let note = Note::internal(note);
-        let (_, change) = self.state().advance(EntryAction::Lift, note, cx)?;
+        let said = Note::internal(&*note);
+        let (_, change) = self.state().advance(EntryAction::Lift, said, cx)?;
         self.lift_time = Some(cx.now);
+        self.lift_note = note;
         Ok(Moved::new(self, change))
     }
 }

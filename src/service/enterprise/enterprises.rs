@@ -253,7 +253,7 @@ impl Step {
         let enterprise = enterprises::lock(tx, self.id, &cx.scope_of(Matter::Enterprise)).await?;
         wire::fresh(self.version, enterprise.version)?;
         let moved = enterprise.act(action, self.note, cx)?;
-        enterprises::save(tx, moved).await
+        tx.settle_now(moved).await
     }
 }
 

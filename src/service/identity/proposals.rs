@@ -47,7 +47,7 @@ pub(in crate::service) async fn propose<Q: Message>(
     cx: &Cx,
 ) -> Result<Proposal> {
     let draft = Draft { request: request.encode_to_vec(), ..draft };
-    proposals::insert(tx, draft.propose(cx)?).await
+    tx.settle_first(draft.propose(cx)?, proposals::insert).await
 }
 
 /// The unit in whose subtree the caller's own acts are confirmed.
@@ -144,7 +144,7 @@ impl Proposals {
             let effective_time = acts::carry_out(tx, &confirming).await?;
             let moved =
                 moved.map(|it| Proposal { effective_time, at_once_reason: why.clone(), ..it });
-            let done = proposals::save(tx, moved).await?;
+            let done = tx.settle_now(moved).await?;
             tracing::info!(proposal = %done.id, act = done.act.wire(), "a proposal was confirmed");
             Ok(reply(&done))
         })
@@ -162,7 +162,7 @@ impl Proposals {
         let ((id, version), note) = faults.whole((target, note))?;
         wire::write(&self.store, cx, &request, async |tx| {
             let known = self.lock(tx, cx, id, version).await?;
-            let done = proposals::save(tx, known.decline(note, cx)?).await?;
+            let done = tx.settle_now(known.decline(note, cx)?).await?;
             Ok(reply(&done))
         })
         .await
@@ -178,7 +178,7 @@ impl Proposals {
         let (id, version) = faults.whole(target)?;
         wire::write(&self.store, cx, &request, async |tx| {
             let known = self.lock(tx, cx, id, version).await?;
-            let done = proposals::save(tx, known.withdraw(cx)?).await?;
+            let done = tx.settle_now(known.withdraw(cx)?).await?;
             Ok(reply(&done))
         })
         .await

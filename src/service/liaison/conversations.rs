@@ -156,7 +156,7 @@ impl Conversations {
         wire::write(&self.store, cx, &request, async |tx| {
             let unit_path = served(tx, cx, enterprise, post).await?;
             let opened = begun(cx, enterprise, post, unit_path, title).open(cx);
-            let mut conversation = conversations::insert(tx, opened).await?;
+            let mut conversation = tx.settle_first(opened, conversations::insert).await?;
             conversations::join(tx, conversation.id, person).await?;
             // Everybody reads it first: this is no way to call for help (facts.md, 4.7).
             let told = NoticeCode::NotAnAlarm.zh().to_owned();

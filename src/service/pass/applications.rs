@@ -441,7 +441,7 @@ async fn file(tx: &mut Tx, asked: Asked) -> Result<Application> {
     let number = ApplicationNumber::new(day, sequence)?;
     let application = new_draft(&cx, asked, path, number.to_string());
     refuse_faulty_papers(tx, &application).await?;
-    store::pass::applications::insert(tx, application.draft(&cx)).await
+    tx.settle_first(application.draft(&cx), store::pass::applications::insert).await
 }
 
 async fn refuse_faulty_papers(tx: &mut Tx, application: &Application) -> Result<()> {

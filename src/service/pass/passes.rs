@@ -137,7 +137,7 @@ impl Passes {
             permitted(cx, &pass, action)?;
             wire::fresh(version, pass.version)?;
             let moved = pass.act(action, reason, note, cx)?;
-            let pass = store::pass::passes::save(tx, moved).await?;
+            let pass = tx.settle_now(moved).await?;
             let reply = reply(cx, &pass);
             Ok(reply)
         })

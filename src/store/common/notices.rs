@@ -15,7 +15,7 @@ use super::{
 use crate::{
     domain::common::notice::{Audience, Facts, NoticeEvent, Reader},
     error::{Error, Result},
-    id::{Id, kind},
+    id::{Id, Subject, kind},
     store::Tx,
 };
 
@@ -37,6 +37,21 @@ pub struct Telling {
     pub cause: String,
     /// What the texts may speak of.
     pub facts: Facts,
+}
+
+impl Telling {
+    /// What is told of a step that led to this version.
+    #[must_use]
+    pub fn of_step(
+        subject: Subject,
+        version: i64,
+        event: NoticeEvent,
+        audience: Audience,
+        facts: Facts,
+    ) -> Self {
+        let cause = format!("{subject}/{version}");
+        Self { event, audience, subject: subject.to_string(), cause, facts }
+    }
 }
 
 /// Tells: the inbox row, and for each recipient a delivery with an event of its own, so that one

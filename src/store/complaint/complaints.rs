@@ -16,11 +16,12 @@ use uuid::Uuid;
 
 use super::{complaint_policies, meetings::points};
 use crate::{
-    actor::Scope,
+    actor::{Role, Scope},
     domain::{
         common::{
-            follow::Follow,
-            lifecycle::{Change, Held},
+            follow::{Follow, To},
+            lifecycle::Held,
+            notice::{Audience, Facts, NoticeEvent},
             number::ComplaintNumber,
         },
         complaint::{Category, Channel, Complaint, ComplaintState, Lead, Rules},
@@ -35,7 +36,7 @@ use crate::{
         OnConstraint as _, Tx,
         common::{
             evaluations::{self, Invitation},
-            notices::causes,
+            notices::{Telling, causes},
         },
         steps::Settled,
     },
@@ -256,8 +257,11 @@ impl Settled for Complaint {
         Ok(self)
     }
 
-    async fn tell(&self, tx: &mut Tx, change: &Change) -> Result<()> {
-        causes::of_complaint(tx, self, change).await
+    // Number and state alone, never what it is about (I20).
+    async fn told(&self, tx: &mut Tx, event: NoticeEvent, to: To) -> Result<Vec<Telling>> {
+        let facts = Facts { number: self.number.to_string(), ..Facts::default() };
+        let Some(audience) = audience(tx, self, to).await? else { return Ok(Vec::new()) };
+        Ok(vec![Telling::of_step(self.id.subject(), self.version, event, audience, facts)])
     }
 
     async fn limits(&self, tx: &mut Tx, kind: ObligationKind) -> Result<Option<Limits>> {
@@ -285,6 +289,31 @@ impl Settled for Complaint {
             _ => Ok(()),
         }
     }
+}
+
+/// To whom a step of it is told; nobody where there is none.
+async fn audience(tx: &mut Tx, of: &Complaint, to: To) -> Result<Option<Audience>> {
+    let lead = of.lead.as_ref().map_or(of.unit_path.as_str(), |lead| &lead.path);
+    let named = match to {
+        To::Assigner => causes::serving(tx, of.assigner).await?,
+        To::Handler | To::HandlerOrLeader | To::Owing => causes::serving(tx, of.handler).await?,
+        _ => None,
+    };
+    let (path, role) = match to {
+        _ if named.is_some() => return Ok(named),
+        // Where nobody handles it, nobody waits for this.
+        To::Handler => return Ok(None),
+        To::Lead => (lead, Role::Handler),
+        To::HandlerOrLeader => (lead, Role::UnitLeader),
+        To::Owing if of.lead.is_some() => (lead, Role::Handler),
+        To::Desk | To::Assigner | To::Owing => (of.unit_path.as_str(), Role::Assigner),
+        _ => return Ok(Some(Audience::Enterprise(of.enterprise, "REQUEST"))),
+    };
+    let found = causes::unit(tx, path, role).await?;
+    if found.is_none() {
+        causes::nobody(of.id.subject());
+    }
+    Ok(found)
 }
 
 impl Complaint {

@@ -11,12 +11,12 @@ use uuid::Uuid;
 use crate::{
     actor::Scope,
     domain::{
-        common::lifecycle::{Held, Moved},
+        common::lifecycle::Held,
         complaint::meeting::{JointMeeting, MeetingState, Seat},
     },
     error::{Error, Reason, Result},
-    id::{Id, kind},
-    store::{Tx, common::history},
+    id::{Id, Subject, kind},
+    store::{Tx, steps::Settled},
 };
 
 struct MeetingRow {
@@ -154,8 +154,7 @@ pub async fn invitable(
 }
 
 /// Stores a new meeting.
-pub async fn insert(tx: &mut Tx, moved: Moved<JointMeeting>) -> Result<JointMeeting> {
-    let (meeting, change) = moved.open();
+pub async fn insert(tx: &mut Tx, meeting: &JointMeeting) -> Result<()> {
     let now = tx.now();
     let units: Vec<Uuid> = meeting.guests.iter().map(|seat| seat.unit.uuid()).collect();
     let paths: Vec<String> = meeting.guests.iter().map(|seat| seat.path.clone()).collect();
@@ -178,31 +177,33 @@ pub async fn insert(tx: &mut Tx, moved: Moved<JointMeeting>) -> Result<JointMeet
     )
     .execute(tx.conn())
     .await?;
-    history::write(tx, meeting.id.subject(), &change).await?;
-    Ok(meeting)
+    Ok(())
 }
 
-/// Stores a step.
-pub async fn save(tx: &mut Tx, moved: Moved<JointMeeting>) -> Result<JointMeeting> {
-    let (mut meeting, change) = moved.open();
-    let now = tx.now();
-    let updated = sqlx::query!(
-        "update joint_meeting set state = $3, minutes = $4, close_time = $5, update_time = $6,
-            version = version + 1
-         where id = $1 and version = $2",
-        meeting.id.uuid(),
-        meeting.version,
-        meeting.state().wire(),
-        meeting.minutes,
-        meeting.close_time.map(Timestamp::to_sqlx) as _,
-        now.to_sqlx() as _
-    )
-    .execute(tx.conn())
-    .await?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::new(Reason::EtagStale));
+impl Settled for JointMeeting {
+    fn subject(&self) -> Subject {
+        self.id.subject()
     }
-    meeting.version = meeting.version.saturating_add(1);
-    history::write(tx, meeting.id.subject(), &change).await?;
-    Ok(meeting)
+
+    async fn write(mut self, tx: &mut Tx) -> Result<Self> {
+        let now = tx.now();
+        let updated = sqlx::query!(
+            "update joint_meeting set state = $3, minutes = $4, close_time = $5, update_time = $6,
+                version = version + 1
+             where id = $1 and version = $2",
+            self.id.uuid(),
+            self.version,
+            self.state().wire(),
+            self.minutes,
+            self.close_time.map(Timestamp::to_sqlx) as _,
+            now.to_sqlx() as _
+        )
+        .execute(tx.conn())
+        .await?;
+        if updated.rows_affected() == 0 {
+            return Err(Error::new(Reason::EtagStale));
+        }
+        self.version = self.version.saturating_add(1);
+        Ok(self)
+    }
 }

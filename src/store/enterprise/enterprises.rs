@@ -11,16 +11,19 @@ use crate::{
         codes::{DocumentKind, IdentityDocument},
         common::{
             deed::Deed,
-            lifecycle::{Held, Moved, Note},
+            follow::To,
+            lifecycle::{Held, Note},
+            notice::{Audience, Facts, NoticeEvent},
         },
         enterprise::{Claim, Enterprise, EnterpriseRefusal, EnterpriseState, Prepared},
         pass::policy::EnterpriseClass,
     },
     error::{Error, Flaw, Reason, Result},
-    id::{Id, kind},
+    id::{Id, Subject, kind},
     store::{
         OnConstraint as _, Tx, Vault,
-        common::{history, notices::causes},
+        common::{history, notices::Telling},
+        steps::Settled,
     },
 };
 
@@ -273,10 +276,9 @@ pub async fn of_code(
 /// `ENTERPRISE_EXISTS` when the person claims this code already.
 pub async fn insert(
     tx: &mut Tx,
-    moved: Moved<Enterprise>,
+    enterprise: &Enterprise,
     document: &IdentityDocument,
-) -> Result<Enterprise> {
-    let (enterprise, change) = moved.open();
+) -> Result<()> {
     let (now, ids) = (tx.now(), tx.cx().ids().clone());
     let claim = &enterprise.claim;
     let name = claim.legal_representative.as_bytes();
@@ -306,8 +308,7 @@ pub async fn insert(
     .execute(tx.conn())
     .await
     .on_constraint("enterprise_claimed_once", Reason::EnterpriseExists)?;
-    history::write(tx, enterprise.id.subject(), &change).await?;
-    Ok(enterprise)
+    Ok(())
 }
 
 /// Stores what was edited of a claim, before the step is saved.
@@ -347,40 +348,58 @@ pub async fn rewrite(
     Ok(())
 }
 
-/// Stores a step, and tells of it.
-///
-/// # Errors
-/// `ENTERPRISE_EXISTS` when it would be verified beside another one of the same code.
-pub async fn save(tx: &mut Tx, moved: Moved<Enterprise>) -> Result<Enterprise> {
-    let (mut enterprise, change) = moved.open();
-    let now = tx.now();
-    let prepared = enterprise.prepared.as_ref();
-    let updated = sqlx::query!(
-        "update enterprise
-         set state = $3, update_time = $4, expire_time = $5, prepared_by = $6, prepare_time = $7,
-            prepare_note = $8, reason_code = $9, reason_note = $10, version = version + 1
-         where id = $1 and version = $2",
-        enterprise.id.uuid(),
-        enterprise.version,
-        enterprise.state().wire(),
-        now.to_sqlx() as _,
-        enterprise.expire_time.map(Timestamp::to_sqlx) as _,
-        prepared.map(|it| it.by.uuid()),
-        prepared.map(|it| it.time.to_sqlx()) as _,
-        prepared.map(|it| it.note.clone()).unwrap_or_default(),
-        enterprise.reason.map(EnterpriseRefusal::wire),
-        enterprise.reason_note
-    )
-    .execute(tx.conn())
-    .await
-    .on_constraint("enterprise_verified_once", Reason::EnterpriseExists)?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::new(Reason::EtagStale));
+impl Settled for Enterprise {
+    fn subject(&self) -> Subject {
+        self.id.subject()
     }
-    enterprise.version = enterprise.version.saturating_add(1);
-    history::write(tx, enterprise.id.subject(), &change).await?;
-    causes::of_enterprise(tx, &enterprise, &change).await?;
-    Ok(enterprise)
+
+    // `ENTERPRISE_EXISTS` when it would be verified beside another one of the same code.
+    async fn write(mut self, tx: &mut Tx) -> Result<Self> {
+        let now = tx.now();
+        let prepared = self.prepared.as_ref();
+        let updated = sqlx::query!(
+            "update enterprise
+             set state = $3, update_time = $4, expire_time = $5, prepared_by = $6, prepare_time = $7,
+                prepare_note = $8, reason_code = $9, reason_note = $10, version = version + 1
+             where id = $1 and version = $2",
+            self.id.uuid(),
+            self.version,
+            self.state().wire(),
+            now.to_sqlx() as _,
+            self.expire_time.map(Timestamp::to_sqlx) as _,
+            prepared.map(|it| it.by.uuid()),
+            prepared.map(|it| it.time.to_sqlx()) as _,
+            prepared.map(|it| it.note.clone()).unwrap_or_default(),
+            self.reason.map(EnterpriseRefusal::wire),
+            self.reason_note
+        )
+        .execute(tx.conn())
+        .await
+        .on_constraint("enterprise_verified_once", Reason::EnterpriseExists)?;
+        if updated.rows_affected() == 0 {
+            return Err(Error::new(Reason::EtagStale));
+        }
+        self.version = self.version.saturating_add(1);
+        Ok(self)
+    }
+
+    /// Who claimed it, and who acts for it still.
+    async fn told(&self, tx: &mut Tx, event: NoticeEvent, _: To) -> Result<Vec<Telling>> {
+        let people = sqlx::query_scalar!(
+            "select person_id as \"person_id!\" from member
+             where enterprise_id = $1 and end_time is null
+             union select $2",
+            self.id.uuid(),
+            self.applicant.uuid()
+        )
+        .fetch_all(tx.conn())
+        .await?;
+        let telling = |person| {
+            let whom = Audience::Person(Id::of(person));
+            Telling::of_step(self.id.subject(), self.version, event, whom, Facts::default())
+        };
+        Ok(people.into_iter().map(telling).collect())
+    }
 }
 
 /// A class of an enterprise, from a document, for a time.

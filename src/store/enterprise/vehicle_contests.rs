@@ -9,8 +9,9 @@ use crate::{
     actor::Scope,
     domain::{
         common::{
-            lifecycle::{Held, Moved},
-            notice::NoticeEvent,
+            follow::To,
+            lifecycle::Held,
+            notice::{Audience, Facts, NoticeEvent},
         },
         enterprise::{
             contest::{Contest, ContestState, VehicleRuling},
@@ -18,11 +19,8 @@ use crate::{
         },
     },
     error::{Error, Reason, Result},
-    id::{Id, kind},
-    store::{
-        OnConstraint as _, Tx,
-        common::{history, notices::causes},
-    },
+    id::{Id, Subject, kind},
+    store::{OnConstraint as _, Tx, common::notices::Telling, steps::Settled},
 };
 
 struct Row {
@@ -148,8 +146,7 @@ pub async fn lock_open(tx: &mut Tx, vehicle: Id<kind::Vehicle>) -> Result<Vec<Co
 ///
 /// # Errors
 /// `ALREADY_EXISTS` when the enterprise has one open of this vehicle.
-pub async fn insert(tx: &mut Tx, moved: Moved<Contest>) -> Result<Contest> {
-    let (contest, change) = moved.open();
+pub async fn insert(tx: &mut Tx, contest: &Contest) -> Result<()> {
     let papers: Vec<Uuid> = contest.attachments.iter().map(|paper| paper.uuid()).collect();
     sqlx::query!(
         "insert into vehicle_contest (id, vehicle_id, enterprise_id, filed_by, plate_number,
@@ -171,40 +168,54 @@ pub async fn insert(tx: &mut Tx, moved: Moved<Contest>) -> Result<Contest> {
     .execute(tx.conn())
     .await
     .on_constraint("vehicle_contest_once", Reason::AlreadyExists)?;
-    history::write(tx, contest.id.subject(), &change).await?;
-    Ok(contest)
+    Ok(())
 }
 
-/// Stores a step, and tells who filed it of the event.
-pub async fn save(
-    tx: &mut Tx,
-    moved: Moved<Contest>,
-    event: Option<NoticeEvent>,
-) -> Result<Contest> {
-    let (mut contest, change) = moved.open();
-    let updated = sqlx::query!(
-        "update vehicle_contest
-         set state = $3, reason_code = $4, reason_note = $5, decide_time = $6,
-            version = version + 1
-         where id = $1 and version = $2",
-        contest.id.uuid(),
-        contest.version,
-        contest.state().wire(),
-        contest.reason.map(VehicleRuling::wire),
-        contest.reason_note,
-        contest.decide_time.map(Timestamp::to_sqlx) as _
-    )
-    .execute(tx.conn())
-    .await?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::new(Reason::EtagStale));
+impl Settled for Contest {
+    fn subject(&self) -> Subject {
+        self.id.subject()
     }
-    contest.version = contest.version.saturating_add(1);
-    history::write(tx, contest.id.subject(), &change).await?;
-    if let Some(event) = event {
-        causes::of_contest(tx, &contest, event).await?;
+
+    async fn write(mut self, tx: &mut Tx) -> Result<Self> {
+        let updated = sqlx::query!(
+            "update vehicle_contest
+             set state = $3, reason_code = $4, reason_note = $5, decide_time = $6,
+                version = version + 1
+             where id = $1 and version = $2",
+            self.id.uuid(),
+            self.version,
+            self.state().wire(),
+            self.reason.map(VehicleRuling::wire),
+            self.reason_note,
+            self.decide_time.map(Timestamp::to_sqlx) as _
+        )
+        .execute(tx.conn())
+        .await?;
+        if updated.rows_affected() == 0 {
+            return Err(Error::new(Reason::EtagStale));
+        }
+        self.version = self.version.saturating_add(1);
+        Ok(self)
     }
-    Ok(contest)
+
+    /// Who filed it; or the holder, who learns that another enterprise, which is not named, says that the vehicle is
+    /// theirs.
+    async fn told(&self, tx: &mut Tx, event: NoticeEvent, to: To) -> Result<Vec<Telling>> {
+        let facts = Facts { plate: self.plate_number.clone(), ..Facts::default() };
+        let of_step = |whom| Telling::of_step(self.id.subject(), self.version, event, whom, facts);
+        if to != To::Holder {
+            return Ok(vec![of_step(Audience::Enterprise(self.enterprise, "PASS"))]);
+        }
+        let holder = sqlx::query_scalar!(
+            "select enterprise_id from vehicle where id = $1",
+            self.vehicle.uuid()
+        )
+        .fetch_one(tx.conn())
+        .await?;
+        let telling = of_step(Audience::Enterprise(Id::of(holder), "PASS"));
+        let (subject, cause) = (self.vehicle.to_string(), self.id.to_string());
+        Ok(vec![Telling { subject, cause, ..telling }])
+    }
 }
 
 /// Which kinds the complete papers of the enterprise among these are of.

@@ -9,13 +9,16 @@ use crate::{
     actor::Scope,
     domain::{
         codes::{BodyColour, Energy, Plate, PlateType, UseNature, VehicleStates, VehicleType, Vin},
-        common::lifecycle::Change,
+        common::{
+            follow::To,
+            notice::{Audience, Facts, NoticeEvent},
+        },
         enterprise::vehicle::{Licence, Vehicle},
         pass::policy::Relation,
     },
     error::{Error, Flaw, Reason, Result},
-    id::{Id, kind},
-    store::{OnConstraint as _, Tx, common::history, pass::passes},
+    id::{Id, Subject, kind},
+    store::{OnConstraint as _, Tx, common::notices::Telling, pass::passes, steps::Settled},
 };
 
 struct Row {
@@ -235,11 +238,11 @@ pub async fn list(
     rows.into_iter().map(entity).collect()
 }
 
-/// Puts a vehicle into a garage, with the act.
+/// Puts a vehicle into a garage.
 ///
 /// # Errors
 /// `VEHICLE_EXISTS` when it stands in one already.
-pub async fn insert(tx: &mut Tx, vehicle: &Vehicle, change: &Change) -> Result<()> {
+pub async fn insert(tx: &mut Tx, vehicle: &Vehicle) -> Result<()> {
     let now = tx.now();
     let licence = &vehicle.licence;
     let ([gross, kerb, load], [length, width, height]) = (licence.masses_kg, licence.outer_mm);
@@ -282,56 +285,68 @@ pub async fn insert(tx: &mut Tx, vehicle: &Vehicle, change: &Change) -> Result<(
     .await
     .on_constraint("vehicle_once", Reason::VehicleExists)?;
     passes::touch(tx, licence.plate.as_str());
-    history::write(tx, vehicle.id.subject(), change).await
+    Ok(())
 }
 
-/// Stores what may change of a vehicle, everything but garage and plate, with the act.
-pub async fn save(tx: &mut Tx, mut vehicle: Vehicle, change: &Change) -> Result<Vehicle> {
-    let now = tx.now();
-    let licence = &vehicle.licence;
-    let ([gross, kerb, load], [length, width, height]) = (licence.masses_kg, licence.outer_mm);
-    let updated = sqlx::query!(
-        "update vehicle
-         set vehicle_type = $3, use_nature = $4, energy_type = $5, vin = $6, body_colour = $7,
-            brand_model = $8, gross_mass_kg = $9, kerb_mass_kg = $10, rated_load_kg = $11,
-            outer_length_mm = $12, outer_width_mm = $13, outer_height_mm = $14,
-            emission_stage = $15, inspection_valid_until = $16, insurance_valid_until = $17,
-            scrapping_date = $18, relation = $19, contract_valid_until = $20,
-            transport_permit_valid_until = $21, vehicle_states = $22, retire_time = $23,
-            update_time = $24, version = version + 1
-         where id = $1 and version = $2",
-        vehicle.id.uuid(),
-        vehicle.version,
-        licence.vehicle_type.as_str(),
-        licence.use_nature.code(),
-        licence.energy.code(),
-        licence.vin.as_str(),
-        licence.body_colour.map(BodyColour::code).unwrap_or_default(),
-        licence.brand_model,
-        gross,
-        kerb,
-        load,
-        length,
-        width,
-        height,
-        licence.emission_stage,
-        licence.inspection_valid_until.to_sqlx() as _,
-        licence.insurance_valid_until.to_sqlx() as _,
-        licence.scrapping_date.map(Date::to_sqlx) as _,
-        licence.relation.wire(),
-        licence.contract_valid_until.map(Date::to_sqlx) as _,
-        licence.transport_permit_valid_until.map(Date::to_sqlx) as _,
-        vehicle.states.to_string(),
-        vehicle.retire_time.map(Timestamp::to_sqlx) as _,
-        now.to_sqlx() as _
-    )
-    .execute(tx.conn())
-    .await?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::new(Reason::EtagStale));
+impl Settled for Vehicle {
+    fn subject(&self) -> Subject {
+        self.id.subject()
     }
-    passes::touch(tx, vehicle.licence.plate.as_str());
-    vehicle.version = vehicle.version.saturating_add(1);
-    history::write(tx, vehicle.id.subject(), change).await?;
-    Ok(vehicle)
+
+    /// What may change of it, everything but garage and plate, and what caches know of the plate.
+    async fn write(mut self, tx: &mut Tx) -> Result<Self> {
+        let now = tx.now();
+        let licence = &self.licence;
+        let ([gross, kerb, load], [length, width, height]) = (licence.masses_kg, licence.outer_mm);
+        let updated = sqlx::query!(
+            "update vehicle
+             set vehicle_type = $3, use_nature = $4, energy_type = $5, vin = $6, body_colour = $7,
+                brand_model = $8, gross_mass_kg = $9, kerb_mass_kg = $10, rated_load_kg = $11,
+                outer_length_mm = $12, outer_width_mm = $13, outer_height_mm = $14,
+                emission_stage = $15, inspection_valid_until = $16, insurance_valid_until = $17,
+                scrapping_date = $18, relation = $19, contract_valid_until = $20,
+                transport_permit_valid_until = $21, vehicle_states = $22, retire_time = $23,
+                update_time = $24, version = version + 1
+             where id = $1 and version = $2",
+            self.id.uuid(),
+            self.version,
+            licence.vehicle_type.as_str(),
+            licence.use_nature.code(),
+            licence.energy.code(),
+            licence.vin.as_str(),
+            licence.body_colour.map(BodyColour::code).unwrap_or_default(),
+            licence.brand_model,
+            gross,
+            kerb,
+            load,
+            length,
+            width,
+            height,
+            licence.emission_stage,
+            licence.inspection_valid_until.to_sqlx() as _,
+            licence.insurance_valid_until.to_sqlx() as _,
+            licence.scrapping_date.map(Date::to_sqlx) as _,
+            licence.relation.wire(),
+            licence.contract_valid_until.map(Date::to_sqlx) as _,
+            licence.transport_permit_valid_until.map(Date::to_sqlx) as _,
+            self.states.to_string(),
+            self.retire_time.map(Timestamp::to_sqlx) as _,
+            now.to_sqlx() as _
+        )
+        .execute(tx.conn())
+        .await?;
+        if updated.rows_affected() == 0 {
+            return Err(Error::new(Reason::EtagStale));
+        }
+        passes::touch(tx, self.licence.plate.as_str());
+        self.version = self.version.saturating_add(1);
+        Ok(self)
+    }
+
+    async fn told(&self, _: &mut Tx, event: NoticeEvent, _: To) -> Result<Vec<Telling>> {
+        let plate = self.licence.plate.as_str().to_owned();
+        let facts = Facts { plate, ..Facts::default() };
+        let whom = Audience::Enterprise(self.enterprise, "PASS");
+        Ok(vec![Telling::of_step(self.id.subject(), self.version, event, whom, facts)])
+    }
 }

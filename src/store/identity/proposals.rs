@@ -9,14 +9,19 @@ use uuid::Uuid;
 use crate::{
     actor::{Role, Roles, Scope},
     domain::{
-        common::lifecycle::{Held, Moved},
+        common::{
+            follow::To,
+            lifecycle::Held,
+            notice::{Audience, Facts, NoticeEvent},
+        },
         identity::proposal::{Act, Asked, Proposal, ProposalState},
     },
     error::{Error, Reason, Result},
-    id::{Id, kind},
+    id::{Id, Subject, kind},
     store::{
         OnConstraint as _, Tx, Vault,
-        common::{history, notices::causes},
+        common::notices::{Telling, causes},
+        steps::Settled,
     },
 };
 
@@ -103,8 +108,7 @@ fn names(roles: Roles) -> Vec<String> {
 ///
 /// # Errors
 /// `PROPOSAL_PENDING` where the same act on the same thing waits already.
-pub async fn insert(tx: &mut Tx, moved: Moved<Proposal>) -> Result<Proposal> {
-    let (proposal, change) = moved.open();
+pub async fn insert(tx: &mut Tx, proposal: &Proposal) -> Result<()> {
     let nonce = tx.cx().ids().bytes();
     let sealed = tx.vault().seal(PURPOSE, &proposal.request.0, nonce)?;
     sqlx::query!(
@@ -129,9 +133,7 @@ pub async fn insert(tx: &mut Tx, moved: Moved<Proposal>) -> Result<Proposal> {
     .execute(tx.conn())
     .await
     .on_constraint("proposal_open_once", Reason::ProposalPending)?;
-    history::write(tx, proposal.id.subject(), &change).await?;
-    causes::of_proposal(tx, &proposal).await?;
-    Ok(proposal)
+    Ok(())
 }
 
 /// A proposal within the scope: one's own, or of a unit in reach. Whether such acts are shown to the
@@ -217,31 +219,52 @@ pub async fn overdue(
     Ok(found.into_iter().map(Id::of).collect())
 }
 
-/// Stores a step, and tells whom it concerns.
-pub async fn save(tx: &mut Tx, moved: Moved<Proposal>) -> Result<Proposal> {
-    let (mut proposal, change) = moved.open();
-    let updated = sqlx::query!(
-        "update proposal set state = $3, checker_id = $4, checker_note = $5, at_once_reason = $6,
-            effective_time = $7, decide_time = $8, version = version + 1
-         where id = $1 and version = $2",
-        proposal.id.uuid(),
-        proposal.version,
-        proposal.state().wire(),
-        proposal.checker.map(Id::uuid),
-        proposal.checker_note,
-        proposal.at_once_reason,
-        proposal.effective_time.map(Timestamp::to_sqlx) as _,
-        proposal.decide_time.map(Timestamp::to_sqlx) as _
-    )
-    .execute(tx.conn())
-    .await
-    .on_constraint("proposal_four_eyes", Reason::SamePerson)
-    .on_constraint("proposal_not_oneself", Reason::SamePerson)?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::new(Reason::EtagStale));
+impl Settled for Proposal {
+    fn subject(&self) -> Subject {
+        self.id.subject()
     }
-    proposal.version = proposal.version.saturating_add(1);
-    history::write(tx, proposal.id.subject(), &change).await?;
-    causes::of_proposal(tx, &proposal).await?;
-    Ok(proposal)
+
+    async fn write(mut self, tx: &mut Tx) -> Result<Self> {
+        let updated = sqlx::query!(
+            "update proposal set state = $3, checker_id = $4, checker_note = $5, at_once_reason = $6,
+                effective_time = $7, decide_time = $8, version = version + 1
+             where id = $1 and version = $2",
+            self.id.uuid(),
+            self.version,
+            self.state().wire(),
+            self.checker.map(Id::uuid),
+            self.checker_note,
+            self.at_once_reason,
+            self.effective_time.map(Timestamp::to_sqlx) as _,
+            self.decide_time.map(Timestamp::to_sqlx) as _
+        )
+        .execute(tx.conn())
+        .await
+        .on_constraint("proposal_four_eyes", Reason::SamePerson)
+        .on_constraint("proposal_not_oneself", Reason::SamePerson)?;
+        if updated.rows_affected() == 0 {
+            return Err(Error::new(Reason::EtagStale));
+        }
+        self.version = self.version.saturating_add(1);
+        Ok(self)
+    }
+
+    async fn told(&self, tx: &mut Tx, event: NoticeEvent, to: To) -> Result<Vec<Telling>> {
+        let mut audiences = Vec::new();
+        match to {
+            // In the nearest unit of each such role.
+            To::Checkers => {
+                for role in self.act.checkers().iter() {
+                    audiences.extend(causes::unit(tx, &self.unit_path, role).await?);
+                }
+            }
+            To::Officer => {
+                audiences.extend(Id::parse(&self.subject).ok().map(Audience::Officer));
+            }
+            _ => audiences.push(Audience::Officer(self.maker)),
+        }
+        let telling =
+            |whom| Telling::of_step(self.id.subject(), self.version, event, whom, Facts::default());
+        Ok(audiences.into_iter().map(telling).collect())
+    }
 }

@@ -11,14 +11,14 @@ use crate::{
     domain::{
         common::{
             deed::Deed,
-            lifecycle::{Held, Moved, Note},
+            lifecycle::{Held, Note},
         },
         duty::obligation::{Limits, ObligationKind},
         liaison::booking::{Booking, BookingState, CONFIRM_WITHIN},
     },
     error::{Error, Reason, Result},
     id::{Id, Subject, kind},
-    store::{OnConstraint as _, Tx, common::history, duty::calendars, steps::Settled},
+    store::{OnConstraint as _, Tx, common::history, steps::Settled},
 };
 
 /// A time at the centre.
@@ -211,13 +211,7 @@ pub async fn list(
 ///
 /// # Errors
 /// `ALREADY_EXISTS` when the enterprise has a place at this time.
-pub async fn insert(tx: &mut Tx, moved: Moved<Booking>) -> Result<Booking> {
-    let calendar = calendars::in_force(tx.conn()).await?;
-    let new = tx.settle_new(&calendar, moved, insert_row).await?;
-    new.ok_or_else(|| Error::internal("a booking that was there"))
-}
-
-async fn insert_row(tx: &mut Tx, booking: &Booking) -> Result<bool> {
+pub async fn insert(tx: &mut Tx, booking: &Booking) -> Result<()> {
     let now = tx.now();
     sqlx::query!(
         "insert into centre_booking (id, centre_slot_id, enterprise_id, unit_path, subject, state,
@@ -235,7 +229,7 @@ async fn insert_row(tx: &mut Tx, booking: &Booking) -> Result<bool> {
     .execute(tx.conn())
     .await
     .on_constraint("centre_booking_once", Reason::AlreadyExists)?;
-    Ok(true)
+    Ok(())
 }
 
 impl Settled for Booking {

@@ -9,12 +9,20 @@ use uuid::Uuid;
 use crate::{
     actor::Scope,
     domain::{
-        common::lifecycle::{Held, Moved},
-        liaison::conversation::{Conversation, ConversationState},
+        common::{follow::Follow, lifecycle::Held},
+        duty::obligation::{Limits, ObligationKind},
+        liaison::{
+            SOLVE_WITHIN,
+            conversation::{Conversation, ConversationState},
+        },
     },
     error::{Error, Reason, Result},
-    id::{Id, kind},
-    store::{Tx, common::history},
+    id::{Id, Subject, kind},
+    store::{
+        Tx,
+        common::evaluations::{self, Invitation},
+        steps::Settled,
+    },
 };
 
 struct Row {
@@ -263,8 +271,7 @@ pub async fn held_by(
 }
 
 /// Stores a new conversation.
-pub async fn insert(tx: &mut Tx, moved: Moved<Conversation>) -> Result<Conversation> {
-    let (conversation, change) = moved.open();
+pub async fn insert(tx: &mut Tx, conversation: &Conversation) -> Result<()> {
     let now = tx.now();
     sqlx::query!(
         "insert into conversation (id, enterprise_id, liaison_post_id, unit_path, title, state,
@@ -282,42 +289,65 @@ pub async fn insert(tx: &mut Tx, moved: Moved<Conversation>) -> Result<Conversat
     )
     .execute(tx.conn())
     .await?;
-    history::write(tx, conversation.id.subject(), &change).await?;
-    Ok(conversation)
+    Ok(())
 }
 
-/// Stores a step.
-pub async fn save(tx: &mut Tx, moved: Moved<Conversation>) -> Result<Conversation> {
-    let (mut conversation, change) = moved.open();
-    let now = tx.now();
-    let sql = |time: Option<Timestamp>| time.map(Timestamp::to_sqlx);
-    let updated = sqlx::query!(
-        "update conversation set state = $3, assignee_id = $4, claim_time = $5, queue_time = $6,
-            awaiting_since = $7, auto_reply_time = $8, reply_time = $9, reply_due_time = $10,
-            round = $11, update_time = $12, version = version + 1
-         where id = $1 and version = $2",
-        conversation.id.uuid(),
-        conversation.version,
-        conversation.state().wire(),
-        conversation.assignee.map(Id::uuid),
-        sql(conversation.claim_time) as _,
-        conversation.queue_time.to_sqlx() as _,
-        sql(conversation.awaiting_since) as _,
-        sql(conversation.auto_reply_time) as _,
-        sql(conversation.reply_time) as _,
-        sql(conversation.reply_due_time) as _,
-        conversation.round,
-        now.to_sqlx() as _
-    )
-    .execute(tx.conn())
-    .await?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::new(Reason::EtagStale));
+impl Settled for Conversation {
+    fn subject(&self) -> Subject {
+        self.id.subject()
     }
-    conversation.version = conversation.version.saturating_add(1);
-    conversation.update_time = now;
-    history::write(tx, conversation.id.subject(), &change).await?;
-    Ok(conversation)
+
+    async fn write(mut self, tx: &mut Tx) -> Result<Self> {
+        let now = tx.now();
+        let sql = |time: Option<Timestamp>| time.map(Timestamp::to_sqlx);
+        let updated = sqlx::query!(
+            "update conversation set state = $3, assignee_id = $4, claim_time = $5, queue_time = $6,
+                awaiting_since = $7, auto_reply_time = $8, reply_time = $9, reply_due_time = $10,
+                round = $11, update_time = $12, version = version + 1
+             where id = $1 and version = $2",
+            self.id.uuid(),
+            self.version,
+            self.state().wire(),
+            self.assignee.map(Id::uuid),
+            sql(self.claim_time) as _,
+            self.queue_time.to_sqlx() as _,
+            sql(self.awaiting_since) as _,
+            sql(self.auto_reply_time) as _,
+            sql(self.reply_time) as _,
+            sql(self.reply_due_time) as _,
+            self.round,
+            now.to_sqlx() as _
+        )
+        .execute(tx.conn())
+        .await?;
+        if updated.rows_affected() == 0 {
+            return Err(Error::new(Reason::EtagStale));
+        }
+        self.version = self.version.saturating_add(1);
+        self.update_time = now;
+        Ok(self)
+    }
+
+    async fn limits(&self, _: &mut Tx, _: ObligationKind) -> Result<Option<Limits>> {
+        let limits = Limits::new(None, Some(SOLVE_WITHIN), None);
+        limits.map(Some).map_err(|flaw| Error::internal(flaw.wire()))
+    }
+
+    fn owing_unit(&self, _: ObligationKind) -> String {
+        self.unit_path.clone()
+    }
+
+    /// Whoever closes it is rated.
+    async fn beside(&self, tx: &mut Tx, _: Follow) -> Result<()> {
+        let invitation = Invitation {
+            subject: self.id.subject(),
+            round: self.round,
+            enterprise: self.enterprise,
+            unit_path: self.unit_path.clone(),
+            officer: tx.cx().actor.officer().ok(),
+        };
+        evaluations::invite(tx, &invitation).await
+    }
 }
 
 /// A person of the enterprise in a conversation.

@@ -8,16 +8,13 @@ use uuid::Uuid;
 use crate::{
     actor::Scope,
     domain::{
-        common::{
-            deed::Deed,
-            lifecycle::{Change, Note},
-        },
+        common::{deed::Deed, lifecycle::Note},
         liaison::{BindingSource, Duty, Post, PostMode},
         pass::application::NeedWindow,
     },
     error::{Error, Reason, Result},
-    id::{Id, kind},
-    store::{OnConstraint as _, Tx, Vault, common::history},
+    id::{Id, Subject, kind},
+    store::{OnConstraint as _, Tx, Vault, common::history, steps::Settled},
 };
 
 struct Row {
@@ -162,7 +159,7 @@ pub async fn list(
 }
 
 /// Stores a new post.
-pub async fn insert(tx: &mut Tx, post: &Post, change: &Change) -> Result<()> {
+pub async fn insert(tx: &mut Tx, post: &Post) -> Result<()> {
     let now = tx.now();
     sqlx::query!(
         "insert into liaison_post (id, unit_id, unit_path, display_name, mode, duty_hours,
@@ -181,33 +178,37 @@ pub async fn insert(tx: &mut Tx, post: &Post, change: &Change) -> Result<()> {
     )
     .execute(tx.conn())
     .await?;
-    history::write(tx, post.id.subject(), change).await
+    Ok(())
 }
 
-/// Stores a change of a post or of its roster.
-pub async fn save(tx: &mut Tx, mut post: Post, change: &Change) -> Result<Post> {
-    let now = tx.now();
-    let updated = sqlx::query!(
-        "update liaison_post set display_name = $3, duty_hours = $4, capacity_max = $5,
-            districts = $6, industries = $7, update_time = $8, version = version + 1
-         where id = $1 and version = $2",
-        post.id.uuid(),
-        post.version,
-        post.display_name,
-        Json(post.duty.windows()) as _,
-        post.capacity_max,
-        &post.districts,
-        &post.industries,
-        now.to_sqlx() as _
-    )
-    .execute(tx.conn())
-    .await?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::new(Reason::EtagStale));
+impl Settled for Post {
+    fn subject(&self) -> Subject {
+        self.id.subject()
     }
-    post.version = post.version.saturating_add(1);
-    history::write(tx, post.id.subject(), change).await?;
-    Ok(post)
+
+    async fn write(mut self, tx: &mut Tx) -> Result<Self> {
+        let now = tx.now();
+        let updated = sqlx::query!(
+            "update liaison_post set display_name = $3, duty_hours = $4, capacity_max = $5,
+                districts = $6, industries = $7, update_time = $8, version = version + 1
+             where id = $1 and version = $2",
+            self.id.uuid(),
+            self.version,
+            self.display_name,
+            Json(self.duty.windows()) as _,
+            self.capacity_max,
+            &self.districts,
+            &self.industries,
+            now.to_sqlx() as _
+        )
+        .execute(tx.conn())
+        .await?;
+        if updated.rows_affected() == 0 {
+            return Err(Error::new(Reason::EtagStale));
+        }
+        self.version = self.version.saturating_add(1);
+        Ok(self)
+    }
 }
 
 /// An officer on a post.

@@ -8,13 +8,13 @@ use uuid::Uuid;
 use crate::{
     actor::Scope,
     domain::{
-        common::lifecycle::{Held, Moved},
+        common::lifecycle::Held,
         duty::obligation::ObligationKind,
         liaison::problem::{Problem, ProblemState},
     },
     error::{Error, Flaw, Reason, Result},
     id::{Id, Subject, kind},
-    store::{Tx, common::history, steps::Settled},
+    store::{Tx, steps::Settled},
 };
 
 struct Row {
@@ -127,8 +127,7 @@ pub async fn list(
 }
 
 /// Stores a new problem.
-pub async fn insert(tx: &mut Tx, moved: Moved<Problem>) -> Result<Problem> {
-    let (problem, change) = moved.open();
+pub async fn insert(tx: &mut Tx, problem: &Problem) -> Result<()> {
     let now = tx.now();
     // In the statement itself, because a foreign key would only say that something is absent.
     let inserted = sqlx::query!(
@@ -151,8 +150,7 @@ pub async fn insert(tx: &mut Tx, moved: Moved<Problem>) -> Result<Problem> {
     if inserted.rows_affected() == 0 {
         return Err(Error::field("problem.visit", Flaw::UnknownValue));
     }
-    history::write(tx, problem.id.subject(), &change).await?;
-    Ok(problem)
+    Ok(())
 }
 
 impl Settled for Problem {

@@ -10,7 +10,11 @@ use super::policies;
 use crate::{
     actor::Scope,
     domain::{
-        common::lifecycle::{Change, Held, Moved},
+        common::{
+            follow::To,
+            lifecycle::Held,
+            notice::{Audience, Facts, NoticeEvent},
+        },
         duty::obligation::{Limits, ObligationKind, acceptance_limits},
         pass::application::{
             Application, ApplicationState, Correction, Decision, Need, Purpose, SourceChannel, Wait,
@@ -18,11 +22,7 @@ use crate::{
     },
     error::{Error, Reason, Result},
     id::{Id, Subject, kind},
-    store::{
-        OnConstraint as _, Tx,
-        common::{history, notices::causes},
-        steps::Settled,
-    },
+    store::{OnConstraint as _, Tx, common::notices::Telling, steps::Settled},
 };
 
 /// The constraint behind I12: the same need of the same vehicle is open once.
@@ -266,8 +266,7 @@ pub async fn waiting_since(
 }
 
 /// Stores a new draft.
-pub async fn insert(tx: &mut Tx, moved: Moved<Application>) -> Result<Application> {
-    let (application, change) = moved.open();
+pub async fn insert(tx: &mut Tx, application: &Application) -> Result<()> {
     let now = tx.now();
     sqlx::query!(
         "insert into pass_application (id, number, enterprise_id, unit_path, vehicle_id, purpose,
@@ -294,9 +293,8 @@ pub async fn insert(tx: &mut Tx, moved: Moved<Application>) -> Result<Applicatio
     )
     .execute(tx.conn())
     .await?;
-    attach(tx, &application).await?;
-    history::write(tx, application.id.subject(), &change).await?;
-    Ok(application)
+    attach(tx, application).await?;
+    Ok(())
 }
 
 impl Settled for Application {
@@ -342,8 +340,10 @@ impl Settled for Application {
         Ok(self)
     }
 
-    async fn tell(&self, tx: &mut Tx, change: &Change) -> Result<()> {
-        causes::of_application(tx, self, change).await
+    async fn told(&self, _: &mut Tx, event: NoticeEvent, _: To) -> Result<Vec<Telling>> {
+        let facts = Facts { number: self.number.clone(), ..Facts::default() };
+        let whom = Audience::Enterprise(self.enterprise, "PASS");
+        Ok(vec![Telling::of_step(self.id.subject(), self.version, event, whom, facts)])
     }
 
     async fn limits(&self, tx: &mut Tx, kind: ObligationKind) -> Result<Option<Limits>> {

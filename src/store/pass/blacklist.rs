@@ -9,16 +9,13 @@ use super::passes;
 use crate::{
     actor::Scope,
     domain::{
-        common::{
-            deed::Deed,
-            lifecycle::{Moved, Note},
-        },
+        common::{deed::Deed, lifecycle::Note},
         enterprise::vehicle::Vehicle,
         pass::blacklist::{Entry, Listed},
     },
     error::Result,
-    id::{Id, kind},
-    store::{Tx, common::history},
+    id::{Id, Subject, kind},
+    store::{Tx, common::history, steps::Settled},
 };
 
 struct Row {
@@ -31,6 +28,7 @@ struct Row {
     valid_until: Option<jiff_sqlx::Timestamp>,
     officer_id: Uuid,
     lift_time: Option<jiff_sqlx::Timestamp>,
+    lift_note: String,
 }
 
 fn entity(row: Row) -> Entry {
@@ -47,6 +45,7 @@ fn entity(row: Row) -> Entry {
         valid_until: row.valid_until.map(jiff_sqlx::Timestamp::to_jiff),
         officer: Id::of(row.officer_id),
         lift_time: row.lift_time.map(jiff_sqlx::Timestamp::to_jiff),
+        lift_note: row.lift_note,
     }
 }
 
@@ -57,7 +56,7 @@ macro_rules! select {
             r#"select id, vehicle_id, enterprise_id, reason_code, reason,
                 valid_from as "valid_from: jiff_sqlx::Timestamp",
                 valid_until as "valid_until: jiff_sqlx::Timestamp", officer_id,
-                lift_time as "lift_time: jiff_sqlx::Timestamp"
+                lift_time as "lift_time: jiff_sqlx::Timestamp", lift_note
              from blacklist_entry "# + $filter,
             $($argument),*
         )
@@ -151,8 +150,7 @@ pub async fn list(
 }
 
 /// Stores a new entry.
-pub async fn insert(tx: &mut Tx, moved: Moved<Entry>) -> Result<Entry> {
-    let (entry, change) = moved.open();
+pub async fn insert(tx: &mut Tx, entry: &Entry) -> Result<()> {
     let now = tx.now();
     let (vehicle, enterprise) = parts(entry.listed);
     sqlx::query!(
@@ -171,25 +169,27 @@ pub async fn insert(tx: &mut Tx, moved: Moved<Entry>) -> Result<Entry> {
     )
     .execute(tx.conn())
     .await?;
-    history::write(tx, entry.id.subject(), &change).await?;
-    touch(tx, entry.listed).await?;
-    Ok(entry)
+    touch(tx, entry.listed).await
 }
 
-/// Stores the end of an entry.
-pub async fn save(tx: &mut Tx, moved: Moved<Entry>) -> Result<Entry> {
-    let (entry, change) = moved.open();
-    sqlx::query!(
-        "update blacklist_entry set lift_time = $2, lift_note = $3 where id = $1",
-        entry.id.uuid(),
-        entry.lift_time.map(Timestamp::to_sqlx) as _,
-        change.note().internal
-    )
-    .execute(tx.conn())
-    .await?;
-    history::write(tx, entry.id.subject(), &change).await?;
-    touch(tx, entry.listed).await?;
-    Ok(entry)
+impl Settled for Entry {
+    fn subject(&self) -> Subject {
+        self.id.subject()
+    }
+
+    /// Its end, and what caches know of whom it stands against.
+    async fn write(self, tx: &mut Tx) -> Result<Self> {
+        sqlx::query!(
+            "update blacklist_entry set lift_time = $2, lift_note = $3 where id = $1",
+            self.id.uuid(),
+            self.lift_time.map(Timestamp::to_sqlx) as _,
+            self.lift_note
+        )
+        .execute(tx.conn())
+        .await?;
+        touch(tx, self.listed).await?;
+        Ok(self)
+    }
 }
 
 /// Lets what stands against a truck follow it into another garage, or back into its own: a truck is known by its

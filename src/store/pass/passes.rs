@@ -10,7 +10,11 @@ use super::policies;
 use crate::{
     actor::Scope,
     domain::{
-        common::lifecycle::{Held, Moved},
+        common::{
+            follow::To,
+            lifecycle::Held,
+            notice::{Audience, Facts, NoticeEvent},
+        },
         pass::{
             Pass, PassAction, PassRevocationReason, PassState,
             application::{NeedWindow, SourceChannel},
@@ -18,11 +22,8 @@ use crate::{
         },
     },
     error::{Error, Reason, Result},
-    id::{Id, kind},
-    store::{
-        OnConstraint as _, Tx,
-        common::{history, notices::causes},
-    },
+    id::{Id, Subject, kind},
+    store::{OnConstraint as _, Tx, common::notices::Telling, steps::Settled},
 };
 
 /// The constraint behind R16.
@@ -218,8 +219,7 @@ pub async fn holding(
 ///
 /// # Errors
 /// `DUPLICATE_ACTIVE_PASS` when the vehicle has another one for a zone and time of it.
-pub async fn insert(tx: &mut Tx, issued: Moved<Pass>) -> Result<Pass> {
-    let (pass, change) = issued.open();
+pub async fn insert(tx: &mut Tx, pass: &Pass) -> Result<()> {
     let reason = pass.reason.map(PassRevocationReason::wire);
     sqlx::query!(
         "insert into truck_pass (id, number, enterprise_id, unit_path, vehicle_id, plate_number,
@@ -271,48 +271,82 @@ pub async fn insert(tx: &mut Tx, issued: Moved<Pass>) -> Result<Pass> {
     .execute(tx.conn())
     .await
     .on_constraint(ONE_PER_ZONE, Reason::PassAlreadyActive)?;
-    history::write(tx, pass.id.subject(), &change).await?;
     touch(tx, &pass.plate_number);
-    Ok(pass)
+    Ok(())
 }
 
-/// Stores a step of a pass: its row, its hold on the zones, its place in the quota, its history.
-pub async fn save(tx: &mut Tx, moved: Moved<Pass>) -> Result<Pass> {
-    let (mut pass, change) = moved.open();
-    let now = tx.now();
-    let updated = sqlx::query!(
-        "update truck_pass
-         set state = $3, reason_code = $4, reason_note = $5, update_time = $6,
-            version = version + 1
-         where id = $1 and version = $2",
-        pass.id.uuid(),
-        pass.version,
-        pass.state().wire(),
-        pass.reason.map(PassRevocationReason::wire),
-        pass.reason_note,
-        now.to_sqlx() as _
+impl Settled for Pass {
+    fn subject(&self) -> Subject {
+        self.id.subject()
+    }
+
+    /// Its row, its hold on the zones, its place in the quota, and what caches know of its plate.
+    async fn write(mut self, tx: &mut Tx) -> Result<Self> {
+        let now = tx.now();
+        let updated = sqlx::query!(
+            "update truck_pass
+             set state = $3, reason_code = $4, reason_note = $5, update_time = $6,
+                version = version + 1
+             where id = $1 and version = $2",
+            self.id.uuid(),
+            self.version,
+            self.state().wire(),
+            self.reason.map(PassRevocationReason::wire),
+            self.reason_note,
+            now.to_sqlx() as _
+        )
+        .execute(tx.conn())
+        .await?;
+        if updated.rows_affected() == 0 {
+            return Err(Error::new(Reason::EtagStale));
+        }
+        self.version = self.version.saturating_add(1);
+        sqlx::query!(
+            "update truck_pass_zone set holds = $2 where truck_pass_id = $1",
+            self.id.uuid(),
+            self.holds()
+        )
+        .execute(tx.conn())
+        .await
+        .on_constraint(ONE_PER_ZONE, Reason::PassAlreadyActive)?;
+        if !matches!(self.state(), PassState::Active | PassState::Suspended) {
+            policies::release(tx, self.id).await?;
+        }
+        touch(tx, &self.plate_number);
+        Ok(self)
+    }
+
+    async fn told(&self, tx: &mut Tx, event: NoticeEvent, to: To) -> Result<Vec<Telling>> {
+        let audiences = match to {
+            To::Drivers => drivers(tx, self).await?,
+            _ => vec![Audience::Enterprise(self.enterprise, "PASS")],
+        };
+        let facts = Facts {
+            number: self.number.clone(),
+            plate: self.plate_number.clone(),
+            ..Facts::default()
+        };
+        let telling =
+            |whom| Telling::of_step(self.id.subject(), self.version, event, whom, facts.clone());
+        Ok(audiences.into_iter().map(telling).collect())
+    }
+}
+
+/// Who drives its vehicle and is not told with the enterprise.
+async fn drivers(tx: &mut Tx, pass: &Pass) -> Result<Vec<Audience>> {
+    let people = sqlx::query_scalar!(
+        "select distinct person_id as \"person_id!\" from driver
+         where vehicle_id = $1 and end_time is null and person_id is not null
+            and not exists (
+                select from member
+                where enterprise_id = $2 and member.person_id = driver.person_id
+                    and end_time is null)",
+        pass.vehicle.uuid(),
+        pass.enterprise.uuid()
     )
-    .execute(tx.conn())
+    .fetch_all(tx.conn())
     .await?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::new(Reason::EtagStale));
-    }
-    pass.version = pass.version.saturating_add(1);
-    sqlx::query!(
-        "update truck_pass_zone set holds = $2 where truck_pass_id = $1",
-        pass.id.uuid(),
-        pass.holds()
-    )
-    .execute(tx.conn())
-    .await
-    .on_constraint(ONE_PER_ZONE, Reason::PassAlreadyActive)?;
-    if !matches!(pass.state(), PassState::Active | PassState::Suspended) {
-        policies::release(tx, pass.id).await?;
-    }
-    history::write(tx, pass.id.subject(), &change).await?;
-    causes::of_pass(tx, &pass, &change).await?;
-    touch(tx, &pass.plate_number);
-    Ok(pass)
+    Ok(people.into_iter().map(|person| Audience::Person(Id::of(person))).collect())
 }
 
 /// Passes in force whose end lies in the time, to say so before it comes.
@@ -358,7 +392,7 @@ pub async fn cancel_of_vehicle(
         let pass = entity(row)?;
         let reason = PassRevocationReason::VehicleGone;
         let moved = pass.act(PassAction::Cancel, reason, note.to_owned(), &cx)?;
-        cancelled.push(save(tx, moved).await?);
+        cancelled.push(tx.settle_now(moved).await?);
     }
     Ok(cancelled)
 }

@@ -50,10 +50,11 @@ fn refused(proposal: &Proposal, by: &Cx) -> Option<Reason> {
 #[test]
 fn the_drawing_of_a_proposal() {
     insta::assert_snapshot!(drawing::<ProposalState>(), @r"
-    PROPOSED --CONFIRM--> CONFIRMED
-    PROPOSED --DECLINE--> DECLINED
+    --> PROPOSED | tell CHECKERS PROPOSAL_TO_CHECK
+        PROPOSED --CONFIRM--> CONFIRMED | tell MAKER PROPOSAL_CONFIRMED
+    PROPOSED --DECLINE--> DECLINED | tell MAKER PROPOSAL_DECLINED
     PROPOSED --WITHDRAW--> WITHDRAWN
-    PROPOSED --LAPSE--> LAPSED
+    PROPOSED --LAPSE--> LAPSED | tell MAKER PROPOSAL_LAPSED
     ");
 }
 

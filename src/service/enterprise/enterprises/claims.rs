@@ -52,7 +52,11 @@ impl Enterprises {
             let licence = parsed.licence;
             let (claim, document) = parsed.placed(tx).await?;
             let enterprise = Enterprise::claimed(claim, applicant, cx);
-            let enterprise = enterprises::insert(tx, enterprise.register(cx), &document).await?;
+            let enterprise = tx
+                .settle_first(enterprise.register(cx), async |tx, enterprise| {
+                    enterprises::insert(tx, enterprise, &document).await
+                })
+                .await?;
             sealed_claims::bind_licence(tx, licence, applicant, enterprise.id).await?;
             let reply = self.claim_taken(tx, cx, &enterprise).await?;
             Ok(reply)
@@ -88,7 +92,7 @@ impl Enterprises {
             let moved = enterprise.edit(claim, cx)?;
             sealed_claims::bind_licence(tx, licence, applicant, id).await?;
             enterprises::rewrite(tx, moved.peek(), &document).await?;
-            let enterprise = enterprises::save(tx, moved).await?;
+            let enterprise = tx.settle_now(moved).await?;
             let reply = self.claim_taken(tx, cx, &enterprise).await?;
             Ok(reply)
         })
@@ -123,7 +127,7 @@ impl Enterprises {
         let id = wire::named(&request.name)?;
         wire::write(&self.store, cx, &request, async |tx| {
             let enterprise = enterprises::lock_own(tx, id, applicant, &cx.scope()).await?;
-            let enterprise = enterprises::save(tx, enterprise.withdraw(cx)?).await?;
+            let enterprise = tx.settle_now(enterprise.withdraw(cx)?).await?;
             let reply = whole(tx.conn(), self.store.vault(), cx, &enterprise).await?;
             Ok(reply)
         })
@@ -165,7 +169,7 @@ impl Enterprises {
         wire::write(&self.store, cx, &request, async |tx| {
             let enterprise = enterprises::lock(tx, step.id, &cx.scope()).await?;
             wire::fresh(step.version, enterprise.version)?;
-            let enterprise = enterprises::save(tx, enterprise.prepare(step.note, cx)?).await?;
+            let enterprise = tx.settle_now(enterprise.prepare(step.note, cx)?).await?;
             let reply = whole(tx.conn(), self.store.vault(), cx, &enterprise).await?;
             Ok(reply)
         })
@@ -186,7 +190,7 @@ impl Enterprises {
             wire::fresh(step.version, enterprise.version)?;
             let officer = sealed_claims::officer_name(tx, sworn.officer).await?;
             let verified = enterprise.verify(step.note, &officer, cx)?;
-            let enterprise = enterprises::save(tx, verified).await?;
+            let enterprise = tx.settle_now(verified).await?;
             let member = NewMember {
                 enterprise: enterprise.id,
                 person: enterprise.applicant,
@@ -197,7 +201,7 @@ impl Enterprises {
             };
             members::insert(tx, member).await?;
             for rival in claims.into_iter().filter(|rival| rival.id != enterprise.id) {
-                enterprises::save(tx, rival.give_way(cx)?).await?;
+                tx.settle_now(rival.give_way(cx)?).await?;
             }
             let reply = whole(tx.conn(), self.store.vault(), cx, &enterprise).await?;
             Ok(reply)
@@ -216,7 +220,7 @@ impl Enterprises {
             let enterprise = enterprises::lock(tx, step.id, &cx.scope()).await?;
             wire::fresh(step.version, enterprise.version)?;
             let moved = enterprise.refuse(action, reason, step.note, cx)?;
-            let enterprise = enterprises::save(tx, moved).await?;
+            let enterprise = tx.settle_now(moved).await?;
             let reply = whole(tx.conn(), self.store.vault(), cx, &enterprise).await?;
             Ok(reply)
         })
@@ -236,7 +240,7 @@ impl Enterprises {
             wire::fresh(step.version, enterprise.version)?;
             let note = step.note.clone();
             let moved = enterprise.refuse(action, reason, step.note, cx)?;
-            let enterprise = enterprises::save(tx, moved).await?;
+            let enterprise = tx.settle_now(moved).await?;
             for vehicle in vehicles::lock_garage(tx, enterprise.id).await? {
                 let ruling = Some(VehicleRuling::EnterpriseAnnulled);
                 super::vehicles::depart(tx, cx, vehicle, ruling, &note, None).await?;

@@ -9,7 +9,7 @@ use crate::{
     actor::Matter,
     context::Cx,
     domain::{
-        common::{deed::Deed, lifecycle::Held, notice::NoticeEvent},
+        common::lifecycle::Held,
         enterprise::{
             contest::{Contest, ContestAction, ContestState, VehicleRuling},
             vehicle::{Licence, Vehicle, VehicleForm},
@@ -23,7 +23,6 @@ use crate::{
     },
     store::{
         Limit, Tx,
-        common::notices::causes,
         enterprise::{
             enterprises,
             vehicle_contests::{self, Filter},
@@ -79,9 +78,7 @@ impl Enterprises {
                 version: 1,
                 held: Held::default(),
             };
-            let contest = vehicle_contests::insert(tx, contest.file(cx)).await?;
-            let cause = contest.id.to_string();
-            causes::of_vehicle(tx, &vehicle, NoticeEvent::VehicleContested, cause).await?;
+            let contest = tx.settle_first(contest.file(cx), vehicle_contests::insert).await?;
             Ok(reply(cx, &contest))
         })
         .await
@@ -96,7 +93,7 @@ impl Enterprises {
         wire::write(&self.store, cx, &request, async |tx| {
             let contest = vehicle_contests::lock(tx, id, &cx.scope()).await?;
             may_change(cx, contest.enterprise)?;
-            let contest = vehicle_contests::save(tx, contest.withdraw(cx)?, None).await?;
+            let contest = tx.settle_now(contest.withdraw(cx)?).await?;
             Ok(reply(cx, &contest))
         })
         .await
@@ -150,19 +147,18 @@ impl Enterprises {
             let contest = vehicle_contests::lock(tx, id, &cx.scope()).await?;
             wire::fresh(decision.version, contest.version)?;
             let (asked, held) = (contest.enterprise, contest.vehicle);
-            let upheld = contest.decide(action, decision.reason, decision.note.clone(), cx)?;
+            let upheld = contest.receive(decision.reason, decision.note.clone(), cx)?;
             let known = enterprises::lock(tx, asked, &cx.scope()).await?;
             known.refuse_unproven()?;
             let vehicle = vehicles::lock(tx, held, &cx.scope()).await?;
             let states = vehicle.states.clone();
             let licence = stored_licence(upheld.peek().licence.clone())?;
-            let event = Some(NoticeEvent::VehicleReceived);
-            let contest = vehicle_contests::save(tx, upheld, event).await?;
+            let contest = tx.settle_now(upheld).await?;
             let (reason, note) = (Some(decision.reason), decision.note.as_str());
             depart(tx, cx, vehicle, reason, note, Some(contest.id)).await?;
             let vehicle = Vehicle::received(cx.id(), contest.enterprise, licence, states);
-            let change = super::vehicles::acted(Deed::Receive, reason, note, cx);
-            vehicles::insert(tx, &vehicle, &change).await?;
+            let received = vehicle.enter(reason, note, cx);
+            let vehicle = tx.settle_first(received, vehicles::insert).await?;
             blacklist::follow(tx, &vehicle, Some(held)).await?;
             let stored = vehicles::get(tx.conn(), vehicle.id, &cx.scope(), cx.now).await?;
             Ok(vehicle_of(&stored))
@@ -192,9 +188,8 @@ impl Enterprises {
         wire::write(&self.store, cx, &request, async |tx| {
             let contest = vehicle_contests::lock(tx, id, &cx.scope()).await?;
             wire::fresh(decision.version, contest.version)?;
-            let moved = contest.decide(action, decision.reason, decision.note, cx)?;
-            let event = Some(NoticeEvent::VehicleContestDismissed);
-            let contest = vehicle_contests::save(tx, moved, event).await?;
+            let moved = contest.dismiss(decision.reason, decision.note, cx)?;
+            let contest = tx.settle_now(moved).await?;
             Ok(reply(cx, &contest))
         })
         .await

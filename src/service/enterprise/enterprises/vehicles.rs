@@ -6,11 +6,7 @@ use crate::{
     context::Cx,
     domain::{
         codes::{Plate, VehicleStates},
-        common::{
-            deed::Deed,
-            lifecycle::{Change, Note},
-            notice::NoticeEvent,
-        },
+        common::{deed::Deed, lifecycle::Note},
         enterprise::{
             contest::{ContestAction, VehicleRuling},
             vehicle::{Licence, Vehicle, VehicleForm},
@@ -24,7 +20,6 @@ use crate::{
     },
     store::{
         Tx,
-        common::notices::causes,
         enterprise::{drivers, enterprises, vehicle_contests, vehicles},
         pass::{applications, blacklist, passes},
     },
@@ -49,8 +44,8 @@ impl Enterprises {
             let id: Id<kind::Vehicle> = cx.id();
             let states = VehicleStates::parse("A").map_err(|flaw| Error::internal(flaw.wire()))?;
             let vehicle = Vehicle::received(id, enterprise, licence, states);
-            let change = Change::stateless(Deed::Create, Note::none(), cx);
-            vehicles::insert(tx, &vehicle, &change).await?;
+            let created = vehicle.acted(Deed::Create, Note::none(), cx);
+            let vehicle = tx.settle_first(created, vehicles::insert).await?;
             blacklist::follow(tx, &vehicle, None).await?;
             let stored = vehicles::get(tx.conn(), id, &cx.scope_of(Matter::Garage), cx.now).await?;
             Ok(vehicle_of(&stored))
@@ -131,8 +126,7 @@ impl Enterprises {
             faults.check(same, "vehicle.plate_type", Flaw::NotAllowed);
             faults.done()?;
             vehicle.licence = licence;
-            let change = Change::stateless(Deed::Update, Note::none(), cx);
-            let vehicle = vehicles::save(tx, vehicle, &change).await?;
+            let vehicle = tx.settle_now(vehicle.acted(Deed::Update, Note::none(), cx)).await?;
             Ok(vehicle_of(&vehicle))
         })
         .await
@@ -180,8 +174,9 @@ impl Enterprises {
         let (id, states, source) = faults.whole((id, states, source))?;
         wire::write(&self.store, cx, &request, async |tx| {
             let vehicle = vehicles::lock(tx, id, &cx.scope_of(Matter::Garage)).await?;
-            let change = Change::stateless(Deed::SetStates, Note::internal(source), cx);
-            let vehicle = vehicles::save(tx, Vehicle { states, ..vehicle }, &change).await?;
+            let vehicle = Vehicle { states, ..vehicle };
+            let set = vehicle.acted(Deed::SetStates, Note::internal(source), cx);
+            let vehicle = tx.settle_now(set).await?;
             Ok(vehicle_of(&vehicle))
         })
         .await
@@ -203,48 +198,27 @@ pub(super) fn may_change(cx: &Cx, enterprise: Id<kind::Enterprise>) -> Result<()
 pub(super) async fn depart(
     tx: &mut Tx,
     cx: &Cx,
-    mut vehicle: Vehicle,
+    vehicle: Vehicle,
     ruling: Option<VehicleRuling>,
     note: &str,
     to: Option<Id<kind::VehicleContest>>,
 ) -> Result<Vehicle> {
     let id = vehicle.id;
-    vehicle.retire_time = Some(cx.now);
-    let retired = acted(Deed::Retire, ruling, note, cx);
-    let mut vehicle = vehicles::save(tx, vehicle, &retired).await?;
+    let mut vehicle = tx.settle_now(vehicle.depart(ruling, note, cx)).await?;
     // An approval under way is waited for by this, and its pass is found by the next one.
     applications::end_of_vehicle(tx, id, note).await?;
     passes::cancel_of_vehicle(tx, id, note).await?;
     drivers::end_of_vehicle(tx, id).await?;
     for contest in vehicle_contests::lock_open(tx, id).await? {
         let note = note.to_owned();
-        let (moved, event) = match (to, ruling) {
-            (Some(_), _) => {
-                let other = VehicleRuling::OtherProven;
-                let decided = contest.decide(ContestAction::Dismiss, other, note, cx)?;
-                (decided, NoticeEvent::VehicleContestDismissed)
-            }
-            (None, Some(ruling)) => {
-                let decided = contest.decide(ContestAction::Uphold, ruling, note, cx)?;
-                (decided, NoticeEvent::VehicleReleased)
-            }
-            (None, None) => (contest.release(note, cx)?, NoticeEvent::VehicleReleased),
+        let moved = match to {
+            Some(_) => contest.dismiss(VehicleRuling::OtherProven, note, cx)?,
+            None => contest.release(ruling, note, cx)?,
         };
-        vehicle_contests::save(tx, moved, Some(event)).await?;
-    }
-    if ruling.is_some() {
-        let cause = format!("{id}/{}", vehicle.version);
-        causes::of_vehicle(tx, &vehicle, NoticeEvent::VehicleRemoved, cause).await?;
+        tx.settle_now(moved).await?;
     }
     vehicle.contested = false;
     Ok(vehicle)
-}
-
-/// The act on a vehicle, for its history.
-pub(super) fn acted(deed: Deed, ruling: Option<VehicleRuling>, note: &str, cx: &Cx) -> Change {
-    let mut said = Note::public(note);
-    said.reason = ruling.map(VehicleRuling::wire);
-    Change::stateless(deed, said, cx)
 }
 
 /// The coded reason of an officer for the act.

@@ -52,7 +52,7 @@ impl Centre {
                 version: 1,
                 held: Held::default(),
             };
-            let booking = bookings::insert(tx, booking.request(cx)).await?;
+            let booking = tx.settle_first(booking.request(cx), bookings::insert).await?;
             Ok(reply(booking))
         })
         .await

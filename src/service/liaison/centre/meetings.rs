@@ -72,7 +72,7 @@ impl Centre {
                 version: 1,
                 held: Held::default(),
             };
-            let meeting = meetings::insert(tx, meeting.call(cx)).await?;
+            let meeting = tx.settle_first(meeting.call(cx), meetings::insert).await?;
             Ok(reply(cx, meeting))
         })
         .await
@@ -121,7 +121,7 @@ impl Centre {
             wire::fresh(version, meeting.version)?;
             let undecided = meetings::points::undecided(tx, id).await?;
             let closed = meeting.close(minutes, undecided, cx)?;
-            let meeting = meetings::save(tx, closed).await?;
+            let meeting = tx.settle_now(closed).await?;
             Ok(reply(cx, meeting))
         })
         .await

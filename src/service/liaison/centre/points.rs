@@ -272,7 +272,7 @@ async fn add(tx: &mut Tx, cx: &Cx, meeting: &JointMeeting, wanted: Wanted) -> Re
             let listed = with_note(waiting.list(meeting, cx)?, drawn.note);
             tx.settle_now(listed).await
         }
-        None => points::insert(tx, drawn.begin(meeting, cx)?).await,
+        None => tx.settle_first(drawn.begin(meeting, cx)?, points::insert).await,
     }
 }
 

@@ -52,7 +52,7 @@ impl Centre {
                 version: 1,
                 held: Held::default(),
             };
-            let problem = problems::insert(tx, problem.register(cx)).await?;
+            let problem = tx.settle_first(problem.register(cx), problems::insert).await?;
             Ok(reply(problem))
         })
         .await

@@ -7,7 +7,6 @@ use crate::{
     context::Cx,
     domain::{
         common::evaluation::Verdict,
-        duty::obligation::ObligationKind,
         liaison::{conversation::Conversation, message::NoticeCode},
     },
     error::{Error, Faults, Flaw, Reason, Result},
@@ -20,10 +19,9 @@ use crate::{
     store::{
         Tx,
         common::{
-            evaluations::{self, Invitation},
+            evaluations::{self},
             outbox,
         },
-        duty::obligations,
         liaison::{
             canned_replies::{self, CannedReply},
             conversation_notes, conversations, liaison_posts, messages,
@@ -63,8 +61,7 @@ impl Conversations {
         wire::write(&self.store, cx, &request, async |tx| {
             let conversation = conversations::lock(tx, id, &cx.scope()).await?;
             seated(tx, cx, &conversation, officer).await?;
-            let mut conversation =
-                conversations::save(tx, conversation.claim(officer, cx)?).await?;
+            let mut conversation = tx.settle_now(conversation.claim(officer, cx)?).await?;
             let told = NoticeCode::Claimed.zh().to_owned();
             messages::notice(tx, &mut conversation, NoticeCode::Claimed, told).await?;
             let reply = self.reply(tx.conn(), cx, &conversation).await?;
@@ -87,7 +84,7 @@ impl Conversations {
             let conversation = conversations::lock(tx, id, &cx.scope()).await?;
             seated(tx, cx, &conversation, officer).await?;
             let moved = conversation.transfer(officer, note, cx)?;
-            let mut conversation = conversations::save(tx, moved).await?;
+            let mut conversation = tx.settle_now(moved).await?;
             let told = NoticeCode::Transferred.zh().to_owned();
             messages::notice(tx, &mut conversation, NoticeCode::Transferred, told).await?;
             let reply = self.reply(tx.conn(), cx, &conversation).await?;
@@ -108,7 +105,7 @@ impl Conversations {
         wire::write(&self.store, cx, &request, async |tx| {
             let conversation = conversations::lock(tx, id, &cx.scope()).await?;
             let moved = conversation.give_back(note, cx)?;
-            let mut conversation = conversations::save(tx, moved).await?;
+            let mut conversation = tx.settle_now(moved).await?;
             let told = NoticeCode::Returned.zh().to_owned();
             messages::notice(tx, &mut conversation, NoticeCode::Returned, told).await?;
             let reply = self.reply(tx.conn(), cx, &conversation).await?;
@@ -128,22 +125,9 @@ impl Conversations {
         let (id, summary) = faults.whole((id, summary))?;
         wire::write(&self.store, cx, &request, async |tx| {
             let conversation = conversations::lock(tx, id, &cx.scope()).await?;
-            let (officer, owed) = (conversation.assignee, conversation.reply_kind());
             let told = format!("{}:{summary}", NoticeCode::Closed.zh());
             let moved = conversation.close(summary, cx)?;
-            let mut conversation = conversations::save(tx, moved).await?;
-            // Who closes has answered, for better or worse: the rating tells.
-            for kind in [owed, ObligationKind::SolveConversation] {
-                obligations::meet(tx, id.subject(), kind, &self.world.calendar()).await?;
-            }
-            let invitation = Invitation {
-                subject: id.subject(),
-                round: conversation.round,
-                enterprise: conversation.enterprise,
-                unit_path: conversation.unit_path.clone(),
-                officer,
-            };
-            evaluations::invite(tx, &invitation).await?;
+            let mut conversation = tx.settle(&self.world.calendar(), moved).await?;
             messages::notice(tx, &mut conversation, NoticeCode::Closed, told).await?;
             let reply = self.reply(tx.conn(), cx, &conversation).await?;
             Ok(reply)

@@ -9,12 +9,9 @@ use crate::{
     actor::Actor,
     context::Cx,
     domain::{
-        duty::{
-            month::local_date,
-            obligation::{Limits, ObligationKind},
-        },
+        duty::month::local_date,
         liaison::{
-            Post, SOLVE_WITHIN,
+            Post,
             conversation::{Conversation, ConversationState, Sender, recallable},
             message::{
                 Content, Form, Message, MessageKind, NoticeCode, Place, TEXT_CHARACTERS_MAX,
@@ -27,7 +24,6 @@ use crate::{
     service::{pb, wire},
     store::{
         Limit, Tx,
-        duty::obligations::{self, Owed},
         liaison::{conversations, liaison_posts, messages},
     },
 };
@@ -146,12 +142,12 @@ impl Conversations {
             conversation.held_by(cx)?;
             warned(cx, draft)?;
         } else if conversation.state() == ConversationState::Closed {
-            conversation = conversations::save(&mut tx, conversation.reopen(cx)?).await?;
+            conversation = tx.settle_now(conversation.reopen(cx)?).await?;
         }
         refers_to_own(&mut tx, &conversation, &draft.content).await?;
         let told = if officer {
             let met = conversation.answer(cx.now);
-            self.meet(&mut tx, &conversation, met).await?;
+            tx.carry(&self.world.calendar(), &mut conversation, &met).await?;
             Vec::new()
         } else {
             self.heard(&mut tx, cx, &mut conversation, &draft.content).await?
@@ -187,35 +183,13 @@ impl Conversations {
         let calendar = self.world.calendar();
         // In a year without a notice provisionally: a question that nobody owes an answer would be lost.
         let due = calendar.counted(|calendar| post.duty.reply_due(cx.now, calendar))?;
-        let asked = conversation.ask(due.at, cx.now);
-        let (subject, unit_path) = (conversation.id.subject(), conversation.unit_path.clone());
-        if let Some(kind) = asked.reply {
-            let owed = Owed::until(kind, subject, unit_path.clone(), due, cx.now, &calendar);
-            obligations::open(tx, &owed).await?;
-        }
-        if asked.solution {
-            let limits = Limits::new(None, Some(SOLVE_WITHIN), None);
-            let limits = limits.map_err(|flaw| Error::internal(flaw.wire()))?;
-            let kind = ObligationKind::SolveConversation;
-            let owed = Owed::within(kind, subject, unit_path, limits, cx.now, &calendar)?;
-            obligations::open(tx, &owed).await?;
-        }
+        let owed = conversation.ask(due, cx.now);
+        tx.carry(&calendar, conversation, &owed).await?;
         if let Some(text) = self.nobody_there(tx, cx, &post, due.at).await? {
             conversation.auto_reply_time = Some(cx.now);
             told.push((NoticeCode::OffDuty, text));
         }
         Ok(told)
-    }
-
-    async fn meet(
-        &self,
-        tx: &mut Tx,
-        conversation: &Conversation,
-        met: Option<ObligationKind>,
-    ) -> Result<()> {
-        let Some(kind) = met else { return Ok(()) };
-        let calendar = self.world.calendar();
-        obligations::meet(tx, conversation.id.subject(), kind, &calendar).await
     }
 
     /// The automatic reply, where nobody answers now (CH-14).

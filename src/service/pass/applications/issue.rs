@@ -118,7 +118,7 @@ impl Applications {
             version: 1,
             held: Held::default(),
         };
-        let pass = store::pass::passes::insert(tx, pass.issue(approval, cx)?).await?;
+        let pass = tx.settle_first(pass.issue(approval, cx)?, store::pass::passes::insert).await?;
         if grant.quota_needed {
             policies::take(tx, &pass.zones, pass.kind, pass.valid_from, pass.id).await?;
         }
@@ -141,7 +141,7 @@ impl Applications {
             return Ok(1);
         }
         let revision = previous.revision.saturating_add(1);
-        store::pass::passes::save(tx, previous.supersede(number, cx)?).await?;
+        tx.settle_now(previous.supersede(number, cx)?).await?;
         Ok(revision)
     }
 }

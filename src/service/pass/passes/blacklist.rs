@@ -26,7 +26,7 @@ impl Passes {
         let entry = entry(cx, &request.blacklist_entry.clone().unwrap_or_default())?;
         wire::write(&self.store, cx, &request, async |tx| {
             blacklist::reach(tx.conn(), entry.listed, &cx.scope_of(Matter::Pass)).await?;
-            let entry = blacklist::insert(tx, entry.begin(cx)?).await?;
+            let entry = tx.settle_first(entry.begin(cx)?, blacklist::insert).await?;
             Ok(reply(&entry))
         })
         .await
@@ -43,7 +43,7 @@ impl Passes {
         let (id, note) = faults.whole((id, note))?;
         wire::write(&self.store, cx, &request, async |tx| {
             let entry = blacklist::lock(tx, id, &cx.scope_of(Matter::Pass)).await?;
-            let entry = blacklist::save(tx, entry.lift(note, cx)?).await?;
+            let entry = tx.settle_now(entry.lift(note, cx)?).await?;
             Ok(reply(&entry))
         })
         .await
@@ -102,6 +102,7 @@ fn entry(cx: &Cx, form: &pb::BlacklistEntry) -> Result<Entry> {
         valid_until,
         officer: cx.actor.officer()?,
         lift_time: None,
+        lift_note: String::new(),
     })
 }
 

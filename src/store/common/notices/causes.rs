@@ -1,5 +1,5 @@
-//! What each noun tells when it takes a step: called where the step is stored, so that no way past it
-//! exists. Which step tells what is the domain's.
+//! What the clock tells rather than a step, and who of the police is there to be told. What a step tells stands in
+//! its drawing, and to whom with the rows of its noun.
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
@@ -12,17 +12,13 @@ use crate::{
     domain::{
         common::{
             evaluation::EvaluationState,
-            lifecycle::Change,
             notice::{Audience, Facts, NoticeEvent},
         },
-        complaint::Complaint,
         duty::{escalation::Level, obligation::ObligationKind},
-        enterprise::{Enterprise, contest::Contest, vehicle::Vehicle},
-        identity::proposal::{Act, Proposal, ProposalState},
-        pass::{Pass, application::Application},
+        pass::Pass,
     },
     error::Result,
-    id::{Collection as _, Id, kind},
+    id::{Collection as _, Id, Subject, kind},
     store::{Tx, common::outbox::Topic},
 };
 
@@ -30,212 +26,26 @@ const PASS: &str = "PASS";
 const REQUEST: &str = "REQUEST";
 const LIAISON: &str = "LIAISON";
 
-/// After a step of an application.
-pub async fn of_application(tx: &mut Tx, after: &Application, change: &Change) -> Result<()> {
-    let Some(event) = NoticeEvent::of_application(change.action()) else { return Ok(()) };
-    let telling = Telling {
-        event,
-        audience: Audience::Enterprise(after.enterprise, PASS),
-        subject: after.id.to_string(),
-        cause: format!("{}/{}", after.id, after.version),
-        facts: Facts { number: after.number.clone(), ..Facts::default() },
-    };
-    tell(tx, &telling).await?;
-    Ok(())
-}
-
-/// After a step of a pass: the enterprise, and who drives the vehicle.
-pub async fn of_pass(tx: &mut Tx, after: &Pass, change: &Change) -> Result<()> {
-    let Some(event) = NoticeEvent::of_pass(change.action()) else { return Ok(()) };
-    let cause = format!("{}/{}", after.id, after.version);
-    tell_of_pass(tx, after, event, cause, true).await
-}
-
 /// A pass ends in so many days.
 pub async fn of_ending_pass(tx: &mut Tx, pass: &Pass, days: i64) -> Result<()> {
-    let cause = format!("{}/ends/{days}", pass.id);
-    tell_of_pass(tx, pass, NoticeEvent::PassExpiring, cause, false).await
-}
-
-async fn tell_of_pass(
-    tx: &mut Tx,
-    pass: &Pass,
-    event: NoticeEvent,
-    cause: String,
-    drivers: bool,
-) -> Result<()> {
-    let day = (event == NoticeEvent::PassExpiring).then(|| pass.last_valid_day());
-    let mut telling = Telling {
-        event,
+    let telling = Telling {
+        event: NoticeEvent::PassExpiring,
         audience: Audience::Enterprise(pass.enterprise, PASS),
         subject: pass.id.to_string(),
-        cause,
+        cause: format!("{}/ends/{days}", pass.id),
         facts: Facts {
             number: pass.number.clone(),
             plate: pass.plate_number.clone(),
-            day,
+            day: Some(pass.last_valid_day()),
             ..Facts::default()
         },
     };
     tell(tx, &telling).await?;
-    if !drivers {
-        return Ok(());
-    }
-    let people = sqlx::query_scalar!(
-        "select distinct person_id as \"person_id!\" from driver
-         where vehicle_id = $1 and end_time is null and person_id is not null
-            and not exists (
-                select from member
-                where enterprise_id = $2 and member.person_id = driver.person_id
-                    and end_time is null)",
-        pass.vehicle.uuid(),
-        pass.enterprise.uuid()
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    for person in people {
-        telling.audience = Audience::Person(Id::of(person));
-        tell(tx, &telling).await?;
-    }
-    Ok(())
-}
-
-/// After a step of an enterprise: who claimed it, and who acts for it still.
-pub async fn of_enterprise(tx: &mut Tx, after: &Enterprise, change: &Change) -> Result<()> {
-    let Some(event) = NoticeEvent::of_enterprise(change.action()) else { return Ok(()) };
-    let people = sqlx::query_scalar!(
-        "select person_id as \"person_id!\" from member
-         where enterprise_id = $1 and end_time is null
-         union select $2",
-        after.id.uuid(),
-        after.applicant.uuid()
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    for person in people {
-        let telling = Telling {
-            event,
-            audience: Audience::Person(Id::of(person)),
-            subject: after.id.to_string(),
-            cause: format!("{}/{}", after.id, after.version),
-            facts: Facts::default(),
-        };
-        tell(tx, &telling).await?;
-    }
-    Ok(())
-}
-
-/// The holder is told that another enterprise, which is not named, says that the vehicle is theirs; or
-/// that an officer took it out of the garage.
-pub async fn of_vehicle(
-    tx: &mut Tx,
-    vehicle: &Vehicle,
-    event: NoticeEvent,
-    cause: String,
-) -> Result<()> {
-    let telling = Telling {
-        event,
-        audience: Audience::Enterprise(vehicle.enterprise, PASS),
-        subject: vehicle.id.to_string(),
-        cause,
-        facts: Facts { plate: vehicle.licence.plate.as_str().to_owned(), ..Facts::default() },
-    };
-    tell(tx, &telling).await?;
-    Ok(())
-}
-
-/// Who filed a contest is told what became of it.
-pub async fn of_contest(tx: &mut Tx, after: &Contest, event: NoticeEvent) -> Result<()> {
-    let telling = Telling {
-        event,
-        audience: Audience::Enterprise(after.enterprise, PASS),
-        subject: after.id.to_string(),
-        cause: format!("{}/{}", after.id, after.version),
-        facts: Facts { plate: after.plate_number.clone(), ..Facts::default() },
-    };
-    tell(tx, &telling).await?;
-    Ok(())
-}
-
-/// After a step of a complaint: number and state alone, never what it is about (I20).
-pub async fn of_complaint(tx: &mut Tx, after: &Complaint, change: &Change) -> Result<()> {
-    let mut telling = Telling {
-        event: NoticeEvent::ComplaintClosed,
-        audience: Audience::Enterprise(after.enterprise, REQUEST),
-        subject: after.id.to_string(),
-        cause: format!("{}/{}", after.id, after.version),
-        facts: Facts { number: after.number.to_string(), ..Facts::default() },
-    };
-    if let Some(event) = NoticeEvent::of_complaint(change.action()) {
-        telling.event = event;
-        tell(tx, &telling).await?;
-    }
-    if let Some(event) = NoticeEvent::of_task(change.action()) {
-        telling.event = event;
-        let lead = after.lead.as_ref().map_or(after.unit_path.as_str(), |lead| &lead.path);
-        let held = serving(tx, after.handler).await?;
-        let to = match event {
-            NoticeEvent::TaskAssigned => unit(tx, lead, Role::Handler).await?,
-            NoticeEvent::TaskToAccept => unit(tx, &after.unit_path, Role::Assigner).await?,
-            // Whoever handles it; where nobody does, nobody waits for it.
-            NoticeEvent::TaskRejected | NoticeEvent::TaskExtension | NoticeEvent::TaskWithdrawn => {
-                let Some(handler) = held else { return Ok(()) };
-                Some(handler)
-            }
-            NoticeEvent::TaskReturned | NoticeEvent::TaskToReview | NoticeEvent::TaskToAssign => {
-                // Whoever assigned it decides; with nobody there, a colleague.
-                match serving(tx, after.assigner).await? {
-                    Some(assigner) => Some(assigner),
-                    None => unit(tx, &after.unit_path, Role::Assigner).await?,
-                }
-            }
-            _ if held.is_some() => held,
-            NoticeEvent::TaskSupervised => unit(tx, lead, Role::UnitLeader).await?,
-            // Nobody handles it yet: who owes the next step.
-            _ if after.lead.is_some() => unit(tx, lead, Role::Handler).await?,
-            _ => unit(tx, &after.unit_path, Role::Assigner).await?,
-        };
-        tell_officers(tx, telling, to).await?;
-    }
-    Ok(())
-}
-
-/// After a step of a proposal: first whoever may confirm it, in the nearest unit of each such role; then
-/// whoever made it; and the officer whom it is about.
-pub async fn of_proposal(tx: &mut Tx, after: &Proposal) -> Result<()> {
-    let mut telling = Telling {
-        event: NoticeEvent::ProposalToCheck,
-        audience: Audience::Officer(after.maker),
-        subject: after.id.to_string(),
-        cause: format!("{}/{}", after.id, after.version),
-        facts: Facts::default(),
-    };
-    if after.state() == ProposalState::Proposed {
-        for role in after.act.checkers().iter() {
-            let Some(audience) = unit(tx, &after.unit_path, role).await? else { continue };
-            telling.audience = audience;
-            tell(tx, &telling).await?;
-        }
-        return Ok(());
-    }
-    if let Some(event) = NoticeEvent::of_proposal(after.state()) {
-        telling.event = event;
-        tell(tx, &telling).await?;
-    }
-    // A reset tells more, and by every way: where it is carried out.
-    if after.state() == ProposalState::Confirmed
-        && after.act != Act::ResetCredentials
-        && let Ok(officer) = Id::<kind::Officer>::parse(&after.subject)
-    {
-        telling.event = NoticeEvent::AccountChanged;
-        telling.audience = Audience::Officer(officer);
-        tell(tx, &telling).await?;
-    }
     Ok(())
 }
 
 /// An officer who still serves.
-async fn serving(tx: &mut Tx, officer: Option<Id<kind::Officer>>) -> Result<Option<Audience>> {
+pub async fn serving(tx: &mut Tx, officer: Option<Id<kind::Officer>>) -> Result<Option<Audience>> {
     let Some(officer) = officer else { return Ok(None) };
     let serves = sqlx::query_scalar!(
         "select exists (select from officer where id = $1 and disable_time is null
@@ -248,7 +58,7 @@ async fn serving(tx: &mut Tx, officer: Option<Id<kind::Officer>>) -> Result<Opti
 }
 
 /// The officers with the role, of the nearest unit that has any and sees the path.
-pub(super) async fn unit(tx: &mut Tx, path: &str, role: Role) -> Result<Option<Audience>> {
+pub async fn unit(tx: &mut Tx, path: &str, role: Role) -> Result<Option<Audience>> {
     let unit = sqlx::query_scalar!(
         "select unit.id from unit
          where starts_with($1, reach) and exists (
@@ -263,6 +73,11 @@ pub(super) async fn unit(tx: &mut Tx, path: &str, role: Role) -> Result<Option<A
     .fetch_optional(tx.conn())
     .await?;
     Ok(unit.map(|unit| Audience::Unit(Id::of(unit), role)))
+}
+
+/// Notes that there is nobody to tell: the matter stays in the lists of whoever comes.
+pub fn nobody(subject: Subject) {
+    tracing::warn!(subject = %subject, "nobody has the role that is to be told");
 }
 
 /// Tells officers, should there be any.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     actor::Scope,
     domain::{
-        common::lifecycle::{Held, Moved},
+        common::lifecycle::Held,
         complaint::{
             Complaint,
             meeting::{MeetingPoint, PointState, Seat, open_from},
@@ -18,7 +18,7 @@ use crate::{
     },
     error::{Error, Reason, Result},
     id::{Id, Subject, kind},
-    store::{self, Tx, common::history, steps::Settled},
+    store::{self, Tx, steps::Settled},
 };
 
 struct Row {
@@ -228,7 +228,7 @@ pub async fn wait(tx: &mut Tx, complaint: &Complaint) -> Result<()> {
     let about = MeetingPoint::about(complaint.id.subject(), unit_path, title, cx);
     let point = MeetingPoint { enterprise: Some(complaint.enterprise), ..about };
     if lock_open(tx, complaint.id.subject()).await?.is_none() {
-        insert(tx, point.wait(cx)).await?;
+        tx.settle_first(point.wait(cx), insert).await?;
     }
     Ok(())
 }
@@ -247,8 +247,7 @@ pub async fn concluded(tx: &mut Tx, complaint: &Complaint) -> Result<()> {
 }
 
 /// Stores a new point.
-pub async fn insert(tx: &mut Tx, moved: Moved<MeetingPoint>) -> Result<MeetingPoint> {
-    let (point, change) = moved.open();
+pub async fn insert(tx: &mut Tx, point: &MeetingPoint) -> Result<()> {
     let now = tx.now();
     let (collection, subject) = point.subject.clone().unzip();
     sqlx::query!(
@@ -269,9 +268,8 @@ pub async fn insert(tx: &mut Tx, moved: Moved<MeetingPoint>) -> Result<MeetingPo
     )
     .execute(tx.conn())
     .await?;
-    see(tx, &point).await?;
-    history::write(tx, point.id.subject(), &change).await?;
-    Ok(point)
+    see(tx, point).await?;
+    Ok(())
 }
 
 impl Settled for MeetingPoint {
