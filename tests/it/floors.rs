@@ -137,7 +137,7 @@ const NEIGHBOURS: &[(&str, &str, &[&str])] = &[
     ("service", "common", &["complaint", "liaison"]),
     ("service", "complaint", &["identity", "liaison"]),
     ("service", "duty", &["identity"]),
-    ("service", "identity", &["complaint", "duty", "pass"]),
+    ("service", "identity", &["complaint", "pass"]),
     ("service", "liaison", &["complaint"]),
     ("service", "pass", &["complaint", "identity"]),
     ("store", "complaint", &["enterprise"]),

@@ -40,7 +40,7 @@ fn proposal(act: Act, maker: &[Role], subject: &str) -> Proposal {
         shown: Vec::new(),
         reason: "新任命".to_owned(),
     };
-    draft.propose(&officer(1, maker, BUREAU, now())).unwrap().open().0
+    draft.propose(&officer(1, maker, BUREAU, now())).unwrap().unfold().0
 }
 
 fn refused(proposal: &Proposal, by: &Cx) -> Option<Reason> {
@@ -51,7 +51,7 @@ fn refused(proposal: &Proposal, by: &Cx) -> Option<Reason> {
 fn the_drawing_of_a_proposal() {
     insta::assert_snapshot!(drawing::<ProposalState>(), @r"
     --> PROPOSED | tell CHECKERS PROPOSAL_TO_CHECK
-        PROPOSED --CONFIRM--> CONFIRMED | tell MAKER PROPOSAL_CONFIRMED
+    PROPOSED --CONFIRM--> CONFIRMED | tell MAKER PROPOSAL_CONFIRMED
     PROPOSED --DECLINE--> DECLINED | tell MAKER PROPOSAL_DECLINED
     PROPOSED --WITHDRAW--> WITHDRAWN
     PROPOSED --LAPSE--> LAPSED | tell MAKER PROPOSAL_LAPSED
@@ -102,7 +102,7 @@ fn a_decided_or_a_late_proposal_is_not_confirmed() {
     let late = officer(2, &[Role::FinalReviewer], BUREAU, now() + week);
     assert_eq!(refused(&asked, &late), Some(Reason::ProposalLapsed));
     let other = officer(2, &[Role::FinalReviewer], BUREAU, now());
-    let (declined, _) = asked.clone().decline("不合适".to_owned(), &other).unwrap().open();
+    let (declined, _) = asked.clone().decline("不合适".to_owned(), &other).unwrap().unfold();
     assert_eq!(refused(&declined, &other), Some(Reason::TransitionIllegal));
     assert!(asked.withdraw(&other).is_err(), "only the maker takes it back");
 }
