@@ -20,7 +20,7 @@ use jingqi::surface::{
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use tonic::{Code, Request, Status};
 
-use crate::harness::{App, City, PLATE, User, Wish, request_id};
+use crate::harness::{App, City, PLATE, User, Wish, request_id, to};
 
 /// Of the mends, which are in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -299,18 +299,18 @@ impl Pair {
                 request_id: request_id(),
             };
             let read = pb::GetTruckPassRequest { name: pass.name.clone() };
-            let read = async || desk.passes().get_truck_pass(read.clone()).await;
-            let now = self.patient(read).await.unwrap().into_inner();
+            let read = async || desk.call(read.clone()).await;
+            let now = self.patient(read).await.unwrap();
             let suspend = end(&now, "UNDER_INVESTIGATION");
-            let suspended = async || desk.passes().suspend_truck_pass(suspend.clone()).await;
-            let suspended = self.patient(suspended).await.unwrap().into_inner();
+            let suspended = async || desk.call(to::SuspendTruckPass(suspend.clone())).await;
+            let suspended = self.patient(suspended).await.unwrap();
             for at in self.addresses {
-                let check = async || self.city.device.at(at).checks().check_pass(plate()).await;
-                let told = self.patient(check).await.unwrap().into_inner();
+                let check = async || self.city.device.at(at).call(plate()).await;
+                let told = self.patient(check).await.unwrap();
                 Found::add(&self.found.stale, told.verdict() == Verdict::Valid);
             }
             let resume = end(&suspended, "CAUSE_REMOVED");
-            let resumed = async || desk.passes().resume_truck_pass(resume.clone()).await;
+            let resumed = async || desk.call(to::ResumeTruckPass(resume.clone())).await;
             self.patient(resumed).await.unwrap();
         }
     }
@@ -323,7 +323,7 @@ impl Pair {
             round += 1;
             let (old, kept) = (self.app.user(person).await, self.app.user(person).await);
             let account = async |user: &User| {
-                let asked = async || user.identity().get_account(pb::GetAccountRequest {}).await;
+                let asked = async || user.call(pb::GetAccountRequest {}).await;
                 self.patient(asked).await
             };
             for at in self.addresses {
@@ -331,7 +331,7 @@ impl Pair {
             }
             let kept = kept.at(self.addresses[round % 2]);
             let request = pb::RevokeOtherSessionsRequest {};
-            let ended = async || kept.identity().revoke_other_sessions(request).await;
+            let ended = async || kept.call(request).await;
             self.patient(ended).await.unwrap();
             for at in self.addresses {
                 let accepted = account(&old.at(at)).await;

@@ -6,17 +6,15 @@ use jingqi::surface::service::pb::{self, pass_application::State};
 use sqlx::PgPool;
 use tonic::Code;
 
-use crate::harness::{App, City, User, fact, fields, reason, request_id};
+use crate::harness::{App, City, User, fact, fields, reason, request_id, to};
 
 async fn draft(app: &App, city: &City) -> pb::PassApplication {
-    let filed = city.handler.applications().create_pass_application(city.create(app)).await;
-    filed.unwrap().into_inner()
+    city.handler.call(city.create(app)).await.unwrap()
 }
 
 async fn submit(city: &City, name: &str) -> Result<pb::PassApplication, tonic::Status> {
     let submit = pb::SubmitPassApplicationRequest { name: name.to_owned(), ..Default::default() };
-    let submitted = city.handler.applications().submit_pass_application(submit).await;
-    submitted.map(tonic::Response::into_inner)
+    city.handler.call(submit).await
 }
 
 fn approval(application: &pb::PassApplication) -> pb::ApprovePassApplicationRequest {
@@ -45,7 +43,7 @@ async fn every_wrong_field_is_told_at_once(pool: PgPool) {
         trailer_plate_number: "苏N12345".to_owned(),
         ..Default::default()
     });
-    let refused = city.handler.applications().create_pass_application(request).await.unwrap_err();
+    let refused = city.handler.call(request).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert_eq!(
         fields(&refused),
@@ -70,10 +68,7 @@ async fn a_request_id_has_one_effect_and_one_answer(pool: PgPool) {
     let app = App::start(pool).await;
     let city = app.city().await;
     let request = city.create(&app);
-    let twins = (0..8).map(|_| {
-        let (mut client, request) = (city.handler.applications(), request.clone());
-        async move { client.create_pass_application(request).await.map(tonic::Response::into_inner) }
-    });
+    let twins = (0..8).map(|_| city.handler.call(request.clone()));
     let answers = futures::future::join_all(twins).await;
     let first = answers.iter().find_map(|answer| answer.as_ref().ok()).unwrap().clone();
     for answer in answers {
@@ -84,17 +79,16 @@ async fn a_request_id_has_one_effect_and_one_answer(pool: PgPool) {
         }
     }
     let other = app.another().await;
-    let again =
-        city.handler.at(other).applications().create_pass_application(request.clone()).await;
-    assert_eq!(again.unwrap().into_inner(), first);
+    let again = city.handler.at(other).call(request.clone()).await;
+    assert_eq!(again.unwrap(), first);
     assert_eq!(app.count("select count(*) from pass_application").await, 1);
 
     let mut changed = request.clone();
     changed.pass_application.as_mut().unwrap().declaration_accepted = false;
-    let refused = city.handler.applications().create_pass_application(changed).await.unwrap_err();
+    let refused = city.handler.call(changed).await.unwrap_err();
     assert_eq!(reason(&refused), "REQUEST_ID_REUSED");
     let malformed = pb::CreatePassApplicationRequest { request_id: "1".to_owned(), ..request };
-    let refused = city.handler.applications().create_pass_application(malformed).await.unwrap_err();
+    let refused = city.handler.call(malformed).await.unwrap_err();
     assert_eq!(fields(&refused), ["request_id REQUEST_ID_MALFORMED"]);
 }
 
@@ -109,7 +103,7 @@ async fn the_record_of_a_foreign_enterprise_looks_like_an_absent_one(pool: PgPoo
         let mut answers = Vec::new();
         for name in [&name, &absent] {
             let get = pb::GetPassApplicationRequest { name: name.clone() };
-            let refused = user.applications().get_pass_application(get).await.unwrap_err();
+            let refused = user.call(get).await.unwrap_err();
             answers.push((refused.code(), reason(&refused), refused.message().to_owned()));
         }
         assert_eq!(answers[0], answers[1], "{}", user.name);
@@ -117,7 +111,7 @@ async fn the_record_of_a_foreign_enterprise_looks_like_an_absent_one(pool: PgPoo
     }
     let mut foreign = city.create(&app);
     foreign.pass_application.as_mut().unwrap().declaration_accepted = true;
-    let refused = city.boss.with_token("x").applications().create_pass_application(foreign).await;
+    let refused = city.boss.with_token("x").call(foreign).await;
     assert_eq!(reason(&refused.unwrap_err()), "TOKEN_INVALID");
 }
 
@@ -129,7 +123,7 @@ async fn a_handler_acts_only_within_the_authorisation(pool: PgPool) {
     let mut tx = app.parts.store.begin(&app.cx()).await.unwrap();
     tx.touch(jingqi::surface::store::identity::actors::key(&city.handler.name));
     tx.commit().await.unwrap();
-    let refused = city.handler.applications().create_pass_application(city.create(&app)).await;
+    let refused = city.handler.call(city.create(&app)).await;
     assert_eq!(reason(&refused.unwrap_err()), "DENIED");
     // The end of the authorisation counts at the next call, without any job.
     app.sql("update member set scope = '{PASS}', valid_until = '2026-12-01'").await;
@@ -138,7 +132,7 @@ async fn a_handler_acts_only_within_the_authorisation(pool: PgPool) {
     tx.commit().await.unwrap();
     draft(&app, &city).await;
     app.advance(SignedDuration::from_hours(24 * 8));
-    let refused = city.handler.applications().create_pass_application(city.create(&app)).await;
+    let refused = city.handler.call(city.create(&app)).await;
     assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
 }
 
@@ -150,8 +144,7 @@ async fn a_dry_run_explains_the_verdict_and_stores_nothing(pool: PgPool) {
     let mut request = city.create(&app);
     request.validate_only = true;
     request.pass_application.as_mut().unwrap().need.as_mut().unwrap().months = 12;
-    let answer = city.handler.applications().create_pass_application(request).await.unwrap();
-    let answer = answer.into_inner();
+    let answer = city.handler.call(request).await.unwrap();
     let evaluation = answer.evaluation.unwrap();
     assert_eq!((evaluation.outcome.as_str(), answer.name.as_str()), ("OFFER", ""));
     assert_eq!(evaluation.policy_version, "2022-06");
@@ -181,8 +174,7 @@ async fn a_correction_stops_the_clock_and_keeps_the_place_in_the_queue(pool: PgP
         etag: application.etag,
         request_id: request_id(),
     };
-    let asked = city.first.applications().request_pass_application_correction(correct).await;
-    let asked = asked.unwrap().into_inner();
+    let asked = city.first.call(correct).await.unwrap();
     assert_eq!((asked.state(), asked.corrections.len()), (State::NeedsCorrection, 2));
     // From Tuesday to Friday: three working days.
     app.advance(SignedDuration::from_hours(72));
@@ -190,13 +182,13 @@ async fn a_correction_stops_the_clock_and_keeps_the_place_in_the_queue(pool: PgP
     edit.need.as_mut().unwrap().route.push("酒都大道".to_owned());
     let edited =
         pb::UpdatePassApplicationRequest { pass_application: Some(edit), request_id: request_id() };
-    city.handler.applications().update_pass_application(edited).await.unwrap();
+    city.handler.call(edited).await.unwrap();
     let again = submit(&city, &asked.name).await.unwrap();
     assert_eq!((again.state(), again.submit_time), (State::Submitted, submitted));
     // Friday + 3 working days: the end of Wednesday.
     assert_eq!(again.due_time.unwrap().seconds - due, 5 * 86_400);
     let mine = pb::ListReviewQueueRequest { mine_only: true, ..Default::default() };
-    let queue = city.first.applications().list_review_queue(mine).await.unwrap().into_inner();
+    let queue = city.first.call(mine).await.unwrap();
     assert_eq!(queue.items[0].waiting_seconds, 72 * 3_600);
 }
 
@@ -213,19 +205,18 @@ async fn a_refusal_is_coded_and_tells_the_rights_of_review(pool: PgPool) {
         etag: application.etag.clone(),
         request_id: request_id(),
     };
-    let mut reviewer = city.first.applications();
-    let refused = reviewer.reject_pass_application(reject(&["BAD_LUCK"], "")).await.unwrap_err();
+    let refused = city.first.call(reject(&["BAD_LUCK"], "")).await.unwrap_err();
     assert_eq!(fields(&refused), ["note REQUIRED", "reasons[0] UNKNOWN_VALUE"]);
-    let rejected = reviewer.reject_pass_application(reject(&["NO_REAL_NEED"], "无需进入")).await;
-    let decision = rejected.unwrap().into_inner().decision.unwrap();
+    let rejected = city.first.call(reject(&["NO_REAL_NEED"], "无需进入")).await;
+    let decision = rejected.unwrap().decision.unwrap();
     assert_eq!((decision.approved, decision.source.as_str()), (false, "OFFICER"));
     assert_eq!(decision.reasons[0].code, "NO_REAL_NEED");
     assert!(decision.rights_of_review.contains("行政复议"), "{}", decision.rights_of_review);
-    let again = reviewer.reject_pass_application(reject(&["NO_REAL_NEED"], "无需进入")).await;
+    let again = city.first.call(reject(&["NO_REAL_NEED"], "无需进入")).await;
     assert_eq!(reason(&again.unwrap_err()), "ETAG_STALE");
     let withdraw =
         pb::WithdrawPassApplicationRequest { name: application.name, ..Default::default() };
-    let late = city.handler.applications().withdraw_pass_application(withdraw).await.unwrap_err();
+    let late = city.handler.call(withdraw).await.unwrap_err();
     assert_eq!(reason(&late), "TRANSITION_ILLEGAL");
     assert_eq!(fact(&late, "state"), "REJECTED");
 }
@@ -238,15 +229,13 @@ async fn a_decision_on_an_older_version_is_refused(pool: PgPool) {
     let application = city.in_review(&app).await;
     let mut approve = approval(&application);
     approve.etag = String::new();
-    let mut reviewer = city.first.applications();
-    let refused = reviewer.approve_pass_application(approve.clone()).await.unwrap_err();
+    let refused = city.first.call(approve.clone()).await.unwrap_err();
     assert_eq!(fields(&refused), ["etag REQUIRED"]);
     approve.etag = "W/\"1\"".to_owned();
-    let refused = reviewer.approve_pass_application(approve).await.unwrap_err();
+    let refused = city.first.call(approve).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Aborted, "ETAG_STALE"));
     let (one, two) = (approval(&application), approval(&application));
-    let (mut a, mut b) = (city.first.applications(), city.first.applications());
-    let (one, two) = tokio::join!(a.approve_pass_application(one), b.approve_pass_application(two));
+    let (one, two) = tokio::join!(city.first.call(one), city.first.call(two));
     assert_eq!(u8::from(one.is_ok()) + u8::from(two.is_ok()), 1);
     assert_eq!(app.count("select count(*) from truck_pass").await, 1);
 }
@@ -261,24 +250,21 @@ async fn a_long_grant_needs_a_second_officer_of_the_upper_level(pool: PgPool) {
     request.pass_application.as_mut().unwrap().need.as_mut().unwrap().months = 12;
     let application = city.in_review_of(request).await;
     assert_eq!(application.evaluation.as_ref().unwrap().review_steps, 2);
-    let unclaimed =
-        city.second.applications().approve_pass_application(approval(&application)).await;
+    let unclaimed = city.second.call(approval(&application)).await;
     assert_eq!(reason(&unclaimed.unwrap_err()), "NOT_ASSIGNEE");
-    let forwarded =
-        city.first.applications().approve_pass_application(approval(&application)).await;
-    let forwarded = forwarded.unwrap().into_inner();
+    let forwarded = city.first.call(approval(&application)).await.unwrap();
     assert_eq!((forwarded.state(), forwarded.assignee.as_str()), (State::FinalReview, ""));
     assert_eq!(app.count("select count(*) from truck_pass").await, 0);
 
     let claim =
         pb::ClaimPassApplicationRequest { name: forwarded.name.clone(), ..Default::default() };
-    let own = city.first.applications().claim_pass_application(claim.clone()).await.unwrap_err();
+    let own = city.first.call(claim.clone()).await.unwrap_err();
     assert_eq!(reason(&own), "SAME_PERSON");
-    let lower = city.second.applications().claim_pass_application(claim.clone()).await.unwrap_err();
+    let lower = city.second.call(claim.clone()).await.unwrap_err();
     assert_eq!(reason(&lower), "DENIED");
-    let held = city.chief.applications().claim_pass_application(claim).await.unwrap().into_inner();
-    let approved = city.chief.applications().approve_pass_application(approval(&held)).await;
-    assert_eq!(approved.unwrap().into_inner().state(), State::Approved);
+    let held = city.chief.call(claim).await.unwrap();
+    let approved = city.chief.call(approval(&held)).await;
+    assert_eq!(approved.unwrap().state(), State::Approved);
 }
 
 // PA-06: claim, hand over with a note, back to the queue.
@@ -289,7 +275,7 @@ async fn an_application_is_held_by_one_officer_and_can_be_handed_over(pool: PgPo
     let application = city.in_review(&app).await;
     let claim =
         pb::ClaimPassApplicationRequest { name: application.name.clone(), ..Default::default() };
-    let taken = city.second.applications().claim_pass_application(claim.clone()).await.unwrap_err();
+    let taken = city.second.call(claim.clone()).await.unwrap_err();
     assert_eq!(reason(&taken), "NOT_ASSIGNEE");
     let hand_over = |officer: &str, note: &str| pb::ReassignPassApplicationRequest {
         name: application.name.clone(),
@@ -297,23 +283,22 @@ async fn an_application_is_held_by_one_officer_and_can_be_handed_over(pool: PgPo
         note: note.to_owned(),
         request_id: request_id(),
     };
-    let mut desk = city.first.applications();
-    let silent = desk.reassign_pass_application(hand_over(&city.second.name, "")).await;
+    let silent = city.first.call(hand_over(&city.second.name, "")).await;
     assert_eq!(fields(&silent.unwrap_err()), ["note REQUIRED"]);
     for nobody in [&city.foreign_reviewer.name, &city.auxiliary.name] {
-        let refused = desk.reassign_pass_application(hand_over(nobody, "休假")).await;
+        let refused = city.first.call(hand_over(nobody, "休假")).await;
         assert_eq!(fields(&refused.unwrap_err()), ["officer UNKNOWN_VALUE"]);
     }
-    desk.reassign_pass_application(hand_over(&city.second.name, "休假")).await.unwrap();
-    let late = desk.approve_pass_application(approval(&application)).await;
+    city.first.call(hand_over(&city.second.name, "休假")).await.unwrap();
+    let late = city.first.call(approval(&application)).await;
     assert_eq!(reason(&late.unwrap_err()), "ETAG_STALE");
-    desk.reassign_pass_application(hand_over("", "退回")).await.unwrap();
-    city.second.applications().claim_pass_application(claim).await.unwrap();
+    city.first.call(hand_over("", "退回")).await.unwrap();
+    city.second.call(claim).await.unwrap();
     // That it changed hands is read by the police, and not by who asked for the pass.
     let handed_on = async |reader: &User| {
         let steps = pb::ListPassApplicationChangesRequest { name: application.name.clone() };
-        let read = reader.applications().list_pass_application_changes(steps).await.unwrap();
-        read.into_inner().changes.iter().filter(|step| step.action == "REASSIGN").count()
+        let read = reader.call(steps).await.unwrap();
+        read.changes.iter().filter(|step| step.action == "REASSIGN").count()
     };
     assert_eq!((handed_on(&city.first).await, handed_on(&city.handler).await), (2, 0));
 }
@@ -337,7 +322,7 @@ async fn a_suspended_enterprise_files_nothing_new(pool: PgPool) {
     let city = app.city().await;
     let open = draft(&app, &city).await;
     app.sql("update enterprise set state = 'SUSPENDED'").await;
-    let refused = city.handler.applications().create_pass_application(city.create(&app)).await;
+    let refused = city.handler.call(city.create(&app)).await;
     assert_eq!(reason(&refused.unwrap_err()), "ENTERPRISE_SUSPENDED");
     let refused = submit(&city, &open.name).await.unwrap_err();
     assert_eq!(reason(&refused), "ENTERPRISE_NOT_VERIFIED");
@@ -349,17 +334,17 @@ async fn a_draft_is_handed_in_only_with_the_declaration_and_its_papers(pool: PgP
     let city = app.city().await;
     let mut request = city.create(&app);
     request.pass_application.as_mut().unwrap().declaration_accepted = false;
-    let filed = city.handler.applications().create_pass_application(request).await.unwrap();
-    let refused = submit(&city, &filed.into_inner().name).await.unwrap_err();
+    let filed = city.handler.call(request).await.unwrap();
+    let refused = submit(&city, &filed.name).await.unwrap_err();
     assert_eq!(fields(&refused), ["declaration_accepted DECLARATION_MISSING"]);
     let mut request = city.create(&app);
     request.pass_application.as_mut().unwrap().attachments.clear();
-    let filed = city.handler.applications().create_pass_application(request).await.unwrap();
-    let refused = submit(&city, &filed.into_inner().name).await.unwrap_err();
+    let filed = city.handler.call(request).await.unwrap();
+    let refused = submit(&city, &filed.name).await.unwrap_err();
     assert!(fields(&refused).iter().all(|field| field.ends_with("MATERIAL_MISSING")));
     assert!(!fields(&refused).is_empty());
     app.sql("update attachment set valid_until = '2026-11-01' where kind = 'INSURANCE'").await;
-    let refused = city.handler.applications().create_pass_application(city.create(&app)).await;
+    let refused = city.handler.call(city.create(&app)).await;
     assert_eq!(fields(&refused.unwrap_err()), ["attachments[2] MATERIAL_EXPIRED"]);
 }
 
@@ -368,20 +353,19 @@ async fn a_draft_is_handed_in_only_with_the_declaration_and_its_papers(pool: PgP
 async fn a_clerk_files_on_behalf_and_does_not_review_the_own_case(pool: PgPool) {
     let app = App::start(pool).await;
     let city = app.city().await;
-    let filed = city.clerk.applications().create_pass_application(city.create(&app)).await;
-    let filed = filed.unwrap().into_inner();
+    let filed = city.clerk.call(city.create(&app)).await.unwrap();
     assert!(filed.filed_on_behalf);
     assert_eq!(filed.source_channel(), pb::SourceChannel::Window);
     let submit =
         pb::SubmitPassApplicationRequest { name: filed.name.clone(), ..Default::default() };
-    let submitted = city.clerk.applications().submit_pass_application(submit).await.unwrap();
+    let submitted = city.clerk.call(submit).await.unwrap();
     let correct = pb::RequestPassApplicationCorrectionRequest {
         name: filed.name,
         items: vec![pb::CorrectionItem { field: String::new(), text: "补充".to_owned() }],
-        etag: submitted.into_inner().etag,
+        etag: submitted.etag,
         request_id: request_id(),
     };
-    let own = city.clerk.applications().request_pass_application_correction(correct).await;
+    let own = city.clerk.call(correct).await;
     assert_eq!(reason(&own.unwrap_err()), "SAME_PERSON");
 }
 
@@ -410,8 +394,7 @@ async fn a_fleet_application_gives_one_result_per_vehicle(pool: PgPool) {
         attachments: city.attachment_names.clone(),
         request_id: request_id(),
     };
-    let mut client = city.handler.applications();
-    let batch = client.create_pass_application_batch(request.clone()).await.unwrap().into_inner();
+    let batch = city.handler.call(request.clone()).await.unwrap();
     let codes: Vec<_> = batch
         .results
         .iter()
@@ -424,7 +407,7 @@ async fn a_fleet_application_gives_one_result_per_vehicle(pool: PgPool) {
         app.count("select count(*) from pass_application where state = 'SUBMITTED'").await,
         2
     );
-    let again = client.create_pass_application_batch(request).await.unwrap().into_inner();
+    let again = city.handler.call(request).await.unwrap();
     assert_eq!(again, batch);
 }
 
@@ -436,7 +419,7 @@ async fn the_policy_approves_by_itself_only_where_it_says_so(pool: PgPool) {
     let first = draft(&app, &city).await;
     assert_eq!(submit(&city, &first.name).await.unwrap().state(), State::Submitted);
     let withdraw = pb::WithdrawPassApplicationRequest { name: first.name, ..Default::default() };
-    city.handler.applications().withdraw_pass_application(withdraw).await.unwrap();
+    city.handler.call(withdraw).await.unwrap();
     app.sql(
         r#"update pass_policy set values_json = jsonb_set(values_json, '{automatic_approval}',
             '{"enabled": true, "kinds": ["LONG_TERM_DELIVERY"], "months_max": 6, "days_max": 3,
@@ -467,20 +450,16 @@ async fn a_quota_is_not_oversold_by_two_reviewers(pool: PgPool) {
     let mut request = city.create(&app);
     request.pass_application.as_mut().unwrap().vehicle = other.to_string();
     let two = city.in_review_of(request).await;
-    let (mut a, mut b) = (city.first.applications(), city.first.applications());
-    let (one, two) = tokio::join!(
-        a.approve_pass_application(approval(&one)),
-        b.approve_pass_application(approval(&two))
-    );
+    let (one, two) = tokio::join!(city.first.call(approval(&one)), city.first.call(approval(&two)));
     let (granted, refused): (Vec<_>, Vec<_>) = [one, two].into_iter().partition(Result::is_ok);
     assert_eq!((granted.len(), refused.len()), (1, 1));
     let refused = reason(refused[0].as_ref().unwrap_err());
     assert!(["QUOTA_EXHAUSTED", "CONFLICT"].contains(&refused.as_str()), "{refused}");
     assert_eq!(app.count("select used::int8 from quota").await, 1);
     // Given back once the pass ends.
-    let name = granted.into_iter().next().unwrap().unwrap().into_inner().truck_pass;
+    let name = granted.into_iter().next().unwrap().unwrap().truck_pass;
     let get = pb::GetTruckPassRequest { name: name.clone() };
-    let etag = city.handler.passes().get_truck_pass(get).await.unwrap().into_inner().etag;
+    let etag = city.handler.call(get).await.unwrap().etag;
     let cancel = pb::EndTruckPassRequest {
         name,
         reason_code: "HOLDER_REQUEST".to_owned(),
@@ -488,7 +467,7 @@ async fn a_quota_is_not_oversold_by_two_reviewers(pool: PgPool) {
         etag,
         request_id: request_id(),
     };
-    city.handler.passes().cancel_truck_pass(cancel).await.unwrap();
+    city.handler.call(to::CancelTruckPass(cancel)).await.unwrap();
     assert_eq!(app.count("select used::int8 from quota").await, 0);
 }
 
@@ -515,14 +494,14 @@ async fn a_renewal_continues_the_pass_from_its_end(pool: PgPool) {
         purpose: pb::pass_application::Purpose::Renewal.into(),
         ..city.create(app)
     };
-    let early = city.handler.applications().create_pass_application(renew(&app)).await.unwrap();
-    assert!(submit(&city, &early.into_inner().name).await.is_err());
+    let early = city.handler.call(renew(&app)).await.unwrap();
+    assert!(submit(&city, &early.name).await.is_err());
     app.advance(SignedDuration::from_hours(24 * 155));
     let renewed = city.pass_of(renew(&app)).await;
     assert_eq!(renewed.valid_from, pass.valid_until);
     assert_eq!((renewed.previous_pass, renewed.revision), (pass.name.clone(), 1));
     let get = pb::GetTruckPassRequest { name: pass.name };
-    let old = city.handler.passes().get_truck_pass(get).await.unwrap().into_inner();
+    let old = city.handler.call(get).await.unwrap();
     assert_eq!(old.state(), pb::truck_pass::State::Active);
 }
 
@@ -541,7 +520,7 @@ async fn an_amendment_is_a_new_revision_and_supersedes_the_old_one(pool: PgPool)
     let amended = city.pass_of(request).await;
     assert_eq!((amended.revision, amended.goods.as_str()), (2, "酒瓶"));
     let get = pb::GetTruckPassRequest { name: pass.name.clone() };
-    let old = city.handler.passes().get_truck_pass(get).await.unwrap().into_inner();
+    let old = city.handler.call(get).await.unwrap();
     assert_eq!(old.state(), pb::truck_pass::State::Superseded);
     // PA-21: what was wrongly granted is annulled even then.
     let annul = pb::EndTruckPassRequest {
@@ -551,7 +530,7 @@ async fn an_amendment_is_a_new_revision_and_supersedes_the_old_one(pool: PgPool)
         etag: old.etag,
         request_id: request_id(),
     };
-    let annulled = city.chief.passes().annul_truck_pass(annul).await.unwrap().into_inner();
+    let annulled = city.chief.call(to::AnnulTruckPass(annul)).await.unwrap();
     assert_eq!(annulled.state(), pb::truck_pass::State::Annulled);
 }
 
@@ -562,12 +541,12 @@ async fn a_reviewer_grants_less_but_never_more(pool: PgPool) {
     let city = app.city().await;
     let application = city.in_review(&app).await;
     let more = pb::ApprovePassApplicationRequest { months: 7, ..approval(&application) };
-    let refused = city.first.applications().approve_pass_application(more).await.unwrap_err();
+    let refused = city.first.call(more).await.unwrap_err();
     assert_eq!(fields(&refused), ["months OUT_OF_RANGE"]);
     let less = pb::ApprovePassApplicationRequest { months: 2, ..approval(&application) };
-    let approved = city.first.applications().approve_pass_application(less).await.unwrap();
-    let get = pb::GetTruckPassRequest { name: approved.into_inner().truck_pass };
-    let pass = city.handler.passes().get_truck_pass(get).await.unwrap().into_inner();
+    let approved = city.first.call(less).await.unwrap();
+    let get = pb::GetTruckPassRequest { name: approved.truck_pass };
+    let pass = city.handler.call(get).await.unwrap();
     assert_eq!(pass.last_valid_day, "2027-01-23");
 }
 
@@ -609,8 +588,7 @@ async fn lists_page_newest_first_without_gaps(pool: PgPool) {
             page_token: page_token.clone(),
             ..Default::default()
         };
-        let page = city.handler.applications().list_pass_applications(page).await.unwrap();
-        let page = page.into_inner();
+        let page = city.handler.call(page).await.unwrap();
         listed.extend(page.pass_applications.into_iter().map(|it| it.name));
         page_token = page.next_page_token;
         if page_token.is_empty() {
@@ -619,12 +597,10 @@ async fn lists_page_newest_first_without_gaps(pool: PgPool) {
     }
     assert_eq!(listed, names);
     let first = pb::ListPassApplicationsRequest { page_size: 2, ..Default::default() };
-    let first = city.handler.applications().list_pass_applications(first).await.unwrap();
-    let stolen = pb::ListTruckPassesRequest {
-        page_token: first.into_inner().next_page_token,
-        ..Default::default()
-    };
-    let refused = city.handler.passes().list_truck_passes(stolen).await.unwrap_err();
+    let first = city.handler.call(first).await.unwrap();
+    let stolen =
+        pb::ListTruckPassesRequest { page_token: first.next_page_token, ..Default::default() };
+    let refused = city.handler.call(stolen).await.unwrap_err();
     assert_eq!(reason(&refused), "PAGE_TOKEN_INVALID");
 }
 
@@ -640,14 +616,14 @@ async fn a_correction_without_an_answer_lapses(pool: PgPool) {
         etag: application.etag,
         request_id: request_id(),
     };
-    city.first.applications().request_pass_application_correction(correct).await.unwrap();
+    city.first.call(correct).await.unwrap();
     app.advance(SignedDuration::from_hours(24 * 29));
     app.run_workers().await;
     let get = pb::GetPassApplicationRequest { name: application.name };
-    let waiting = city.handler.applications().get_pass_application(get.clone()).await.unwrap();
-    assert_eq!(waiting.into_inner().state(), State::NeedsCorrection);
+    let waiting = city.handler.call(get.clone()).await.unwrap();
+    assert_eq!(waiting.state(), State::NeedsCorrection);
     app.advance(SignedDuration::from_hours(48));
     app.run_workers().await;
-    let lapsed = city.handler.applications().get_pass_application(get).await.unwrap();
-    assert_eq!(lapsed.into_inner().state(), State::Lapsed);
+    let lapsed = city.handler.call(get).await.unwrap();
+    assert_eq!(lapsed.state(), State::Lapsed);
 }

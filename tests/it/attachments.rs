@@ -27,7 +27,7 @@ pub fn announced(conversation: &str, content_type: &str, content: &[u8]) -> pb::
 pub async fn announce(user: &User, attachment: pb::Attachment) -> Result<pb::Attachment, Status> {
     let request =
         pb::CreateAttachmentRequest { attachment: Some(attachment), request_id: request_id() };
-    user.applications().create_attachment(request).await.map(tonic::Response::into_inner)
+    user.call(request).await
 }
 
 pub async fn upload(user: &User, name: &str, content: &[u8]) -> Result<(), Status> {
@@ -35,15 +35,15 @@ pub async fn upload(user: &User, name: &str, content: &[u8]) -> Result<(), Statu
     for chunk in content.chunks(5_000) {
         let (name, data) = (name.to_owned(), chunk.to_vec());
         let request = pb::UploadAttachmentChunkRequest { name, offset, data };
-        let uploaded = user.applications().upload_attachment_chunk(request).await?;
-        offset = uploaded.into_inner().received_bytes;
+        let uploaded = user.call(request).await?;
+        offset = uploaded.received_bytes;
     }
     Ok(())
 }
 
 pub async fn complete(user: &User, name: &str) -> Result<pb::Attachment, Status> {
     let request = pb::CompleteAttachmentRequest { name: name.to_owned() };
-    user.applications().complete_attachment(request).await.map(tonic::Response::into_inner)
+    user.call(request).await
 }
 
 /// Brings a file in, whole.
@@ -63,7 +63,7 @@ pub async fn read(user: &User, name: &str) -> Result<Vec<u8>, Status> {
     loop {
         let offset = i64::try_from(content.len()).unwrap();
         let request = pb::ReadAttachmentChunkRequest { name: name.to_owned(), offset };
-        let chunk = user.applications().read_attachment_chunk(request).await?.into_inner();
+        let chunk = user.call(request).await?;
         content.extend(chunk.data);
         if chunk.last {
             return Ok(content);
@@ -103,8 +103,8 @@ async fn a_picture_arrives_without_its_position(pool: PgPool) {
     let file = bring(&desk.talker, &name, "image/png", &with).await.unwrap();
     assert_eq!(file.stored_bytes, i64::try_from(clean.len()).unwrap());
     assert_eq!(file.stored_sha256, Sha256::digest(&clean).to_vec());
-    let sent = desk.talker.conversations().send_message(image(&name, &file.name)).await.unwrap();
-    assert_eq!(sent.into_inner().attachment, file.name);
+    let sent = desk.talker.call(image(&name, &file.name)).await.unwrap();
+    assert_eq!(sent.attachment, file.name);
     let seen = read(&desk.ann, &file.name).await.unwrap();
     assert!(seen == clean, "the officer sees the picture and not the place");
     // Neither a colleague who does not take part, nor the unit that serves the enterprise.
@@ -173,20 +173,20 @@ async fn a_disguised_infected_or_foreign_file_is_refused(pool: PgPool) {
     assert_eq!(refused.code(), Code::PermissionDenied);
     // A file of another conversation is no file of this one; nor is one that is not complete.
     let file = bring(&desk.talker, &other, "image/png", &clean).await.unwrap();
-    let refused = desk.talker.conversations().send_message(image(&name, &file.name)).await;
+    let refused = desk.talker.call(image(&name, &file.name)).await;
     assert_eq!(fields(&refused.unwrap_err()), ["attachment UNKNOWN_VALUE"]);
     let begun = announce(&desk.talker, announced(&name, "image/png", &clean)).await.unwrap();
-    let refused = desk.talker.conversations().send_message(image(&name, &begun.name)).await;
+    let refused = desk.talker.call(image(&name, &begun.name)).await;
     assert_eq!(fields(&refused.unwrap_err()), ["attachment UNKNOWN_VALUE"]);
     let early = read(&desk.talker, &begun.name).await.unwrap_err();
     assert_eq!(reason(&early), "ATTACHMENT_INCOMPLETE");
     // A recording is no picture.
     let voice = bring(&desk.talker, &name, "audio/amr", b"#!AMR\n voice").await.unwrap();
-    let refused = desk.talker.conversations().send_message(image(&name, &voice.name)).await;
+    let refused = desk.talker.call(image(&name, &voice.name)).await;
     assert_eq!(fields(&refused.unwrap_err()), ["kind FILE_TYPE_DISGUISED"]);
     let spoken =
         pb::SendMessageRequest { kind: pb::MessageKind::Voice.into(), ..image(&name, &voice.name) };
-    desk.talker.conversations().send_message(spoken).await.unwrap();
+    desk.talker.call(spoken).await.unwrap();
 }
 
 // CH-09: who does not take part any more neither brings nor reads, whatever was begun before.
@@ -205,14 +205,14 @@ async fn whoever_left_a_conversation_neither_brings_nor_reads(pool: PgPool) {
     assert_eq!(read(&desk.city.handler, &file).await.unwrap_err().code(), Code::PermissionDenied);
     let (person, request_id) = (desk.boss.name.clone(), request_id());
     let add = pb::AddConversationMemberRequest { name: name.clone(), person, request_id };
-    desk.talker.conversations().add_conversation_member(add).await.unwrap();
+    desk.talker.call(add).await.unwrap();
     assert!(read(&desk.boss, &file).await.unwrap() == clean);
     let remove = pb::RemoveConversationMemberRequest {
         name: name.clone(),
         person: desk.talker.name.clone(),
         ..pb::RemoveConversationMemberRequest::default()
     };
-    desk.boss.conversations().remove_conversation_member(remove).await.unwrap();
+    desk.boss.call(remove).await.unwrap();
     for refused in [
         announce(&desk.talker, announced(&name, "image/png", &clean)).await.unwrap_err(),
         upload(&desk.talker, &begun, &clean).await.unwrap_err(),
@@ -270,6 +270,6 @@ async fn a_paper_of_before_is_read_as_it_came(pool: PgPool) {
     app.sql(&format!("update attachment set complete_time = now() where id = '{id}'")).await;
     assert!(read(&city.handler, &name).await.unwrap() == content);
     let request = pb::ReadAttachmentChunkRequest { name, offset: 50_010 };
-    let beyond = city.handler.applications().read_attachment_chunk(request).await.unwrap_err();
+    let beyond = city.handler.call(request).await.unwrap_err();
     assert_eq!(fields(&beyond), ["offset OUT_OF_RANGE"]);
 }

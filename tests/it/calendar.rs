@@ -12,12 +12,12 @@ use jingqi::surface::{
     },
 };
 use sqlx::PgPool;
-use tonic::{Code, Response, Status};
+use tonic::{Code, Status};
 
 use crate::{
     complaints::{Service, step},
     conversations,
-    harness::{App, User, fact, fields, reason, request_id},
+    harness::{App, User, fact, fields, reason, request_id, to},
 };
 
 fn at(text: &str) -> Timestamp {
@@ -58,7 +58,7 @@ async fn import(
         validate_only,
         request_id: request_id(),
     };
-    let asked = by.calendars().import_calendar_year(request).await?.into_inner();
+    let asked = by.call(request).await?;
     if !validate_only {
         app.confirm(&asked.proposal).await?;
     }
@@ -67,12 +67,12 @@ async fn import(
 
 async fn get(by: &User, year: &str) -> Result<pb::CalendarYear, Status> {
     let request = pb::GetCalendarYearRequest { name: format!("calendarYears/{year}") };
-    by.calendars().get_calendar_year(request).await.map(Response::into_inner)
+    by.call(request).await
 }
 
 async fn list(by: &User) -> pb::ListCalendarYearsResponse {
     let request = pb::ListCalendarYearsRequest {};
-    by.calendars().list_calendar_years(request).await.unwrap().into_inner()
+    by.call(request).await.unwrap()
 }
 
 impl App {
@@ -384,10 +384,9 @@ async fn only_the_system_administrator_enters_a_notice_and_once(pool: PgPool) {
         request_id: request_id(),
         ..Default::default()
     };
-    let once = admin.calendars().import_calendar_year(request.clone()).await.unwrap();
-    let twice = admin.calendars().import_calendar_year(request).await.unwrap();
-    let once = once.into_inner();
-    assert_eq!(once, twice.into_inner());
+    let once = admin.call(request.clone()).await.unwrap();
+    let twice = admin.call(request).await.unwrap();
+    assert_eq!(once, twice);
     assert_eq!(app.count("select count(*) from calendar_year").await, 0, "it takes two");
     app.confirm(&once.proposal).await.unwrap();
     assert_eq!(app.count("select count(*) from calendar_year").await, 1);
@@ -432,7 +431,7 @@ async fn what_is_settled_is_judged_by_the_calendar_in_force(pool: PgPool) {
     import(&app, &admin, notice(), false).await.unwrap();
     desk.answer(&desk.one, &name).await.unwrap();
     // What nobody owes any more is judged by them, too.
-    desk.boss.complaints().withdraw_complaint(step(&other, "已自行解决")).await.unwrap();
+    desk.boss.call(to::WithdrawComplaint(step(&other, "已自行解决"))).await.unwrap();
     let missed = "select count(*) from obligation
         where kind = 'HANDLE_COMPLAINT' and breach_time is not null";
     assert_eq!(app.count(missed).await, 0);

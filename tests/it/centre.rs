@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use tonic::{Code, Status};
 
 use crate::{
-    harness::{App, User, fields, reason, request_id},
+    harness::{App, User, fields, reason, request_id, to},
     liaison::Desk,
 };
 
@@ -40,7 +40,7 @@ async fn visit(app: &App, desk: &Desk) -> pb::Visit {
         }),
         request_id: request_id(),
     };
-    desk.ann.centre().record_visit(request).await.unwrap().into_inner()
+    desk.ann.call(request).await.unwrap()
 }
 
 pub async fn problem(desk: &Desk, visit: &str) -> Result<pb::Problem, Status> {
@@ -53,7 +53,7 @@ pub async fn problem(desk: &Desk, visit: &str) -> Result<pb::Problem, Status> {
         }),
         request_id: request_id(),
     };
-    desk.ann.centre().register_problem(request).await.map(tonic::Response::into_inner)
+    desk.ann.call(request).await
 }
 
 async fn promise(desk: &Desk, problem: &pb::Problem, day: &str) -> Result<pb::Problem, Status> {
@@ -64,7 +64,7 @@ async fn promise(desk: &Desk, problem: &pb::Problem, day: &str) -> Result<pb::Pr
         etag: problem.etag.clone(),
         request_id: request_id(),
     };
-    desk.ann.centre().promise_problem(request).await.map(tonic::Response::into_inner)
+    desk.ann.call(request).await
 }
 
 fn end(problem: &pb::Problem) -> pb::EndProblemRequest {
@@ -81,8 +81,8 @@ async fn a_problem_is_found_on_a_visit_promised_and_solved_in_time(pool: PgPool)
     let app = App::start(pool).await;
     let desk = app.desk().await;
     let visit = visit(&app, &desk).await;
-    let listed = desk.boss.centre().list_visits(pb::ListVisitsRequest::default()).await.unwrap();
-    let own = &listed.into_inner().visits[0];
+    let listed = desk.boss.call(pb::ListVisitsRequest::default()).await.unwrap();
+    let own = &listed.visits[0];
     assert_eq!((own.summary.as_str(), own.findings.as_str()), ("了解装卸通行需求", ""));
     let found = problem(&desk, &visit.name).await.unwrap();
     let promised = promise(&desk, &found, "2026-11-27").await.unwrap();
@@ -97,13 +97,13 @@ async fn a_problem_is_found_on_a_visit_promised_and_solved_in_time(pool: PgPool)
     let missed = "select count(*) from obligation where kind = 'SOLVE_PROBLEM'
         and breach_time is not null";
     assert_eq!(app.count(missed).await, 0);
-    let solved = desk.ann.centre().solve_problem(end(&again)).await.unwrap().into_inner();
+    let solved = desk.ann.call(to::SolveProblem(end(&again))).await.unwrap();
     assert_eq!(solved.state(), pb::problem::State::Solved);
     let met = "select count(*) from obligation where kind = 'SOLVE_PROBLEM'
         and meet_time is not null and breach_time is null";
     assert_eq!(app.count(met).await, 1);
     let changes = pb::GetProblemRequest { name: solved.name.clone() };
-    let changes = desk.boss.centre().list_problem_changes(changes).await.unwrap().into_inner();
+    let changes = desk.boss.call(to::ListProblemChanges(changes)).await.unwrap();
     let steps: Vec<_> = changes.changes.iter().map(|it| it.action.as_str()).collect();
     assert_eq!(steps, ["CREATE", "PROMISE", "PROMISE", "SOLVE"]);
     assert_eq!(changes.changes[1].actor, "police", "the enterprise reads no officer's name here");
@@ -120,7 +120,7 @@ async fn a_promise_that_is_not_kept_is_a_row(pool: PgPool) {
     let missed = "select count(*) from obligation where kind = 'SOLVE_PROBLEM'
         and breach_time = due_time";
     assert_eq!(app.count(missed).await, 1);
-    desk.ann.centre().drop_problem(end(&promised)).await.unwrap();
+    desk.ann.call(to::DropProblem(end(&promised))).await.unwrap();
     assert_eq!(app.count(missed).await, 1, "a miss stays one");
 }
 
@@ -135,18 +135,18 @@ async fn a_wrong_step_on_a_problem_is_refused(pool: PgPool) {
     let foreign = problem(&desk, &foreign).await.unwrap_err();
     assert_eq!(fields(&foreign), ["problem.visit UNKNOWN_VALUE"]);
     promise(&desk, &found, "2026-11-27").await.unwrap();
-    let stale = desk.ann.centre().solve_problem(end(&found)).await.unwrap_err();
+    let stale = desk.ann.call(to::SolveProblem(end(&found))).await.unwrap_err();
     assert_eq!(reason(&stale), "ETAG_STALE");
     let without_etag = pb::EndProblemRequest { etag: String::new(), ..end(&found) };
-    desk.ann.centre().solve_problem(without_etag).await.unwrap();
+    desk.ann.call(to::SolveProblem(without_etag)).await.unwrap();
     let again = pb::EndProblemRequest { etag: String::new(), ..end(&found) };
-    let again = desk.ann.centre().drop_problem(again).await.unwrap_err();
+    let again = desk.ann.call(to::DropProblem(again)).await.unwrap_err();
     assert_eq!(reason(&again), "TRANSITION_ILLEGAL");
     // An officer of another unit and a stranger's enterprise find nothing.
     let elsewhere = app.unit("321324170000", None, &[]).await;
     let officer = app.officer("200009", &elsewhere, &["LIAISON_OFFICER"]).await;
     let get = pb::GetProblemRequest { name: found.name.clone() };
-    let refused = officer.centre().get_problem(get).await.unwrap_err();
+    let refused = officer.call(to::GetProblem(get)).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
     let wrong = pb::RecordVisitRequest {
         visit: Some(pb::Visit {
@@ -157,7 +157,7 @@ async fn a_wrong_step_on_a_problem_is_refused(pool: PgPool) {
         request_id: request_id(),
     };
     assert_eq!(
-        fields(&desk.ann.centre().record_visit(wrong).await.unwrap_err()),
+        fields(&desk.ann.call(wrong).await.unwrap_err()),
         [
             "visit.enterprise NAME_MALFORMED",
             "visit.place REQUIRED",
@@ -178,7 +178,7 @@ pub async fn slot(app: &App, desk: &Desk, capacity: i32) -> pb::CentreSlot {
         }),
         request_id: request_id(),
     };
-    desk.leader.centre().create_centre_slot(request).await.unwrap().into_inner()
+    desk.leader.call(request).await.unwrap()
 }
 
 pub fn wanted(slot: &str, enterprise: &str) -> pb::CreateCentreBookingRequest {
@@ -197,7 +197,7 @@ pub async fn book(
     user: &User,
     request: pb::CreateCentreBookingRequest,
 ) -> Result<pb::CentreBooking, Status> {
-    user.centre().create_centre_booking(request).await.map(tonic::Response::into_inner)
+    user.call(request).await
 }
 
 pub fn step(booking: &pb::CentreBooking) -> pb::MoveCentreBookingRequest {
@@ -222,20 +222,20 @@ async fn a_place_is_booked_confirmed_used_or_given_back(pool: PgPool) {
     assert_eq!(book(&desk.talker, request).await.unwrap(), booked, "one id, one place");
     let second = book(&desk.talker, wanted(&slot.name, &enterprise)).await.unwrap_err();
     assert_eq!(reason(&second), "SLOT_FULL");
-    let early = desk.ann.centre().complete_centre_booking(step(&booked)).await.unwrap_err();
+    let early = desk.ann.call(to::CompleteCentreBooking(step(&booked))).await.unwrap_err();
     assert_eq!(reason(&early), "TRANSITION_ILLEGAL");
-    desk.ann.centre().confirm_centre_booking(step(&booked)).await.unwrap();
-    let stranger = desk.city.handler.centre().cancel_centre_booking(step(&booked)).await;
+    desk.ann.call(to::ConfirmCentreBooking(step(&booked))).await.unwrap();
+    let stranger = desk.city.handler.call(to::CancelCentreBooking(step(&booked))).await;
     assert_eq!(stranger.unwrap_err().code(), Code::PermissionDenied, "a handler for passes alone");
     let cancelled = step(&booked);
-    desk.talker.centre().cancel_centre_booking(cancelled.clone()).await.unwrap();
-    desk.talker.centre().cancel_centre_booking(cancelled).await.unwrap();
-    let twice = desk.talker.centre().cancel_centre_booking(step(&booked)).await.unwrap_err();
+    desk.talker.call(to::CancelCentreBooking(cancelled.clone())).await.unwrap();
+    desk.talker.call(to::CancelCentreBooking(cancelled)).await.unwrap();
+    let twice = desk.talker.call(to::CancelCentreBooking(step(&booked))).await.unwrap_err();
     assert_eq!(reason(&twice), "TRANSITION_ILLEGAL");
     assert_eq!(app.count("select used::bigint from centre_slot").await, 0, "given back once");
     let again = book(&desk.talker, wanted(&slot.name, &enterprise)).await.unwrap();
-    desk.ann.centre().confirm_centre_booking(step(&again)).await.unwrap();
-    let done = desk.ann.centre().complete_centre_booking(step(&again)).await.unwrap().into_inner();
+    desk.ann.call(to::ConfirmCentreBooking(step(&again))).await.unwrap();
+    let done = desk.ann.call(to::CompleteCentreBooking(step(&again))).await.unwrap();
     assert_eq!(done.state(), pb::centre_booking::State::Done);
     app.advance(SignedDuration::from_hours(49));
     let late = book(&desk.talker, wanted(&slot.name, &enterprise)).await.unwrap_err();

@@ -148,7 +148,7 @@ fn all() -> pb::ListPassChecksRequest {
 }
 
 pub async fn check(user: &User, request: pb::CheckPassRequest) -> pb::PassCheck {
-    user.checks().check_pass(request).await.unwrap().into_inner()
+    user.call(request).await.unwrap()
 }
 
 // QR-01, QR-14, QR-17: by code, by plate and by number the same pass is found; the answer says what
@@ -377,7 +377,7 @@ async fn a_repeated_scan_gets_its_first_answer(pool: PgPool) {
     assert_eq!(app.count("select count(*) from pass_check").await, 1);
 
     let other = pb::CheckPassRequest { latitude: 33.0, ..request.clone() };
-    let refused = city.device.checks().check_pass(other).await.unwrap_err();
+    let refused = city.device.call(other).await.unwrap_err();
     assert_eq!(reason(&refused), "REQUEST_ID_REUSED");
     // The same id of another actor is another request.
     let request = pb::CheckPassRequest { checkpoint: city.checkpoint.to_string(), ..request };
@@ -398,7 +398,7 @@ async fn a_malformed_request_is_told_every_fault_at_once(pool: PgPool) {
         longitude: 181.0,
         checkpoint: String::new(),
     };
-    let refused = city.patrol.checks().check_pass(wrong).await.unwrap_err();
+    let refused = city.patrol.call(wrong).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert_eq!(
         fields(&refused),
@@ -413,10 +413,10 @@ async fn a_malformed_request_is_told_every_fault_at_once(pool: PgPool) {
             "request_id REQUEST_ID_MALFORMED",
         ]
     );
-    let refused = city.device.checks().check_pass(pb::CheckPassRequest::default()).await;
+    let refused = city.device.call(pb::CheckPassRequest::default()).await;
     assert_eq!(fields(&refused.unwrap_err()), ["observed REQUIRED"]);
     let long = ask(Observed::Code("T".repeat(2_049)));
-    let refused = city.device.checks().check_pass(long).await.unwrap_err();
+    let refused = city.device.call(long).await.unwrap_err();
     assert_eq!(fields(&refused), ["code TOO_LONG"]);
 }
 
@@ -430,7 +430,7 @@ async fn a_check_stays_within_the_scope(pool: PgPool) {
     let elsewhere = app.checkpoint(&root, city.zone).await;
     let there = pb::CheckPassRequest { checkpoint: elsewhere.to_string(), ..by_plate() };
     for user in [&city.device, &city.patrol, &city.auxiliary] {
-        let refused = user.checks().check_pass(there.clone()).await.unwrap_err();
+        let refused = user.call(there.clone()).await.unwrap_err();
         assert_eq!(reason(&refused), "DENIED");
     }
     let here = pb::CheckPassRequest { checkpoint: city.checkpoint.to_string(), ..by_plate() };
@@ -439,17 +439,17 @@ async fn a_check_stays_within_the_scope(pool: PgPool) {
         assert_eq!(check(user, here).await.verdict(), Verdict::Valid);
     }
     let list = pb::ListPassChecksRequest { page_size: 2, ..Default::default() };
-    let first = city.patrol.checks().list_pass_checks(list.clone()).await.unwrap().into_inner();
+    let first = city.patrol.call(list.clone()).await.unwrap();
     assert_eq!(first.pass_checks.len(), 2);
     let rest = pb::ListPassChecksRequest { page_token: first.next_page_token, ..list };
-    let rest = city.patrol.checks().list_pass_checks(rest).await.unwrap().into_inner();
+    let rest = city.patrol.call(rest).await.unwrap();
     assert_eq!((rest.pass_checks.len(), rest.next_page_token.as_str()), (1, ""));
     assert!(first.pass_checks[1].name > rest.pass_checks[0].name);
-    let none = city.foreign_reviewer.checks().list_pass_checks(all()).await.unwrap();
-    assert_eq!(none.into_inner().pass_checks, []);
+    let none = city.foreign_reviewer.call(all()).await.unwrap();
+    assert_eq!(none.pass_checks, []);
     let foreign =
         pb::ListPassChecksRequest { plate_number: FOREIGN_PLATE.to_owned(), ..Default::default() };
-    let none = city.patrol.checks().list_pass_checks(foreign).await.unwrap().into_inner();
+    let none = city.patrol.call(foreign).await.unwrap();
     assert_eq!(none.pass_checks, []);
 }
 
@@ -467,41 +467,40 @@ async fn an_action_is_recorded_once_by_who_may_take_it(pool: PgPool) {
         ..Default::default()
     };
     for user in [&city.device, &city.auxiliary] {
-        let refused = user.checks().record_check_action(act(Action::Penalise)).await.unwrap_err();
+        let refused = user.call(act(Action::Penalise)).await.unwrap_err();
         assert_eq!(reason(&refused), "DENIED");
         let mut propose = act(Action::TurnBack);
         propose.propose_revocation = true;
-        let refused = user.checks().record_check_action(propose).await.unwrap_err();
+        let refused = user.call(propose).await.unwrap_err();
         assert_eq!(reason(&refused), "DENIED");
     }
     let mut propose = act(Action::Penalise);
     propose.propose_revocation = true;
     propose.request_id = request_id();
-    let done = city.patrol.checks().record_check_action(propose.clone()).await.unwrap();
-    let done = done.into_inner();
+    let done = city.patrol.call(propose.clone()).await.unwrap();
     assert_eq!((done.action(), done.action_note.as_str()), (Action::Penalise, "车货不符"));
-    let again = city.patrol.checks().record_check_action(propose).await.unwrap().into_inner();
+    let again = city.patrol.call(propose).await.unwrap();
     assert_eq!(again, done);
-    let twice = city.patrol.checks().record_check_action(act(Action::Release)).await.unwrap_err();
+    let twice = city.patrol.call(act(Action::Release)).await.unwrap_err();
     assert_eq!((twice.code(), reason(&twice).as_str()), (Code::AlreadyExists, "ALREADY_EXISTS"));
     let remarks = format!(
         "select count(*) from change where subject_id = '{}' and action = 'PROPOSE_REVOCATION'",
         pass.id.uuid()
     );
     assert_eq!(app.count(&remarks).await, 1);
-    let listed = city.patrol.checks().list_pass_checks(all()).await.unwrap();
-    assert_eq!(listed.into_inner().pass_checks, [done]);
+    let listed = city.patrol.call(all()).await.unwrap();
+    assert_eq!(listed.pass_checks, [done]);
     // The police read that it was proposed, with why; the holder reads neither.
     let steps = pb::ListTruckPassChangesRequest { name: pass.id.to_string() };
-    let read = city.first.passes().list_truck_pass_changes(steps.clone()).await.unwrap();
-    let actions: Vec<_> = read.into_inner().changes.into_iter().map(|it| it.action).collect();
+    let read = city.first.call(steps.clone()).await.unwrap();
+    let actions: Vec<_> = read.changes.into_iter().map(|it| it.action).collect();
     assert_eq!(actions, ["PROPOSE_REVOCATION"]);
-    let read = city.handler.passes().list_truck_pass_changes(steps).await.unwrap();
-    let actions: Vec<_> = read.into_inner().changes.into_iter().map(|it| it.action).collect();
+    let read = city.handler.call(steps).await.unwrap();
+    let actions: Vec<_> = read.changes.into_iter().map(|it| it.action).collect();
     assert_eq!(actions, Vec::<String>::new());
 
     let missing = pb::RecordCheckActionRequest { action: 9, ..Default::default() };
-    let refused = city.patrol.checks().record_check_action(missing).await.unwrap_err();
+    let refused = city.patrol.call(missing).await.unwrap_err();
     assert_eq!(fields(&refused), ["action UNKNOWN_VALUE", "name REQUIRED"]);
 }
 
@@ -520,14 +519,14 @@ async fn the_end_of_an_ended_pass_is_not_proposed(pool: PgPool) {
         propose_revocation: true,
         ..Default::default()
     };
-    let refused = city.patrol.checks().record_check_action(propose.clone()).await.unwrap_err();
+    let refused = city.patrol.call(propose.clone()).await.unwrap_err();
     assert_eq!(
         (reason(&refused), fact(&refused, "state")),
         ("TRANSITION_ILLEGAL".to_owned(), "CANCELLED".to_owned())
     );
     // Nothing was written of it: what was done is recorded without the proposal.
     propose.propose_revocation = false;
-    city.patrol.checks().record_check_action(propose).await.unwrap();
+    city.patrol.call(propose).await.unwrap();
 }
 
 // QR-07: the list verifies with its key, names every key of passes, and never goes back.
@@ -537,7 +536,7 @@ async fn a_device_gets_the_signed_list_of_keys(pool: PgPool) {
     let city = app.city().await;
     let pass = issue(&app, &city, 1).await;
     let list = |known_version| pb::GetPassKeyListRequest { known_version };
-    let first = city.device.checks().get_pass_key_list(list(0)).await.unwrap().into_inner();
+    let first = city.device.call(list(0)).await.unwrap();
     let snapshot = app.parts.world.get(&app.parts.store).await.unwrap();
     let key = snapshot.signing_key("KEY_LIST", "INTL", app.now()).unwrap();
     let key = VerifyingKey::from_bytes(Suite::Intl, &key.public_key).unwrap();
@@ -552,12 +551,11 @@ async fn a_device_gets_the_signed_list_of_keys(pool: PgPool) {
     altered[last] ^= 1;
     assert!(KeyList::verify(&altered, &key).is_err());
 
-    let same = city.device.checks().get_pass_key_list(list(first.version)).await.unwrap();
-    let same = same.into_inner();
+    let same = city.device.call(list(first.version)).await.unwrap();
     assert_eq!((same.version, same.signed_list.len()), (first.version, 0));
     app.changed_world().await;
-    let next = city.device.checks().get_pass_key_list(list(first.version)).await.unwrap();
-    assert!(next.into_inner().version > first.version);
+    let next = city.device.call(list(first.version)).await.unwrap();
+    assert!(next.version > first.version);
 }
 
 /// Every key of this test in Redis.
@@ -598,8 +596,7 @@ async fn redis_is_disposable(pool: PgPool) {
         [&good[..9 + 32], text.as_bytes()].concat()
     };
     for wrong in [b"E".to_vec(), b"nonsense".to_vec(), good[..60].to_vec(), forged, vec![]] {
-        let set = redis::cmd("SET").arg(&keys[0]).arg(wrong).exec_async(&mut connection).await;
-        set.unwrap();
+        redis::cmd("SET").arg(&keys[0]).arg(wrong).exec_async(&mut connection).await.unwrap();
         let answer = check(&city.device, by_plate()).await;
         assert_eq!(source(&answer), "POSTGRESQL");
         assert_eq!(told(answer), truth);
@@ -733,11 +730,10 @@ async fn a_yes_that_cannot_be_recorded_is_undetermined(pool: PgPool) {
     assert_eq!(before.verdict(), Verdict::Valid);
     app.look().await;
     app.parts.store.pool().close().await;
-    let answer = city.device.checks().check_pass(by_plate()).await;
+    let answer = city.device.call(by_plate()).await;
     // Within the lease the cached facts still count; after it the gate cannot tell who asks.
     match answer {
         Ok(answer) => {
-            let answer = answer.into_inner();
             assert_eq!(answer.verdict(), Verdict::Undetermined);
             assert_eq!(answer.outcome(), Outcome::StatusUnknown);
             assert_eq!(answer.name, "");

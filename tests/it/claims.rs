@@ -69,7 +69,7 @@ pub async fn registration(app: &App, user: &User) -> pb::CreateEnterpriseRequest
 pub async fn claim(app: &App, user: &User, phone: &str) -> pb::Enterprise {
     prove(app, user, phone).await;
     let asked = registration(app, user).await;
-    user.enterprises().create_enterprise(asked).await.unwrap().into_inner()
+    user.call(asked).await.unwrap()
 }
 
 /// Compares a claim with its licence.
@@ -80,7 +80,7 @@ pub async fn prepare(by: &User, claim: &pb::Enterprise) -> Result<pb::Enterprise
         etag: claim.etag.clone(),
         request_id: request_id(),
     };
-    by.enterprises().prepare_enterprise(request).await.map(tonic::Response::into_inner)
+    by.call(request).await
 }
 
 /// Takes a claim for true.
@@ -91,7 +91,7 @@ pub async fn verify(by: &User, claim: &pb::Enterprise) -> Result<pb::Enterprise,
         etag: claim.etag.clone(),
         request_id: request_id(),
     };
-    by.enterprises().verify_enterprise(request).await.map(tonic::Response::into_inner)
+    by.call(request).await
 }
 
 async fn reject(by: &User, claim: &pb::Enterprise, code: &str) -> Result<pb::Enterprise, Status> {
@@ -102,7 +102,7 @@ async fn reject(by: &User, claim: &pb::Enterprise, code: &str) -> Result<pb::Ent
         etag: claim.etag.clone(),
         request_id: request_id(),
     };
-    by.enterprises().reject_enterprise(request).await.map(tonic::Response::into_inner)
+    by.call(request).await
 }
 
 pub async fn annul(by: &User, enterprise: &str, etag: &str) -> Result<pb::Enterprise, Status> {
@@ -113,17 +113,17 @@ pub async fn annul(by: &User, enterprise: &str, etag: &str) -> Result<pb::Enterp
         etag: etag.to_owned(),
         request_id: request_id(),
     };
-    by.enterprises().annul_enterprise(request).await.map(tonic::Response::into_inner)
+    by.call(request).await
 }
 
 async fn withdraw(by: &User, name: &str) -> Result<pb::Enterprise, Status> {
     let request = pb::WithdrawEnterpriseRequest { name: name.to_owned(), request_id: request_id() };
-    by.enterprises().withdraw_enterprise(request).await.map(tonic::Response::into_inner)
+    by.call(request).await
 }
 
 pub async fn get(user: &User, name: &str) -> Result<pb::Enterprise, Status> {
     let request = pb::GetEnterpriseRequest { name: name.to_owned() };
-    user.enterprises().get_enterprise(request).await.map(tonic::Response::into_inner)
+    user.call(request).await
 }
 
 /// The events that a person was told of a subject.
@@ -204,7 +204,7 @@ async fn one_account_cannot_take_the_codes_of_a_city(pool: PgPool) {
     for nth in 0..120 {
         let mut asked = registration(&app, &city.stranger).await;
         asked.enterprise.as_mut().unwrap().uscc = code(nth);
-        let answer = city.stranger.enterprises().create_enterprise(asked).await;
+        let answer = city.stranger.call(asked).await;
         *answers.entry(answer.err().map(|it| reason(&it)).unwrap_or_default()).or_default() += 1;
     }
     let expected = [("", 3), ("CLAIMS_SPENT", 7), ("RATE_LIMITED", 110)];
@@ -213,7 +213,7 @@ async fn one_account_cannot_take_the_codes_of_a_city(pool: PgPool) {
     prove(&app, &city.driver, "13905240011").await;
     let mut asked = registration(&app, &city.driver).await;
     asked.enterprise.as_mut().unwrap().uscc = code(0);
-    let owners = city.driver.enterprises().create_enterprise(asked).await.unwrap().into_inner();
+    let owners = city.driver.call(asked).await.unwrap();
     let prepared = prepare(&city.clerk, &owners).await.unwrap();
     assert_eq!(verify(&city.first, &prepared).await.unwrap().state(), State::Verified);
     assert_eq!(app.count("select count(*) from enterprise where state = 'PENDING'").await, 2);
@@ -228,13 +228,13 @@ async fn three_claims_at_once_are_three_also_when_five_are_sent_together(pool: P
     for nth in 0..5 {
         let mut asked = registration(&app, &city.stranger).await;
         asked.enterprise.as_mut().unwrap().uscc = code(nth);
-        let mut client = city.stranger.enterprises();
-        sent.push(tokio::spawn(async move { client.create_enterprise(asked).await }));
+        let client = city.stranger.clone();
+        sent.push(tokio::spawn(async move { client.call(asked).await }));
     }
     let mut taken = Vec::new();
     for call in sent {
         match call.await.unwrap() {
-            Ok(claim) => taken.push(claim.into_inner()),
+            Ok(claim) => taken.push(claim),
             Err(refused) => assert_eq!(reason(&refused), "CLAIMS_SPENT"),
         }
     }
@@ -244,7 +244,7 @@ async fn three_claims_at_once_are_three_also_when_five_are_sent_together(pool: P
     assert_eq!(withdrawn.state(), State::Withdrawn);
     let mut asked = registration(&app, &city.stranger).await;
     asked.enterprise.as_mut().unwrap().uscc = code(9);
-    city.stranger.enterprises().create_enterprise(asked).await.unwrap();
+    city.stranger.call(asked).await.unwrap();
 }
 
 // Two reviewers verify two claims of one code at the same time: one of them does.
@@ -292,7 +292,7 @@ async fn a_claim_needs_a_proven_phone_and_an_own_licence_that_came_whole(pool: P
     let unproved = announce(user, paper(&content)).await.unwrap_err();
     assert_eq!(reason(&unproved), "PHONE_UNPROVEN");
     let mut asked = registration(&app, user).await;
-    let refused = user.enterprises().create_enterprise(asked.clone()).await.unwrap_err();
+    let refused = user.call(asked.clone()).await.unwrap_err();
     assert_eq!(reason(&refused), "PHONE_UNPROVEN");
 
     prove(&app, user, "13905240010").await;
@@ -309,7 +309,7 @@ async fn a_claim_needs_a_proven_phone_and_an_own_licence_that_came_whole(pool: P
     upload(user, &brought.name, &content).await.unwrap();
     asked.licence.clone_from(&brought.name);
     asked.request_id = request_id();
-    let early = user.enterprises().create_enterprise(asked.clone()).await.unwrap_err();
+    let early = user.call(asked.clone()).await.unwrap_err();
     assert_eq!(reason(&early), "ATTACHMENT_INCOMPLETE");
     complete(user, &brought.name).await.unwrap();
 
@@ -319,11 +319,11 @@ async fn a_claim_needs_a_proven_phone_and_an_own_licence_that_came_whole(pool: P
     for licence in [&brought.name, &absent, &city.attachment_names[0]] {
         foreign.licence.clone_from(licence);
         foreign.request_id = request_id();
-        let refused = city.driver.enterprises().create_enterprise(foreign.clone()).await;
+        let refused = city.driver.call(foreign.clone()).await;
         assert_eq!(fields(&refused.unwrap_err()), ["licence UNKNOWN_VALUE"], "{licence}");
     }
     asked.request_id = request_id();
-    let claim = user.enterprises().create_enterprise(asked.clone()).await.unwrap().into_inner();
+    let claim = user.call(asked.clone()).await.unwrap();
     // Now the desk reads the licence, and so does still who brought it.
     assert_eq!(claim.claim.unwrap().licence, brought.name);
     assert_eq!(read(&city.clerk, &brought.name).await.unwrap(), content);
@@ -332,7 +332,7 @@ async fn a_claim_needs_a_proven_phone_and_an_own_licence_that_came_whole(pool: P
     // One licence proves one claim.
     asked.enterprise.as_mut().unwrap().uscc = code(1);
     asked.request_id = request_id();
-    let twice = user.enterprises().create_enterprise(asked).await.unwrap_err();
+    let twice = user.call(asked).await.unwrap_err();
     assert_eq!(fields(&twice), ["licence UNKNOWN_VALUE"]);
 }
 
@@ -361,7 +361,7 @@ async fn a_claim_lapses_after_seven_days_and_is_told(pool: PgPool) {
     );
     // Who lapsed may claim it again.
     let asked = registration(&app, &city.stranger).await;
-    city.stranger.enterprises().create_enterprise(asked).await.unwrap();
+    city.stranger.call(asked).await.unwrap();
 }
 
 async fn edit(app: &App, user: &User, claim: &pb::Enterprise) -> Result<pb::Enterprise, Status> {
@@ -380,7 +380,7 @@ async fn edit(app: &App, user: &User, claim: &pb::Enterprise) -> Result<pb::Ente
         request_id: request_id(),
         ..Default::default()
     };
-    user.enterprises().update_enterprise(request).await.map(tonic::Response::into_inner)
+    user.call(request).await
 }
 
 #[sqlx::test]
@@ -418,7 +418,7 @@ async fn who_prepares_or_is_called_like_the_representative_does_not_verify(pool:
     let mut asked = registration(&app, &city.driver).await;
     asked.enterprise.as_mut().unwrap().uscc = code(1);
     asked.legal_representative_name = "张建国".to_owned();
-    let namesake = city.driver.enterprises().create_enterprise(asked).await.unwrap().into_inner();
+    let namesake = city.driver.call(asked).await.unwrap();
     let tied = prepare(&city.clerk, &namesake).await.unwrap();
     assert_eq!(reason(&verify(&city.second, &tied).await.unwrap_err()), "CONFLICT_OF_INTEREST");
     assert_eq!(verify(&city.second, &prepared).await.unwrap().state(), State::Verified);
@@ -445,7 +445,7 @@ async fn a_claim_is_refused_with_a_coded_reason_that_is_told(pool: PgPool) {
     assert_eq!(seen.text, "营业执照不清晰或不完整:请上传清晰的营业执照");
     // Nothing is lost: with a better licence the same person claims it again.
     let asked = registration(&app, &city.stranger).await;
-    city.stranger.enterprises().create_enterprise(asked).await.unwrap();
+    city.stranger.call(asked).await.unwrap();
 }
 
 #[sqlx::test]
@@ -457,14 +457,13 @@ async fn a_claim_is_read_whole_by_the_desk_alone_and_the_reading_is_kept(pool: P
         name: claimed.name.clone(),
         reason: reason.to_owned(),
     };
-    let silent = city.first.enterprises().read_enterprise_claim(ask("")).await.unwrap_err();
+    let silent = city.first.call(ask("")).await.unwrap_err();
     assert_eq!(fields(&silent), ["reason REQUIRED"]);
     for other in [&city.stranger, &city.patrol, &city.foreign_reviewer] {
-        let refused = other.enterprises().read_enterprise_claim(ask("核对")).await.unwrap_err();
+        let refused = other.call(ask("核对")).await.unwrap_err();
         assert_eq!(reason(&refused), "DENIED");
     }
-    let whole = city.first.enterprises().read_enterprise_claim(ask("与执照核对")).await.unwrap();
-    let whole = whole.into_inner();
+    let whole = city.first.call(ask("与执照核对")).await.unwrap();
     assert_eq!(
         (whole.legal_representative_name.as_str(), whole.legal_representative_id.as_str()),
         ("王大勇", "321302199202290014")
@@ -488,13 +487,12 @@ async fn the_owner_of_a_code_that_was_verified_for_another_is_heard(pool: PgPool
     let app = App::start(pool).await;
     let city = app.city().await;
     let pass = city.pass(&app).await;
-    let draft = city.handler.applications().create_pass_application(city.create(&app)).await;
-    let draft = draft.unwrap().into_inner();
+    let draft = city.handler.call(city.create(&app)).await.unwrap();
     let held = city.enterprise.to_string();
     prove(&app, &city.stranger, "13905240010").await;
     let mut asked = registration(&app, &city.stranger).await;
     asked.enterprise.as_mut().unwrap().uscc = "91321300MA1ABCDE8U".to_owned();
-    let claimed = city.stranger.enterprises().create_enterprise(asked).await.unwrap().into_inner();
+    let claimed = city.stranger.call(asked).await.unwrap();
     let warned: Vec<_> = claimed.warnings.iter().map(|it| it.code.as_str()).collect();
     assert_eq!(warned, ["ENTERPRISE_EXISTS"]);
     let prepared = prepare(&city.clerk, &claimed).await.unwrap();
@@ -509,13 +507,13 @@ async fn the_owner_of_a_code_that_was_verified_for_another_is_heard(pool: PgPool
     assert_eq!(told(&city.boss, &held).await, ["ENTERPRISE_ANNULLED"]);
     assert_eq!(told(&city.handler, &held).await, ["ENTERPRISE_ANNULLED"]);
     // Members, garage, drafts and passes are gone with it, on the next call.
-    let late = city.handler.applications().create_pass_application(city.create(&app)).await;
+    let late = city.handler.call(city.create(&app)).await;
     assert_eq!(reason(&late.unwrap_err()), "DENIED");
     assert_eq!(app.count("select count(*) from member where end_time is null").await, 0);
     assert_eq!(app.count("select count(*) from vehicle where retire_time is null").await, 0);
     assert_eq!(app.count("select count(*) from driver where end_time is null").await, 0);
     let get_pass = pb::GetTruckPassRequest { name: pass.name };
-    let ended = city.first.passes().get_truck_pass(get_pass).await.unwrap().into_inner();
+    let ended = city.first.call(get_pass).await.unwrap();
     assert_eq!(ended.state(), pb::truck_pass::State::Cancelled);
     let withdrawn = format!(
         "select count(*) from pass_application where state = 'WITHDRAWN' and id = '{}'",
@@ -544,13 +542,13 @@ async fn a_claim_has_no_business(pool: PgPool) {
         }),
         request_id: request_id(),
     };
-    let refused = city.first.enterprises().grant_enterprise_class(grant).await.unwrap_err();
+    let refused = city.first.call(grant).await.unwrap_err();
     assert_eq!(reason(&refused), "ENTERPRISE_NOT_VERIFIED");
     let truck = pb::CreateVehicleRequest {
         vehicle: Some(crate::enterprises::truck(&claimed.name)),
         request_id: request_id(),
     };
-    let refused = city.clerk.enterprises().create_vehicle(truck).await.unwrap_err();
+    let refused = city.clerk.call(truck).await.unwrap_err();
     assert_eq!(reason(&refused), "ENTERPRISE_NOT_VERIFIED");
     let invite = pb::InviteMemberRequest {
         enterprise: claimed.name.clone(),
@@ -563,7 +561,7 @@ async fn a_claim_has_no_business(pool: PgPool) {
         }),
         request_id: request_id(),
     };
-    let refused = city.stranger.enterprises().invite_member(invite).await.unwrap_err();
+    let refused = city.stranger.call(invite).await.unwrap_err();
     assert_eq!(reason(&refused), "DENIED");
 }
 
@@ -577,7 +575,7 @@ async fn a_legal_representative_has_one_of_five_documents_and_is_of_full_age(poo
         let mut asked = registration(&app, &city.stranger).await;
         asked.set_legal_representative_document(kind);
         asked.legal_representative_id = number.to_owned();
-        city.stranger.enterprises().create_enterprise(asked).await.map(tonic::Response::into_inner)
+        city.stranger.call(asked).await
     };
     for (kind, number, flaw) in [
         (Kind::Passport, "E123", "PASSPORT_MALFORMED"),

@@ -16,9 +16,9 @@ use jingqi::surface::{
     },
 };
 use sqlx::PgPool;
-use tonic::{Response, Status};
+use tonic::Status;
 
-use crate::harness::{App, City, User, request_id};
+use crate::harness::{App, City, User, request_id, to};
 
 /// The people of the service desk, around a city.
 pub struct Service {
@@ -79,10 +79,6 @@ impl App {
 
 type Answer = Result<pb::Complaint, Status>;
 
-fn opened(answer: Result<Response<pb::Complaint>, Status>) -> Answer {
-    answer.map(Response::into_inner)
-}
-
 pub fn step(name: &str, note: &str) -> pb::MoveComplaintRequest {
     pb::MoveComplaintRequest {
         name: name.to_owned(),
@@ -116,12 +112,12 @@ impl Service {
 
     pub async fn filed(&self, by: &User, form: pb::Complaint) -> Answer {
         let request = pb::FileComplaintRequest { complaint: Some(form), request_id: request_id() };
-        opened(by.complaints().file_complaint(request).await)
+        by.call(request).await
     }
 
     pub async fn accept(&self, by: &User, name: &str) -> Answer {
         let request = pb::AcceptComplaintRequest { name: name.to_owned(), ..Default::default() };
-        opened(by.complaints().accept_complaint(request).await)
+        by.call(request).await
     }
 
     pub async fn assign(&self, by: &User, name: &str, unit: &str) -> Answer {
@@ -131,11 +127,11 @@ impl Service {
             note: "请先与企业联系".to_owned(),
             ..Default::default()
         };
-        opened(by.complaints().assign_complaint(request).await)
+        by.call(request).await
     }
 
     pub async fn sign(&self, by: &User, name: &str) -> Answer {
-        opened(by.complaints().sign_complaint(step(name, "")).await)
+        by.call(to::SignComplaint(step(name, ""))).await
     }
 
     pub async fn give_back(&self, by: &User, name: &str) -> Answer {
@@ -145,7 +141,7 @@ impl Service {
             basis: "职责清单第3项".to_owned(),
             ..Default::default()
         };
-        opened(by.complaints().return_complaint(request).await)
+        by.call(request).await
     }
 
     pub async fn answer(&self, by: &User, name: &str) -> Answer {
@@ -155,7 +151,7 @@ impl Service {
             note: "已电话确认".to_owned(),
             ..Default::default()
         };
-        opened(by.complaints().submit_complaint_feedback(request).await)
+        by.call(request).await
     }
 
     pub async fn review(&self, by: &User, name: &str, approved: bool) -> Answer {
@@ -166,7 +162,7 @@ impl Service {
             etag: self.get(by, name).await?.etag,
             request_id: request_id(),
         };
-        opened(by.complaints().review_complaint_feedback(request).await)
+        by.call(request).await
     }
 
     pub async fn extend(&self, by: &User, name: &str, days: i32) -> Answer {
@@ -177,7 +173,7 @@ impl Service {
             basis: "办理规则第12条".to_owned(),
             request_id: request_id(),
         };
-        opened(by.complaints().request_complaint_extension(request).await)
+        by.call(request).await
     }
 
     pub async fn decide(&self, by: &User, name: &str, approved: bool) -> Answer {
@@ -188,19 +184,19 @@ impl Service {
             request_id: request_id(),
             etag: self.get(by, name).await?.etag,
         };
-        opened(by.complaints().decide_complaint_extension(request).await)
+        by.call(request).await
     }
 
     pub async fn decline(&self, by: &User, name: &str, note: &str) -> Answer {
         let etag = self.get(by, name).await?.etag;
         let request = pb::MoveComplaintRequest { etag, ..step(name, note) };
-        opened(by.complaints().decline_complaint(request).await)
+        by.call(to::DeclineComplaint(request)).await
     }
 
     pub async fn conclude(&self, by: &User, name: &str, note: &str) -> Answer {
         let etag = self.get(by, name).await?.etag;
         let request = pb::MoveComplaintRequest { etag, ..step(name, note) };
-        opened(by.complaints().conclude_complaint(request).await)
+        by.call(to::ConcludeComplaint(request)).await
     }
 
     pub async fn supervise(&self, by: &User, name: &str, level: &str, until: &str) -> Answer {
@@ -211,12 +207,12 @@ impl Service {
             note: "列入局督办".to_owned(),
             request_id: request_id(),
         };
-        opened(by.complaints().supervise_complaint(request).await)
+        by.call(request).await
     }
 
     pub async fn get(&self, by: &User, name: &str) -> Answer {
         let request = pb::GetComplaintRequest { name: name.to_owned() };
-        opened(by.complaints().get_complaint(request).await)
+        by.call(to::GetComplaint(request)).await
     }
 
     /// What the enterprise was asked and has not answered.
@@ -225,7 +221,7 @@ impl Service {
             state: pb::service_evaluation::State::Invited.into(),
             ..Default::default()
         };
-        by.evaluations().list_evaluations(request).await.unwrap().into_inner().evaluations
+        by.call(request).await.unwrap().evaluations
     }
 
     pub async fn rate(
@@ -242,7 +238,7 @@ impl Service {
             comment: comment.to_owned(),
             request_id: request_id(),
         };
-        by.evaluations().submit_evaluation(request).await.map(Response::into_inner)
+        by.call(request).await
     }
 
     /// Rates the one thing that the enterprise was asked about.
@@ -279,12 +275,11 @@ impl Service {
 
 async fn changes(by: &User, name: &str) -> Vec<pb::Change> {
     let request = pb::GetComplaintRequest { name: name.to_owned() };
-    let listed = by.complaints().list_complaint_changes(request).await.unwrap();
-    listed.into_inner().changes
+    by.call(to::ListComplaintChanges(request)).await.unwrap().changes
 }
 
 async fn listed(by: &User, request: pb::ListComplaintsRequest) -> Vec<pb::Complaint> {
-    by.complaints().list_complaints(request).await.unwrap().into_inner().complaints
+    by.call(request).await.unwrap().complaints
 }
 
 /// Kinds and due times of what is owed now, in Beijing time.
@@ -366,7 +361,7 @@ async fn the_enterprise_reads_the_timeline_and_no_internal_note(pool: PgPool) {
     let app = App::start(pool).await;
     let desk = app.service().await;
     let name = desk.in_progress(&desk.one).await;
-    desk.one.complaints().note_complaint(step(&name, "企业负责人态度焦急")).await.unwrap();
+    desk.one.call(to::NoteComplaint(step(&name, "企业负责人态度焦急"))).await.unwrap();
     let read = changes(&desk.boss, &name).await;
     let actions: Vec<_> = read.iter().map(|change| change.action.as_str()).collect();
     assert_eq!(actions, ["FILE", "ACCEPT", "ASSIGN", "SIGN"]);

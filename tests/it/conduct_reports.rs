@@ -15,10 +15,10 @@ use jingqi::surface::service::pb::{
     conduct_report_duty::Standing,
 };
 use sqlx::PgPool;
-use tonic::{Code, Response, Status};
+use tonic::{Code, Status};
 
 use crate::{
-    harness::{App, User, fields, reason, request_id},
+    harness::{App, User, fields, reason, request_id, to},
     liaison::Desk,
 };
 
@@ -122,12 +122,11 @@ fn named(accused: Vec<pb::Accused>) -> pb::FileConductReportRequest {
 
 pub async fn file(app: &App, accused: Vec<pb::Accused>) -> pb::FiledConductReport {
     let request = anonymous(accused);
-    let filed = app.anonymous().conduct().file_anonymous_conduct_report(request).await;
-    filed.unwrap().into_inner()
+    app.anonymous().call(request).await.unwrap()
 }
 
 async fn file_named(user: &User, accused: Vec<pb::Accused>) -> pb::FiledConductReport {
-    user.conduct().file_conduct_report(named(accused)).await.unwrap().into_inner()
+    user.call(named(accused)).await.unwrap()
 }
 
 pub async fn read(
@@ -138,17 +137,17 @@ pub async fn read(
         query_code: filed.query_code.clone(),
         secret: filed.secret.clone(),
     };
-    app.anonymous().conduct().read_conduct_report(request).await.map(Response::into_inner)
+    app.anonymous().call(request).await
 }
 
 pub async fn listed(user: &User) -> Vec<ConductReport> {
     let request = pb::ListConductReportsRequest::default();
-    user.conduct().list_conduct_reports(request).await.unwrap().into_inner().conduct_reports
+    user.call(request).await.unwrap().conduct_reports
 }
 
 async fn got(user: &User, name: &str) -> Result<ConductReport, Status> {
     let request = pb::GetConductReportRequest { name: name.to_owned() };
-    user.conduct().get_conduct_report(request).await.map(Response::into_inner)
+    user.call(to::GetConductReport(request)).await
 }
 
 pub fn step(report: &ConductReport, note: &str) -> pb::MoveConductReportRequest {
@@ -161,7 +160,7 @@ pub fn step(report: &ConductReport, note: &str) -> pb::MoveConductReportRequest 
 }
 
 async fn accept(user: &User, report: &ConductReport) -> ConductReport {
-    user.conduct().accept_conduct_report(step(report, "")).await.unwrap().into_inner()
+    user.call(to::AcceptConductReport(step(report, ""))).await.unwrap()
 }
 
 async fn assign(user: &User, report: &ConductReport, to: &User) -> Result<ConductReport, Status> {
@@ -171,11 +170,11 @@ async fn assign(user: &User, report: &ConductReport, to: &User) -> Result<Conduc
         etag: String::new(),
         request_id: request_id(),
     };
-    user.conduct().assign_conduct_report(request).await.map(Response::into_inner)
+    user.call(request).await
 }
 
 async fn sign(user: &User, report: &ConductReport) -> ConductReport {
-    user.conduct().sign_conduct_report(step(report, "")).await.unwrap().into_inner()
+    user.call(to::SignConductReport(step(report, ""))).await.unwrap()
 }
 
 async fn conclude(user: &User, report: &ConductReport) -> Result<ConductReport, Status> {
@@ -186,7 +185,7 @@ async fn conclude(user: &User, report: &ConductReport) -> Result<ConductReport, 
         etag: String::new(),
         request_id: request_id(),
     };
-    user.conduct().conclude_conduct_report(request).await.map(Response::into_inner)
+    user.call(request).await
 }
 
 async fn in_progress(house: &House, report: &ConductReport) -> ConductReport {
@@ -207,12 +206,12 @@ async fn name_accused(
         etag: String::new(),
         request_id: request_id(),
     };
-    user.conduct().name_accused(request).await.map(Response::into_inner)
+    user.call(request).await
 }
 
 async fn identity(user: &User, name: &str, why: &str) -> Result<pb::ReporterIdentity, Status> {
     let request = pb::OpenReporterIdentityRequest { name: name.to_owned(), reason: why.to_owned() };
-    user.conduct().open_reporter_identity(request).await.map(Response::into_inner)
+    user.call(request).await
 }
 
 async fn decide(
@@ -228,7 +227,7 @@ async fn decide(
         note: "已核对".to_owned(),
         request_id: request_id(),
     };
-    user.conduct().decide_identity_opening(request).await.map(Response::into_inner)
+    user.call(request).await
 }
 
 /// Two inspectors open a name: the first asks, the second confirms, the first looks.
@@ -274,7 +273,7 @@ async fn an_anonymous_report_is_followed_by_its_code_alone(pool: PgPool) {
         text: "请说明具体日期".to_owned(),
         request_id: request_id(),
     };
-    house.sleuth.conduct().answer_reporter(answer).await.unwrap();
+    house.sleuth.call(answer).await.unwrap();
     let write = pb::WriteToInspectorateRequest {
         query_code: filed.query_code.to_lowercase(),
         secret: filed.secret.replace('-', ""),
@@ -282,7 +281,7 @@ async fn an_anonymous_report_is_followed_by_its_code_alone(pool: PgPool) {
         request_id: request_id(),
     };
     for _ in 0..2 {
-        app.anonymous().conduct().write_to_inspectorate(write.clone()).await.unwrap();
+        app.anonymous().call(write.clone()).await.unwrap();
     }
     let status = read(&app, &filed).await.unwrap();
     let said: Vec<_> =
@@ -299,12 +298,12 @@ async fn an_anonymous_report_is_followed_by_its_code_alone(pool: PgPool) {
         (State::Concluded, Finding::Unspecified, "")
     );
     let late = pb::WriteToInspectorateRequest { request_id: request_id(), ..write };
-    let late = app.anonymous().conduct().write_to_inspectorate(late).await.unwrap_err();
+    let late = app.anonymous().call(late).await.unwrap_err();
     assert_eq!(reason(&late), "TRANSITION_ILLEGAL");
     // Who filed is nobody, in the history too.
     let changes = pb::GetConductReportRequest { name: report.name };
-    let changes = house.intake.conduct().list_conduct_report_changes(changes).await.unwrap();
-    let steps = changes.into_inner().changes;
+    let changes = house.intake.call(to::ListConductReportChanges(changes)).await.unwrap();
+    let steps = changes.changes;
     let actions: Vec<_> = steps.iter().map(|it| it.action.as_str()).collect();
     assert_eq!(actions, ["FILE", "ACCEPT", "NAME_ACCUSED", "ASSIGN", "SIGN", "CONCLUDE"]);
     assert_eq!((steps[0].actor.as_str(), &steps[1].actor), ("anonymous", &house.intake.name));
@@ -334,8 +333,7 @@ async fn a_reporter_with_a_name_reads_the_result_and_the_name_stays_sealed(pool:
         (house.desk.boss.name.as_str(), "李小明", "13905240077")
     );
     let request = pb::ListIdentityOpeningsRequest::default();
-    let told = house.auditor.conduct().list_identity_openings(request).await.unwrap();
-    let told = told.into_inner().identity_openings;
+    let told = house.auditor.call(request).await.unwrap().identity_openings;
     assert_eq!((told.len(), &told[0].officer), (1, &house.sleuth.name));
     assert_eq!(told[0].checker, house.second.name);
     assert_eq!(told[0].reason, "需当面核实线索");
@@ -415,15 +413,15 @@ async fn a_filing_that_is_repeated_is_one_report(pool: PgPool) {
     let house = app.house().await;
     let request = anonymous(vec![officer(&house.desk.city.patrol)]);
     let nobody = app.anonymous();
-    let first = nobody.conduct().file_anonymous_conduct_report(request.clone()).await.unwrap();
-    let second = nobody.conduct().file_anonymous_conduct_report(request.clone()).await.unwrap();
-    assert_eq!(first.into_inner(), second.into_inner());
+    let first = nobody.call(request.clone()).await.unwrap();
+    let second = nobody.call(request.clone()).await.unwrap();
+    assert_eq!(first, second);
     assert_eq!(app.count("select count(*) from conduct.report").await, 1);
     let changed = pb::FileAnonymousConductReportRequest {
         content: "别的内容".to_owned(),
         ..request.clone()
     };
-    let reused = nobody.conduct().file_anonymous_conduct_report(changed).await.unwrap_err();
+    let reused = nobody.call(changed).await.unwrap_err();
     assert_eq!(reason(&reused), "REQUEST_ID_REUSED");
     let rows = "select string_agg(t::text, '') from conduct.filing t";
     assert!(!app.word(rows).await.contains(&request.request_id));
@@ -444,7 +442,7 @@ async fn a_filing_with_faults_is_told_all_of_them(pool: PgPool) {
         matter: "vehicles/1".to_owned(),
         request_id: "1".to_owned(),
     };
-    let refused = app.anonymous().conduct().file_anonymous_conduct_report(wrong).await;
+    let refused = app.anonymous().call(wrong).await;
     assert_eq!(
         fields(&refused.unwrap_err()),
         [
@@ -456,16 +454,16 @@ async fn a_filing_with_faults_is_told_all_of_them(pool: PgPool) {
         ]
     );
     let nobody = pb::FileAnonymousConductReportRequest { accused: vec![], ..anonymous(vec![]) };
-    let refused = app.anonymous().conduct().file_anonymous_conduct_report(nobody).await;
+    let refused = app.anonymous().call(nobody).await;
     assert_eq!(fields(&refused.unwrap_err()), ["accused REQUIRED"]);
     let wrong = pb::FileConductReportRequest {
         full_name: String::new(),
         phone: "12".to_owned(),
         ..named(vec![words("某民警")])
     };
-    let refused = house.desk.boss.conduct().file_conduct_report(wrong).await.unwrap_err();
+    let refused = house.desk.boss.call(wrong).await.unwrap_err();
     assert_eq!(fields(&refused), ["full_name REQUIRED", "phone PHONE_MALFORMED"]);
-    let unsigned = app.anonymous().conduct().file_conduct_report(named(vec![words("某")])).await;
+    let unsigned = app.anonymous().call(named(vec![words("某")])).await;
     assert_eq!(reason(&unsigned.unwrap_err()), "TOKEN_MISSING");
     // A number that somebody has and one that nobody has are answered alike.
     for number in ["100005", "999999"] {
@@ -477,7 +475,7 @@ async fn a_filing_with_faults_is_told_all_of_them(pool: PgPool) {
     let mut last = None;
     for _ in 0..31 {
         let request = anonymous(vec![words("某民警")]);
-        last = app.anonymous().conduct().file_anonymous_conduct_report(request).await.err();
+        last = app.anonymous().call(request).await.err();
     }
     assert_eq!(reason(&last.unwrap()), "RATE_LIMITED");
 }
@@ -509,7 +507,7 @@ async fn who_has_a_conflict_does_not_investigate(pool: PgPool) {
     .await;
     let mut request = named(vec![officer(&city.patrol)]);
     request.matter = conversation;
-    desk.talker.conduct().file_conduct_report(request).await.unwrap();
+    desk.talker.call(request).await.unwrap();
     let report = accept(&house.intake, &listed(&house.intake).await[0]).await;
     for (refused, why) in [
         (&city.patrol, "the accused, and no inspector"),
@@ -529,16 +527,16 @@ async fn who_has_a_conflict_does_not_investigate(pool: PgPool) {
     // A level above is enough.
     assign(&house.intake, &report, &above).await.unwrap();
     let release = step(&report, "另行指定");
-    let own = above.conduct().release_conduct_report(release.clone()).await.unwrap_err();
+    let own = above.call(to::ReleaseConductReport(release.clone())).await.unwrap_err();
     assert_eq!(reason(&own), "SAME_PERSON");
-    house.intake.conduct().release_conduct_report(release).await.unwrap();
+    house.intake.call(to::ReleaseConductReport(release)).await.unwrap();
     let again = assign(&house.intake, &report, &above).await.unwrap_err();
     assert_eq!(reason(&again), "CONFLICT_OF_INTEREST", "who gave it back");
     // Who declares an interest sees it no more.
     assign(&house.intake, &report, &house.sleuth).await.unwrap();
     sign(&house.sleuth, &report).await;
     let interest = step(&report, "");
-    house.sleuth.conduct().declare_conduct_report_interest(interest).await.unwrap();
+    house.sleuth.call(to::DeclareConductReportInterest(interest)).await.unwrap();
     assert_eq!(listed(&house.sleuth).await, []);
     let back = got(&house.intake, &report.name).await.unwrap();
     assert_eq!((back.state(), back.investigator.as_str()), (State::Accepted, ""));
@@ -555,7 +553,7 @@ async fn who_sends_a_report_upward_does_not_end_it_there(pool: PgPool) {
     file(&app, vec![officer(&house.desk.city.patrol)]).await;
     let report = listed(&house.intake).await.remove(0);
     let up = step(&report, "案情重大");
-    house.intake.conduct().transfer_conduct_report_upward(up).await.unwrap();
+    house.intake.call(to::TransferConductReportUpward(up)).await.unwrap();
     assert_eq!(reason(&conclude(&house.intake, &report).await.unwrap_err()), "SAME_PERSON");
     // Nor does a colleague of the inspectorate.
     let inside = conclude(&house.second, &report).await.unwrap_err();
@@ -638,7 +636,7 @@ async fn who_moves_into_the_accused_unit_sees_the_report_no_more(pool: PgPool) {
     let nothing = got(&house.sleuth, &absent).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused)), (nothing.code(), reason(&nothing)));
     // The intake takes it back.
-    house.intake.conduct().release_conduct_report(step(&report, "调离")).await.unwrap();
+    house.intake.call(to::ReleaseConductReport(step(&report, "调离"))).await.unwrap();
     assign(&house.intake, &report, &house.second).await.unwrap();
     // The accused moves: the old unit and the new one are both kept away.
     let patrol = &house.desk.city.patrol.name["officers/".len()..];
@@ -700,25 +698,24 @@ async fn the_time_is_extended_once(pool: PgPool) {
         request_id: request_id(),
     };
     for days in [0, 31] {
-        let refused = house.sleuth.conduct().request_conduct_report_extension(ask(days)).await;
+        let refused = house.sleuth.call(ask(days)).await;
         assert_eq!(fields(&refused.unwrap_err()), ["days OUT_OF_RANGE"]);
     }
-    let foreign = house.second.conduct().request_conduct_report_extension(ask(30)).await;
+    let foreign = house.second.call(ask(30)).await;
     assert_eq!(reason(&foreign.unwrap_err()), "NOT_ASSIGNEE");
-    let early = house.intake.conduct().decide_conduct_report_extension(decide(true)).await;
+    let early = house.intake.call(decide(true)).await;
     assert_eq!(reason(&early.unwrap_err()), "TRANSITION_ILLEGAL");
-    let asked = house.sleuth.conduct().request_conduct_report_extension(ask(30)).await.unwrap();
-    assert_eq!(asked.into_inner().extension_days_requested, 30);
-    let twice = house.sleuth.conduct().request_conduct_report_extension(ask(5)).await;
+    let asked = house.sleuth.call(ask(30)).await.unwrap();
+    assert_eq!(asked.extension_days_requested, 30);
+    let twice = house.sleuth.call(ask(5)).await;
     assert_eq!(reason(&twice.unwrap_err()), "EXTENSION_SPENT");
-    let own = house.sleuth.conduct().decide_conduct_report_extension(decide(true)).await;
+    let own = house.sleuth.call(decide(true)).await;
     assert_eq!(reason(&own.unwrap_err()), "SAME_PERSON");
-    let longer = house.intake.conduct().decide_conduct_report_extension(decide(true)).await;
-    let longer = longer.unwrap().into_inner();
+    let longer = house.intake.call(decide(true)).await.unwrap();
     let after = duty(&longer, Kind::Handle).due_time.unwrap().seconds;
     // Sixty days end on Saturday the 23rd of January, so on Monday the 25th; ninety on Monday the 22nd.
     assert_eq!((longer.extension_days, (after - before) / 86_400), (30, 28));
-    let spent = house.sleuth.conduct().request_conduct_report_extension(ask(1)).await;
+    let spent = house.sleuth.call(ask(1)).await;
     assert_eq!(reason(&spent.unwrap_err()), "EXTENSION_SPENT");
 }
 
@@ -729,9 +726,9 @@ async fn a_report_that_is_not_taken_in_says_why(pool: PgPool) {
     let house = app.house().await;
     let filed = file(&app, vec![officer(&house.desk.city.patrol)]).await;
     let report = listed(&house.intake).await.remove(0);
-    let silent = house.intake.conduct().decline_conduct_report(step(&report, "")).await;
+    let silent = house.intake.call(to::DeclineConductReport(step(&report, ""))).await;
     assert_eq!(fields(&silent.unwrap_err()), ["note REQUIRED"]);
-    house.intake.conduct().decline_conduct_report(step(&report, "已进入诉讼程序")).await.unwrap();
+    house.intake.call(to::DeclineConductReport(step(&report, "已进入诉讼程序"))).await.unwrap();
     let status = read(&app, &filed).await.unwrap();
     assert_eq!((status.state(), status.result.as_str()), (State::NotAccepted, "已进入诉讼程序"));
     assert_eq!(status.due_time, None);
@@ -739,13 +736,13 @@ async fn a_report_that_is_not_taken_in_says_why(pool: PgPool) {
     let filed = file(&app, vec![officer(&house.desk.city.patrol)]).await;
     let report = listed(&house.intake).await.remove(0);
     let request = step(&report, "请拨打110报案");
-    house.intake.conduct().transfer_conduct_report(request).await.unwrap();
+    house.intake.call(to::TransferConductReport(request)).await.unwrap();
     let status = read(&app, &filed).await.unwrap();
     assert_eq!((status.state(), status.result.as_str()), (State::TransferredOut, "请拨打110报案"));
-    let again = house.intake.conduct().accept_conduct_report(step(&report, "")).await;
+    let again = house.intake.call(to::AcceptConductReport(step(&report, ""))).await;
     assert_eq!(reason(&again.unwrap_err()), "TRANSITION_ILLEGAL");
     let stale = pb::MoveConductReportRequest { etag: "W/\"1\"".to_owned(), ..step(&report, "x") };
-    let stale = house.intake.conduct().transfer_conduct_report_upward(stale).await;
+    let stale = house.intake.call(to::TransferConductReportUpward(stale)).await;
     assert_eq!(reason(&stale.unwrap_err()), "ETAG_STALE");
 }
 
@@ -761,8 +758,7 @@ async fn a_long_list_is_read_in_pages(pool: PgPool) {
     let mut request = pb::ListConductReportsRequest { page_size: 2, ..Default::default() };
     let mut times = Vec::new();
     loop {
-        let page = house.intake.conduct().list_conduct_reports(request.clone()).await.unwrap();
-        let page = page.into_inner();
+        let page = house.intake.call(request.clone()).await.unwrap();
         times.extend(page.conduct_reports.iter().map(|it| it.create_time.unwrap().seconds));
         if page.next_page_token.is_empty() {
             break;

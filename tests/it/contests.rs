@@ -55,7 +55,7 @@ fn asked(rival: &Rival, plate: &str) -> pb::ContestVehicleRequest {
 
 async fn contest(rival: &Rival, plate: &str) -> Result<pb::VehicleContest, Status> {
     let request = asked(rival, plate);
-    rival.boss.enterprises().contest_vehicle(request).await.map(tonic::Response::into_inner)
+    rival.boss.call(request).await
 }
 
 async fn move_vehicle(by: &User, contest: &pb::VehicleContest) -> Result<pb::Vehicle, Status> {
@@ -66,7 +66,7 @@ async fn move_vehicle(by: &User, contest: &pb::VehicleContest) -> Result<pb::Veh
         etag: contest.etag.clone(),
         request_id: request_id(),
     };
-    by.enterprises().move_vehicle(request).await.map(tonic::Response::into_inner)
+    by.call(request).await
 }
 
 async fn dismiss(
@@ -81,7 +81,7 @@ async fn dismiss(
         etag: contest.etag.clone(),
         request_id: request_id(),
     };
-    by.enterprises().dismiss_vehicle_contest(request).await.map(tonic::Response::into_inner)
+    by.call(request).await
 }
 
 async fn retire(by: &User, vehicle: &str, code: &str) -> Result<pb::Vehicle, Status> {
@@ -91,18 +91,17 @@ async fn retire(by: &User, vehicle: &str, code: &str) -> Result<pb::Vehicle, Sta
         reason_code: code.to_owned(),
         request_id: request_id(),
     };
-    by.enterprises().retire_vehicle(request).await.map(tonic::Response::into_inner)
+    by.call(request).await
 }
 
 async fn contests(user: &User) -> Vec<pb::VehicleContest> {
     let request = pb::ListVehicleContestsRequest::default();
-    let listed = user.enterprises().list_vehicle_contests(request).await;
-    listed.unwrap().into_inner().vehicle_contests
+    user.call(request).await.unwrap().vehicle_contests
 }
 
 async fn vehicle(user: &User, name: &str) -> Result<pb::Vehicle, Status> {
     let request = pb::GetVehicleRequest { name: name.to_owned() };
-    user.enterprises().get_vehicle(request).await.map(tonic::Response::into_inner)
+    user.call(request).await
 }
 
 async fn check(city: &City, code: &str) -> pb::PassCheck {
@@ -113,7 +112,7 @@ async fn check(city: &City, code: &str) -> pb::PassCheck {
         request_id: request_id(),
         ..Default::default()
     };
-    city.device.checks().check_pass(request).await.unwrap().into_inner()
+    city.device.call(request).await.unwrap()
 }
 
 /// The seen case: somebody has put another's plate into the own garage, and even has a pass for it. The
@@ -126,16 +125,15 @@ async fn a_vehicle_is_contested_and_moved_with_notice_to_both(pool: PgPool) {
     let rival = app.rival_of(&city, "91321302MA1XQ0000N", "321302").await;
     let pass = city.pass(&app).await;
     let show = pb::IssuePassCodeRequest { name: pass.name.clone(), ..Default::default() };
-    let code = city.driver.passes().issue_pass_code(show).await.unwrap().into_inner().text;
+    let code = city.driver.call(show).await.unwrap().text;
     let valid = check(&city, &code).await;
     assert_eq!(valid.verdict(), Verdict::Valid);
-    let draft = city.handler.applications().create_pass_application(city.create(&app)).await;
-    let draft = draft.unwrap().into_inner().name;
+    let draft = city.handler.call(city.create(&app)).await.unwrap().name;
 
     let mut stolen = truck(&rival.enterprise);
     stolen.plate_number = PLATE.to_owned();
     let create = pb::CreateVehicleRequest { vehicle: Some(stolen), request_id: request_id() };
-    let refused = rival.boss.enterprises().create_vehicle(create).await.unwrap_err();
+    let refused = rival.boss.call(create).await.unwrap_err();
     assert_eq!(reason(&refused), "VEHICLE_EXISTS");
     assert!(refused.message().contains("异议"), "the way on is told: {}", refused.message());
     let opened = contest(&rival, PLATE).await.unwrap();
@@ -165,13 +163,13 @@ async fn a_vehicle_is_contested_and_moved_with_notice_to_both(pool: PgPool) {
 
     // The pass and the draft ended by steps of their own, the driver drives it no longer.
     let get = pb::GetTruckPassRequest { name: pass.name.clone() };
-    let pass = city.handler.passes().get_truck_pass(get).await.unwrap().into_inner();
+    let pass = city.handler.call(get).await.unwrap();
     assert_eq!(
         (pass.state(), pass.reason.unwrap().code.as_str()),
         (pb::truck_pass::State::Cancelled, "VEHICLE_GONE")
     );
     let get = pb::GetPassApplicationRequest { name: draft };
-    let draft = city.handler.applications().get_pass_application(get).await.unwrap().into_inner();
+    let draft = city.handler.call(get).await.unwrap();
     assert_eq!(draft.state(), pb::pass_application::State::Withdrawn);
     assert_eq!(reason(&vehicle(&city.driver, &held).await.unwrap_err()), "DENIED");
     let mut events = told(&city.handler, &held).await;
@@ -198,25 +196,25 @@ async fn a_contest_has_papers_a_holder_and_an_enterprise_that_was_verified(pool:
     assert_eq!(reason(&free), "NOTHING_TO_CONTEST");
     let mut own = asked(&rival, PLATE);
     own.vehicle.as_mut().unwrap().enterprise = city.enterprise.to_string();
-    let foreign = rival.boss.enterprises().contest_vehicle(own.clone()).await.unwrap_err();
+    let foreign = rival.boss.call(own.clone()).await.unwrap_err();
     assert_eq!(reason(&foreign), "DENIED");
     own.attachments.clone_from(&city.attachment_names);
-    let holder = city.boss.enterprises().contest_vehicle(own).await.unwrap_err();
+    let holder = city.boss.call(own).await.unwrap_err();
     assert_eq!(reason(&holder), "NOTHING_TO_CONTEST");
 
     let bare = pb::ContestVehicleRequest { attachments: vec![], ..asked(&rival, PLATE) };
-    let refused = rival.boss.enterprises().contest_vehicle(bare).await.unwrap_err();
+    let refused = rival.boss.call(bare).await.unwrap_err();
     assert_eq!(fields(&refused), ["attachments MATERIAL_MISSING"]);
     let others = pb::ContestVehicleRequest {
         attachments: third.papers[..1].to_vec(),
         ..asked(&rival, PLATE)
     };
-    let refused = rival.boss.enterprises().contest_vehicle(others).await.unwrap_err();
+    let refused = rival.boss.call(others).await.unwrap_err();
     assert_eq!(fields(&refused), ["attachments MATERIAL_MISSING", "attachments[0] UNKNOWN_VALUE"]);
     let mut wrong = asked(&rival, PLATE);
     wrong.statement = String::new();
     wrong.vehicle.as_mut().unwrap().vin = "LSVAAI000N1000001".to_owned();
-    let refused = rival.boss.enterprises().contest_vehicle(wrong).await.unwrap_err();
+    let refused = rival.boss.call(wrong).await.unwrap_err();
     assert_eq!(fields(&refused), ["statement REQUIRED", "vehicle.vin VIN_MALFORMED"]);
 
     let opened = contest(&rival, PLATE).await.unwrap();
@@ -224,10 +222,10 @@ async fn a_contest_has_papers_a_holder_and_an_enterprise_that_was_verified(pool:
     contest(&third, PLATE).await.unwrap();
     let withdraw =
         pb::WithdrawVehicleContestRequest { name: opened.name.clone(), request_id: request_id() };
-    let foreign = third.boss.enterprises().withdraw_vehicle_contest(withdraw.clone()).await;
+    let foreign = third.boss.call(withdraw.clone()).await;
     assert_eq!(reason(&foreign.unwrap_err()), "DENIED");
-    let withdrawn = rival.boss.enterprises().withdraw_vehicle_contest(withdraw).await.unwrap();
-    assert_eq!(withdrawn.into_inner().state(), State::Withdrawn);
+    let withdrawn = rival.boss.call(withdraw).await.unwrap();
+    assert_eq!(withdrawn.state(), State::Withdrawn);
     let late = move_vehicle(&city.first, &opened).await.unwrap_err();
     assert_eq!(reason(&late), "ETAG_STALE");
     app.sql("update enterprise set state = 'SUSPENDED' where uscc = '91321302MA1XQ0000N'").await;
@@ -294,14 +292,14 @@ async fn an_officer_retires_a_vehicle_with_a_coded_reason_that_is_told(pool: PgP
     let mut own = truck(&rival.enterprise);
     own.plate_number = PLATE.to_owned();
     let create = pb::CreateVehicleRequest { vehicle: Some(own), request_id: request_id() };
-    rival.boss.enterprises().create_vehicle(create).await.unwrap();
+    rival.boss.call(create).await.unwrap();
 }
 
 /// What stands against the subject, as the desk lists it.
 async fn entries(by: &User, subject: &str) -> Vec<pb::BlacklistEntry> {
     let request =
         pb::ListBlacklistEntriesRequest { subject: subject.to_owned(), ..Default::default() };
-    by.passes().list_blacklist_entries(request).await.unwrap().into_inner().blacklist_entries
+    by.call(request).await.unwrap().blacklist_entries
 }
 
 async fn blacklist(by: &User, subject: &str) {
@@ -313,7 +311,7 @@ async fn blacklist(by: &User, subject: &str) {
     };
     let request =
         pb::AddBlacklistEntryRequest { blacklist_entry: Some(entry), request_id: request_id() };
-    by.passes().add_blacklist_entry(request).await.unwrap();
+    by.call(request).await.unwrap();
 }
 
 // What stands against a truck stands against it in every garage.
@@ -335,7 +333,7 @@ async fn a_truck_is_not_cleared_by_another_garage(pool: PgPool) {
     assert!(retired.retire_time.is_some());
     let again = pb::Vehicle { plate_number: PLATE.to_owned(), ..truck(&rival.enterprise) };
     let create = pb::CreateVehicleRequest { vehicle: Some(again), request_id: request_id() };
-    let again = rival.boss.enterprises().create_vehicle(create).await.unwrap().into_inner();
+    let again = rival.boss.call(create).await.unwrap();
     assert!(again.blacklisted);
     assert_eq!(entries(&city.first, &again.name).await.len(), 1);
 }

@@ -12,7 +12,7 @@ use sqlx::PgPool;
 use tonic::{Code, Status, Streaming};
 
 use crate::{
-    harness::{App, User, Wish, fields, reason, request_id},
+    harness::{App, User, Wish, fields, reason, request_id, to},
     liaison::{Desk, hand_over, present},
 };
 
@@ -27,7 +27,7 @@ pub async fn open(desk: &Desk) -> pb::Conversation {
         }),
         request_id: request_id(),
     };
-    desk.talker.conversations().create_conversation(request).await.unwrap().into_inner()
+    desk.talker.call(request).await.unwrap()
 }
 
 fn text(conversation: &str, text: &str) -> pb::SendMessageRequest {
@@ -41,8 +41,7 @@ fn text(conversation: &str, text: &str) -> pb::SendMessageRequest {
 }
 
 pub async fn say(user: &User, conversation: &str, words: &str) -> Result<pb::Message, Status> {
-    let sent = user.conversations().send_message(text(conversation, words)).await;
-    sent.map(tonic::Response::into_inner)
+    user.call(text(conversation, words)).await
 }
 
 pub async fn all(user: &User, conversation: &str) -> Vec<pb::Message> {
@@ -51,12 +50,12 @@ pub async fn all(user: &User, conversation: &str) -> Vec<pb::Message> {
         page_size: 100,
         ..pb::ListMessagesRequest::default()
     };
-    user.conversations().list_messages(request).await.unwrap().into_inner().messages
+    user.call(request).await.unwrap().messages
 }
 
 pub async fn claim(officer: &User, name: &str) -> Result<pb::Conversation, Status> {
     let request = pb::ClaimConversationRequest { name: name.to_owned(), request_id: request_id() };
-    officer.conversations().claim_conversation(request).await.map(tonic::Response::into_inner)
+    officer.call(request).await
 }
 
 pub async fn close(officer: &User, name: &str) -> Result<pb::Conversation, Status> {
@@ -65,12 +64,12 @@ pub async fn close(officer: &User, name: &str) -> Result<pb::Conversation, Statu
         summary: "已说明续期办法".to_owned(),
         request_id: request_id(),
     };
-    officer.conversations().close_conversation(request).await.map(tonic::Response::into_inner)
+    officer.call(request).await
 }
 
 pub async fn get(user: &User, name: &str) -> Result<pb::Conversation, Status> {
     let request = pb::GetConversationRequest { name: name.to_owned() };
-    user.conversations().get_conversation(request).await.map(tonic::Response::into_inner)
+    user.call(request).await
 }
 
 async fn watch(
@@ -116,8 +115,8 @@ async fn a_question_is_asked_claimed_answered_closed_and_rated(pool: PgPool) {
     // CH-02: the acknowledgement carries the sequence.
     assert_eq!((asked.sequence, asked.sender.as_str()), (2, desk.talker.name.as_str()));
     let queue = pb::ListConversationQueueRequest::default();
-    let queue = desk.ann.conversations().list_conversation_queue(queue).await.unwrap();
-    assert_eq!(queue.into_inner().conversations[0].name, name);
+    let queue = desk.ann.call(queue).await.unwrap();
+    assert_eq!(queue.conversations[0].name, name);
     let held = claim(&desk.ann, name).await.unwrap();
     assert_eq!(held.assignee, desk.ann.name);
     assert_eq!(held.unread_count, 1);
@@ -131,11 +130,11 @@ async fn a_question_is_asked_claimed_answered_closed_and_rated(pool: PgPool) {
         request_id: request_id(),
         ..Default::default()
     };
-    let rated = desk.talker.conversations().rate_conversation(rate.clone()).await.unwrap();
-    assert!(rated.into_inner().rating.unwrap().solved);
+    let rated = desk.talker.call(rate.clone()).await.unwrap();
+    assert!(rated.rating.unwrap().solved);
     // CH-17: once for each close.
     let again = pb::RateConversationRequest { request_id: request_id(), ..rate };
-    let again = desk.talker.conversations().rate_conversation(again).await.unwrap_err();
+    let again = desk.talker.call(again).await.unwrap_err();
     assert_eq!(reason(&again), "NOTHING_TO_RATE");
     let messages = all(&desk.talker, name).await;
     assert_eq!(codes(&messages), ["NOT_AN_ALARM", "CLAIMED", "CLOSED"]);
@@ -145,8 +144,8 @@ async fn a_question_is_asked_claimed_answered_closed_and_rated(pool: PgPool) {
     say(&desk.talker, name, "还有一个问题").await.unwrap();
     assert_eq!(get(&desk.talker, name).await.unwrap().state(), pb::conversation::State::Queued);
     let changes = pb::ListConversationChangesRequest { name: name.to_owned() };
-    let changes = desk.talker.conversations().list_conversation_changes(changes).await.unwrap();
-    let steps: Vec<_> = changes.into_inner().changes.into_iter().map(|it| it.action).collect();
+    let changes = desk.talker.call(changes).await.unwrap();
+    let steps: Vec<_> = changes.changes.into_iter().map(|it| it.action).collect();
     assert_eq!(steps, ["CREATE", "CLAIM", "CLOSE", "REOPEN"]);
 }
 
@@ -158,10 +157,7 @@ async fn a_resend_gets_the_first_answer_and_a_reused_id_is_refused(pool: PgPool)
     let name = open(&desk).await.name;
     claim(&desk.ann, &name).await.unwrap();
     let request = text(&name, "明天几点可以进城?");
-    let send = |request: pb::SendMessageRequest| {
-        let mut client = desk.talker.conversations();
-        async move { client.send_message(request).await.map(tonic::Response::into_inner) }
-    };
+    let send = |request: pb::SendMessageRequest| desk.talker.call(request);
     let first = send(request.clone()).await.unwrap();
     assert_eq!(send(request.clone()).await.unwrap(), first);
     // Sixteen at once: one message.
@@ -174,10 +170,9 @@ async fn a_resend_gets_the_first_answer_and_a_reused_id_is_refused(pool: PgPool)
     assert_eq!(reason(&send(other).await.unwrap_err()), "REQUEST_ID_REUSED");
     // A resend counts whatever happened since: the first answer was lost, not the message.
     let answer = text(&name, "上午九点以后。");
-    let mut officer = desk.ann.conversations();
-    let told = officer.send_message(answer.clone()).await.unwrap().into_inner();
+    let told = desk.ann.call(answer.clone()).await.unwrap();
     close(&desk.ann, &name).await.unwrap();
-    assert_eq!(officer.send_message(answer).await.unwrap().into_inner(), told);
+    assert_eq!(desk.ann.call(answer).await.unwrap(), told);
     // Another device of the same sender has the same message, and no other one under its id.
     let same_id = pb::SendMessageRequest { text: "另一台设备".to_owned(), ..request.clone() };
     let other_device = app
@@ -186,9 +181,9 @@ async fn a_resend_gets_the_first_answer_and_a_reused_id_is_refused(pool: PgPool)
                 .unwrap(),
         )
         .await;
-    let again = other_device.conversations().send_message(request).await.unwrap();
-    assert_eq!(again.into_inner(), first);
-    let refused = other_device.conversations().send_message(same_id).await.unwrap_err();
+    let again = other_device.call(request).await.unwrap();
+    assert_eq!(again, first);
+    let refused = other_device.call(same_id).await.unwrap_err();
     assert_eq!(reason(&refused), "REQUEST_ID_REUSED");
 }
 
@@ -245,7 +240,7 @@ async fn a_stream_on_any_server_brings_every_message_in_order(pool: PgPool) {
         page_size: 2,
         ..Default::default()
     };
-    let page = desk.talker.conversations().list_messages(request).await.unwrap().into_inner();
+    let page = desk.talker.call(request).await.unwrap();
     assert_eq!(page.messages.iter().map(|it| it.sequence).collect::<Vec<_>>(), [3, 4]);
 }
 
@@ -273,7 +268,7 @@ async fn whoever_is_taken_out_reads_nothing_more(pool: PgPool) {
         person: desk.boss.name.clone(),
         request_id: request_id(),
     };
-    desk.talker.conversations().add_conversation_member(add).await.unwrap();
+    desk.talker.call(add).await.unwrap();
     let other = app.another().await;
     let mut talker = watch(&desk.talker.at(other), &name, 1).await.unwrap();
     let remove = pb::RemoveConversationMemberRequest {
@@ -281,7 +276,7 @@ async fn whoever_is_taken_out_reads_nothing_more(pool: PgPool) {
         person: desk.talker.name.clone(),
         request_id: request_id(),
     };
-    desk.boss.conversations().remove_conversation_member(remove).await.unwrap();
+    desk.boss.call(remove).await.unwrap();
     say(&desk.boss, &name, "这句他不应看到").await.unwrap();
     let ended = next(&mut talker).await.unwrap_err();
     assert_eq!(ended.code(), Code::PermissionDenied);
@@ -326,11 +321,7 @@ async fn an_ended_session_ends_its_streams(pool: PgPool) {
                 .unwrap(),
         )
         .await;
-    other
-        .identity()
-        .revoke_other_sessions(pb::RevokeOtherSessionsRequest::default())
-        .await
-        .unwrap();
+    other.call(pb::RevokeOtherSessionsRequest::default()).await.unwrap();
     assert_eq!(reason(&next(&mut stream).await.unwrap_err()), "SESSION_ENDED");
 }
 
@@ -405,10 +396,9 @@ async fn marks_only_rise_and_unread_counts_stay_right(pool: PgPool) {
         read_sequence,
     };
     let mut stream = watch(&desk.talker, &name, 5).await.unwrap();
-    let mut officer = desk.ann.conversations();
-    let marked = officer.mark_conversation(mark(0, 3)).await.unwrap().into_inner();
+    let marked = desk.ann.call(mark(0, 3)).await.unwrap();
     assert_eq!((marked.delivered_sequence, marked.read_sequence), (3, 3));
-    let back = officer.mark_conversation(mark(1, 1)).await.unwrap().into_inner();
+    let back = desk.ann.call(mark(1, 1)).await.unwrap();
     assert_eq!(back, marked, "a mark never falls");
     let risen = loop {
         let event = stream.message().await.unwrap().unwrap().event.unwrap();
@@ -419,9 +409,9 @@ async fn marks_only_rise_and_unread_counts_stay_right(pool: PgPool) {
     assert_eq!((risen.reader, risen.mark.unwrap().read_sequence), (desk.ann.name.clone(), 3));
     assert_eq!(get(&desk.ann, &name).await.unwrap().unread_count, 1);
     let recall = pb::RecallMessageRequest { conversation: name.clone(), sequence: second.sequence };
-    desk.talker.conversations().recall_message(recall).await.unwrap();
+    desk.talker.call(recall).await.unwrap();
     assert_eq!(get(&desk.ann, &name).await.unwrap().unread_count, 0);
-    let beyond = officer.mark_conversation(mark(99, 99)).await.unwrap().into_inner();
+    let beyond = desk.ann.call(mark(99, 99)).await.unwrap();
     assert_eq!(beyond.read_sequence, 6, "nobody has read what is not written");
     // Another device of the same officer sees the same marks.
     let device = app
@@ -441,14 +431,13 @@ async fn a_message_is_taken_back_within_two_minutes(pool: PgPool) {
     let name = open(&desk).await.name;
     let sent = say(&desk.talker, &name, "发错了").await.unwrap();
     let recall = |sequence| pb::RecallMessageRequest { conversation: name.clone(), sequence };
-    let by_other = desk.ann.conversations().recall_message(recall(sent.sequence)).await;
+    let by_other = desk.ann.call(recall(sent.sequence)).await;
     assert_eq!(by_other.unwrap_err().code(), Code::PermissionDenied);
     app.advance(SignedDuration::from_secs(120));
-    let recalled = desk.talker.conversations().recall_message(recall(sent.sequence)).await;
-    let recalled = recalled.unwrap().into_inner();
+    let recalled = desk.talker.call(recall(sent.sequence)).await.unwrap();
     assert_eq!((recalled.sequence, recalled.text.as_str()), (sent.sequence, ""));
-    let again = desk.talker.conversations().recall_message(recall(sent.sequence)).await.unwrap();
-    assert_eq!(again.into_inner(), recalled);
+    let again = desk.talker.call(recall(sent.sequence)).await.unwrap();
+    assert_eq!(again, recalled);
     let seen = all(&desk.ann, &name).await;
     assert_eq!(seen[1].text, "");
     assert_eq!(seen.last().unwrap().target_sequence, sent.sequence, "everybody is told");
@@ -456,7 +445,7 @@ async fn a_message_is_taken_back_within_two_minutes(pool: PgPool) {
     assert_eq!(kept, 1, "the original stays");
     let late = say(&desk.talker, &name, "来不及了").await.unwrap();
     app.advance(SignedDuration::from_secs(121));
-    let late = desk.talker.conversations().recall_message(recall(late.sequence)).await;
+    let late = desk.talker.call(recall(late.sequence)).await;
     assert_eq!(reason(&late.unwrap_err()), "RECALL_TOO_LATE");
 }
 
@@ -480,12 +469,12 @@ async fn only_the_assignee_writes_and_nobody_holds_too_many(pool: PgPool) {
         note: note.to_owned(),
         request_id: request_id(),
     };
-    let unsaid = desk.ann.conversations().transfer_conversation(transfer("")).await.unwrap_err();
+    let unsaid = desk.ann.call(transfer("")).await.unwrap_err();
     assert_eq!(fields(&unsaid), ["note REQUIRED"]);
-    let stolen = desk.ben.conversations().transfer_conversation(transfer("给我")).await;
+    let stolen = desk.ben.call(transfer("给我")).await;
     assert_eq!(reason(&stolen.unwrap_err()), "NOT_ASSIGNEE");
-    let moved = desk.ann.conversations().transfer_conversation(transfer("请跟进")).await.unwrap();
-    assert_eq!(moved.into_inner().assignee, desk.ben.name);
+    let moved = desk.ann.call(transfer("请跟进")).await.unwrap();
+    assert_eq!(moved.assignee, desk.ben.name);
     say(&desk.ben, &one, "我接着说").await.unwrap();
     assert_eq!(reason(&say(&desk.ann, &one, "还是我").await.unwrap_err()), "NOT_ASSIGNEE");
     claim(&desk.ann, &three).await.unwrap();
@@ -495,7 +484,7 @@ async fn only_the_assignee_writes_and_nobody_holds_too_many(pool: PgPool) {
         note: String::new(),
         request_id: request_id(),
     };
-    desk.ann.conversations().return_conversation(back).await.unwrap();
+    desk.ann.call(back).await.unwrap();
     let four = open(&desk).await.name;
     let both = tokio::join!(claim(&desk.ann, &two), claim(&desk.ann, &four));
     assert_eq!(usize::from(both.0.is_ok()) + usize::from(both.1.is_ok()), 1);
@@ -550,13 +539,13 @@ async fn an_officer_is_warned_before_personal_data_leaves(pool: PgPool) {
     claim(&desk.ann, &name).await.unwrap();
     let words = "请联系张师傅 13905240001";
     let check = pb::CheckTextRequest { text: words.to_owned() };
-    let warned = desk.ann.conversations().check_text(check).await.unwrap().into_inner();
+    let warned = desk.ann.call(check).await.unwrap();
     assert_eq!(warned.warnings[0].code, "PHONE_NUMBER");
     let refused = say(&desk.ann, &name, words).await.unwrap_err();
     assert_eq!(reason(&refused), "TEXT_WARNED");
     assert_eq!(fields(&refused), ["text TEXT_WARNED"]);
     let confirmed = pb::SendMessageRequest { warnings_accepted: true, ..text(&name, words) };
-    desk.ann.conversations().send_message(confirmed).await.unwrap();
+    desk.ann.call(confirmed).await.unwrap();
     say(&desk.talker, &name, words).await.unwrap();
 }
 
@@ -631,13 +620,13 @@ async fn notes_and_ready_replies_stay_among_officers(pool: PgPool) {
         text: "企业信用良好".to_owned(),
         request_id: request_id(),
     };
-    desk.ann.conversations().create_conversation_note(note.clone()).await.unwrap();
-    let by_enterprise = desk.talker.conversations().create_conversation_note(note).await;
+    desk.ann.call(note.clone()).await.unwrap();
+    let by_enterprise = desk.talker.call(note).await;
     assert_eq!(by_enterprise.unwrap_err().code(), Code::PermissionDenied);
     let list = pb::ListConversationNotesRequest { conversation: name, ..Default::default() };
-    let notes = desk.ben.conversations().list_conversation_notes(list.clone()).await.unwrap();
-    assert_eq!(notes.into_inner().notes[0].text, "企业信用良好");
-    let by_enterprise = desk.talker.conversations().list_conversation_notes(list).await;
+    let notes = desk.ben.call(list.clone()).await.unwrap();
+    assert_eq!(notes.notes[0].text, "企业信用良好");
+    let by_enterprise = desk.talker.call(list).await;
     assert_eq!(by_enterprise.unwrap_err().code(), Code::PermissionDenied);
     let reply = pb::CreateCannedReplyRequest {
         canned_reply: Some(pb::CannedReply {
@@ -648,14 +637,14 @@ async fn notes_and_ready_replies_stay_among_officers(pool: PgPool) {
         }),
         request_id: request_id(),
     };
-    let made = desk.ann.conversations().create_canned_reply(reply).await.unwrap().into_inner();
+    let made = desk.ann.call(reply).await.unwrap();
     let list = pb::ListCannedRepliesRequest { liaison_post: desk.post.clone() };
-    let listed = desk.ben.conversations().list_canned_replies(list.clone()).await.unwrap();
-    assert_eq!(listed.into_inner().canned_replies[0].name, made.name);
+    let listed = desk.ben.call(list.clone()).await.unwrap();
+    assert_eq!(listed.canned_replies[0].name, made.name);
     let retire = pb::RetireCannedReplyRequest { name: made.name, request_id: request_id() };
-    desk.ben.conversations().retire_canned_reply(retire).await.unwrap();
-    let listed = desk.ben.conversations().list_canned_replies(list).await.unwrap();
-    assert!(listed.into_inner().canned_replies.is_empty());
+    desk.ben.call(retire).await.unwrap();
+    let listed = desk.ben.call(list).await.unwrap();
+    assert!(listed.canned_replies.is_empty());
 }
 
 #[sqlx::test]
@@ -671,7 +660,7 @@ async fn a_message_is_told_every_fault(pool: PgPool) {
         card: "x".to_owned(),
         ..pb::SendMessageRequest::default()
     };
-    let refused = desk.talker.conversations().send_message(request).await.unwrap_err();
+    let refused = desk.talker.call(request).await.unwrap_err();
     assert_eq!(
         fields(&refused),
         [
@@ -703,10 +692,10 @@ async fn a_card_shows_only_what_belongs_to_the_enterprise(pool: PgPool) {
         text: "这是您的通行证".to_owned(),
         ..pb::SendMessageRequest::default()
     };
-    let sent = desk.ann.conversations().send_message(card(&pass.name)).await.unwrap().into_inner();
+    let sent = desk.ann.call(card(&pass.name)).await.unwrap();
     assert_eq!(sent.card, pass.name);
     let foreign = format!("truckPasses/{}", uuid::Uuid::nil());
-    let refused = desk.ann.conversations().send_message(card(&foreign)).await.unwrap_err();
+    let refused = desk.ann.call(card(&foreign)).await.unwrap_err();
     assert_eq!(fields(&refused), ["card UNKNOWN_VALUE"]);
     let place = pb::SendMessageRequest {
         conversation: name.clone(),
@@ -719,8 +708,7 @@ async fn a_card_shows_only_what_belongs_to_the_enterprise(pool: PgPool) {
         }),
         ..pb::SendMessageRequest::default()
     };
-    let sent = desk.talker.conversations().send_message(place).await.unwrap().into_inner();
-    let location = sent.location.unwrap();
+    let location = desk.talker.call(place).await.unwrap().location.unwrap();
     assert_eq!((location.latitude, location.label.as_str()), (33.95, "东门"));
 }
 
@@ -748,9 +736,8 @@ async fn a_stranger_finds_nothing(pool: PgPool) {
     }
     // A colleague who was not taken in does not read either.
     assert_eq!(get(&desk.boss, &name).await.unwrap_err().code(), Code::PermissionDenied);
-    let listed = desk.boss.conversations();
-    let listed = { listed }.list_conversations(pb::ListConversationsRequest::default()).await;
-    assert!(listed.unwrap().into_inner().conversations.is_empty());
+    let listed = desk.boss.call(pb::ListConversationsRequest::default()).await;
+    assert!(listed.unwrap().conversations.is_empty());
     assert_eq!(app.count("select count(*) from message").await, 1);
 }
 
@@ -787,22 +774,21 @@ async fn chosen_messages_become_a_request(pool: PgPool) {
         summary: "路灯损坏影响装卸".to_owned(),
         request_id: request_id(),
     };
-    let mut client = desk.talker.conversations();
     let chosen = request(&[2, 2]);
-    let made = client.create_request_from_conversation(chosen.clone()).await.unwrap().into_inner();
+    let made = desk.talker.call(chosen.clone()).await.unwrap();
     assert_eq!(made.sequences, [2]);
-    let again = client.create_request_from_conversation(chosen).await.unwrap().into_inner();
+    let again = desk.talker.call(chosen).await.unwrap();
     assert_eq!(again, made);
     let topic = "select count(*) from event where topic = 'request-from-conversation'";
     assert_eq!(app.count(topic).await, 1);
-    let beyond = client.create_request_from_conversation(request(&[9])).await.unwrap_err();
+    let beyond = desk.talker.call(request(&[9])).await.unwrap_err();
     assert_eq!(fields(&beyond), ["sequences OUT_OF_RANGE"]);
     // The event becomes a complaint, once, however often it is delivered.
     app.run_workers().await;
     app.sql("update event set deliver_time = null, next_attempt_time = '2026-01-01'").await;
     app.run_workers().await;
     let all = pb::ListComplaintsRequest::default();
-    let filed = desk.boss.complaints().list_complaints(all).await.unwrap().into_inner().complaints;
+    let filed = desk.boss.call(all).await.unwrap().complaints;
     let [filed] = filed.as_slice() else { panic!("{filed:?}") };
     assert_eq!(filed.channel(), pb::complaint::Channel::Chat);
     assert_eq!(
@@ -810,8 +796,8 @@ async fn chosen_messages_become_a_request(pool: PgPool) {
         (name.as_str(), "路灯损坏影响装卸")
     );
     let get = pb::GetComplaintRequest { name: filed.name.clone() };
-    let read = desk.boss.complaints().list_complaint_transcript(get).await.unwrap();
-    let sequences: Vec<_> = read.into_inner().messages.iter().map(|it| it.sequence).collect();
+    let read = desk.boss.call(to::ListComplaintTranscript(get)).await.unwrap();
+    let sequences: Vec<_> = read.messages.iter().map(|it| it.sequence).collect();
     assert_eq!(sequences, [2]);
 }
 

@@ -73,11 +73,7 @@ pub async fn begin(app: &App, number: &str, code: &str) -> Result<pb::OfficerEnr
         police_number: number.to_owned(),
         enrolment_code: code.to_owned(),
     };
-    app.anonymous()
-        .identity()
-        .begin_officer_enrolment(request)
-        .await
-        .map(tonic::Response::into_inner)
+    app.anonymous().call(request).await
 }
 
 /// What an authenticator shows so many seconds from now.
@@ -112,7 +108,7 @@ pub async fn enrol(app: &App, number: &str, code: &str, password: &str) -> (pb::
 
 /// An officer who was created and has enrolled.
 async fn enrolled(app: &App, bureau: &Bureau) -> (pb::Tokens, String) {
-    bureau.system.organisation().create_officer(bureau.create(NUMBER, PHONE)).await.unwrap();
+    bureau.system.call(bureau.create(NUMBER, PHONE)).await.unwrap();
     let code = code(app, PHONE).await;
     enrol(app, NUMBER, &code, PASSWORD).await
 }
@@ -139,13 +135,13 @@ async fn behind_proxy(pool: PgPool) -> App {
 }
 
 async fn notices(user: &User) -> Vec<String> {
-    let listed = user.notices().list_notices(pb::ListNoticesRequest::default()).await.unwrap();
-    listed.into_inner().notices.into_iter().map(|notice| notice.event).collect()
+    let listed = user.call(pb::ListNoticesRequest::default()).await.unwrap();
+    listed.notices.into_iter().map(|notice| notice.event).collect()
 }
 
 async fn listed(bureau: &Bureau, number: &str) -> pb::Officer {
     let request = pb::ListOfficersRequest::default();
-    let listed = bureau.system.organisation().list_officers(request).await.unwrap().into_inner();
+    let listed = bureau.system.call(request).await.unwrap();
     listed.officers.into_iter().find(|officer| officer.police_number == number).unwrap()
 }
 
@@ -155,13 +151,12 @@ async fn an_officer_enrols_by_a_code_that_the_own_phone_alone_is_sent(pool: PgPo
     let app = behind_proxy(pool).await;
     let bureau = Bureau::of(&app).await;
     let create = bureau.create(NUMBER, PHONE);
-    let made = bureau.system.organisation().create_officer(create.clone()).await.unwrap();
-    let made = made.into_inner();
+    let made = bureau.system.call(create.clone()).await.unwrap();
     let officer = made.officer.clone().unwrap();
     assert_eq!((officer.phone.as_str(), officer.enrolled), ("139****7788", false));
     let code = code(&app, PHONE).await;
     // The code is in no answer, also not in the one that is kept for a repetition, and in no table.
-    let again = bureau.system.organisation().create_officer(create).await.unwrap().into_inner();
+    let again = bureau.system.call(create).await.unwrap();
     assert_eq!(again, made);
     let kept = sqlx::query("select response from idempotency where method like '%CreateOfficer'");
     let kept = kept.fetch_one(app.parts.store.pool()).await.unwrap().get::<Vec<u8>, _>(0);
@@ -201,14 +196,13 @@ async fn an_officer_enrols_by_a_code_that_the_own_phone_alone_is_sent(pool: PgPo
 async fn a_new_officer_has_no_password_before_it_is_made(pool: PgPool) {
     let app = behind_proxy(pool).await;
     let bureau = Bureau::of(&app).await;
-    let mut desk = bureau.system.organisation();
     for (phone, flaw) in
         [("", "REQUIRED"), ("0527-84350079", "PHONE_MALFORMED"), ("1", "PHONE_MALFORMED")]
     {
-        let refused = desk.create_officer(bureau.create(NUMBER, phone)).await.unwrap_err();
+        let refused = bureau.system.call(bureau.create(NUMBER, phone)).await.unwrap_err();
         assert_eq!(fields(&refused), [format!("phone {flaw}")]);
     }
-    desk.create_officer(bureau.create(NUMBER, PHONE)).await.unwrap();
+    bureau.system.call(bureau.create(NUMBER, PHONE)).await.unwrap();
     let code = code(&app, PHONE).await;
     let begun = begin(&app, NUMBER, &code).await.unwrap();
     for password in ["", " ", PASSWORD] {
@@ -222,9 +216,8 @@ async fn a_new_officer_has_no_password_before_it_is_made(pool: PgPool) {
 async fn nothing_but_the_code_enrols_within_three_days(pool: PgPool) {
     let app = behind_proxy(pool).await;
     let bureau = Bureau::of(&app).await;
-    let mut desk = bureau.system.organisation();
-    desk.create_officer(bureau.create(NUMBER, PHONE)).await.unwrap();
-    desk.create_officer(bureau.create("130525", "13905247789")).await.unwrap();
+    bureau.system.call(bureau.create(NUMBER, PHONE)).await.unwrap();
+    bureau.system.call(bureau.create("130525", "13905247789")).await.unwrap();
     let code = code(&app, PHONE).await;
     // As people type it.
     let typed = format!(" {} \r\n", code.to_lowercase().replace('-', " "));
@@ -252,14 +245,13 @@ async fn nothing_but_the_code_enrols_within_three_days(pool: PgPool) {
 async fn another_code_and_another_secret_void_the_ones_before(pool: PgPool) {
     let app = behind_proxy(pool).await;
     let bureau = Bureau::of(&app).await;
-    let mut desk = bureau.system.organisation();
-    let made = desk.create_officer(bureau.create(NUMBER, PHONE)).await.unwrap().into_inner();
+    let made = bureau.system.call(bureau.create(NUMBER, PHONE)).await.unwrap();
     let name = made.officer.unwrap().name;
     let first = code(&app, PHONE).await;
     begin(&app, NUMBER, &first).await.unwrap();
     let resend =
         || pb::ResendOfficerEnrolmentRequest { name: name.clone(), request_id: request_id() };
-    desk.resend_officer_enrolment(resend()).await.unwrap();
+    bureau.system.call(resend()).await.unwrap();
     let second = code(&app, PHONE).await;
     assert_ne!(first, second);
     assert_eq!(reason(&begin(&app, NUMBER, &first).await.unwrap_err()), "ONE_TIME_CODE_INVALID");
@@ -281,14 +273,11 @@ async fn another_code_and_another_secret_void_the_ones_before(pool: PgPool) {
     }
     complete(&app, (NUMBER, &second, &again.totp_secret), PASSWORD).await.unwrap();
     // Who has enrolled is sent no code by one administrator.
-    let refused = desk.resend_officer_enrolment(resend()).await.unwrap_err();
+    let refused = bureau.system.call(resend()).await.unwrap_err();
     assert_eq!(reason(&refused), "OFFICER_ENROLLED");
     let ended = format!("update officer set disable_time = now() where police_number = '{NUMBER}'");
     app.sql(&ended).await;
-    assert_eq!(
-        reason(&desk.resend_officer_enrolment(resend()).await.unwrap_err()),
-        "TRANSITION_ILLEGAL"
-    );
+    assert_eq!(reason(&bureau.system.call(resend()).await.unwrap_err()), "TRANSITION_ILLEGAL");
 }
 
 // Seen: 100 wrong tries from 20 addresses kept an officer out for a quarter of an hour, everywhere.
@@ -334,9 +323,9 @@ async fn strangers_lock_nobody_out_of_the_own_desk(pool: PgPool) {
         reason: "电话核实本人".to_owned(),
         request_id: request_id(),
     };
-    let denied = bureau.system.organisation().unlock_officer(unlock.clone()).await.unwrap_err();
+    let denied = bureau.system.call(unlock.clone()).await.unwrap_err();
     assert_eq!(reason(&denied), "DENIED");
-    let lifted = bureau.security.organisation().unlock_officer(unlock).await.unwrap().into_inner();
+    let lifted = bureau.security.call(unlock).await.unwrap();
     assert_eq!(lifted.lock_expire_time, None);
     sign_in(&app, elsewhere, (password, &code)).await.unwrap();
 }
@@ -377,7 +366,7 @@ async fn a_lifted_lock_ends_the_waits_of_its_sources(pool: PgPool) {
         reason: "本人输错".to_owned(),
         request_id: request_id(),
     };
-    bureau.security.organisation().unlock_officer(unlock).await.unwrap();
+    bureau.security.call(unlock).await.unwrap();
     sign_in(&app, DESK, (PASSWORD, &code)).await.unwrap();
 }
 
@@ -470,7 +459,7 @@ async fn an_officer_who_works_goes_on_and_others_are_not_bound(pool: PgPool) {
 async fn change(user: &User, old: &str, new: &str) -> Result<(), Vec<String>> {
     let request =
         pb::ChangePasswordRequest { old_password: old.to_owned(), new_password: new.to_owned() };
-    let changed = user.identity().change_password(request).await;
+    let changed = user.call(request).await;
     changed.map(|_| ()).map_err(|status| {
         let wrong = fields(&status);
         if wrong.is_empty() { vec![reason(&status)] } else { wrong }
@@ -522,12 +511,7 @@ async fn an_account_that_nobody_uses_is_closed_after_it_was_told(pool: PgPool) {
     let bureau = Bureau::of(&app).await;
     let (_, secret) = enrolled(&app, &bureau).await;
     // Another one, who comes in meanwhile, and the last security administrator, who does not.
-    bureau
-        .system
-        .organisation()
-        .create_officer(bureau.create("130525", "13905247789"))
-        .await
-        .unwrap();
+    bureau.system.call(bureau.create("130525", "13905247789")).await.unwrap();
     let other = code(&app, "13905247789").await;
     enrol(&app, "130525", &other, PASSWORD).await;
     app.sql(
@@ -563,13 +547,13 @@ async fn ask_reset(by: &User, officer: &str, phone: &str) -> Result<String, Stat
         reason: "手机遗失,已当面核验".to_owned(),
         request_id: request_id(),
     };
-    by.organisation().reset_officer(request).await.map(|asked| asked.into_inner().proposal)
+    by.call(request).await.map(|asked| asked.proposal)
 }
 
 async fn confirm(by: &User, name: &str) -> Result<pb::Proposal, Status> {
     let get = pb::GetProposalRequest { name: name.to_owned() };
-    let etag = match by.proposals().get_proposal(get).await {
-        Ok(seen) => seen.into_inner().etag,
+    let etag = match by.call(get).await {
+        Ok(seen) => seen.etag,
         Err(_) => "W/\"1\"".to_owned(),
     };
     let request = pb::ConfirmProposalRequest {
@@ -578,7 +562,7 @@ async fn confirm(by: &User, name: &str) -> Result<pb::Proposal, Status> {
         request_id: request_id(),
         ..pb::ConfirmProposalRequest::default()
     };
-    by.proposals().confirm_proposal(request).await.map(tonic::Response::into_inner)
+    by.call(request).await
 }
 
 // A lost phone: one administrator asks, one of another kind confirms, and the phone before is told of both.

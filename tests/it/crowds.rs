@@ -11,7 +11,7 @@ use jingqi::surface::{sandbox::city, service::pb};
 
 async fn wrong(app: &App) -> String {
     let request = pb::SignInWithWechatRequest { login_code: "x".to_owned(), ..Default::default() };
-    let failed = app.anonymous().identity().sign_in_with_wechat(request).await;
+    let failed = app.anonymous().call(request).await;
     reason(&failed.unwrap_err())
 }
 

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 
 use crate::{
     centre,
-    harness::{App, City, User, fields, reason, request_id},
+    harness::{App, City, User, fields, reason, request_id, to},
 };
 
 /// What is owed and was owed, as kind, due time, and how it stands.
@@ -39,7 +39,7 @@ impl App {
 /// The levels of the steps about a subject that the leader sees.
 async fn levels(leader: &User, subject: &str) -> Vec<String> {
     let request = pb::ListEscalationsRequest { unsettled: true, ..Default::default() };
-    let listed = leader.complaints().list_escalations(request).await.unwrap().into_inner();
+    let listed = leader.call(request).await.unwrap();
     let mut levels: Vec<_> = listed
         .escalations
         .into_iter()
@@ -51,16 +51,15 @@ async fn levels(leader: &User, subject: &str) -> Vec<String> {
 }
 
 async fn filed(app: &App, city: &City) -> String {
-    let filed = city.handler.applications().create_pass_application(city.create(app)).await;
-    let name = filed.unwrap().into_inner().name;
+    let name = city.handler.call(city.create(app)).await.unwrap().name;
     let submit = pb::SubmitPassApplicationRequest { name: name.clone(), ..Default::default() };
-    city.handler.applications().submit_pass_application(submit).await.unwrap();
+    city.handler.call(submit).await.unwrap();
     name
 }
 
 async fn accepted(city: &City, name: &str) -> pb::PassApplication {
     let accept = pb::AcceptPassApplicationRequest { name: name.to_owned(), ..Default::default() };
-    city.first.applications().accept_pass_application(accept).await.unwrap().into_inner()
+    city.first.call(accept).await.unwrap()
 }
 
 async fn corrected(city: &City, application: &pb::PassApplication) {
@@ -72,7 +71,7 @@ async fn corrected(city: &City, application: &pb::PassApplication) {
         etag: application.etag.clone(),
         request_id: request_id(),
     };
-    city.first.applications().request_pass_application_correction(correct).await.unwrap();
+    city.first.call(correct).await.unwrap();
 }
 
 // Measure 6: nobody takes it in, then nobody decides it; each is reminded of, then late, then decided, and
@@ -95,7 +94,7 @@ async fn the_decision_on_an_application_is_owed_like_everything_else(pool: PgPoo
     let late = "ACCEPT_PASS_APPLICATION 11-26 00:00 MET LATE";
     assert_eq!(owed(&app).await, [late, "DECIDE_PASS_APPLICATION 12-02 00:00"]);
     let claim = pb::ClaimPassApplicationRequest { name: name.clone(), ..Default::default() };
-    let claimed = city.first.applications().claim_pass_application(claim).await.unwrap();
+    let claimed = city.first.call(claim).await.unwrap();
     app.sweep("2026-12-01T23:59:59").await;
     assert_eq!(levels(&leader, &name).await, ["DECIDE_PASS_APPLICATION AMBER"]);
     // Whoever holds it is reminded, by the number that people read aloud.
@@ -111,10 +110,10 @@ async fn the_decision_on_an_application_is_owed_like_everything_else(pool: PgPoo
     );
     let approve = pb::ApprovePassApplicationRequest {
         name: name.clone(),
-        etag: claimed.into_inner().etag,
+        etag: claimed.etag,
         ..Default::default()
     };
-    city.first.applications().approve_pass_application(approve).await.unwrap();
+    city.first.call(approve).await.unwrap();
     assert_eq!(owed(&app).await, [late, "DECIDE_PASS_APPLICATION 12-02 00:00 MET LATE"]);
     assert!(levels(&leader, &name).await.is_empty());
 }
@@ -133,7 +132,7 @@ async fn only_a_correction_stops_the_time_of_a_decision(pool: PgPool) {
     // Nobody is late while the applicant has it.
     app.sweep("2026-11-30T09:00:00").await;
     let submit = pb::SubmitPassApplicationRequest { name: name.clone(), ..Default::default() };
-    city.handler.applications().submit_pass_application(submit).await.unwrap();
+    city.handler.call(submit).await.unwrap();
     assert_eq!(owed(&app).await[1], "DECIDE_PASS_APPLICATION 12-03 00:00");
     let again = accepted(&city, &name).await;
     assert_eq!(owed(&app).await[1..], ["DECIDE_PASS_APPLICATION 12-03 00:00"]);
@@ -147,14 +146,14 @@ async fn only_a_correction_stops_the_time_of_a_decision(pool: PgPool) {
     app.sql(policy).await;
     app.changed_world().await;
     let get = pb::GetPassApplicationRequest { name: name.clone() };
-    let read = city.handler.applications().get_pass_application(get).await.unwrap().into_inner();
+    let read = city.handler.call(get).await.unwrap();
     assert_eq!(read.due_time, again.due_time);
     let withdraw = pb::WithdrawPassApplicationRequest {
         name: name.clone(),
         note: "不再需要".to_owned(),
         ..Default::default()
     };
-    city.handler.applications().withdraw_pass_application(withdraw).await.unwrap();
+    city.handler.call(withdraw).await.unwrap();
     assert_eq!(owed(&app).await[1], "DECIDE_PASS_APPLICATION 12-03 00:00 VOID");
 }
 
@@ -170,8 +169,7 @@ async fn the_confirmation_of_a_booked_place_is_owed(pool: PgPool) {
     let booked = centre::book(&desk.talker, ask()).await.unwrap();
     let waiting = "CONFIRM_CENTRE_BOOKING 11-24 16:00";
     let mine = || async {
-        let all = owed(&app).await;
-        all.into_iter().filter(|one| one.starts_with("CONFIRM")).collect::<Vec<_>>()
+        owed(&app).await.into_iter().filter(|one| one.starts_with("CONFIRM")).collect::<Vec<_>>()
     };
     let due = booked.confirm_due_time.unwrap().seconds;
     assert_eq!(mine().await.len(), 1);
@@ -181,12 +179,11 @@ async fn the_confirmation_of_a_booked_place_is_owed(pool: PgPool) {
         levels(&desk.leader, &booked.name).await,
         ["CONFIRM_CENTRE_BOOKING AMBER", "CONFIRM_CENTRE_BOOKING RED"]
     );
-    desk.ann.centre().confirm_centre_booking(centre::step(&booked)).await.unwrap();
+    desk.ann.call(to::ConfirmCentreBooking(centre::step(&booked))).await.unwrap();
     assert_eq!(mine().await, [format!("{waiting} MET LATE")]);
-    let cancelled = desk.talker.centre().cancel_centre_booking(centre::step(&booked)).await;
-    cancelled.unwrap();
+    desk.talker.call(to::CancelCentreBooking(centre::step(&booked))).await.unwrap();
     let again = centre::book(&desk.talker, ask()).await.unwrap();
-    desk.talker.centre().cancel_centre_booking(centre::step(&again)).await.unwrap();
+    desk.talker.call(to::CancelCentreBooking(centre::step(&again))).await.unwrap();
     assert_eq!(mine().await.len(), 2);
     assert!(mine().await[1].ends_with(" VOID"));
     app.sql("update centre_slot set start_time = '2027-03-01', end_time = '2027-03-02'").await;
@@ -221,7 +218,7 @@ async fn a_month_from_the_end_of_january_ends_with_february(pool: PgPool) {
         let mut request = city.create(&app);
         let need = request.pass_application.as_mut().unwrap().need.as_mut().unwrap();
         need.start_date = text.to_owned();
-        let refused = city.handler.applications().create_pass_application(request).await;
+        let refused = city.handler.call(request).await;
         assert_eq!(fields(&refused.unwrap_err()), ["need.start_date DATE_INVALID"], "{text}");
     }
 }
@@ -237,18 +234,17 @@ async fn an_application_that_belongs_elsewhere_is_declined(pool: PgPool) {
         note: "该路线由省道管理部门审批,请到省厅窗口办理".to_owned(),
         request_id: request_id(),
     };
-    let own = city.handler.applications().decline_pass_application(request.clone()).await;
+    let own = city.handler.call(request.clone()).await;
     assert_eq!(own.unwrap_err().code(), tonic::Code::PermissionDenied);
     let silent = pb::DeclinePassApplicationRequest { note: String::new(), ..request.clone() };
-    let silent = city.first.applications().decline_pass_application(silent).await.unwrap_err();
+    let silent = city.first.call(silent).await.unwrap_err();
     assert_eq!(fields(&silent), ["note REQUIRED"]);
-    let declined = city.first.applications().decline_pass_application(request.clone()).await;
-    let declined = declined.unwrap().into_inner();
+    let declined = city.first.call(request.clone()).await.unwrap();
     assert_eq!(declined.state(), pb::pass_application::State::NotAccepted);
-    let again = city.first.applications().decline_pass_application(request.clone()).await.unwrap();
-    assert_eq!(again.into_inner(), declined, "the same request declines once");
+    let again = city.first.call(request.clone()).await.unwrap();
+    assert_eq!(again, declined, "the same request declines once");
     let twice = pb::DeclinePassApplicationRequest { request_id: request_id(), ..request };
-    let twice = city.first.applications().decline_pass_application(twice).await.unwrap_err();
+    let twice = city.first.call(twice).await.unwrap_err();
     assert_eq!(reason(&twice), "TRANSITION_ILLEGAL");
     let owed = owed(&app).await;
     assert!(owed.iter().all(|it| it.ends_with(" MET") || it.ends_with(" VOID")), "{owed:?}");

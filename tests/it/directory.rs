@@ -20,8 +20,8 @@ async fn a_unit_and_its_checkpoint_are_set_up_by_the_administrator(pool: PgPool)
     let app = App::start(pool).await;
     let city = app.city().await;
     let system = administrator(&app, &city).await;
-    let units = system.organisation().list_units(pb::ListUnitsRequest::default()).await.unwrap();
-    let brigade = units.into_inner().units.into_iter().find(|unit| unit.code == "321302170000");
+    let units = system.call(pb::ListUnitsRequest::default()).await.unwrap();
+    let brigade = units.units.into_iter().find(|unit| unit.code == "321302170000");
     let brigade = brigade.unwrap();
     let request = pb::CreateUnitRequest {
         unit: Some(pb::Unit {
@@ -32,19 +32,19 @@ async fn a_unit_and_its_checkpoint_are_set_up_by_the_administrator(pool: PgPool)
         }),
         request_id: request_id(),
     };
-    let made = system.organisation().create_unit(request.clone()).await.unwrap().into_inner();
+    let made = system.call(request.clone()).await.unwrap();
     assert_eq!(made.parent, brigade.name);
-    let again = system.organisation().create_unit(request.clone()).await.unwrap().into_inner();
+    let again = system.call(request.clone()).await.unwrap();
     assert_eq!(again, made, "the same request makes one unit");
     let twin = pb::CreateUnitRequest { request_id: request_id(), ..request.clone() };
-    let twin = system.organisation().create_unit(twin).await.unwrap_err();
+    let twin = system.call(twin).await.unwrap_err();
     assert_eq!(reason(&twin), "ALREADY_EXISTS");
-    let empty = system.organisation().create_unit(pb::CreateUnitRequest::default()).await;
+    let empty = system.call(pb::CreateUnitRequest::default()).await;
     assert_eq!(
         fields(&empty.unwrap_err()),
         ["unit.code NUMBER_MALFORMED", "unit.display_name REQUIRED", "unit.parent REQUIRED"]
     );
-    let denied = city.first.organisation().create_unit(request).await.unwrap_err();
+    let denied = city.first.call(request).await.unwrap_err();
     assert_eq!(denied.code(), Code::PermissionDenied);
 
     let request = pb::CreateCheckpointRequest {
@@ -58,22 +58,20 @@ async fn a_unit_and_its_checkpoint_are_set_up_by_the_administrator(pool: PgPool)
         }),
         request_id: request_id(),
     };
-    let checkpoint = system.organisation().create_checkpoint(request.clone()).await.unwrap();
-    let checkpoint = checkpoint.into_inner();
+    let checkpoint = system.call(request.clone()).await.unwrap();
     assert_eq!(checkpoint.zones, [city.zone.to_string()]);
-    let denied = city.patrol.organisation().create_checkpoint(request).await.unwrap_err();
+    let denied = city.patrol.call(request).await.unwrap_err();
     assert_eq!(denied.code(), Code::PermissionDenied);
 
     let list = |checkpoint: &str| pb::ListDevicesRequest {
         checkpoint: checkpoint.to_owned(),
         ..Default::default()
     };
-    let none = system.organisation().list_devices(list(&checkpoint.name)).await.unwrap();
-    assert_eq!(none.into_inner().devices, []);
-    let one = system.organisation().list_devices(list(&city.checkpoint.to_string())).await;
-    let one = one.unwrap().into_inner().devices;
+    let none = system.call(list(&checkpoint.name)).await.unwrap();
+    assert_eq!(none.devices, []);
+    let one = system.call(list(&city.checkpoint.to_string())).await.unwrap().devices;
     assert_eq!(one.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), [&*city.device.name]);
-    let denied = city.patrol.organisation().list_devices(list("")).await.unwrap_err();
+    let denied = city.patrol.call(list("")).await.unwrap_err();
     assert_eq!(denied.code(), Code::PermissionDenied);
 }
 
@@ -84,20 +82,19 @@ async fn an_enterprise_is_found_with_its_members_by_who_may(pool: PgPool) {
     let city = app.city().await;
     let by_code =
         |uscc: &str| pb::ListEnterprisesRequest { uscc: uscc.to_owned(), ..Default::default() };
-    let found = city.clerk.enterprises().list_enterprises(by_code("91321300MA1ABCDE8U")).await;
-    let found = found.unwrap().into_inner().enterprises;
+    let found = city.clerk.call(by_code("91321300MA1ABCDE8U")).await.unwrap().enterprises;
     assert_eq!(found.iter().map(|it| &it.name).collect::<Vec<_>>(), [&city.enterprise.to_string()]);
-    let own = city.boss.enterprises().list_enterprises(by_code("")).await.unwrap().into_inner();
+    let own = city.boss.call(by_code("")).await.unwrap();
     assert_eq!(own.enterprises.len(), 1);
-    let foreign = city.stranger.enterprises().list_enterprises(by_code("")).await.unwrap();
-    assert_eq!(foreign.into_inner().enterprises, []);
+    let foreign = city.stranger.call(by_code("")).await.unwrap();
+    assert_eq!(foreign.enterprises, []);
 
     let of = pb::ListMembersRequest { enterprise: city.enterprise.to_string() };
-    let members = city.boss.enterprises().list_members(of.clone()).await.unwrap().into_inner();
+    let members = city.boss.call(of.clone()).await.unwrap();
     let roles: Vec<_> = members.members.iter().map(|member| member.role.as_str()).collect();
     assert_eq!(roles.len(), 2);
     assert!(roles.contains(&"LEGAL_REPRESENTATIVE") && roles.contains(&"ENTERPRISE_HANDLER"));
-    let denied = city.stranger.enterprises().list_members(of).await.unwrap_err();
+    let denied = city.stranger.call(of).await.unwrap_err();
     assert_eq!(denied.code(), Code::PermissionDenied);
 }
 
@@ -108,22 +105,21 @@ async fn a_suspended_enterprise_files_nothing_until_it_is_resumed(pool: PgPool) 
     let city = app.city().await;
     let pass = city.pass(&app).await;
     let get = || pb::GetEnterpriseRequest { name: city.enterprise.to_string() };
-    let before = city.first.enterprises().get_enterprise(get()).await.unwrap().into_inner();
+    let before = city.first.call(get()).await.unwrap();
     let request = pb::SuspendEnterpriseRequest {
         name: before.name.clone(),
         reason: "资质复核期间".to_owned(),
         etag: before.etag.clone(),
         request_id: request_id(),
     };
-    let denied = city.boss.enterprises().suspend_enterprise(request.clone()).await.unwrap_err();
+    let denied = city.boss.call(request.clone()).await.unwrap_err();
     assert_eq!(denied.code(), Code::PermissionDenied);
-    let suspended =
-        city.first.enterprises().suspend_enterprise(request).await.unwrap().into_inner();
+    let suspended = city.first.call(request).await.unwrap();
     assert_eq!(suspended.state(), pb::enterprise::State::Suspended);
-    let filed = city.handler.applications().create_pass_application(city.create(&app)).await;
+    let filed = city.handler.call(city.create(&app)).await;
     assert!(filed.is_err(), "nothing new is taken");
     let kept = pb::GetTruckPassRequest { name: pass.name };
-    let kept = city.boss.passes().get_truck_pass(kept).await.unwrap().into_inner();
+    let kept = city.boss.call(kept).await.unwrap();
     assert_eq!(kept.state(), pb::truck_pass::State::Active);
     let stale = pb::ResumeEnterpriseRequest {
         name: suspended.name.clone(),
@@ -131,12 +127,12 @@ async fn a_suspended_enterprise_files_nothing_until_it_is_resumed(pool: PgPool) 
         etag: before.etag,
         request_id: request_id(),
     };
-    let refused = city.first.enterprises().resume_enterprise(stale.clone()).await.unwrap_err();
+    let refused = city.first.call(stale.clone()).await.unwrap_err();
     assert_eq!(reason(&refused), "ETAG_STALE");
     let resume = pb::ResumeEnterpriseRequest { etag: suspended.etag, ..stale };
-    let resumed = city.first.enterprises().resume_enterprise(resume).await.unwrap().into_inner();
+    let resumed = city.first.call(resume).await.unwrap();
     assert_eq!(resumed.state(), pb::enterprise::State::Verified);
-    city.handler.applications().create_pass_application(city.create(&app)).await.unwrap();
+    city.handler.call(city.create(&app)).await.unwrap();
 }
 
 // OP-13: the traffic police's states of a vehicle are set by a reviewer, with their source, and are recorded.
@@ -150,16 +146,16 @@ async fn the_states_of_a_vehicle_are_set_by_a_reviewer(pool: PgPool) {
         source: "交管综合应用平台".to_owned(),
         request_id: request_id(),
     };
-    let denied = city.boss.enterprises().set_vehicle_states(request.clone()).await.unwrap_err();
+    let denied = city.boss.call(request.clone()).await.unwrap_err();
     assert_eq!(denied.code(), Code::PermissionDenied);
     let wrong = pb::SetVehicleStatesRequest {
         vehicle_states: "?".to_owned(),
         source: String::new(),
         ..request.clone()
     };
-    let wrong = city.first.enterprises().set_vehicle_states(wrong).await.unwrap_err();
+    let wrong = city.first.call(wrong).await.unwrap_err();
     assert_eq!(fields(&wrong), ["source REQUIRED", "vehicle_states VEHICLE_STATE_UNKNOWN"]);
-    let set = city.first.enterprises().set_vehicle_states(request).await.unwrap().into_inner();
+    let set = city.first.call(request).await.unwrap();
     assert_eq!((set.vehicle_states.as_str(), set.plate_number.as_str()), ("Q", PLATE));
     let recorded = format!(
         "select count(*) from change where subject_id = '{}' and action = 'SET_STATES'
@@ -176,12 +172,11 @@ async fn the_states_of_a_vehicle_are_set_by_a_reviewer(pool: PgPool) {
 async fn the_rules_in_force_are_told(pool: PgPool) {
     let app = App::start(pool).await;
     let nobody = app.anonymous();
-    let policies = nobody.passes().list_pass_policies(pb::ListPassPoliciesRequest {}).await;
-    let policies = policies.unwrap().into_inner().pass_policies;
+    let policies = nobody.call(pb::ListPassPoliciesRequest {}).await.unwrap().pass_policies;
     assert!(!policies.is_empty() && policies.iter().all(|policy| !policy.source.is_empty()));
     let request =
         pb::ListComplaintPoliciesRequest { category: pb::complaint::Category::Help.into() };
-    let signed_out = nobody.complaints().list_complaint_policies(request).await.unwrap_err();
+    let signed_out = nobody.call(request).await.unwrap_err();
     assert_eq!(reason(&signed_out), "TOKEN_MISSING");
 }
 
@@ -193,13 +188,12 @@ async fn the_service_centre_lists_its_places_bookings_and_problems(pool: PgPool)
     let slot = centre::slot(&app, &desk, 2).await;
     let enterprise = desk.city.enterprise.to_string();
     let booked = centre::book(&desk.talker, centre::wanted(&slot.name, &enterprise)).await.unwrap();
-    let slots = desk.talker.centre().list_centre_slots(pb::ListCentreSlotsRequest::default()).await;
-    let slots = slots.unwrap().into_inner().centre_slots;
+    let slots = desk.talker.call(pb::ListCentreSlotsRequest::default()).await.unwrap().centre_slots;
     assert_eq!(slots.iter().map(|it| (it.capacity, it.used)).collect::<Vec<_>>(), [(2, 1)]);
     let list =
         || pb::ListCentreBookingsRequest { centre_slot: slot.name.clone(), ..Default::default() };
     for reader in [&desk.talker, &desk.ann] {
-        let bookings = reader.centre().list_centre_bookings(list()).await.unwrap().into_inner();
+        let bookings = reader.call(list()).await.unwrap();
         let names: Vec<_> = bookings.centre_bookings.iter().map(|it| it.name.as_str()).collect();
         assert_eq!(names, [&*booked.name]);
     }
@@ -209,9 +203,9 @@ async fn the_service_centre_lists_its_places_bookings_and_problems(pool: PgPool)
         state: pb::problem::State::Found.into(),
         ..Default::default()
     };
-    let listed = desk.ann.centre().list_problems(problems()).await.unwrap().into_inner().problems;
+    let listed = desk.ann.call(problems()).await.unwrap().problems;
     assert_eq!(listed.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), [&*found.name]);
     let none = pb::ListProblemsRequest { state: pb::problem::State::Solved.into(), ..problems() };
-    let none = desk.ann.centre().list_problems(none).await.unwrap().into_inner().problems;
+    let none = desk.ann.call(none).await.unwrap().problems;
     assert_eq!(none, []);
 }

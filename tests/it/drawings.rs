@@ -295,15 +295,17 @@ fn words_beside_a_state_are_found_in_every_form() {
     }
 }
 
-/// Every method of the API is called by its name in some test, with a body of its own.
+/// Every method of the API is called in some test, with a body of its own: by its name, or by a request
+/// that no other method takes. What the harness names does not count.
 #[test]
 fn every_method_is_called_by_name_in_a_test() {
-    let tests: String = files("tests/it").into_iter().map(|(_, text)| text).collect();
+    let tests = files("tests/it").into_iter().filter(|(name, _)| !name.starts_with("harness"));
+    let tests: String = tests.map(|(_, text)| text).collect();
     let pool = DescriptorPool::decode(pb::DESCRIPTORS).unwrap();
     let methods: Vec<_> = pool.services().flat_map(|it| it.methods().collect::<Vec<_>>()).collect();
     assert!(methods.len() > 250, "{} methods", methods.len());
     let mut silent = Vec::new();
-    for method in methods {
+    for method in &methods {
         let mut call = String::from(".");
         for (at, letter) in method.name().char_indices() {
             if letter.is_uppercase() && at > 0 {
@@ -312,7 +314,14 @@ fn every_method_is_called_by_name_in_a_test() {
             call.push(letter.to_ascii_lowercase());
         }
         call.push('(');
-        if !tests.contains(&call) {
+        let request = method.input();
+        let alone = methods.iter().filter(|other| other.input() == request).count() == 1;
+        let named = if alone {
+            format!("pb::{}", request.name())
+        } else {
+            format!("to::{}(", method.name())
+        };
+        if !tests.contains(&call) && !tests.contains(&named) {
             silent.push(method.name().to_owned());
         }
     }

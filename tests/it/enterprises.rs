@@ -32,7 +32,7 @@ pub fn truck(enterprise: &str) -> pb::Vehicle {
 
 async fn create(user: &User, vehicle: pb::Vehicle) -> Result<pb::Vehicle, tonic::Status> {
     let request = pb::CreateVehicleRequest { vehicle: Some(vehicle), request_id: request_id() };
-    user.enterprises().create_vehicle(request).await.map(tonic::Response::into_inner)
+    user.call(request).await
 }
 
 // ID-06: the journey of an enterprise: registered, verified, a handler invited and removed.
@@ -43,7 +43,7 @@ async fn an_enterprise_from_registration_to_a_removed_handler(pool: PgPool) {
     let founder = &city.stranger;
     prove(&app, founder, "13905240010").await;
     let asked = registration(&app, founder).await;
-    let created = founder.enterprises().create_enterprise(asked).await.unwrap().into_inner();
+    let created = founder.call(asked).await.unwrap();
     assert_eq!((created.state(), created.legal_representative.as_str()), (State::Pending, "王**"));
     let early = create(founder, truck(&created.name)).await.unwrap_err();
     assert_eq!(early.code(), Code::PermissionDenied);
@@ -67,24 +67,24 @@ async fn an_enterprise_from_registration_to_a_removed_handler(pool: PgPool) {
         }),
         request_id: request_id(),
     };
-    let invited = founder.enterprises().invite_member(invite).await.unwrap().into_inner();
+    let invited = founder.call(invite).await.unwrap();
     assert_eq!(invited.phone, "139****0002");
     let accept = pb::AcceptInvitationRequest { name: invited.name, request_id: request_id() };
     let handler = &city.driver;
-    let unproved = handler.enterprises().accept_invitation(accept.clone()).await.unwrap_err();
+    let unproved = handler.call(accept.clone()).await.unwrap_err();
     assert_eq!(unproved.code(), Code::PermissionDenied);
     prove(&app, handler, "13905240002").await;
     let accept = pb::AcceptInvitationRequest { request_id: request_id(), ..accept };
-    let member = handler.enterprises().accept_invitation(accept).await.unwrap().into_inner();
+    let member = handler.call(accept).await.unwrap();
     let mut other = truck(&created.name);
     other.plate_number = "苏N88888".to_owned();
     create(handler, other.clone()).await.unwrap();
 
     let remove = pb::RemoveMemberRequest { name: member.name, request_id: request_id() };
-    let own = handler.enterprises().remove_member(remove.clone()).await.unwrap_err();
+    let own = handler.call(remove.clone()).await.unwrap_err();
     assert_eq!(reason(&own), "DENIED");
     let second = app.another().await;
-    founder.at(second).enterprises().remove_member(remove).await.unwrap();
+    founder.at(second).call(remove).await.unwrap();
     other.plate_number = "苏N99999".to_owned();
     let late = create(handler, other).await.unwrap_err();
     assert_eq!(late.code(), Code::PermissionDenied);
@@ -118,7 +118,7 @@ async fn a_registration_with_wrong_codes_is_told_every_fault(pool: PgPool) {
     enterprise.display_name = String::new();
     enterprise.division_code = "3213".to_owned();
     request.licence = String::new();
-    let refused = city.stranger.enterprises().create_enterprise(request).await.unwrap_err();
+    let refused = city.stranger.call(request).await.unwrap_err();
     assert_eq!(
         fields(&refused),
         [
@@ -130,14 +130,14 @@ async fn a_registration_with_wrong_codes_is_told_every_fault(pool: PgPool) {
         ]
     );
     let asked = registration(&app, &city.stranger).await;
-    city.stranger.enterprises().create_enterprise(asked).await.unwrap();
+    city.stranger.call(asked).await.unwrap();
     // The same person claims it once; somebody else claims it beside.
     let asked = registration(&app, &city.stranger).await;
-    let twice = city.stranger.enterprises().create_enterprise(asked).await.unwrap_err();
+    let twice = city.stranger.call(asked).await.unwrap_err();
     assert_eq!((twice.code(), reason(&twice).as_str()), (Code::AlreadyExists, "ENTERPRISE_EXISTS"));
     prove(&app, &city.driver, "13905240011").await;
     let asked = registration(&app, &city.driver).await;
-    city.driver.enterprises().create_enterprise(asked).await.unwrap();
+    city.driver.call(asked).await.unwrap();
 }
 
 // PA-02: the garage, with every fault of a vehicle at once.
@@ -195,19 +195,18 @@ async fn a_vehicle_stands_in_one_garage_and_its_oddities_are_warnings(pool: PgPo
     assert_eq!(stored.warnings[0].code, "VIN_CHECKSUM");
     let twice = create(&city.boss, truck(&city.enterprise.to_string())).await.unwrap_err();
     assert_eq!(reason(&twice), "VEHICLE_EXISTS");
-    let listed = city.boss.enterprises().list_vehicles(pb::ListVehiclesRequest::default()).await;
-    let listed = listed.unwrap().into_inner().vehicles;
+    let listed = city.boss.call(pb::ListVehiclesRequest::default()).await.unwrap().vehicles;
     assert!(listed.iter().all(|vehicle| vehicle.vin.starts_with('*')), "{listed:?}");
 
     let renamed = pb::Vehicle { plate_number: "苏N66666".to_owned(), ..stored.clone() };
     let update =
         |vehicle| pb::UpdateVehicleRequest { vehicle: Some(vehicle), request_id: request_id() };
-    let refused = city.boss.enterprises().update_vehicle(update(renamed)).await.unwrap_err();
+    let refused = city.boss.call(update(renamed)).await.unwrap_err();
     assert_eq!(fields(&refused), ["vehicle.plate_number NOT_ALLOWED"]);
     let better = pb::Vehicle { emission_stage: 6, ..stored.clone() };
-    let changed = city.boss.enterprises().update_vehicle(update(better.clone())).await.unwrap();
-    assert_eq!(changed.into_inner().emission_stage, 6);
-    let stale = city.boss.enterprises().update_vehicle(update(better)).await.unwrap_err();
+    let changed = city.boss.call(update(better.clone())).await.unwrap();
+    assert_eq!(changed.emission_stage, 6);
+    let stale = city.boss.call(update(better)).await.unwrap_err();
     assert_eq!(reason(&stale), "ETAG_STALE");
 }
 
@@ -223,7 +222,7 @@ async fn a_driver_claims_a_vehicle_by_phone_and_plate(pool: PgPool) {
         phone: "13905249999".to_owned(),
         request_id: request_id(),
     };
-    let driver = city.boss.enterprises().add_driver(add).await.unwrap().into_inner();
+    let driver = city.boss.call(add).await.unwrap();
     let claim = pb::ClaimVehicleRequest {
         plate_number: "苏N12345".to_owned(),
         plate_type: "01".to_owned(),
@@ -231,16 +230,16 @@ async fn a_driver_claims_a_vehicle_by_phone_and_plate(pool: PgPool) {
     };
     let get = pb::GetTruckPassRequest { name: pass.name };
     let person = &city.stranger;
-    let refused = person.enterprises().claim_vehicle(claim.clone()).await.unwrap_err();
+    let refused = person.call(claim.clone()).await.unwrap_err();
     assert_eq!(reason(&refused), "DENIED");
     prove(&app, person, "13905249999").await;
     for _ in 0..2 {
-        person.enterprises().claim_vehicle(claim.clone()).await.unwrap();
+        person.call(claim.clone()).await.unwrap();
     }
-    person.passes().get_truck_pass(get.clone()).await.unwrap();
+    person.call(get.clone()).await.unwrap();
     let remove = pb::RemoveDriverRequest { name: driver.name, request_id: request_id() };
-    city.boss.enterprises().remove_driver(remove).await.unwrap();
-    let late = person.passes().get_truck_pass(get).await.unwrap_err();
+    city.boss.call(remove).await.unwrap();
+    let late = person.call(get).await.unwrap_err();
     assert_eq!(late.code(), Code::PermissionDenied);
 }
 
@@ -262,26 +261,23 @@ async fn a_class_is_granted_from_a_document_and_ended(pool: PgPool) {
         }),
         request_id: request_id(),
     };
-    let own = city.boss.enterprises();
-    let refused = own.clone().grant_enterprise_class(grant("x", 1, 2)).await.unwrap_err();
+    let refused = city.boss.call(grant("x", 1, 2)).await.unwrap_err();
     assert_eq!(reason(&refused), "DENIED");
-    let mut desk = city.first.enterprises();
-    let refused = desk.grant_enterprise_class(grant("", 2, 1)).await.unwrap_err();
+    let refused = city.first.call(grant("", 2, 1)).await.unwrap_err();
     assert_eq!(
         fields(&refused),
         ["class_grant.source_document REQUIRED", "class_grant.valid_until END_BEFORE_START"]
     );
-    let granted = desk.grant_enterprise_class(grant("白名单", seconds, seconds + 86_400)).await;
-    let granted = granted.unwrap().into_inner();
+    let granted = city.first.call(grant("白名单", seconds, seconds + 86_400)).await.unwrap();
     let get = pb::GetEnterpriseRequest { name: city.enterprise.to_string() };
-    let seen = own.clone().get_enterprise(get.clone()).await.unwrap().into_inner();
+    let seen = city.boss.call(get.clone()).await.unwrap();
     assert_eq!(seen.class_grants.len(), 2);
     let end = pb::EndEnterpriseClassGrantRequest {
         name: granted.name,
         reason: "移出名单".to_owned(),
         request_id: request_id(),
     };
-    desk.end_enterprise_class_grant(end).await.unwrap();
-    let seen = own.clone().get_enterprise(get).await.unwrap().into_inner();
+    city.first.call(end).await.unwrap();
+    let seen = city.boss.call(get).await.unwrap();
     assert_eq!(seen.class_grants.len(), 1);
 }

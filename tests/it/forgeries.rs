@@ -17,7 +17,7 @@ async fn code(city: &City, pass: &str, suite: &str) -> String {
         suite: suite.to_owned(),
         mode: pb::pass_code::Mode::Printed.into(),
     };
-    city.driver.passes().issue_pass_code(show).await.unwrap().into_inner().text
+    city.driver.call(show).await.unwrap().text
 }
 
 async fn check(device: User, text: String) -> pb::PassCheck {
@@ -26,7 +26,7 @@ async fn check(device: User, text: String) -> pb::PassCheck {
         request_id: request_id(),
         ..Default::default()
     };
-    device.checks().check_pass(request).await.unwrap().into_inner()
+    device.call(request).await.unwrap()
 }
 
 /// Every text that has one bit turned: of the bytes that the code stands for, and of its own letters.
@@ -86,7 +86,7 @@ async fn a_token_with_any_bit_turned_is_nobody_s(pool: PgPool) {
     let token = city.boss.token.clone().unwrap();
     let asked = |token: String| {
         let user = city.boss.with_token(&token);
-        async move { (token, user.identity().get_account(pb::GetAccountRequest::default()).await) }
+        async move { (token, user.call(pb::GetAccountRequest::default()).await) }
     };
     assert!(asked(token.clone()).await.1.is_ok(), "the control");
     let mut forged = Vec::new();

@@ -43,8 +43,8 @@ async fn a_bureau_begins_with_two_administrators_who_enrol_by_their_phones(pool:
     let (system, _) = enrol(&app, "200001", &code(&app, PHONES[0]).await, PASSWORD).await;
     let (security, _) = enrol(&app, "200002", &code(&app, PHONES[1]).await, PASSWORD).await;
     let (system, security) = (signed_in(&app, &system), signed_in(&app, &security));
-    let units = system.organisation().list_units(pb::ListUnitsRequest {}).await.unwrap();
-    let unit = units.into_inner().units[0].name.clone();
+    let units = system.call(pb::ListUnitsRequest {}).await.unwrap();
+    let unit = units.units[0].name.clone();
     let create = pb::CreateOfficerRequest {
         officer: Some(pb::Officer {
             police_number: "200003".to_owned(),
@@ -57,11 +57,10 @@ async fn a_bureau_begins_with_two_administrators_who_enrol_by_their_phones(pool:
         reason: "审计管理员到任".to_owned(),
         request_id: request_id(),
     };
-    let made = system.organisation().create_officer(create).await.unwrap().into_inner();
-    let made = made.officer.unwrap();
+    let made = system.call(create).await.unwrap().officer.unwrap();
     assert_eq!(made.roles, [] as [String; 0], "one administrator gives no power");
     let list = pb::ListProposalsRequest::default();
-    let waiting = security.proposals().list_proposals(list).await.unwrap().into_inner().proposals;
+    let waiting = security.call(list).await.unwrap().proposals;
     assert_eq!(waiting.len(), 1);
     let confirm = pb::ConfirmProposalRequest {
         name: waiting[0].name.clone(),
@@ -69,9 +68,9 @@ async fn a_bureau_begins_with_two_administrators_who_enrol_by_their_phones(pool:
         request_id: request_id(),
         ..Default::default()
     };
-    security.proposals().confirm_proposal(confirm).await.unwrap();
+    security.call(confirm).await.unwrap();
     let list = pb::ListOfficersRequest::default();
-    let officers = system.organisation().list_officers(list).await.unwrap().into_inner().officers;
+    let officers = system.call(list).await.unwrap().officers;
     let auditor = officers.iter().find(|officer| officer.police_number == "200003").unwrap();
     assert_eq!(auditor.roles, ["AUDITOR"]);
 }
@@ -101,6 +100,6 @@ async fn a_bureau_begins_once_and_never_with_one_person_twice(pool: PgPool) {
         police_number: "200001".to_owned(),
         enrolment_code: "AAAA-AAAA-AAAA".to_owned(),
     };
-    let refused = app.anonymous().identity().begin_officer_enrolment(guess).await.unwrap_err();
+    let refused = app.anonymous().call(guess).await.unwrap_err();
     assert_eq!(reason(&refused), "ONE_TIME_CODE_INVALID");
 }

@@ -56,7 +56,7 @@ async fn a_clumsy_scanner_accuses_nobody(pool: PgPool) {
         assert!(!answer.reasons.concat().contains("伪造"), "{:?}", answer.reasons);
         assert_eq!(answer.plate_number, "");
     }
-    let nothing = city.device.checks().check_pass(by_code("\u{feff}\r\n")).await.unwrap_err();
+    let nothing = city.device.call(by_code("\u{feff}\r\n")).await.unwrap_err();
     assert_eq!(fields(&nothing), ["code REQUIRED"]);
 }
 
@@ -184,12 +184,12 @@ async fn the_list_of_a_unit_without_checks_is_found_at_once(pool: PgPool) {
     for _ in 0..7 {
         let asked = std::time::Instant::now();
         let list = pb::ListPassChecksRequest::default();
-        let found = city.foreign_reviewer.checks().list_pass_checks(list).await.unwrap();
+        let found = city.foreign_reviewer.call(list).await.unwrap();
         fastest = fastest.min(asked.elapsed());
-        assert!(found.into_inner().pass_checks.is_empty());
+        assert!(found.pass_checks.is_empty());
     }
     assert!(fastest < std::time::Duration::from_millis(30), "{fastest:?}");
     let list = pb::ListPassChecksRequest { page_size: 5, ..Default::default() };
-    let found = city.patrol.checks().list_pass_checks(list).await.unwrap().into_inner();
+    let found = city.patrol.call(list).await.unwrap();
     assert_eq!((found.pass_checks.len(), found.next_page_token.is_empty()), (5, false));
 }

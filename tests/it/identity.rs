@@ -27,7 +27,7 @@ pub async fn sandbox(app: &App, path: &str, body: Value) -> String {
 pub async fn wechat(app: &App, user: &str) -> pb::Tokens {
     let login_code = sandbox(app, "/sandbox/login_codes", json!({ "user": user })).await;
     let request = pb::SignInWithWechatRequest { login_code, client: "test".to_owned() };
-    app.anonymous().identity().sign_in_with_wechat(request).await.unwrap().into_inner()
+    app.anonymous().call(request).await.unwrap()
 }
 
 pub fn signed_in(app: &App, tokens: &pb::Tokens) -> User {
@@ -38,13 +38,11 @@ pub fn signed_in(app: &App, tokens: &pb::Tokens) -> User {
 
 pub async fn refresh(app: &App, token: &str) -> Result<pb::Tokens, tonic::Status> {
     let request = pb::RefreshSessionRequest { refresh_token: token.to_owned() };
-    let refreshed = app.anonymous().identity().refresh_session(request).await;
-    refreshed.map(tonic::Response::into_inner)
+    app.anonymous().call(request).await
 }
 
 pub async fn account(user: &User) -> Result<pb::Account, tonic::Status> {
-    let read = user.identity().get_account(pb::GetAccountRequest {}).await;
-    read.map(tonic::Response::into_inner)
+    user.call(pb::GetAccountRequest {}).await
 }
 
 // ID-07: a login code makes the account, once; the same person comes back to it.
@@ -60,9 +58,9 @@ async fn a_person_signs_in_with_a_wechat_code(pool: PgPool) {
     assert_eq!(account(&signed_in(&app, &first)).await.unwrap().roles, ["PERSON"]);
     let code = sandbox(&app, "/sandbox/login_codes", json!({ "user": "boss-wang" })).await;
     let request = pb::SignInWithWechatRequest { login_code: code, client: String::new() };
-    let mut nobody = app.anonymous().identity();
-    nobody.sign_in_with_wechat(request.clone()).await.unwrap();
-    let used = nobody.sign_in_with_wechat(request).await.unwrap_err();
+    let nobody = app.anonymous();
+    nobody.call(request.clone()).await.unwrap();
+    let used = nobody.call(request).await.unwrap_err();
     assert_eq!(
         (used.code(), reason(&used).as_str()),
         (Code::Unauthenticated, "LOGIN_CODE_INVALID")
@@ -78,12 +76,12 @@ async fn a_phone_is_proved_by_wechat_or_by_a_sent_code(pool: PgPool) {
     let body = json!({ "user": "driver-zhao", "phone": "13905240001" });
     let code = sandbox(&app, "/sandbox/phone_codes", body).await;
     let verify = |proof| pb::VerifyPhoneRequest { proof: Some(proof) };
-    let proved = user.identity().verify_phone(verify(Proof::WechatCode(code))).await.unwrap();
-    assert_eq!(proved.into_inner().phone, "139****0001");
+    let proved = user.call(verify(Proof::WechatCode(code))).await.unwrap();
+    assert_eq!(proved.phone, "139****0001");
 
     let phone = "13905240002".to_owned();
     let send = pb::SendPhoneCodeRequest { phone: phone.clone() };
-    user.identity().send_phone_code(send).await.unwrap();
+    user.call(send).await.unwrap();
     app.run_workers().await;
     let url = format!("http://{}/sandbox/sms?phone={phone}", app.sandbox);
     let sms: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
@@ -92,11 +90,11 @@ async fn a_phone_is_proved_by_wechat_or_by_a_sent_code(pool: PgPool) {
         Proof::SentCode(pb::SentPhoneCode { phone: phone.clone(), code: code.to_owned() })
     };
     let wrong = if code == "000000" { "000001" } else { "000000" };
-    let refused = user.identity().verify_phone(verify(sent(wrong))).await.unwrap_err();
+    let refused = user.call(verify(sent(wrong))).await.unwrap_err();
     assert_eq!(reason(&refused), "ONE_TIME_CODE_INVALID");
-    let proved = user.identity().verify_phone(verify(sent(&code))).await.unwrap();
-    assert_eq!(proved.into_inner().phone, "139****0002");
-    let again = user.identity().verify_phone(verify(sent(&code))).await.unwrap_err();
+    let proved = user.call(verify(sent(&code))).await.unwrap();
+    assert_eq!(proved.phone, "139****0002");
+    let again = user.call(verify(sent(&code))).await.unwrap_err();
     assert_eq!(reason(&again), "ONE_TIME_CODE_INVALID");
     // I21, ID-09 in part: no phone stands in the database as it is.
     let clear = app
@@ -164,8 +162,7 @@ async fn a_session_is_listed_and_ended_at_once(pool: PgPool) {
     let app = App::start(pool).await;
     let phone = signed_in(&app, &wechat(&app, "boss-wang").await);
     let tablet = wechat(&app, "boss-wang").await;
-    let listed = phone.identity().list_sessions(pb::ListSessionsRequest::default()).await.unwrap();
-    let sessions = listed.into_inner().sessions;
+    let sessions = phone.call(pb::ListSessionsRequest::default()).await.unwrap().sessions;
     assert_eq!(sessions.len(), 2);
     assert_eq!(sessions.iter().filter(|session| session.current).count(), 1);
     let another = app.another().await;
@@ -173,13 +170,13 @@ async fn a_session_is_listed_and_ended_at_once(pool: PgPool) {
     account(&thief).await.unwrap();
     let stranger = signed_in(&app, &wechat(&app, "driver-zhao").await);
     let revoke = pb::RevokeSessionRequest { name: tablet.session.clone() };
-    let refused = stranger.identity().revoke_session(revoke.clone()).await.unwrap_err();
+    let refused = stranger.call(revoke.clone()).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
-    phone.identity().revoke_session(revoke).await.unwrap();
+    phone.call(revoke).await.unwrap();
     assert_eq!(reason(&account(&thief).await.unwrap_err()), "SESSION_ENDED");
     wechat(&app, "boss-wang").await;
     let others = pb::RevokeOtherSessionsRequest {};
-    let ended = phone.identity().revoke_other_sessions(others).await.unwrap().into_inner();
+    let ended = phone.call(others).await.unwrap();
     assert_eq!(ended.ended, 1);
     account(&phone).await.unwrap();
 }
@@ -206,8 +203,7 @@ async fn officer_with(
         totp_code: totp_code.to_owned(),
         client: "desk".to_owned(),
     };
-    let signed_in = app.anonymous().identity().sign_in_officer(request).await;
-    signed_in.map(tonic::Response::into_inner)
+    app.anonymous().call(request).await
 }
 
 pub async fn load_city(app: &App) {
@@ -314,7 +310,7 @@ async fn an_address_is_limited_across_servers(pool: PgPool) {
         let at = if attempt % 2 == 0 { app.address } else { another };
         let request =
             pb::SignInWithWechatRequest { login_code: "x".to_owned(), ..Default::default() };
-        let failed = app.anonymous().at(at).identity().sign_in_with_wechat(request).await;
+        let failed = app.anonymous().at(at).call(request).await;
         refused = reason(&failed.unwrap_err());
         if refused == "RATE_LIMITED" {
             assert!(attempt >= 59, "limited after {attempt}");
@@ -331,7 +327,8 @@ async fn forwarded(app: &App, chain: &str) -> String {
         ..Default::default()
     });
     request.metadata_mut().insert("x-forwarded-for", chain.parse().unwrap());
-    reason(&app.anonymous().identity().sign_in_with_wechat(request).await.unwrap_err())
+    let refused = app.anonymous().identity().sign_in_with_wechat(request).await;
+    reason(&refused.unwrap_err())
 }
 
 // Behind a load balancer the city is not one address; IPv6 counts by its networks of 64 bits.
@@ -364,12 +361,10 @@ async fn the_word_of_a_stranger_on_who_he_is_is_not_taken(pool: PgPool) {
 
 /// A device with its key, signed in.
 async fn device(app: &App, administrator: &User) -> (pb::Tokens, String) {
-    let checkpoints = administrator.organisation();
-    let listed = checkpoints.clone().list_checkpoints(pb::ListCheckpointsRequest {}).await.unwrap();
-    let checkpoint = listed.into_inner().checkpoints[0].name.clone();
+    let listed = administrator.call(pb::ListCheckpointsRequest {}).await.unwrap();
+    let checkpoint = listed.checkpoints[0].name.clone();
     let request = pb::CreateDeviceEnrolmentRequest { checkpoint, request_id: request_id() };
-    let code = checkpoints.clone().create_device_enrolment(request).await.unwrap();
-    let code = code.into_inner().enrolment_code;
+    let code = administrator.call(request).await.unwrap().enrolment_code;
     let key = SigningKey::from_bytes(&[5; 32]);
     let enrol = pb::EnrolDeviceRequest {
         enrolment_code: code.clone(),
@@ -377,25 +372,25 @@ async fn device(app: &App, administrator: &User) -> (pb::Tokens, String) {
         proof: key.sign(code.as_bytes()).to_bytes().to_vec(),
         ..Default::default()
     };
-    let mut nobody = app.anonymous().identity();
+    let nobody = app.anonymous();
     let forged = pb::EnrolDeviceRequest { proof: vec![0; 64], ..enrol.clone() };
-    assert!(nobody.enrol_device(forged).await.is_err());
-    let device = nobody.enrol_device(enrol.clone()).await.unwrap().into_inner().device;
+    assert!(nobody.call(forged).await.is_err());
+    let device = nobody.call(enrol.clone()).await.unwrap().device;
     // A repetition after a lost answer finds the same device; another key finds nothing.
-    assert_eq!(nobody.enrol_device(enrol.clone()).await.unwrap().into_inner().device, device);
+    assert_eq!(nobody.call(enrol.clone()).await.unwrap().device, device);
     let thief = SigningKey::from_bytes(&[6; 32]);
     let stolen = pb::EnrolDeviceRequest {
         public_key: thief.verifying_key().to_bytes().to_vec(),
         proof: thief.sign(code.as_bytes()).to_bytes().to_vec(),
         ..enrol
     };
-    assert!(nobody.enrol_device(stolen).await.is_err(), "a code enrolled two devices");
+    assert!(nobody.call(stolen).await.is_err(), "a code enrolled two devices");
     // Who knows of no device learns from its challenge nothing either.
     let unknown = format!("devices/{}", jingqi::surface::clock::Ids::system().random());
     let unknown = pb::CreateDeviceChallengeRequest { device: unknown };
-    let unknown = nobody.create_device_challenge(unknown).await.unwrap().into_inner();
+    let unknown = nobody.call(unknown).await.unwrap();
     let challenge = pb::CreateDeviceChallengeRequest { device: device.clone() };
-    let known = nobody.create_device_challenge(challenge).await.unwrap().into_inner();
+    let known = nobody.call(challenge).await.unwrap();
     assert_eq!(unknown.expire_time, known.expire_time);
     assert_eq!(unknown.challenge.len(), known.challenge.len());
     let challenge = known.challenge;
@@ -405,18 +400,18 @@ async fn device(app: &App, administrator: &User) -> (pb::Tokens, String) {
         signature,
         software_version: "1".to_owned(),
     };
-    let forged = nobody.sign_in_device(sign_in(vec![0; 64])).await.unwrap_err();
+    let forged = nobody.call(sign_in(vec![0; 64])).await.unwrap_err();
     assert_eq!(forged.code(), Code::Unauthenticated);
     let challenge = pb::CreateDeviceChallengeRequest { device: device.clone() };
-    let challenge = nobody.create_device_challenge(challenge).await.unwrap().into_inner().challenge;
+    let challenge = nobody.call(challenge).await.unwrap().challenge;
     let request = pb::SignInDeviceRequest {
         device: device.clone(),
         signature: key.sign(&challenge).to_bytes().to_vec(),
         challenge,
         software_version: "1".to_owned(),
     };
-    let tokens = nobody.sign_in_device(request.clone()).await.unwrap().into_inner();
-    assert!(nobody.sign_in_device(request).await.is_err(), "a challenge was answered twice");
+    let tokens = nobody.call(request.clone()).await.unwrap();
+    assert!(nobody.call(request).await.is_err(), "a challenge was answered twice");
     (tokens, device)
 }
 
@@ -432,7 +427,7 @@ async fn a_device_enrols_signs_in_and_is_revoked(pool: PgPool) {
     let another = app.another().await;
     let revoke =
         pb::RevokeDeviceRequest { name, reason: "丢失".to_owned(), request_id: request_id() };
-    system.organisation().revoke_device(revoke).await.unwrap();
+    system.call(revoke).await.unwrap();
     for at in [app.address, another] {
         assert_eq!(reason(&account(&terminal.at(at)).await.unwrap_err()), "SESSION_ENDED");
     }
@@ -446,8 +441,8 @@ async fn keys_rotate_without_a_gap_and_end_at_once(pool: PgPool) {
     let security = signed_in(&app, &officer(&app, &city::SECURITY, 0).await.unwrap());
     let before = wechat(&app, "boss-wang").await;
     let jwks = |user: User| async move {
-        let keys = user.identity().get_token_keys(pb::GetTokenKeysRequest {}).await.unwrap();
-        let keys: Value = serde_json::from_str(&keys.into_inner().jwks).unwrap();
+        let keys = user.call(pb::GetTokenKeysRequest {}).await.unwrap();
+        let keys: Value = serde_json::from_str(&keys.jwks).unwrap();
         keys["keys"].as_array().unwrap().len()
     };
     assert_eq!(jwks(app.anonymous()).await, 1);
@@ -457,14 +452,14 @@ async fn keys_rotate_without_a_gap_and_end_at_once(pool: PgPool) {
         request_id: request_id(),
         ..Default::default()
     };
-    let made = security.organisation().rotate_signing_key(rotate).await.unwrap().into_inner();
+    let made = security.call(rotate).await.unwrap();
     assert_eq!(jwks(app.anonymous()).await, 2);
     account(&signed_in(&app, &before)).await.unwrap();
     let after = wechat(&app, "boss-wang").await;
     account(&signed_in(&app, &after)).await.unwrap();
-    let listed = security.organisation().list_signing_keys(pb::ListSigningKeysRequest {}).await;
+    let listed = security.call(pb::ListSigningKeysRequest {}).await;
     let old =
-        listed.unwrap().into_inner().signing_keys.into_iter().find(|key| {
+        listed.unwrap().signing_keys.into_iter().find(|key| {
             key.purpose() == pb::signing_key::Purpose::AccessToken && key.kid != made.kid
         });
     let renewed = refresh(&app, &before.refresh_token).await.unwrap();
@@ -474,7 +469,7 @@ async fn keys_rotate_without_a_gap_and_end_at_once(pool: PgPool) {
         reason: "泄露演练".to_owned(),
         request_id: request_id(),
     };
-    desk.organisation().revoke_signing_key(revoke).await.unwrap();
+    desk.call(revoke).await.unwrap();
     assert_eq!(reason(&account(&signed_in(&app, &before)).await.unwrap_err()), "TOKEN_INVALID");
     account(&signed_in(&app, &renewed)).await.unwrap();
 }
@@ -485,8 +480,8 @@ async fn roles_change_at_once_and_exclude_each_other(pool: PgPool) {
     let app = App::start(pool).await;
     load_city(&app).await;
     let system = signed_in(&app, &officer(&app, &city::SYSTEM, 0).await.unwrap());
-    let units = system.organisation().list_units(pb::ListUnitsRequest {}).await.unwrap();
-    let unit = units.into_inner().units.into_iter().find(|unit| unit.code == "321302170000");
+    let units = system.call(pb::ListUnitsRequest {}).await.unwrap();
+    let unit = units.units.into_iter().find(|unit| unit.code == "321302170000");
     let new = |roles: &[Role]| pb::CreateOfficerRequest {
         officer: Some(pb::Officer {
             police_number: "123456".to_owned(),
@@ -499,24 +494,23 @@ async fn roles_change_at_once_and_exclude_each_other(pool: PgPool) {
         request_id: request_id(),
         ..pb::CreateOfficerRequest::default()
     };
-    let mut desk = system.organisation();
     for roles in [
         [Role::Auxiliary, Role::FirstReviewer],
         [Role::SystemAdministrator, Role::Auditor],
         [Role::SecurityAdministrator, Role::FirstReviewer],
     ] {
-        let refused = desk.create_officer(new(&roles)).await.unwrap_err();
+        let refused = system.call(new(&roles)).await.unwrap_err();
         assert_eq!(fields(&refused)[0], "officer.roles ROLES_EXCLUDE");
     }
-    let made = desk.create_officer(new(&[Role::FirstReviewer])).await.unwrap().into_inner();
+    let made = system.call(new(&[Role::FirstReviewer])).await.unwrap();
     let code = credentials::code(&app, "13905240001").await;
     let (tokens, _) = credentials::enrol(&app, "123456", &code, "Kiefer7!Wolke").await;
     let newcomer = signed_in(&app, &tokens);
     let queue = pb::ListReviewQueueRequest::default();
-    newcomer.applications().list_review_queue(queue.clone()).await.unwrap();
+    newcomer.call(queue.clone()).await.unwrap();
     // Taken away: refused at the next call, with the same token, on another server too.
     let known = made.officer.unwrap();
-    let listed = desk.list_officers(pb::ListOfficersRequest::default()).await.unwrap().into_inner();
+    let listed = system.call(pb::ListOfficersRequest::default()).await.unwrap();
     let etag = listed.officers.into_iter().find(|it| it.name == known.name).unwrap().etag;
     let update = pb::UpdateOfficerRequest {
         officer: Some(pb::Officer {
@@ -527,16 +521,16 @@ async fn roles_change_at_once_and_exclude_each_other(pool: PgPool) {
         request_id: request_id(),
         ..Default::default()
     };
-    desk.update_officer(update).await.unwrap();
+    system.call(update).await.unwrap();
     let another = app.another().await;
-    let late = newcomer.at(another).applications().list_review_queue(queue).await.unwrap_err();
+    let late = newcomer.at(another).call(queue).await.unwrap_err();
     assert_eq!(reason(&late), "DENIED");
     let disable = pb::DisableOfficerRequest {
         name: known.name,
         reason: "调离".to_owned(),
         request_id: request_id(),
     };
-    desk.disable_officer(disable).await.unwrap();
+    system.call(disable).await.unwrap();
     assert_eq!(account(&newcomer).await.unwrap_err().code(), Code::Unauthenticated);
 }
 
@@ -578,7 +572,7 @@ async fn a_forged_or_foreign_standing_in_redis_gives_no_role(pool: PgPool) {
 async fn codes_sent(user: &User, phones: impl IntoIterator<Item = String>) -> usize {
     let mut sent = 0;
     for phone in phones {
-        let asked = user.identity().send_phone_code(pb::SendPhoneCodeRequest { phone }).await;
+        let asked = user.call(pb::SendPhoneCodeRequest { phone }).await;
         match asked {
             Ok(_) => sent += 1,
             Err(status) => {

@@ -57,7 +57,7 @@ async fn check(device: &User) -> (Duration, String) {
     let observed = Some(Observed::PlateNumber(PLATE.to_owned()));
     let request = pb::CheckPassRequest { observed, ..Default::default() };
     let asked = Instant::now();
-    let answer = device.checks().check_pass(request).await.unwrap().into_inner();
+    let answer = device.call(request).await.unwrap();
     (asked.elapsed(), answer.data_as_of.unwrap().source)
 }
 
@@ -149,10 +149,10 @@ async fn calls(user: &User, enough: impl Fn(usize) -> bool) -> Vec<Duration> {
     let mut took = Vec::new();
     while !enough(took.len()) {
         let asked = Instant::now();
-        user.identity().get_account(pb::GetAccountRequest {}).await.unwrap();
-        user.passes().list_zones(pb::ListZonesRequest::default()).await.unwrap();
+        user.call(pb::GetAccountRequest {}).await.unwrap();
+        user.call(pb::ListZonesRequest::default()).await.unwrap();
         let request = pb::ListTruckPassesRequest::default();
-        user.passes().list_truck_passes(request).await.unwrap();
+        user.call(request).await.unwrap();
         took.push(asked.elapsed());
     }
     took

@@ -50,14 +50,14 @@ impl App {
             enterprise: city.enterprise.to_string(),
             request_id: request_id(),
         };
-        leader.liaison().grant_liaison_binding(request).await.unwrap();
+        leader.call(request).await.unwrap();
         Desk { city, leader, ann, ben, inspector, boss, talker, post }
     }
 }
 
 pub async fn present(officer: &User, present: bool) {
     let request = pb::SetPresenceRequest { present };
-    officer.conversations().set_presence(request).await.unwrap();
+    officer.call(request).await.unwrap();
 }
 
 /// 09:00 to 12:00 and 14:00 to 17:30 on working days.
@@ -87,25 +87,25 @@ async fn create_post(leader: &User, unit: &str) -> pb::LiaisonPost {
         liaison_post: Some(post_form(unit)),
         request_id: request_id(),
     };
-    leader.liaison().create_liaison_post(request).await.unwrap().into_inner()
+    leader.call(request).await.unwrap()
 }
 
 async fn assign(
     leader: &User,
     post: &str,
     officer: &str,
-) -> Result<tonic::Response<pb::LiaisonPost>, tonic::Status> {
+) -> Result<pb::LiaisonPost, tonic::Status> {
     let request = pb::AssignLiaisonOfficerRequest {
         name: post.to_owned(),
         officer: officer.to_owned(),
         request_id: request_id(),
     };
-    leader.liaison().assign_liaison_officer(request).await
+    leader.call(request).await
 }
 
 async fn scan(desk: &Desk, officer: &User) -> pb::BindingCode {
     let request = pb::IssueBindingCodeRequest { liaison_post: desk.post.clone() };
-    officer.liaison().issue_binding_code(request).await.unwrap().into_inner()
+    officer.call(request).await.unwrap()
 }
 
 async fn confirm(
@@ -118,20 +118,19 @@ async fn confirm(
         enterprise: enterprise.to_owned(),
         request_id: request_id(),
     };
-    let confirmed = user.liaison().confirm_liaison_binding(request).await;
-    confirmed.map(tonic::Response::into_inner)
+    user.call(request).await
 }
 
 async fn end_bindings(desk: &Desk) {
     let list = pb::ListLiaisonBindingsRequest::default();
-    let listed = desk.boss.liaison().list_liaison_bindings(list).await.unwrap().into_inner();
+    let listed = desk.boss.call(list).await.unwrap();
     for binding in listed.liaison_bindings.into_iter().filter(|it| it.end_time.is_none()) {
         let request = pb::EndLiaisonBindingRequest {
             name: binding.name,
             reason: "不再需要".to_owned(),
             request_id: request_id(),
         };
-        desk.boss.liaison().end_liaison_binding(request).await.unwrap();
+        desk.boss.call(request).await.unwrap();
     }
 }
 
@@ -143,7 +142,7 @@ async fn an_enterprise_scans_the_officers_code_and_confirms(pool: PgPool) {
     end_bindings(&desk).await;
     let code = scan(&desk, &desk.ann).await;
     let read = pb::ReadBindingCodeRequest { text: code.text.clone() };
-    let post = desk.talker.liaison().read_binding_code(read).await.unwrap().into_inner();
+    let post = desk.talker.call(read).await.unwrap();
     assert_eq!(post.roster.len(), 2, "who serves is told before it is confirmed");
     assert!(post.on_duty);
     let enterprise = desk.city.enterprise.to_string();
@@ -192,7 +191,7 @@ pub async fn hand_over(desk: &Desk, from: &User, to: Option<&User>) {
         note: "岗位调整".to_owned(),
         request_id: request_id(),
     };
-    desk.leader.liaison().hand_over_liaison_post(request).await.unwrap();
+    desk.leader.call(request).await.unwrap();
 }
 
 #[sqlx::test]
@@ -209,24 +208,24 @@ async fn a_post_serves_its_district_without_a_grant(pool: PgPool) {
         }),
         request_id: request_id(),
     };
-    let unbound = desk.talker.conversations().create_conversation(create("咨询")).await;
+    let unbound = desk.talker.call(create("咨询")).await;
     assert_eq!(unbound.unwrap_err().code(), Code::PermissionDenied, "an unknown post is absent");
     let get = pb::GetLiaisonPostRequest { name: desk.post.clone() };
-    let post = desk.leader.liaison().get_liaison_post(get).await.unwrap().into_inner();
+    let post = desk.leader.call(get).await.unwrap();
     let update = pb::UpdateLiaisonPostRequest {
         liaison_post: Some(pb::LiaisonPost { districts: vec!["321302".to_owned()], ..post }),
         request_id: request_id(),
     };
-    desk.leader.liaison().update_liaison_post(update).await.unwrap();
+    desk.leader.call(update).await.unwrap();
     let list = pb::ListLiaisonPostsRequest {
         enterprise: desk.city.enterprise.to_string(),
         ..Default::default()
     };
-    let serving = desk.talker.liaison().list_liaison_posts(list).await.unwrap().into_inner();
+    let serving = desk.talker.call(list).await.unwrap();
     assert_eq!(serving.liaison_posts.len(), 1);
-    desk.talker.conversations().create_conversation(create("咨询")).await.unwrap();
+    desk.talker.call(create("咨询")).await.unwrap();
     let list = pb::ListLiaisonBindingsRequest::default();
-    let bindings = desk.boss.liaison().list_liaison_bindings(list).await.unwrap().into_inner();
+    let bindings = desk.boss.call(list).await.unwrap();
     let standing = bindings.liaison_bindings.iter().filter(|it| it.end_time.is_none());
     assert_eq!(standing.map(|it| it.source.as_str()).collect::<Vec<_>>(), ["DISTRICT"]);
 }
@@ -250,7 +249,7 @@ async fn a_wrong_post_is_told_every_fault(pool: PgPool) {
         }),
         request_id: request_id(),
     };
-    let refused = desk.leader.liaison().create_liaison_post(request).await.unwrap_err();
+    let refused = desk.leader.call(request).await.unwrap_err();
     assert_eq!(
         fields(&refused),
         [
@@ -281,8 +280,8 @@ async fn only_a_liaison_officer_of_the_leaders_units_comes_onto_the_roster(pool:
     let foreign = assign(&stranger, &desk.post, &desk.ann.name).await.unwrap_err();
     assert_eq!(foreign.code(), Code::PermissionDenied);
     let changes = pb::ListLiaisonPostChangesRequest { name: desk.post.clone() };
-    let changes = desk.leader.liaison().list_liaison_post_changes(changes).await.unwrap();
-    let steps: Vec<_> = changes.into_inner().changes.into_iter().map(|it| it.action).collect();
+    let changes = desk.leader.call(changes).await.unwrap();
+    let steps: Vec<_> = changes.changes.into_iter().map(|it| it.action).collect();
     assert_eq!(steps, ["CREATE", "ASSIGN", "ASSIGN"]);
 }
 
@@ -304,7 +303,7 @@ async fn two_confirmations_of_one_code_bind_once(pool: PgPool) {
 /// What somebody brings along who scanned the contact way of the post in WeCom.
 async fn scanned(app: &App, desk: &Desk) -> String {
     let request = pb::CreateContactWayRequest { liaison_post: desk.post.clone() };
-    let way = desk.leader.liaison().create_contact_way(request).await.unwrap().into_inner();
+    let way = desk.leader.call(request).await.unwrap();
     let url = format!("http://{}/sandbox/wecom/scan", app.sandbox);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let scanned = client.post(url).json(&serde_json::json!({ "qr_code": way.qr_code }));
@@ -351,10 +350,7 @@ async fn a_binding_is_confirmed_with_a_single_connection(pool: PgPool) {
         enterprise,
         request_id: request_id(),
     };
-    let bind = async || {
-        let bound = desk.talker.liaison().confirm_liaison_binding(request.clone()).await;
-        bound.unwrap().into_inner().name
-    };
+    let bind = async || desk.talker.call(request.clone()).await.unwrap().name;
     let first = bind().await;
     app.advance(SignedDuration::from_mins(6));
     assert_eq!(bind().await, first);

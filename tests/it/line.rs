@@ -345,12 +345,11 @@ async fn a_line_whose_session_ends_must_sign_in_again(pool: PgPool) {
     let list = json!({"listMessages": {"conversation": "x"}});
     let others = pb::RevokeOtherSessionsRequest {};
     let tablet = app.user(boss).await;
-    tablet.identity().revoke_other_sessions(others).await.unwrap();
+    tablet.call(others).await.unwrap();
     assert_eq!(refusal(&phone.ask(list.clone()).await), ("UNAUTHENTICATED", "SESSION_ENDED"));
     let signed_in = phone.ask(json!({"signIn": {"accessToken": tablet.token}})).await;
     assert_eq!(signed_in["signedIn"]["account"], city.boss.name);
-    let desktop = app.user(boss).await;
-    desktop.identity().revoke_other_sessions(others).await.unwrap();
+    app.user(boss).await.call(others).await.unwrap();
     assert_eq!(refusal(&phone.ask(list).await), ("UNAUTHENTICATED", "SESSION_ENDED"));
     // This time the client lets it be.
     assert_eq!(phone.closed().await, (4001, "sign in".to_owned()));

@@ -10,7 +10,7 @@ use jingqi::surface::service::pb::{
     meeting_point::State,
 };
 use sqlx::PgPool;
-use tonic::{Code, Response, Status};
+use tonic::{Code, Status};
 
 use crate::{
     complaints::Service,
@@ -18,10 +18,6 @@ use crate::{
 };
 
 type Answer = Result<pb::MeetingPoint, Status>;
-
-fn opened(answer: Result<Response<pb::MeetingPoint>, Status>) -> Answer {
-    answer.map(Response::into_inner)
-}
 
 fn in_hours(app: &App, hours: i64) -> prost_types::Timestamp {
     let at = app.now() + SignedDuration::from_hours(hours);
@@ -42,7 +38,7 @@ fn form(app: &App, desk: &Service) -> pb::JointMeeting {
 async fn called_by(by: &User, form: pb::JointMeeting) -> Result<pb::JointMeeting, Status> {
     let request =
         pb::CreateJointMeetingRequest { joint_meeting: Some(form), request_id: request_id() };
-    by.centre().create_joint_meeting(request).await.map(Response::into_inner)
+    by.call(request).await
 }
 
 async fn called(app: &App, desk: &Service) -> pb::JointMeeting {
@@ -55,7 +51,7 @@ async fn add(by: &User, meeting: &str, point: pb::MeetingPoint) -> Answer {
         meeting_point: Some(point),
         request_id: request_id(),
     };
-    opened(by.centre().add_meeting_point(request).await)
+    by.call(request).await
 }
 
 fn text(enterprise: &str) -> pb::MeetingPoint {
@@ -80,7 +76,7 @@ async fn decide(by: &User, point: &str, unit: &str, day: &str) -> Answer {
         request_id: request_id(),
         ..Default::default()
     };
-    opened(by.centre().decide_meeting_point(request).await)
+    by.call(request).await
 }
 
 async fn settle(by: &User, point: &str) -> Answer {
@@ -91,7 +87,7 @@ async fn settle(by: &User, point: &str) -> Answer {
         request_id: request_id(),
         ..Default::default()
     };
-    opened(by.centre().settle_meeting_point(request).await)
+    by.call(request).await
 }
 
 async fn close(by: &User, meeting: &str, minutes: &str) -> Result<pb::JointMeeting, Status> {
@@ -101,11 +97,11 @@ async fn close(by: &User, meeting: &str, minutes: &str) -> Result<pb::JointMeeti
         request_id: request_id(),
         ..Default::default()
     };
-    by.centre().close_joint_meeting(request).await.map(Response::into_inner)
+    by.call(request).await
 }
 
 async fn listed(by: &User, request: pb::ListMeetingPointsRequest) -> Vec<pb::MeetingPoint> {
-    by.centre().list_meeting_points(request).await.unwrap().into_inner().meeting_points
+    by.call(request).await.unwrap().meeting_points
 }
 
 async fn points(by: &User) -> Vec<pb::MeetingPoint> {
@@ -238,8 +234,7 @@ async fn open_points_stand_first_and_each_reads_its_own(pool: PgPool) {
     let mut page = pb::ListMeetingPointsRequest { page_size: 1, ..Default::default() };
     let mut paged = Vec::new();
     loop {
-        let reply = desk.leader.centre().list_meeting_points(page.clone()).await.unwrap();
-        let reply = reply.into_inner();
+        let reply = desk.leader.call(page.clone()).await.unwrap();
         paged.extend(seen(reply.meeting_points));
         if paged.len() == 1 {
             decide(&desk.leader, &second, &desk.lead_unit, "2026-11-27").await.unwrap();
@@ -258,7 +253,7 @@ async fn open_points_stand_first_and_each_reads_its_own(pool: PgPool) {
     let of_unit =
         |unit: &str| pb::ListMeetingPointsRequest { unit: unit.to_owned(), ..Default::default() };
     assert_eq!(seen(listed(&desk.leader, of_unit(&desk.other_unit)).await), [second.as_str()]);
-    let foreign = desk.other.centre().list_meeting_points(of_unit(&desk.lead_unit)).await;
+    let foreign = desk.other.call(of_unit(&desk.lead_unit)).await;
     assert_eq!(foreign.unwrap_err().code(), Code::PermissionDenied);
     // Enterprises read the points about themselves.
     assert_eq!(seen(points(&desk.boss).await), [first.as_str()]);
@@ -276,7 +271,7 @@ async fn a_meeting_is_read_by_whom_it_invites(pool: PgPool) {
     let meeting = close(&desk.leader, &meeting.name, "各方意见如下").await.unwrap();
     assert_eq!(meeting.minutes, "各方意见如下");
     let get = pb::GetJointMeetingRequest { name: meeting.name.clone() };
-    let read = desk.boss.centre().get_joint_meeting(get.clone()).await.unwrap().into_inner();
+    let read = desk.boss.call(get.clone()).await.unwrap();
     assert_eq!((read.place.as_str(), read.minutes.as_str()), ("警企服务中心", ""));
     assert_eq!((read.units.len(), read.enterprises.len()), (0, 1));
     let list = |state: joint_meeting::State| pb::ListJointMeetingsRequest {
@@ -286,11 +281,11 @@ async fn a_meeting_is_read_by_whom_it_invites(pool: PgPool) {
     for (reader, expected) in
         [(&desk.boss, 1), (&desk.one, 1), (&desk.leader, 1), (&desk.rival, 0), (&desk.other, 0)]
     {
-        let found = reader.centre().list_joint_meetings(list(joint_meeting::State::Closed)).await;
-        assert_eq!(found.unwrap().into_inner().joint_meetings.len(), expected, "{}", reader.name);
-        let found = reader.centre().list_joint_meetings(list(joint_meeting::State::Called)).await;
-        assert_eq!(found.unwrap().into_inner().joint_meetings.len(), 0);
-        let read = reader.centre().get_joint_meeting(get.clone()).await;
+        let found = reader.call(list(joint_meeting::State::Closed)).await;
+        assert_eq!(found.unwrap().joint_meetings.len(), expected, "{}", reader.name);
+        let found = reader.call(list(joint_meeting::State::Called)).await;
+        assert_eq!(found.unwrap().joint_meetings.len(), 0);
+        let read = reader.call(get.clone()).await;
         assert_eq!(read.is_ok(), expected == 1, "{}", reader.name);
     }
 }
@@ -307,7 +302,7 @@ async fn a_problem_comes_before_one_meeting_at_a_time(pool: PgPool) {
         }),
         request_id: request_id(),
     };
-    let problem = desk.leader.centre().register_problem(request).await.unwrap().into_inner().name;
+    let problem = desk.leader.call(request).await.unwrap().name;
     let meeting = called(&app, &desk).await;
     let point = add(&desk.leader, &meeting.name, about(&problem)).await.unwrap();
     assert_eq!(point.title, "东门照明不足");
@@ -398,7 +393,7 @@ async fn a_wrong_step_on_a_point_is_refused(pool: PgPool) {
         etag: "W/\"1\"".to_owned(),
         ..Default::default()
     };
-    let stale = desk.one.centre().settle_meeting_point(stale).await.unwrap_err();
+    let stale = desk.one.call(stale).await.unwrap_err();
     assert_eq!(reason(&stale), "ETAG_STALE");
     settle(&desk.one, &point).await.unwrap();
     assert_eq!(reason(&settle(&desk.one, &point).await.unwrap_err()), "TRANSITION_ILLEGAL");
@@ -422,7 +417,7 @@ async fn a_repeated_request_adds_one_point(pool: PgPool) {
         meeting_point: Some(text("")),
         request_id: request_id(),
     };
-    let first = opened(desk.leader.centre().add_meeting_point(request.clone()).await).unwrap();
-    assert_eq!(opened(desk.leader.centre().add_meeting_point(request).await).unwrap(), first);
+    let first = desk.leader.call(request.clone()).await.unwrap();
+    assert_eq!(desk.leader.call(request).await.unwrap(), first);
     assert_eq!(points(&desk.leader).await.len(), 1);
 }

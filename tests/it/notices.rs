@@ -22,7 +22,7 @@ use tonic::{Code, Status};
 
 use crate::{
     conversations::{claim, close, open, say},
-    harness::{App, City, User, fields, reason, request_id},
+    harness::{App, City, User, fields, reason, request_id, to},
 };
 
 pub const PHONE: &str = "13812340001";
@@ -121,12 +121,12 @@ async fn record(
     };
     let request =
         pb::RecordSubscriptionConsentRequest { results: vec![result], request_id: request_id() };
-    person.notices().record_subscription_consent(request).await.map(tonic::Response::into_inner)
+    person.call(request).await
 }
 
 pub async fn inbox(user: &User) -> Vec<pb::Notice> {
     let request = pb::ListNoticesRequest::default();
-    user.notices().list_notices(request).await.unwrap().into_inner().notices
+    user.call(request).await.unwrap().notices
 }
 
 /// The events of an inbox, sorted: those of one instant have no order.
@@ -137,17 +137,12 @@ async fn events(user: &User) -> Vec<String> {
 }
 
 async fn unread(user: &User) -> i32 {
-    user.notices()
-        .get_notice_counts(pb::GetNoticeCountsRequest {})
-        .await
-        .unwrap()
-        .into_inner()
-        .unread
+    user.call(pb::GetNoticeCountsRequest {}).await.unwrap().unread
 }
 
 async fn preferences(user: &User) -> pb::NoticePreferences {
     let request = pb::GetNoticePreferencesRequest {};
-    user.notices().get_notice_preferences(request).await.unwrap().into_inner()
+    user.call(request).await.unwrap()
 }
 
 async fn prefer(
@@ -158,7 +153,7 @@ async fn prefer(
         notice_preferences: Some(preferences),
         request_id: request_id(),
     };
-    user.notices().update_notice_preferences(request).await.map(tonic::Response::into_inner)
+    user.call(request).await
 }
 
 fn left(preferences: &pb::NoticePreferences, code: &str) -> i32 {
@@ -214,14 +209,14 @@ async fn a_decision_is_in_the_inbox_at_once_and_then_on_the_phone(pool: PgPool) 
         request_id: request_id(),
         ..Default::default()
     };
-    let counts = city.boss.notices().mark_notices_read(request).await.unwrap().into_inner();
+    let counts = city.boss.call(request).await.unwrap();
     assert_eq!((counts.unread, unread(&city.handler).await), (1, 2));
     let request = pb::MarkNoticesReadRequest { all: true, ..Default::default() };
-    let counts = city.boss.notices().mark_notices_read(request).await.unwrap().into_inner();
+    let counts = city.boss.call(request).await.unwrap();
     assert_eq!(counts.unread, 0);
     assert!(inbox(&city.boss).await.iter().all(|notice| notice.read));
     let request = pb::ListNoticesRequest { unread_only: true, ..Default::default() };
-    let rest = city.boss.notices().list_notices(request).await.unwrap().into_inner();
+    let rest = city.boss.call(request).await.unwrap();
     assert_eq!(rest.notices, []);
     // Everything in the reader's language.
     let english = pb::NoticePreferences {
@@ -242,14 +237,14 @@ async fn the_inbox_is_read_page_by_page(pool: PgPool) {
         app.advance(SignedDuration::from_secs(1));
     }
     let first = pb::ListNoticesRequest { page_size: 2, ..Default::default() };
-    let first = city.driver.notices().list_notices(first).await.unwrap().into_inner();
+    let first = city.driver.call(first).await.unwrap();
     assert_eq!(first.notices.len(), 2);
     let next = pb::ListNoticesRequest {
         page_size: 2,
         page_token: first.next_page_token,
         ..Default::default()
     };
-    let next = city.driver.notices().list_notices(next).await.unwrap().into_inner();
+    let next = city.driver.call(next).await.unwrap();
     assert_eq!((next.notices.len(), next.next_page_token.as_str()), (1, ""));
     assert!(first.notices.iter().all(|notice| notice.name != next.notices[0].name));
 }
@@ -278,11 +273,10 @@ async fn everybody_has_an_inbox_of_their_own_scope(pool: PgPool) {
     }
     let foreign = inbox(&city.boss).await[0].name.clone();
     let request = pb::MarkNoticesReadRequest { notices: vec![foreign], ..Default::default() };
-    desk.rival.notices().mark_notices_read(request).await.unwrap();
+    desk.rival.call(request).await.unwrap();
     assert_eq!(app.count("select count(*) from notice_read").await, 0);
     for user in [&city.device, &city.auxiliary, &app.anonymous()] {
-        let refused = user.notices().list_notices(pb::ListNoticesRequest::default()).await;
-        let code = refused.unwrap_err().code();
+        let code = user.call(pb::ListNoticesRequest::default()).await.unwrap_err().code();
         assert!(matches!(code, Code::PermissionDenied | Code::Unauthenticated), "{}", user.name);
     }
 }
@@ -483,10 +477,10 @@ async fn ended(app: &App, city: &City) -> Vec<(&'static str, Vec<String>, Vec<St
             request_id: request_id(),
         };
         match what {
-            "withdraw" => city.chief.passes().withdraw_truck_pass(ending).await,
-            "cancel" => city.handler.passes().cancel_truck_pass(ending).await,
-            "annul" => city.chief.passes().annul_truck_pass(ending).await,
-            _ => city.chief.passes().penalise_truck_pass(ending).await,
+            "withdraw" => city.chief.call(to::WithdrawTruckPass(ending)).await,
+            "cancel" => city.handler.call(to::CancelTruckPass(ending)).await,
+            "annul" => city.chief.call(to::AnnulTruckPass(ending)).await,
+            _ => city.chief.call(to::PenaliseTruckPass(ending)).await,
         }
         .unwrap();
         told.push((what, events(&city.boss).await, events(&city.driver).await));
@@ -518,8 +512,7 @@ async fn every_end_of_a_pass_is_told_to_the_enterprise_and_the_driver(pool: PgPo
 async fn a_pass_is_spoken_of_before_it_ends(pool: PgPool) {
     let app = App::start(pool).await;
     let city = app.city().await;
-    let pass = city.pass(&app).await;
-    let seconds = pass.valid_until.unwrap().seconds;
+    let seconds = city.pass(&app).await.valid_until.unwrap().seconds;
     let end = Timestamp::from_second(seconds).unwrap();
     let expiring =
         async || events(&city.boss).await.iter().filter(|event| *event == "PASS_EXPIRING").count();
@@ -570,7 +563,7 @@ async fn a_message_is_told_to_whoever_is_away_and_never_what_it_says(pool: PgPoo
             delivered_sequence: sequence,
             ..Default::default()
         };
-        desk.talker.conversations().mark_conversation(request).await.unwrap();
+        desk.talker.call(request).await.unwrap();
     };
     let answer = say(&desk.ann, &conversation, "请报车牌,密语甲乙丙").await.unwrap();
     app.run_workers().await;
@@ -614,12 +607,11 @@ async fn a_complaint_is_told_by_number_and_state_alone(pool: PgPool) {
     }
     let name = desk.in_progress(&desk.one).await;
     desk.boss
-        .complaints()
-        .urge_complaint(pb::MoveComplaintRequest {
+        .call(to::UrgeComplaint(pb::MoveComplaintRequest {
             name: name.clone(),
             note: "密语甲乙丙".to_owned(),
             ..Default::default()
-        })
+        }))
         .await
         .unwrap();
     desk.answer(&desk.one, &name).await.unwrap();
@@ -788,15 +780,14 @@ async fn a_consent_is_recorded_once_and_only_for_what_is_filed(pool: PgPool) {
         request_id: request_id(),
     };
     for _ in 0..2 {
-        let after = city.boss.notices().record_subscription_consent(request.clone()).await;
-        let after = after.unwrap().into_inner();
+        let after = city.boss.call(request.clone()).await.unwrap();
         assert_eq!((left(&after, "pass"), left(&after, "complaint")), (1, 0));
     }
     let wrong = pb::RecordSubscriptionConsentRequest {
         results: vec![result("T-other", 1), result("T-pass", 0), result("T-pass", 1)],
         request_id: request_id(),
     };
-    let refused = city.boss.notices().record_subscription_consent(wrong).await.unwrap_err();
+    let refused = city.boss.call(wrong).await.unwrap_err();
     assert_eq!(
         fields(&refused),
         [
@@ -809,7 +800,7 @@ async fn a_consent_is_recorded_once_and_only_for_what_is_filed(pool: PgPool) {
         results: vec![result("T-pass", 1); 4],
         request_id: request_id(),
     };
-    let refused = city.boss.notices().record_subscription_consent(many).await.unwrap_err();
+    let refused = city.boss.call(many).await.unwrap_err();
     assert!(fields(&refused).contains(&"results TOO_MANY".to_owned()));
     // A long-term template permits any number.
     let long = pb::record_subscription_consent_request::Result {
@@ -818,8 +809,8 @@ async fn a_consent_is_recorded_once_and_only_for_what_is_filed(pool: PgPool) {
     };
     let request =
         pb::RecordSubscriptionConsentRequest { results: vec![long], ..Default::default() };
-    let after = city.boss.notices().record_subscription_consent(request).await.unwrap();
-    assert!(after.into_inner().templates.iter().any(|it| it.code == "message" && it.long_term));
+    let after = city.boss.call(request).await.unwrap();
+    assert!(after.templates.iter().any(|it| it.code == "message" && it.long_term));
 }
 
 // The stand-in of WeCom refuses whom it does not know (81013); the officer finds it in the inbox.

@@ -86,8 +86,7 @@ impl App {
 }
 
 async fn status(user: &User) -> pb::SweepStatus {
-    let asked = user.calendars().get_sweep_status(pb::GetSweepStatusRequest {}).await;
-    asked.unwrap().into_inner()
+    user.call(pb::GetSweepStatusRequest {}).await.unwrap()
 }
 
 // CO-02, CO-07, CO-08, SD-03: amber at the end of the office's own limit, red at the promised one, then
@@ -122,7 +121,7 @@ async fn the_ladder_is_climbed_and_every_step_is_a_record(pool: PgPool) {
         unsettled: true,
         ..Default::default()
     };
-    let listed = desk.leader.complaints().list_escalations(request).await.unwrap().into_inner();
+    let listed = desk.leader.call(request).await.unwrap();
     let steps: Vec<_> = listed
         .escalations
         .iter()
@@ -354,7 +353,7 @@ async fn limits_that_do_not_fit_together_are_refused(pool: PgPool) {
         let complaint_policy = Some(policy);
         let request =
             pb::PublishComplaintPolicyRequest { complaint_policy, request_id: request_id() };
-        desk.leader.complaints().publish_complaint_policy(request).await
+        desk.leader.call(request).await
     };
     let refused = fields(&publish(form.clone()).await.unwrap_err());
     assert_eq!(
@@ -380,7 +379,7 @@ async fn limits_that_do_not_fit_together_are_refused(pool: PgPool) {
         redo_limit: String::new(),
         ..form
     };
-    let published = publish(right).await.unwrap().into_inner();
+    let published = publish(right).await.unwrap();
     assert_eq!(published.handle_legal_limit, "CALENDAR_DAYS:30");
     app.confirm(&published.proposal).await.unwrap();
     // The next complaint is counted by it.

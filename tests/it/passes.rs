@@ -10,7 +10,7 @@ use jingqi::surface::service::pb::{
 use sqlx::PgPool;
 use tonic::Code;
 
-use crate::harness::{App, City, PLATE, User, fact, fields, reason, request_id};
+use crate::harness::{App, City, PLATE, User, fact, fields, reason, request_id, to};
 
 fn ending(pass: &pb::TruckPass, reason_code: &str) -> pb::EndTruckPassRequest {
     pb::EndTruckPassRequest {
@@ -24,7 +24,7 @@ fn ending(pass: &pb::TruckPass, reason_code: &str) -> pb::EndTruckPassRequest {
 
 async fn read(user: &User, pass: &pb::TruckPass) -> pb::TruckPass {
     let get = pb::GetTruckPassRequest { name: pass.name.clone() };
-    user.passes().get_truck_pass(get).await.unwrap().into_inner()
+    user.call(get).await.unwrap()
 }
 
 async fn check_plate(user: &User) -> pb::PassCheck {
@@ -32,7 +32,7 @@ async fn check_plate(user: &User) -> pb::PassCheck {
         observed: Some(pb::check_pass_request::Observed::PlateNumber(PLATE.to_owned())),
         ..Default::default()
     };
-    user.checks().check_pass(check).await.unwrap().into_inner()
+    user.call(check).await.unwrap()
 }
 
 // PA-10: the four ends of the law stay apart; each has its own reasons and its own officers.
@@ -41,19 +41,19 @@ async fn each_end_of_a_pass_has_its_own_reasons(pool: PgPool) {
     let app = App::start(pool).await;
     let city = app.city().await;
     let pass = city.pass(&app).await;
-    let wrong = city.chief.passes().annul_truck_pass(ending(&pass, "HOLDER_REQUEST")).await;
+    let wrong = city.chief.call(to::AnnulTruckPass(ending(&pass, "HOLDER_REQUEST"))).await;
     assert_eq!(fields(&wrong.unwrap_err()), ["reason_code NOT_ALLOWED"]);
-    let unknown = city.chief.passes().annul_truck_pass(ending(&pass, "WHIM")).await;
+    let unknown = city.chief.call(to::AnnulTruckPass(ending(&pass, "WHIM"))).await;
     assert_eq!(fields(&unknown.unwrap_err()), ["reason_code UNKNOWN_VALUE"]);
     let empty = pb::EndTruckPassRequest { name: pass.name.clone(), ..Default::default() };
-    let empty = city.chief.passes().annul_truck_pass(empty).await.unwrap_err();
+    let empty = city.chief.call(to::AnnulTruckPass(empty)).await.unwrap_err();
     assert_eq!(fields(&empty), ["etag REQUIRED", "note REQUIRED", "reason_code REQUIRED"]);
-    let penalised = city.chief.passes().penalise_truck_pass(ending(&pass, "LENT_OR_MISUSED")).await;
-    let penalised = penalised.unwrap().into_inner();
+    let penalised = city.chief.call(to::PenaliseTruckPass(ending(&pass, "LENT_OR_MISUSED"))).await;
+    let penalised = penalised.unwrap();
     assert_eq!(penalised.state(), State::Penalised);
     assert_eq!(penalised.reason.unwrap().code, "LENT_OR_MISUSED");
     let again = ending(&read(&city.chief, &pass).await, "FALSE_INFORMATION");
-    let again = city.chief.passes().annul_truck_pass(again).await.unwrap_err();
+    let again = city.chief.call(to::AnnulTruckPass(again)).await.unwrap_err();
     assert_eq!(
         (reason(&again), fact(&again, "state")),
         ("TRANSITION_ILLEGAL".into(), "PENALISED".into())
@@ -65,11 +65,10 @@ async fn a_suspended_pass_is_refused_until_it_is_resumed(pool: PgPool) {
     let app = App::start(pool).await;
     let city = app.city().await;
     let pass = city.pass(&app).await;
-    let mut desk = city.first.passes();
-    desk.suspend_truck_pass(ending(&pass, "UNDER_INVESTIGATION")).await.unwrap();
+    city.first.call(to::SuspendTruckPass(ending(&pass, "UNDER_INVESTIGATION"))).await.unwrap();
     assert_eq!(check_plate(&city.device).await.outcome(), Outcome::Suspended);
     let resume = ending(&read(&city.first, &pass).await, "CAUSE_REMOVED");
-    desk.resume_truck_pass(resume).await.unwrap();
+    city.first.call(to::ResumeTruckPass(resume)).await.unwrap();
     // QR-11: what was lifted is valid again at once.
     assert_eq!(check_plate(&city.device).await.outcome(), Outcome::PassValid);
 }
@@ -92,11 +91,11 @@ async fn begin_and_end_of_a_pass_are_computed(pool: PgPool) {
     app.advance(SignedDuration::from_hours(24 * 31));
     assert_eq!(read(&city.boss, &pass).await.state(), State::Expired);
     assert_eq!(check_plate(&city.device).await.outcome(), Outcome::Expired);
-    let late = city.first.passes().suspend_truck_pass(ending(&pass, "UNDER_INVESTIGATION")).await;
+    let late = city.first.call(to::SuspendTruckPass(ending(&pass, "UNDER_INVESTIGATION"))).await;
     assert_eq!(fact(&late.unwrap_err(), "state"), "EXPIRED");
     // PA-21: a fraud that is found after the end is annulled all the same.
-    let annul = city.chief.passes().annul_truck_pass(ending(&pass, "FALSE_INFORMATION")).await;
-    assert_eq!(annul.unwrap().into_inner().state(), State::Annulled);
+    let annul = city.chief.call(to::AnnulTruckPass(ending(&pass, "FALSE_INFORMATION"))).await;
+    assert_eq!(annul.unwrap().state(), State::Annulled);
 }
 
 #[sqlx::test]
@@ -105,15 +104,17 @@ async fn only_the_holder_and_the_reviewers_of_the_unit_may_end_a_pass(pool: PgPo
     let city = app.city().await;
     let pass = city.pass(&app).await;
     for user in [&city.driver, &city.stranger, &city.patrol, &city.auxiliary] {
-        let refused = user.passes().cancel_truck_pass(ending(&pass, "HOLDER_REQUEST")).await;
+        let refused = user.call(to::CancelTruckPass(ending(&pass, "HOLDER_REQUEST"))).await;
         assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied, "{}", user.name);
     }
-    let foreign = city.foreign_reviewer.passes();
-    let refused = foreign.clone().suspend_truck_pass(ending(&pass, "UNDER_INVESTIGATION")).await;
+    let refused = city
+        .foreign_reviewer
+        .call(to::SuspendTruckPass(ending(&pass, "UNDER_INVESTIGATION")))
+        .await;
     assert_eq!(reason(&refused.unwrap_err()), "DENIED");
     assert_eq!(read(&city.boss, &pass).await.state(), State::Active);
-    let cancelled = city.handler.passes().cancel_truck_pass(ending(&pass, "HOLDER_REQUEST")).await;
-    assert_eq!(cancelled.unwrap().into_inner().state(), State::Cancelled);
+    let cancelled = city.handler.call(to::CancelTruckPass(ending(&pass, "HOLDER_REQUEST"))).await;
+    assert_eq!(cancelled.unwrap().state(), State::Cancelled);
 }
 
 // I1: a revocation that was answered counts at the next check, on every server; and so does a
@@ -130,13 +131,13 @@ async fn a_revocation_counts_at_once_on_every_server(pool: PgPool) {
         assert_eq!(check_plate(&city.device.at(server)).await.verdict(), Verdict::Valid);
     }
     let end = ending(&pass, "FALSE_INFORMATION");
-    let first = city.chief.at(second).passes().annul_truck_pass(end.clone()).await.unwrap();
+    let first = city.chief.at(second).call(to::AnnulTruckPass(end.clone())).await.unwrap();
     for server in servers {
         let checked = check_plate(&city.device.at(server)).await;
         assert_eq!((checked.verdict(), checked.outcome()), (Verdict::Invalid, Outcome::Revoked));
     }
-    let again = city.chief.at(third).passes().annul_truck_pass(end).await.unwrap();
-    assert_eq!(again.into_inner(), first.into_inner());
+    let again = city.chief.at(third).call(to::AnnulTruckPass(end)).await.unwrap();
+    assert_eq!(again, first);
 }
 
 // QR-13: fetched every thirty seconds, stale after ninety; the printed one lives as long as the
@@ -153,8 +154,7 @@ async fn a_code_is_shown_only_for_a_pass_in_force_and_only_to_its_people(pool: P
     };
     for suite in ["", "INTL", "SM"] {
         for mode in [Mode::Dynamic, Mode::Printed] {
-            let code = city.driver.passes().issue_pass_code(show(mode, suite)).await.unwrap();
-            let code = code.into_inner();
+            let code = city.driver.call(show(mode, suite)).await.unwrap();
             // QR-04: the declared size budget.
             assert!(code.qr_version <= 9, "{suite} {mode:?}: {}", code.qr_version);
             assert!(code.svg.starts_with("<?xml") || code.svg.starts_with("<svg"));
@@ -167,13 +167,13 @@ async fn a_code_is_shown_only_for_a_pass_in_force_and_only_to_its_people(pool: P
             }
         }
     }
-    let unknown = city.driver.passes().issue_pass_code(show(Mode::Dynamic, "ROT13")).await;
+    let unknown = city.driver.call(show(Mode::Dynamic, "ROT13")).await;
     assert_eq!(fields(&unknown.unwrap_err()), ["suite UNKNOWN_VALUE"]);
-    let stranger = city.stranger.passes().issue_pass_code(show(Mode::Dynamic, "")).await;
+    let stranger = city.stranger.call(show(Mode::Dynamic, "")).await;
     assert_eq!(stranger.unwrap_err().code(), Code::PermissionDenied);
     let end = ending(&pass, "UNDER_INVESTIGATION");
-    city.first.passes().suspend_truck_pass(end).await.unwrap();
-    let refused = city.driver.passes().issue_pass_code(show(Mode::Dynamic, "")).await.unwrap_err();
+    city.first.call(to::SuspendTruckPass(end)).await.unwrap();
+    let refused = city.driver.call(show(Mode::Dynamic, "")).await.unwrap_err();
     assert_eq!(
         (reason(&refused), fact(&refused, "state")),
         ("TRANSITION_ILLEGAL".into(), "SUSPENDED".into())
@@ -191,17 +191,17 @@ async fn a_genuine_code_of_a_revoked_pass_is_refused(pool: PgPool) {
         mode: pb::pass_code::Mode::Printed.into(),
         ..Default::default()
     };
-    let code = city.driver.passes().issue_pass_code(show).await.unwrap().into_inner().text;
+    let code = city.driver.call(show).await.unwrap().text;
     let scan = |code: &str| pb::CheckPassRequest {
         observed: Some(pb::check_pass_request::Observed::Code(code.to_owned())),
         observed_plate_number: PLATE.to_owned(),
         ..Default::default()
     };
-    let good = city.device.checks().check_pass(scan(&code)).await.unwrap().into_inner();
+    let good = city.device.call(scan(&code)).await.unwrap();
     assert_eq!(good.verdict(), Verdict::Valid);
     let end = ending(&pass, "LAW_OR_FACTS_CHANGED");
-    city.chief.passes().withdraw_truck_pass(end).await.unwrap();
-    let bad = city.device.checks().check_pass(scan(&code)).await.unwrap().into_inner();
+    city.chief.call(to::WithdrawTruckPass(end)).await.unwrap();
+    let bad = city.device.call(scan(&code)).await.unwrap();
     assert_eq!((bad.verdict(), bad.outcome()), (Verdict::Invalid, Outcome::Revoked));
 }
 
@@ -217,7 +217,7 @@ async fn a_retired_vehicle_loses_its_passes(pool: PgPool) {
         request_id: request_id(),
         ..Default::default()
     };
-    city.boss.enterprises().retire_vehicle(retire).await.unwrap();
+    city.boss.call(retire).await.unwrap();
     let ended = read(&city.boss, &pass).await;
     assert_eq!(
         (ended.state(), ended.reason.unwrap().code),

@@ -31,8 +31,8 @@ fn content() -> Vec<u8> {
 async fn piece(user: &User, name: &str, offset: i64, data: &[u8]) -> Result<i64, Status> {
     let (name, data) = (name.to_owned(), data.to_vec());
     let request = pb::UploadAttachmentChunkRequest { name, offset, data };
-    let came = user.applications().upload_attachment_chunk(request).await?;
-    Ok(came.into_inner().received_bytes)
+    let came = user.call(request).await?;
+    Ok(came.received_bytes)
 }
 
 /// The files that lie below the folder of an attachment.
@@ -139,11 +139,10 @@ async fn papers_of_drafts_go_after_thirty_days(pool: PgPool) {
         request.request_id = request_id();
         request
     };
-    let mut client = city.handler.applications();
-    let draft = client.create_pass_application(with(drafted)).await.unwrap().into_inner().name;
-    let filed = client.create_pass_application(with(sent)).await.unwrap().into_inner().name;
+    let draft = city.handler.call(with(drafted)).await.unwrap().name;
+    let filed = city.handler.call(with(sent)).await.unwrap().name;
     let submit = pb::SubmitPassApplicationRequest { name: filed, ..Default::default() };
-    client.submit_pass_application(submit).await.unwrap();
+    city.handler.call(submit).await.unwrap();
     app.advance(hours(24 * 29));
     app.run_workers().await;
     assert!(names.iter().all(|name| lie(&app, name) == ["kept"]));
@@ -160,6 +159,6 @@ async fn papers_of_drafts_go_after_thirty_days(pool: PgPool) {
     assert!(lie(&app, drafted).is_empty());
     assert!(lie(&app, sent) == ["kept"], "what was sent stays");
     let get = pb::GetPassApplicationRequest { name: draft };
-    let left = client.get_pass_application(get).await.unwrap().into_inner();
+    let left = city.handler.call(get).await.unwrap();
     assert!(!left.attachments.contains(drafted) && !left.attachments.is_empty());
 }

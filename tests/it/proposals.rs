@@ -5,7 +5,7 @@ mod rules;
 use jiff::SignedDuration;
 use jingqi::surface::service::pb;
 use sqlx::PgPool;
-use tonic::{Response, Status};
+use tonic::Status;
 
 use crate::harness::{App, City, User, fact, fields, reason, request_id};
 
@@ -44,7 +44,7 @@ impl App {
 impl User {
     async fn proposal(&self, name: &str) -> Result<pb::Proposal, Status> {
         let request = pb::GetProposalRequest { name: name.to_owned() };
-        self.proposals().get_proposal(request).await.map(Response::into_inner)
+        self.call(request).await
     }
 
     /// Looks at a proposal and confirms it.
@@ -61,18 +61,18 @@ impl User {
             request_id: request_id(),
             ..Default::default()
         };
-        self.proposals().confirm_proposal(request).await.map(Response::into_inner)
+        self.call(request).await
     }
 
     async fn list(&self, state: pb::proposal::State) -> Vec<String> {
         let request = pb::ListProposalsRequest { state: state.into(), ..Default::default() };
-        let listed = self.proposals().list_proposals(request).await.unwrap().into_inner();
+        let listed = self.call(request).await.unwrap();
         listed.proposals.into_iter().map(|proposal| proposal.name).collect()
     }
 
     async fn told(&self) -> Vec<String> {
-        let listed = self.notices().list_notices(pb::ListNoticesRequest::default()).await;
-        listed.unwrap().into_inner().notices.into_iter().map(|notice| notice.event).collect()
+        let listed = self.call(pb::ListNoticesRequest::default()).await;
+        listed.unwrap().notices.into_iter().map(|notice| notice.event).collect()
     }
 }
 
@@ -100,8 +100,8 @@ impl Bureau {
             reason: reason.to_owned(),
             request_id: request_id(),
         };
-        let made = by.organisation().create_officer(request).await?;
-        Ok(made.into_inner().officer.unwrap())
+        let made = by.call(request).await?;
+        Ok(made.officer.unwrap())
     }
 
     async fn update(&self, officer: &pb::Officer, roles: &[&str]) -> Result<pb::Officer, Status> {
@@ -113,12 +113,12 @@ impl Bureau {
             reason: "调整分工".to_owned(),
             request_id: request_id(),
         };
-        self.system.organisation().update_officer(request).await.map(Response::into_inner)
+        self.system.call(request).await
     }
 
     async fn officer(&self, name: &str) -> pb::Officer {
         let all = pb::ListOfficersRequest { page_size: 100, ..Default::default() };
-        let listed = self.security.organisation().list_officers(all).await.unwrap().into_inner();
+        let listed = self.security.call(all).await.unwrap();
         listed.officers.into_iter().find(|officer| officer.name == name).unwrap()
     }
 }
@@ -258,12 +258,11 @@ async fn a_proposal_says_why_and_is_declined_withdrawn_or_lapses(pool: PgPool) {
         etag: etag.to_owned(),
         request_id: request_id(),
     };
-    let mut desk = bureau.security.proposals();
-    let wrong = desk.decline_proposal(decline("", "")).await.unwrap_err();
+    let wrong = bureau.security.call(decline("", "")).await.unwrap_err();
     assert_eq!(fields(&wrong), ["etag REQUIRED", "note REQUIRED"]);
-    let stale = desk.decline_proposal(decline("岗位已满", "W/\"9\"")).await.unwrap_err();
+    let stale = bureau.security.call(decline("岗位已满", "W/\"9\"")).await.unwrap_err();
     assert_eq!(reason(&stale), "ETAG_STALE");
-    desk.decline_proposal(decline("岗位已满", &etag)).await.unwrap();
+    bureau.security.call(decline("岗位已满", &etag)).await.unwrap();
     assert_eq!(bureau.system.told().await, ["PROPOSAL_DECLINED"]);
     assert!(bureau.officer(&made.name).await.roles.is_empty());
     let over = bureau.auditor.confirm(&made.proposal, "").await.unwrap_err();
@@ -277,8 +276,8 @@ async fn a_proposal_says_why_and_is_declined_withdrawn_or_lapses(pool: PgPool) {
             etag: "W/\"1\"".to_owned(),
             request_id: request_id(),
         };
-        let mut desk = by.proposals();
-        async move { desk.withdraw_proposal(request).await }
+        let by = by.clone();
+        async move { by.call(request).await }
     };
     assert_eq!(reason(&withdraw(&bureau.security).await.unwrap_err()), "DENIED");
     withdraw(&bureau.system).await.unwrap();

@@ -8,12 +8,12 @@ use jingqi::surface::service::pb::{
     redact_complaint_request::{Field, Passage},
 };
 use sqlx::PgPool;
-use tonic::{Code, Response, Status};
+use tonic::{Code, Status};
 
 use crate::{
     complaints::Service,
     conversations::{open, say},
-    harness::{App, User, fields, reason, request_id},
+    harness::{App, User, fields, reason, request_id, to},
     supervision::open_file,
 };
 
@@ -31,7 +31,7 @@ async fn redact(by: &User, name: &str, passages: Vec<Passage>) -> Result<pb::Com
         request_id: request_id(),
         ..Default::default()
     };
-    by.complaints().redact_complaint(request).await.map(Response::into_inner)
+    by.call(request).await
 }
 
 async fn filed(desk: &Service) -> String {
@@ -46,14 +46,13 @@ async fn filed(desk: &Service) -> String {
 async fn read(by: &User, name: &str, why: &str) -> Result<Vec<pb::ComplaintRedaction>, Status> {
     let request =
         pb::ReadRedactedComplaintRequest { name: name.to_owned(), reason: why.to_owned() };
-    let reply = by.complaints().read_redacted_complaint(request).await?;
-    Ok(reply.into_inner().complaint_redactions)
+    let reply = by.call(request).await?;
+    Ok(reply.complaint_redactions)
 }
 
 async fn accesses(by: &User) -> Vec<pb::ContentAccess> {
     let request = pb::ListContentAccessesRequest::default();
-    let listed = by.conversations().list_content_accesses(request).await.unwrap();
-    listed.into_inner().content_accesses
+    by.call(request).await.unwrap().content_accesses
 }
 
 // CO-17: the passages are gone wherever the complaint is read, and the inspectorate opens the original
@@ -72,7 +71,7 @@ async fn a_redacted_passage_is_read_by_nobody_and_kept_under_lock(pool: PgPool) 
         request_id: request_id(),
         ..Default::default()
     };
-    desk.assigner.complaints().accept_complaint(accept.clone()).await.unwrap();
+    desk.assigner.call(accept.clone()).await.unwrap();
     let passages = vec![
         passage(Field::Title, "李小明"),
         passage(Field::Content, "李小明"),
@@ -86,11 +85,10 @@ async fn a_redacted_passage_is_read_by_nobody_and_kept_under_lock(pool: PgPool) 
     for reader in [&desk.boss, &desk.assigner, &desk.leader, &inspector] {
         let shown = desk.get(reader, &name).await.unwrap();
         assert_eq!((&shown.title, &shown.content), (&redacted.title, &redacted.content));
-        let list = reader.complaints().list_complaints(pb::ListComplaintsRequest::default()).await;
-        let list = list.unwrap().into_inner().complaints;
+        let list = reader.call(pb::ListComplaintsRequest::default()).await.unwrap().complaints;
         assert_eq!(list[0].content, redacted.content, "{}", reader.name);
     }
-    let repeated = desk.assigner.complaints().accept_complaint(accept).await.unwrap().into_inner();
+    let repeated = desk.assigner.call(accept).await.unwrap();
     assert_eq!((repeated.title, repeated.content), (redacted.title.clone(), redacted.content));
     // In clear it stands nowhere in the tables that lists and searches read.
     for text in ["13905240001", "李小明"] {
@@ -110,8 +108,8 @@ async fn a_redacted_passage_is_read_by_nobody_and_kept_under_lock(pool: PgPool) 
     assert_eq!((access.officer, access.reason.as_str()), (inspector.name.clone(), "核查信访事项"));
     // The enterprise learns that something was redacted, and not what or why.
     let changes = pb::GetComplaintRequest { name };
-    let changes = desk.boss.complaints().list_complaint_changes(changes).await.unwrap();
-    let last = changes.into_inner().changes.pop().unwrap();
+    let mut changes = desk.boss.call(to::ListComplaintChanges(changes)).await.unwrap();
+    let last = changes.changes.pop().unwrap();
     assert_eq!((last.action.as_str(), last.internal_note.as_str()), ("REDACT", ""));
 }
 
@@ -175,15 +173,13 @@ async fn a_redacted_passage_is_gone_from_the_transcript_too(pool: PgPool) {
         request_id: request_id(),
         ..Default::default()
     };
-    desk.talker.conversations().create_request_from_conversation(request).await.unwrap();
+    desk.talker.call(request).await.unwrap();
     app.run_workers().await;
     let all = pb::ListComplaintsRequest::default();
-    let filed = desk.boss.complaints().list_complaints(all).await.unwrap().into_inner();
-    let name = filed.complaints[0].name.clone();
+    let name = desk.boss.call(all).await.unwrap().complaints[0].name.clone();
     let transcript = async || {
         let request = pb::GetComplaintRequest { name: name.clone() };
-        let read = desk.boss.complaints().list_complaint_transcript(request).await.unwrap();
-        let messages = read.into_inner().messages;
+        let messages = desk.boss.call(to::ListComplaintTranscript(request)).await.unwrap().messages;
         messages.into_iter().map(|message| message.text).collect::<String>()
     };
     assert!(transcript().await.contains("我是李小明"));
@@ -207,7 +203,7 @@ async fn a_wrong_redaction_is_refused(pool: PgPool) {
         passages: vec![Passage::default()],
         ..Default::default()
     };
-    let empty = desk.assigner.complaints().redact_complaint(empty).await.unwrap_err();
+    let empty = desk.assigner.call(empty).await.unwrap_err();
     assert_eq!(
         fields(&empty),
         ["passages[0].field REQUIRED", "passages[0].text REQUIRED", "reason REQUIRED"]
@@ -228,7 +224,7 @@ async fn a_wrong_redaction_is_refused(pool: PgPool) {
         etag: "W/\"1\"".to_owned(),
         ..Default::default()
     };
-    let stale = desk.assigner.complaints().redact_complaint(stale).await.unwrap_err();
+    let stale = desk.assigner.call(stale).await.unwrap_err();
     assert_eq!(reason(&stale), "ETAG_STALE");
 }
 
@@ -246,12 +242,12 @@ async fn template(
         }),
         request_id: request_id(),
     };
-    by.complaints().create_answer_template(request).await.map(Response::into_inner)
+    by.call(request).await
 }
 
 async fn templates(by: &User, category: Category) -> Vec<String> {
     let request = pb::ListAnswerTemplatesRequest { category: category.into() };
-    let listed = by.complaints().list_answer_templates(request).await.unwrap().into_inner();
+    let listed = by.call(request).await.unwrap();
     listed.answer_templates.into_iter().map(|template| template.title).collect()
 }
 
@@ -269,10 +265,10 @@ async fn a_prepared_answer_is_used_by_the_units_below(pool: PgPool) {
     let retire = pb::RetireAnswerTemplateRequest { name: of_all.name, request_id: request_id() };
     // Not by whoever merely uses it, nor by an assigner further down.
     for stranger in [&desk.one, &desk.two] {
-        let refused = stranger.complaints().retire_answer_template(retire.clone()).await;
+        let refused = stranger.call(retire.clone()).await;
         assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
     }
-    desk.assigner.complaints().retire_answer_template(retire).await.unwrap();
+    desk.assigner.call(retire).await.unwrap();
     assert_eq!(templates(&desk.other, Category::Help).await, [""; 0]);
     let refused = template(&desk.one, Category::Help, "答复").await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
@@ -302,8 +298,7 @@ async fn what_is_late_is_listed_by_level_and_leaves_the_list_when_it_is_settled(
     let listed = async |by: &User, level: &str, unsettled: bool| {
         let request =
             pb::ListEscalationsRequest { level: level.to_owned(), unsettled, ..Default::default() };
-        let reply = by.complaints().list_escalations(request).await.unwrap().into_inner();
-        reply.escalations.len()
+        by.call(request).await.unwrap().escalations.len()
     };
     assert_eq!(listed(&desk.leader, "", true).await, 3);
     assert_eq!(listed(&desk.leader, "RED", true).await, 2);

@@ -12,7 +12,7 @@ use tonic::Code;
 use crate::{
     attachments::{announce, announced, complete, pictures, read, upload},
     complaints::{Service, step},
-    harness::{App, User, request_id},
+    harness::{App, User, request_id, to},
     supervision::open_file,
 };
 
@@ -162,7 +162,7 @@ async fn spoken_of(app: &App, desk: &Service) -> (String, String, pb::SubmitEval
         note: format!("请联系{NAME}"),
         ..Default::default()
     };
-    desk.assigner.complaints().assign_complaint(assign).await.unwrap();
+    desk.assigner.call(assign).await.unwrap();
     desk.sign(&desk.one, &name).await.unwrap();
     let ask = pb::RequestComplaintExtensionRequest {
         name: name.clone(),
@@ -171,21 +171,21 @@ async fn spoken_of(app: &App, desk: &Service) -> (String, String, pb::SubmitEval
         basis: format!("{NAME}的说明"),
         request_id: request_id(),
     };
-    desk.one.complaints().request_complaint_extension(ask).await.unwrap();
+    desk.one.call(ask).await.unwrap();
     let decide = pb::DecideComplaintExtensionRequest {
         name: name.clone(),
         note: format!("{NAME}可电话联系"),
         etag: desk.get(&desk.assigner, &name).await.unwrap().etag,
         ..Default::default()
     };
-    desk.assigner.complaints().decide_complaint_extension(decide).await.unwrap();
+    desk.assigner.call(decide).await.unwrap();
     let answer = pb::SubmitComplaintFeedbackRequest {
         name: name.clone(),
         feedback: format!("{NAME}反映的卸货时段已调整,通行证同步更新,请查收。"),
         note: format!("已与{NAME}电话确认"),
         ..Default::default()
     };
-    desk.one.complaints().submit_complaint_feedback(answer.clone()).await.unwrap();
+    desk.one.call(answer.clone()).await.unwrap();
     let rated = argued_over(app, desk, &name, answer).await;
     (name, file, rated)
 }
@@ -203,8 +203,8 @@ async fn argued_over(
         etag: desk.get(&desk.assigner, name).await.unwrap().etag,
         ..Default::default()
     };
-    desk.assigner.complaints().review_complaint_feedback(review).await.unwrap();
-    desk.one.complaints().submit_complaint_feedback(answer).await.unwrap();
+    desk.assigner.call(review).await.unwrap();
+    desk.one.call(answer).await.unwrap();
     desk.review(&desk.assigner, name, true).await.unwrap();
     let asked = desk.asked(&desk.boss).await.remove(0);
     let rated = pb::SubmitEvaluationRequest {
@@ -214,12 +214,12 @@ async fn argued_over(
         request_id: request_id(),
         ..Default::default()
     };
-    desk.boss.evaluations().submit_evaluation(rated.clone()).await.unwrap();
+    desk.boss.call(rated.clone()).await.unwrap();
     for handler in [&desk.two, &desk.three] {
         desk.again(handler, name).await;
         desk.rate_last(Level::Dissatisfied, &format!("{NAME}仍未解决")).await;
     }
-    desk.assigner.complaints().note_complaint(step(name, &format!("{NAME}来访"))).await.unwrap();
+    desk.assigner.call(to::NoteComplaint(step(name, &format!("{NAME}来访")))).await.unwrap();
     let said = format!("'{NAME}'");
     let point =
         format!("update meeting_point set note = {said}, decision = {said}, outcome = {said}");
@@ -245,7 +245,7 @@ async fn redact(
         request_id: request_id(),
         ..Default::default()
     };
-    by.complaints().redact_complaint(request).await.map(tonic::Response::into_inner)
+    by.call(request).await
 }
 
 fn passage(field: Field, text: &str) -> Passage {
@@ -276,29 +276,28 @@ async fn a_name_that_was_taken_out_stands_nowhere(pool: PgPool) {
         assert_eq!(whole.place, "■家门口");
         assert_eq!(whole.attachments, [""; 0]);
         let request = pb::GetComplaintRequest { name: name.clone() };
-        let changes = reader.complaints().list_complaint_changes(request).await.unwrap();
-        let said = format!("{whole:?} {:?}", changes.into_inner());
+        let changes = reader.call(to::ListComplaintChanges(request)).await.unwrap();
+        let said = format!("{whole:?} {changes:?}");
         assert!(!said.contains(NAME) && said.contains('■'), "{}: {said}", reader.name);
         let refused = read(reader, &file).await.unwrap_err();
         assert_eq!(refused.code(), Code::PermissionDenied, "{}", reader.name);
     }
     let points = pb::ListMeetingPointsRequest::default();
-    let points = desk.leader.centre().list_meeting_points(points).await.unwrap().into_inner();
+    let points = desk.leader.call(points).await.unwrap();
     let point = points.meeting_points[0].name.clone();
     let request = pb::ListMeetingPointChangesRequest { name: point };
-    let changes = desk.leader.centre().list_meeting_point_changes(request).await.unwrap();
-    assert!(!format!("{points:?} {:?}", changes.into_inner()).contains(NAME));
+    let changes = desk.leader.call(request).await.unwrap();
+    assert!(!format!("{points:?} {changes:?}").contains(NAME));
     let evaluations = pb::ListEvaluationsRequest::default();
-    let evaluations = desk.boss.evaluations().list_evaluations(evaluations).await.unwrap();
-    assert!(!format!("{:?}", evaluations.into_inner()).contains(NAME));
+    let evaluations = desk.boss.call(evaluations).await.unwrap();
+    assert!(!format!("{evaluations:?}").contains(NAME));
     // Nor does a stored answer bring it back.
-    let repeated = desk.boss.evaluations().submit_evaluation(rated).await.unwrap().into_inner();
+    let repeated = desk.boss.call(rated).await.unwrap();
     assert_eq!(repeated.comment, "■仍未答复");
     // Under lock stands what each text said.
     let request =
         pb::ReadRedactedComplaintRequest { name, reason: "核查信访事项".to_owned() };
-    let opened = inspector.complaints().read_redacted_complaint(request).await.unwrap();
-    let opened = opened.into_inner().complaint_redactions;
+    let opened = inspector.call(request).await.unwrap().complaint_redactions;
     for (field, original) in [
         (Field::Title, format!("{NAME}反映卸货受阻")),
         (Field::Place, format!("{NAME}家门口")),
@@ -330,7 +329,7 @@ async fn a_passage_is_named_where_it_was_found(pool: PgPool) {
     let whole = desk.get(&desk.assigner, &name).await.unwrap();
     assert!(whole.title.contains("卸货"), "{}", whole.title);
     let request = pb::GetComplaintRequest { name };
-    let changes = desk.assigner.complaints().list_complaint_changes(request).await.unwrap();
-    let said = format!("{:?}", changes.into_inner());
+    let changes = desk.assigner.call(to::ListComplaintChanges(request)).await.unwrap();
+    let said = format!("{changes:?}");
     assert!(said.contains("已电■确认") && !said.contains("电话"), "{said}");
 }

@@ -47,7 +47,7 @@ async fn notices_go_after_three_years_and_a_dead_letter_stays(pool: PgPool) {
     }
     let request =
         jingqi::surface::service::pb::MarkNoticesReadRequest { all: true, ..Default::default() };
-    city.boss.notices().mark_notices_read(request).await.unwrap();
+    city.boss.call(request).await.unwrap();
     let one = inbox(&city.boss).await.remove(0).name;
     let id = one.rsplit_once('/').unwrap().1;
     app.sql(&format!("insert into notice_read values ('persons/x', '{id}', now())")).await;

@@ -26,8 +26,8 @@ fn announced(city: &City, content: &[u8]) -> pb::Attachment {
 async fn announce(user: &User, attachment: pb::Attachment) -> Result<String, tonic::Status> {
     let request =
         pb::CreateAttachmentRequest { attachment: Some(attachment), request_id: request_id() };
-    let made = user.applications().create_attachment(request).await;
-    made.map(|made| made.into_inner().name)
+    let made = user.call(request).await;
+    made.map(|made| made.name)
 }
 
 async fn upload(user: &User, name: &str, content: &[u8]) {
@@ -40,7 +40,7 @@ async fn upload(user: &User, name: &str, content: &[u8]) {
                 offset,
                 data: chunk.to_vec(),
             };
-            user.applications().upload_attachment_chunk(request).await.unwrap();
+            user.call(request).await.unwrap();
         }
         offset += i64::try_from(chunk.len()).unwrap();
     }
@@ -48,7 +48,7 @@ async fn upload(user: &User, name: &str, content: &[u8]) {
 
 async fn complete(user: &User, name: &str) -> Result<pb::Attachment, tonic::Status> {
     let request = pb::CompleteAttachmentRequest { name: name.to_owned() };
-    user.applications().complete_attachment(request).await.map(tonic::Response::into_inner)
+    user.call(request).await
 }
 
 #[sqlx::test]
@@ -67,7 +67,7 @@ async fn a_paper_is_uploaded_in_chunks_and_read_by_who_may(pool: PgPool) {
     assert_eq!((done.complete, done.file_name.as_str()), (true, "行驶证.pdf"));
     // Until something is filed with it, it is nobody's of the police.
     let request = pb::ReadAttachmentChunkRequest { name: name.clone(), offset: 0 };
-    let early = city.first.applications().read_attachment_chunk(request).await.unwrap_err();
+    let early = city.first.call(request).await.unwrap_err();
     assert_eq!(early.code(), Code::PermissionDenied);
     let mut create = city.create(&app);
     create.pass_application.as_mut().unwrap().attachments.push(name.clone());
@@ -78,8 +78,7 @@ async fn a_paper_is_uploaded_in_chunks_and_read_by_who_may(pool: PgPool) {
             name: name.clone(),
             offset: i64::try_from(read.len()).unwrap(),
         };
-        let chunk = city.first.applications().read_attachment_chunk(request).await.unwrap();
-        let chunk = chunk.into_inner();
+        let chunk = city.first.call(request).await.unwrap();
         read.extend(chunk.data);
         if chunk.last {
             break;
@@ -88,7 +87,7 @@ async fn a_paper_is_uploaded_in_chunks_and_read_by_who_may(pool: PgPool) {
     assert!(read == content);
     let request = pb::ReadAttachmentChunkRequest { name, offset: 0 };
     for stranger in [&city.stranger, &city.foreign_reviewer, &city.driver] {
-        let refused = stranger.applications().read_attachment_chunk(request.clone()).await;
+        let refused = stranger.call(request.clone()).await;
         assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied, "{}", stranger.name);
     }
 }
@@ -125,7 +124,7 @@ async fn a_disguised_altered_or_oversized_paper_is_refused(pool: PgPool) {
     upload(&city.handler, &name, b"%PDF-1.7 two").await;
     assert_eq!(reason(&complete(&city.handler, &name).await.unwrap_err()), "ATTACHMENT_INCOMPLETE");
     let gap = pb::UploadAttachmentChunkRequest { name, offset: 1_000, data: vec![1] };
-    let gap = city.handler.applications().upload_attachment_chunk(gap).await.unwrap_err();
+    let gap = city.handler.call(gap).await.unwrap_err();
     assert_eq!(fields(&gap), ["offset OUT_OF_RANGE"]);
 }
 
@@ -148,24 +147,22 @@ async fn a_new_policy_counts_from_its_day_on(pool: PgPool) {
     };
     let json = serde_json::to_string(&values).unwrap();
     let now = app.now().as_second();
-    let mut desk = city.chief.passes();
-    let past = desk.publish_pass_policy(publish(now, json.clone())).await.unwrap_err();
+    let past = city.chief.call(publish(now, json.clone())).await.unwrap_err();
     assert_eq!(fields(&past), ["pass_policy.effective_from IN_PAST"]);
-    let unread = desk.publish_pass_policy(publish(now + 60, "{\"months\":1}".to_owned())).await;
+    let unread = city.chief.call(publish(now + 60, "{\"months\":1}".to_owned())).await;
     assert_eq!(fields(&unread.unwrap_err()), ["pass_policy.values_json UNKNOWN_VALUE"]);
-    let refused = city.first.passes().publish_pass_policy(publish(now + 60, json.clone())).await;
+    let refused = city.first.call(publish(now + 60, json.clone())).await;
     assert_eq!(reason(&refused.unwrap_err()), "DENIED");
-    let drafted = desk.publish_pass_policy(publish(now + 86_400, json)).await.unwrap().into_inner();
+    let drafted = city.chief.call(publish(now + 86_400, json)).await.unwrap();
     app.confirm(&drafted.proposal).await.unwrap();
     let dry = || pb::CreatePassApplicationRequest { validate_only: true, ..city.create(&app) };
-    let mut filer = city.handler.applications();
-    let today = filer.create_pass_application(dry()).await.unwrap().into_inner().evaluation;
+    let today = city.handler.call(dry()).await.unwrap().evaluation;
     assert_eq!(today.unwrap().policy_version, "2022-06");
     app.advance(SignedDuration::from_hours(24));
-    let tomorrow = filer.create_pass_application(dry()).await.unwrap().into_inner().evaluation;
+    let tomorrow = city.handler.call(dry()).await.unwrap().evaluation;
     assert_eq!(tomorrow.unwrap().policy_version, "2026-12");
     let get = pb::GetTruckPassRequest { name: before.name };
-    let kept = city.handler.passes().get_truck_pass(get).await.unwrap().into_inner();
+    let kept = city.handler.call(get).await.unwrap();
     assert_eq!((kept.policy_version.as_str(), kept.valid_until), ("2022-06", before.valid_until));
 }
 
@@ -184,14 +181,14 @@ async fn a_zone_is_published_in_versions_and_read_by_everybody(pool: PgPool) {
         }),
         request_id: request_id(),
     };
-    let refused = city.chief.passes().publish_zone(publish("{}")).await.unwrap_err();
+    let refused = city.chief.call(publish("{}")).await.unwrap_err();
     assert_eq!(fields(&refused), ["zone.rules_json UNKNOWN_VALUE"]);
-    let second = city.chief.passes().publish_zone(publish(&plan)).await.unwrap().into_inner();
+    let second = city.chief.call(publish(&plan)).await.unwrap();
     assert_eq!((second.name.as_str(), second.version), (city.zone.to_string().as_str(), 2));
     app.confirm(&second.proposal).await.unwrap();
     // Before signing in, at another server, without waiting for its next look.
     let reader = app.anonymous().at(app.another().await);
-    let zones = reader.passes().list_zones(pb::ListZonesRequest {}).await.unwrap().into_inner();
+    let zones = reader.call(pb::ListZonesRequest {}).await.unwrap();
     assert_eq!(zones.zones.len(), 1);
     assert_eq!(zones.zones[0].version, 2);
     assert!(zones.zones[0].rules_text.iter().any(|rule| rule.contains("06:00-22:00")));
@@ -218,21 +215,20 @@ async fn a_quota_is_never_set_below_what_is_taken(pool: PgPool) {
         ..Default::default()
     };
     let (from, until) = (stamp(-1), stamp(30));
-    let mut desk = city.chief.passes();
     let set_by_two = async |request: pb::SetQuotaRequest| {
-        let drafted = city.chief.passes().set_quota(request).await?.into_inner();
+        let drafted = city.chief.call(request).await?;
         app.confirm(&drafted.proposal).await
     };
     set_by_two(set(1, from, until)).await.unwrap();
     city.pass(&app).await;
-    let listed = desk.list_quotas(pb::ListQuotasRequest::default()).await.unwrap().into_inner();
+    let listed = city.chief.call(pb::ListQuotasRequest::default()).await.unwrap();
     assert_eq!((listed.quotas[0].used, listed.quotas[0].limit), (1, 1));
     let below = set_by_two(set(0, from, until)).await.unwrap_err();
     assert_eq!(reason(&below), "QUOTA_EXHAUSTED");
     let overlap = set_by_two(set(5, stamp(7), stamp(60))).await.unwrap_err();
     assert_eq!(reason(&overlap), "ALREADY_EXISTS");
     set_by_two(set(2, from, until)).await.unwrap();
-    let backwards = desk.set_quota(set(2, until, from)).await.unwrap_err();
+    let backwards = city.chief.call(set(2, until, from)).await.unwrap_err();
     assert_eq!(fields(&backwards), ["quota.period_end END_BEFORE_START"]);
 }
 
@@ -250,8 +246,7 @@ async fn the_green_lane_opens_with_a_special_period(pool: PgPool) {
         need.months = 0;
         request
     };
-    let mut filer = city.handler.applications();
-    let closed = filer.create_pass_application(lane()).await.unwrap().into_inner().evaluation;
+    let closed = city.handler.call(lane()).await.unwrap().evaluation;
     let reasons: Vec<_> = closed.unwrap().reasons.into_iter().map(|it| it.code).collect();
     assert!(reasons.contains(&"SPECIAL_PERIOD_INACTIVE".to_owned()), "{reasons:?}");
     let stamp = |days: i64| {
@@ -266,9 +261,9 @@ async fn the_green_lane_opens_with_a_special_period(pool: PgPool) {
         }),
         request_id: request_id(),
     };
-    let drafted = city.chief.passes().set_special_period(open).await.unwrap().into_inner();
+    let drafted = city.chief.call(open).await.unwrap();
     app.confirm(&drafted.proposal).await.unwrap();
-    let open = filer.create_pass_application(lane()).await.unwrap().into_inner().evaluation;
+    let open = city.handler.call(lane()).await.unwrap().evaluation;
     let open = open.unwrap();
     assert!(open.reasons.iter().all(|it| it.code != "SPECIAL_PERIOD_INACTIVE"), "{open:?}");
 }
@@ -284,7 +279,7 @@ async fn a_vehicle_on_the_blacklist_is_refused_everywhere_until_it_is_lifted(poo
             observed: Some(pb::check_pass_request::Observed::PlateNumber(PLATE.to_owned())),
             ..Default::default()
         };
-        city.device.checks().check_pass(request).await.unwrap().into_inner().outcome()
+        city.device.call(request).await.unwrap().outcome()
     };
     assert_eq!(check().await, Outcome::PassValid);
     let list = |subject: String| pb::AddBlacklistEntryRequest {
@@ -296,28 +291,25 @@ async fn a_vehicle_on_the_blacklist_is_refused_everywhere_until_it_is_lifted(poo
         }),
         request_id: request_id(),
     };
-    let mut desk = city.first.passes();
-    let foreign = city.foreign_reviewer.passes();
-    let refused = foreign.clone().add_blacklist_entry(list(city.vehicle.to_string())).await;
+    let refused = city.foreign_reviewer.call(list(city.vehicle.to_string())).await;
     assert_eq!(reason(&refused.unwrap_err()), "DENIED");
     for subject in [city.vehicle.to_string(), city.enterprise.to_string()] {
-        let entry = desk.add_blacklist_entry(list(subject)).await.unwrap().into_inner();
+        let entry = city.first.call(list(subject)).await.unwrap();
         assert_eq!(check().await, Outcome::Blacklisted);
         let dry = pb::CreatePassApplicationRequest { validate_only: true, ..city.create(&app) };
-        let verdict = city.handler.applications().create_pass_application(dry).await.unwrap();
-        let reasons = verdict.into_inner().evaluation.unwrap().reasons;
+        let reasons = city.handler.call(dry).await.unwrap().evaluation.unwrap().reasons;
         assert!(reasons.iter().any(|it| it.code == "BLACKLISTED"), "{reasons:?}");
         let lift = pb::LiftBlacklistEntryRequest {
             name: entry.name,
             note: "已整改".to_owned(),
             request_id: request_id(),
         };
-        desk.lift_blacklist_entry(lift.clone()).await.unwrap();
+        city.first.call(lift.clone()).await.unwrap();
         assert_eq!(check().await, Outcome::PassValid);
         let again = pb::LiftBlacklistEntryRequest { request_id: request_id(), ..lift };
-        let again = desk.lift_blacklist_entry(again).await.unwrap_err();
+        let again = city.first.call(again).await.unwrap_err();
         assert_eq!(reason(&again), "TRANSITION_ILLEGAL");
     }
-    let listed = desk.list_blacklist_entries(pb::ListBlacklistEntriesRequest::default()).await;
-    assert_eq!(listed.unwrap().into_inner().blacklist_entries.len(), 2);
+    let listed = city.first.call(pb::ListBlacklistEntriesRequest::default()).await;
+    assert_eq!(listed.unwrap().blacklist_entries.len(), 2);
 }

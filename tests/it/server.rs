@@ -114,12 +114,12 @@ async fn a_message_over_the_limit_is_refused(pool: PgPool) {
     let app = App::start(pool).await;
     let huge =
         pb::SignInWithWechatRequest { login_code: "x".repeat(70 * 1024), ..Default::default() };
-    let refused = app.anonymous().identity().sign_in_with_wechat(huge).await.unwrap_err();
+    let refused = app.anonymous().call(huge).await.unwrap_err();
     assert_eq!(fields(&refused), ["message TOO_LONG"]);
     let city = app.city().await;
     let mut long = city.create(&app);
     long.pass_application.as_mut().unwrap().need.as_mut().unwrap().reason = "长".repeat(501);
-    let refused = city.handler.applications().create_pass_application(long).await.unwrap_err();
+    let refused = city.handler.call(long).await.unwrap_err();
     assert_eq!(fields(&refused), ["need.reason TOO_LONG"]);
 }
 
@@ -157,7 +157,7 @@ async fn calls_that_never_send_their_body_stop_nobody(pool: PgPool) {
             let mut zones = TruckPassServiceClient::new(endpoint.connect().await.unwrap());
             zones.list_zones(pb::ListZonesRequest::default()).await.unwrap();
         }
-        city.boss.identity().get_account(pb::GetAccountRequest {}).await.unwrap();
+        city.boss.call(pb::GetAccountRequest {}).await.unwrap();
     }
 }
 
@@ -200,7 +200,7 @@ async fn a_method_that_a_stranger_invents_names_no_span(pool: PgPool) {
         let refused = wire.unary(request, PathAndQuery::from_static(path), codec).await;
         assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
     }
-    app.anonymous().passes().list_zones(pb::ListZonesRequest::default()).await.unwrap();
+    app.anonymous().call(pb::ListZonesRequest::default()).await.unwrap();
     let said = String::from_utf8(said.0.lock().unwrap().clone()).unwrap();
     assert!(said.matches("rpc.method=\"unknown\"").count() >= 2, "{said}");
     assert!(said.contains("TruckPassService/ListZones"), "{said}");
@@ -212,7 +212,7 @@ async fn a_token_that_is_missing_malformed_or_of_an_ended_session_is_refused(poo
     let app = App::start(pool).await;
     let city = app.city().await;
     let account = |user: User| async move {
-        let refused = user.identity().get_account(pb::GetAccountRequest {}).await.unwrap_err();
+        let refused = user.call(pb::GetAccountRequest {}).await.unwrap_err();
         (refused.code(), reason(&refused))
     };
     let refused = account(app.anonymous()).await;
@@ -250,7 +250,7 @@ async fn without_postgresql_a_call_says_unavailable_and_when_to_come_back(pool: 
     let get = pb::GetTruckPassRequest {
         name: "truckPasses/01890a5d-ac96-774b-bcce-b302099a8057".to_owned(),
     };
-    let refused = city.boss.passes().get_truck_pass(get).await.unwrap_err();
+    let refused = city.boss.call(get).await.unwrap_err();
     assert_eq!(
         (refused.code(), reason(&refused).as_str()),
         (Code::Unavailable, "STORE_UNAVAILABLE")
@@ -268,7 +268,7 @@ async fn without_redis_everything_works(pool: PgPool) {
         observed: Some(pb::check_pass_request::Observed::PassNumber(pass.number)),
         ..Default::default()
     };
-    let checked = city.device.checks().check_pass(check).await.unwrap().into_inner();
+    let checked = city.device.call(check).await.unwrap();
     assert_eq!(checked.verdict(), pb::pass_check::Verdict::Valid);
     assert_eq!(checked.data_as_of.unwrap().source, "POSTGRESQL");
 }
@@ -281,13 +281,12 @@ async fn a_write_goes_on_when_its_client_goes_away(pool: PgPool) {
     let city = app.city().await;
     let request = city.create(&app);
     for _ in 0..20 {
-        let mut client = city.handler.applications();
-        let call = client.create_pass_application(request.clone());
+        let call = city.handler.call(request.clone());
         let _ = tokio::time::timeout(Duration::from_millis(3), call).await;
     }
     let answer = loop {
-        match city.handler.applications().create_pass_application(request.clone()).await {
-            Ok(answer) => break answer.into_inner(),
+        match city.handler.call(request.clone()).await {
+            Ok(answer) => break answer,
             Err(status) => assert_eq!(status.code(), Code::Aborted),
         }
     };

@@ -36,7 +36,7 @@ pub async fn open_file(officer: &User, subject: &str) {
         reason: "核查服务投诉".to_owned(),
         request_id: request_id(),
     };
-    officer.conversations().create_content_access(request).await.unwrap();
+    officer.call(request).await.unwrap();
 }
 
 // CH-19: no content without a reason that is recorded first.
@@ -50,13 +50,13 @@ async fn content_is_read_only_with_a_recorded_reason(pool: PgPool) {
         reason: reason.to_owned(),
         ..Default::default()
     };
-    let mut inspector = desk.inspector.conversations();
-    let unsaid = inspector.inspect_conversation(inspect("")).await.unwrap_err();
+    let inspector = &desk.inspector;
+    let unsaid = inspector.call(inspect("")).await.unwrap_err();
     assert_eq!(fields(&unsaid), ["reason REQUIRED"]);
-    let short = inspector.inspect_conversation(inspect("看看")).await.unwrap_err();
+    let short = inspector.call(inspect("看看")).await.unwrap_err();
     assert_eq!(fields(&short), ["reason TOO_SHORT"]);
     assert_eq!(app.count("select count(*) from content_access").await, 0);
-    let read = inspector.inspect_conversation(inspect("核查服务投诉")).await.unwrap().into_inner();
+    let read = inspector.call(inspect("核查服务投诉")).await.unwrap();
     assert_eq!(read.messages.len(), 4);
     // Lists run newest first by the millisecond of their ids.
     app.advance(SignedDuration::from_millis(1));
@@ -68,10 +68,10 @@ async fn content_is_read_only_with_a_recorded_reason(pool: PgPool) {
         until_time,
         ..Default::default()
     };
-    let found = inspector.search_messages(search).await.unwrap().into_inner();
+    let found = inspector.call(search).await.unwrap();
     assert_eq!(found.messages.len(), 1);
     let list = pb::ListContentAccessesRequest::default();
-    let accesses = inspector.list_content_accesses(list).await.unwrap().into_inner();
+    let accesses = inspector.call(list).await.unwrap();
     let accesses: Vec<_> = accesses
         .content_accesses
         .iter()
@@ -80,12 +80,12 @@ async fn content_is_read_only_with_a_recorded_reason(pool: PgPool) {
     assert_eq!(accesses, [("SEARCH", "核查服务投诉"), ("INSPECT", "核查服务投诉")]);
     // Neither the officer of the post nor a reviewer supervises; nor does another unit's inspector.
     for user in [&desk.ann, &desk.city.first, &desk.boss] {
-        let refused = user.conversations().inspect_conversation(inspect("核查服务投诉")).await;
+        let refused = user.call(inspect("核查服务投诉")).await;
         assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
     }
     let elsewhere = app.unit("321324170000", None, &[]).await;
     let other = app.officer("200009", &elsewhere, &["INSPECTOR"]).await;
-    let refused = other.conversations().inspect_conversation(inspect("核查服务投诉")).await;
+    let refused = other.call(inspect("核查服务投诉")).await;
     assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
 }
 
@@ -102,12 +102,12 @@ async fn figures_hold_no_content(pool: PgPool) {
         comment: "没有回答问题".to_owned(),
         request_id: request_id(),
     };
-    desk.talker.conversations().rate_conversation(rate).await.unwrap();
+    desk.talker.call(rate).await.unwrap();
     let (from_time, until_time) = span(&app);
     let request = pb::GetConversationFiguresRequest { from_time, until_time };
-    let figures = desk.leader.conversations().get_conversation_figures(request).await.unwrap();
+    let figures = desk.leader.call(request).await.unwrap();
     assert_eq!(
-        figures.into_inner(),
+        figures,
         pb::ConversationFigures {
             conversations: 1,
             messages: 5,
@@ -126,7 +126,7 @@ async fn an_export_is_verified_and_a_changed_row_is_found(pool: PgPool) {
     let desk = app.desk().await;
     let name = talked(&desk).await;
     let recall = pb::RecallMessageRequest { conversation: name.clone(), sequence: 2 };
-    desk.talker.conversations().recall_message(recall).await.unwrap();
+    desk.talker.call(recall).await.unwrap();
     let key: Vec<u8> =
         sqlx::query_scalar("select public_key from signing_key where purpose = 'RECORD'")
             .fetch_one(app.parts.store.pool())

@@ -54,13 +54,13 @@ async fn talk(app: &App, city: &City) -> Talk {
         }),
         request_id: request_id(),
     };
-    let post = leader.liaison().create_liaison_post(post).await.unwrap().into_inner().name;
+    let post = leader.call(post).await.unwrap().name;
     let assign = pb::AssignLiaisonOfficerRequest {
         name: post.clone(),
         officer: officer.name.clone(),
         ..Default::default()
     };
-    leader.liaison().assign_liaison_officer(assign).await.unwrap();
+    leader.call(assign).await.unwrap();
     let colleague = app.user(colleague).await;
     let conversation = opened(city, &post).await;
     let name = conversation.clone();
@@ -69,9 +69,9 @@ async fn talk(app: &App, city: &City) -> Talk {
         person: colleague.name.clone(),
         ..Default::default()
     };
-    city.boss.conversations().add_conversation_member(add).await.unwrap();
+    city.boss.call(add).await.unwrap();
     let claim = pb::ClaimConversationRequest { name, ..Default::default() };
-    officer.conversations().claim_conversation(claim).await.unwrap();
+    officer.call(claim).await.unwrap();
     Talk { officer, colleague, post, conversation }
 }
 
@@ -86,7 +86,7 @@ async fn opened(city: &City, post: &str) -> String {
         }),
         request_id: request_id(),
     };
-    city.boss.conversations().create_conversation(create).await.unwrap().into_inner().name
+    city.boss.call(create).await.unwrap().name
 }
 
 impl Talk {
@@ -99,7 +99,7 @@ impl Talk {
             text: text.to_owned(),
             ..Default::default()
         };
-        officer.conversations().send_message(send).await.unwrap().into_inner().sequence
+        officer.call(send).await.unwrap().sequence
     }
 
     fn text(&self, text: &str) -> Value {
@@ -296,7 +296,7 @@ async fn whoever_is_taken_out_of_a_conversation_hears_no_more(pool: PgPool) {
         ..Default::default()
     };
     let boss = city.boss.at(app.another().await);
-    boss.conversations().remove_conversation_member(remove).await.unwrap();
+    boss.call(remove).await.unwrap();
     talk.officer_says(&talk.officer, "之后").await;
     loop {
         let frame = phone.hear().await;
@@ -321,7 +321,7 @@ async fn a_watch_ends_with_its_session(pool: PgPool) {
     let boss: Id<kind::Person> = Id::parse(&city.boss.name).unwrap();
     let tablet = app.user(boss).await;
     let others = pb::RevokeOtherSessionsRequest {};
-    tablet.identity().revoke_other_sessions(others).await.unwrap();
+    tablet.call(others).await.unwrap();
     let ended = until(&mut phone, |frame| frame.get("watchEnded").is_some()).await;
     assert_eq!(refusal(&ended), ("UNAUTHENTICATED", "SESSION_ENDED"));
 }

@@ -356,7 +356,7 @@ async fn what_must_be_long_is_counted_by_what_shows(pool: PgPool) {
     let read = async |reason: &str| {
         let reason = reason.to_owned();
         let request = pb::ReadRedactedComplaintRequest { name: name.clone(), reason };
-        let refused = inspector.complaints().read_redacted_complaint(request).await;
+        let refused = inspector.call(request).await;
         fields(&refused.unwrap_err())
     };
     assert_eq!(read(&"\u{200b}".repeat(10)).await, ["reason REQUIRED"]);
@@ -367,7 +367,7 @@ async fn what_must_be_long_is_counted_by_what_shows(pool: PgPool) {
             feedback,
             ..Default::default()
         };
-        fields(&desk.one.complaints().submit_complaint_feedback(request).await.unwrap_err())
+        fields(&desk.one.call(request).await.unwrap_err())
     };
     assert_eq!(answer("\u{200b}".repeat(60)).await, ["feedback REQUIRED"]);
     assert_eq!(answer(format!("已办{}", "\u{2060}".repeat(60))).await, ["feedback TOO_SHORT"]);
@@ -401,22 +401,22 @@ async fn what_is_pasted_is_read_as_it_was_meant(pool: PgPool) {
         phone: "\u{202d}+86 139-0524-0091\u{202c}\u{feff}".to_owned(),
         request_id: request_id(),
     };
-    city.boss.enterprises().add_driver(add).await.unwrap();
+    city.boss.call(add).await.unwrap();
     let check = |plate: &str| pb::CheckPassRequest {
         observed: Some(pb::check_pass_request::Observed::PlateNumber(plate.to_owned())),
         checkpoint: city.checkpoint.to_string(),
         ..Default::default()
     };
     city.pass(&app).await;
-    let plain = city.patrol.checks().check_pass(check("苏N12345")).await.unwrap().into_inner();
+    let plain = city.patrol.call(check("苏N12345")).await.unwrap();
     for pasted in ["\u{202d}苏N12345\u{2069}", "苏\u{200b}N·1234５\r\n", "\u{feff}苏 n12345"] {
-        let found = city.patrol.checks().check_pass(check(pasted)).await.unwrap().into_inner();
+        let found = city.patrol.call(check(pasted)).await.unwrap();
         assert_eq!(found.verdict, plain.verdict, "{pasted:?}");
     }
     // Another plate, whose province a document wrote with a radical.
     for (pasted, meant) in [("\u{2fca}A12345", "黑A12345"), ("⻘A12345", "青A12345")] {
-        let found = city.patrol.checks().check_pass(check(pasted)).await.unwrap().into_inner();
-        let other = city.patrol.checks().check_pass(check(meant)).await.unwrap().into_inner();
+        let found = city.patrol.call(check(pasted)).await.unwrap();
+        let other = city.patrol.call(check(meant)).await.unwrap();
         assert_eq!(found.verdict, other.verdict, "{meant}");
     }
 }
@@ -456,18 +456,18 @@ async fn a_message_sent_again_after_a_new_sign_in_stands_once(pool: PgPool) {
         text: "明天几点可以进城?".to_owned(),
         ..Default::default()
     };
-    let first = desk.talker.conversations().send_message(message.clone()).await.unwrap();
+    let first = desk.talker.call(message.clone()).await.unwrap();
     let again = app.user(Id::<kind::Person>::parse(&desk.talker.name).unwrap()).await;
-    let second = again.conversations().send_message(message.clone()).await.unwrap();
-    assert_eq!(second.into_inner(), first.into_inner());
+    let second = again.call(message.clone()).await.unwrap();
+    assert_eq!(second, first);
     let asked = all(&desk.talker, &name).await;
     assert_eq!(asked.iter().filter(|it| it.text == message.text).count(), 1);
     let other = pb::SendMessageRequest { text: "另一句".to_owned(), ..message.clone() };
-    let refused = again.conversations().send_message(other).await.unwrap_err();
+    let refused = again.call(other).await.unwrap_err();
     assert_eq!(reason(&refused), "REQUEST_ID_REUSED");
     // Somebody else may choose the same id.
     claim(&desk.ann, &name).await.unwrap();
-    desk.ann.conversations().send_message(message).await.unwrap();
+    desk.ann.call(message).await.unwrap();
 }
 
 // What was stored twice before stays, since the chain knows it; the first one answers.
@@ -517,8 +517,8 @@ async fn a_webhook_that_is_gone_ends_and_its_maker_is_told(pool: PgPool) {
     app.run_workers().await;
     let attempts = "select count(*) from webhook_attempt where status = 410";
     assert_eq!(app.count(attempts).await, 1, "what else was under way is dropped");
-    let listed = administrator.notices().list_webhooks(pb::ListWebhooksRequest::default()).await;
-    for webhook in listed.unwrap().into_inner().webhooks {
+    let listed = administrator.call(pb::ListWebhooksRequest::default()).await;
+    for webhook in listed.unwrap().webhooks {
         assert_eq!(webhook.disable_time.is_some(), webhook.name == gone.name, "{}", webhook.name);
     }
     let told = inbox(&administrator).await;
@@ -551,8 +551,7 @@ async fn a_class_is_granted_once_for_a_time(pool: PgPool) {
             }),
             request_id: request_id(),
         };
-        let granted = city.first.enterprises().grant_enterprise_class(request).await;
-        granted.map(|it| it.into_inner().name).map_err(|it| reason(&it))
+        city.first.call(request).await.map(|it| it.name).map_err(|it| reason(&it))
     };
     let exists = Err("ALREADY_EXISTS".to_owned());
     let first = grant(Class::Leading, 0, 30).await.unwrap();
@@ -568,6 +567,6 @@ async fn a_class_is_granted_once_for_a_time(pool: PgPool) {
         reason: "文件已更换".to_owned(),
         request_id: request_id(),
     };
-    city.first.enterprises().end_enterprise_class_grant(end).await.unwrap();
+    city.first.call(end).await.unwrap();
     grant(Class::Leading, 0, 30).await.unwrap();
 }

@@ -13,7 +13,7 @@ use redis::aio::MultiplexedConnection;
 use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgPoolOptions};
 use uuid::Uuid;
 
-use crate::harness::{App, City, PLATE, User, Wish, reason, request_id};
+use crate::harness::{App, City, PLATE, User, Wish, reason, request_id, to};
 
 #[path = "../chaos/second.rs"]
 mod second;
@@ -47,12 +47,12 @@ fn suspending(pass: &pb::TruckPass) -> pb::EndTruckPassRequest {
 
 async fn read(user: &User, pass: &pb::TruckPass) -> pb::TruckPass {
     let get = pb::GetTruckPassRequest { name: pass.name.clone() };
-    user.passes().get_truck_pass(get).await.unwrap().into_inner()
+    user.call(get).await.unwrap()
 }
 
 async fn check(user: &User, observed: Observed) -> (Outcome, String) {
     let check = pb::CheckPassRequest { observed: Some(observed), ..Default::default() };
-    let answer = user.checks().check_pass(check).await.unwrap().into_inner();
+    let answer = user.call(check).await.unwrap();
     (answer.outcome(), answer.data_as_of.unwrap().source)
 }
 
@@ -77,10 +77,10 @@ async fn cached(city: &City, server: SocketAddr) {
 async fn twins(user: &User, request: &pb::EndTruckPassRequest) -> pb::TruckPass {
     let send = || {
         let (user, request) = (user.clone(), request.clone());
-        Box::pin(async move { user.passes().suspend_truck_pass(request).await })
+        Box::pin(async move { user.call(to::SuspendTruckPass(request)).await })
     };
     let (first, _) = futures::future::select(send(), send()).await.factor_first();
-    first.unwrap().into_inner()
+    first.unwrap()
 }
 
 // Every server trusts its copy of the keys for a lease, so the call that ends one waits; and so does
@@ -97,7 +97,7 @@ async fn the_twin_of_a_call_that_ends_a_key_is_not_answered_before_it_counts(poo
         mode: Mode::Printed.into(),
         suite: "INTL".to_owned(),
     };
-    let code = city.driver.passes().issue_pass_code(show).await.unwrap().into_inner().text;
+    let code = city.driver.call(show).await.unwrap().text;
     let second = app.another().await;
     // It looks once, and then trusts its copy as long as it may.
     let other = app.parts_with_cache(app.parts.store.pool().clone(), Cache::Absent);
@@ -113,7 +113,7 @@ async fn the_twin_of_a_call_that_ends_a_key_is_not_answered_before_it_counts(poo
     };
     let send = || {
         let (security, revoke) = (security.clone(), revoke.clone());
-        Box::pin(async move { security.organisation().revoke_signing_key(revoke).await })
+        Box::pin(async move { security.call(revoke).await })
     };
     other.world.look(&other.store).await.unwrap();
     let (first, _) = futures::future::select(send(), send()).await.factor_first();
@@ -167,7 +167,7 @@ async fn an_answer_that_was_never_settled_is_settled_before_it_is_told(pool: PgP
     let (mut connection, key) = slot(&app, &url).await;
     let entry: Vec<u8> = redis::cmd("GET").arg(&key).query_async(&mut connection).await.unwrap();
     let request = suspending(&pass);
-    let first = city.chief.passes().suspend_truck_pass(request.clone()).await.unwrap();
+    let first = city.chief.call(to::SuspendTruckPass(request.clone())).await.unwrap();
     let unsettled = "select count(*) from idempotency where unsettled_keys is not null";
     assert_eq!(app.count(unsettled).await, 0, "what was answered is settled");
     // As the crash would have left it.
@@ -180,9 +180,9 @@ async fn an_answer_that_was_never_settled_is_settled_before_it_is_told(pool: PgP
     ))
     .await;
     cached(&city, app.address).await;
-    let second = city.chief.passes().suspend_truck_pass(request).await.unwrap();
+    let second = city.chief.call(to::SuspendTruckPass(request)).await.unwrap();
     assert_eq!(at(&city, app.address).await, Outcome::Suspended);
-    assert_eq!(second.into_inner(), first.into_inner());
+    assert_eq!(second, first);
     assert_eq!(app.count(unsettled).await, 0);
 }
 
@@ -191,8 +191,7 @@ async fn an_answer_that_was_never_settled_is_settled_before_it_is_told(pool: PgP
 async fn only_what_touches_a_cache_is_to_be_settled(pool: PgPool) {
     let app = App::start(pool).await;
     let city = app.city().await;
-    let filed = city.handler.applications().create_pass_application(city.create(&app)).await;
-    filed.unwrap();
+    city.handler.call(city.create(&app)).await.unwrap();
     let by_others = app.count(
         "select count(*) from idempotency where actor like 'persons/%' and not exists (
             select from pass_application where pass_application.xmin = idempotency.xmin)",
@@ -218,8 +217,8 @@ async fn whoever_follows_a_raised_epoch_waits_too(pool: PgPool) {
     // Somebody else raised the epoch, and still waits; our server has seen it.
     app.sql("update cache_epoch set token = new_epoch(), fresh = true").await;
     app.look().await;
-    let suspended = city.chief.passes().suspend_truck_pass(suspending(&pass)).await;
-    assert_eq!(suspended.unwrap().into_inner().state(), State::Suspended);
+    let suspended = city.chief.call(to::SuspendTruckPass(suspending(&pass))).await;
+    assert_eq!(suspended.unwrap().state(), State::Suspended);
     let (known, _) = plates.standing(PLATE, app.now(), [3; 16]).await.unwrap();
     let standing = sqlx::query_scalar::<_, i64>("select version from standing where key = $1")
         .bind(format!("plate:{PLATE}"))
@@ -253,12 +252,12 @@ async fn a_revocation_counts_after_a_backup_was_restored(pool: PgPool) {
     for _ in 0..3 {
         let chief = city.chief.at(before);
         let suspended = suspending(&read(&chief, &pass).await);
-        chief.passes().suspend_truck_pass(suspended).await.unwrap();
+        chief.call(to::SuspendTruckPass(suspended)).await.unwrap();
         let resumed = pb::EndTruckPassRequest {
             reason_code: "CAUSE_REMOVED".to_owned(),
             ..suspending(&read(&chief, &pass).await)
         };
-        chief.passes().resume_truck_pass(resumed).await.unwrap();
+        chief.call(to::ResumeTruckPass(resumed)).await.unwrap();
     }
     cached(&city, before).await;
     // It is restored, and a server starts on it.
@@ -268,7 +267,7 @@ async fn a_revocation_counts_after_a_backup_was_restored(pool: PgPool) {
     cached(&city, after).await;
     let chief = city.chief.at(after);
     let suspended = suspending(&read(&chief, &pass).await);
-    chief.passes().suspend_truck_pass(suspended).await.unwrap();
+    chief.call(to::SuspendTruckPass(suspended)).await.unwrap();
     let told = at(&city, after).await;
     app.stop();
     life.close().await;
@@ -306,7 +305,7 @@ async fn a_revocation_counts_after_redis_failed_over(pool: PgPool) {
         redis::cmd("WAIT").arg(1).arg(5_000).query_async(&mut connection).await.unwrap();
     assert_eq!(acknowledged, 1);
     replica.promote().await.unwrap();
-    city.chief.at(writer).passes().suspend_truck_pass(suspending(&pass)).await.unwrap();
+    city.chief.at(writer).call(to::SuspendTruckPass(suspending(&pass))).await.unwrap();
     way.lead_to(replica.address);
     for server in [reader, writer] {
         for _ in 0..50 {
@@ -337,13 +336,13 @@ async fn a_revocation_counts_when_one_server_has_another_redis_or_none(pool: PgP
         // The other server may rely on its own Redis for the rest of a lease, although ours was agreed
         // since: what it writes then is refused whole, and taken when the lease has run out.
         let began = std::time::Instant::now();
-        let mut told = chief.passes().suspend_truck_pass(suspended.clone()).await;
+        let mut told = chief.call(to::SuspendTruckPass(suspended.clone())).await;
         while let Err(status) = &told
             && began.elapsed() < 2 * LEASE
         {
             assert_eq!(reason(status), "STORE_UNAVAILABLE");
             assert_eq!(at(&city, app.address).await, Outcome::PassValid, "nothing was done");
-            told = chief.passes().suspend_truck_pass(suspended.clone()).await;
+            told = chief.call(to::SuspendTruckPass(suspended.clone())).await;
         }
         told.unwrap();
         assert_eq!(at(&city, app.address).await, Outcome::Suspended);
@@ -351,7 +350,7 @@ async fn a_revocation_counts_when_one_server_has_another_redis_or_none(pool: PgP
             reason_code: "CAUSE_REMOVED".to_owned(),
             ..suspending(&read(&chief, &pass).await)
         };
-        chief.passes().resume_truck_pass(resumed).await.unwrap();
+        chief.call(to::ResumeTruckPass(resumed)).await.unwrap();
         assert_eq!(at(&city, app.address).await, Outcome::PassValid);
     }
 }

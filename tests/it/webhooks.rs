@@ -31,7 +31,7 @@ impl App {
 
 async fn dead(user: &User) -> Vec<pb::DeadLetter> {
     let request = pb::ListDeadLettersRequest::default();
-    user.notices().list_dead_letters(request).await.unwrap().into_inner().dead_letters
+    user.call(request).await.unwrap().dead_letters
 }
 
 async fn resend(user: &User, name: &str) -> Result<pb::DeadLetter, Status> {
@@ -40,7 +40,7 @@ async fn resend(user: &User, name: &str) -> Result<pb::DeadLetter, Status> {
         note: "短信网关已恢复".to_owned(),
         request_id: request_id(),
     };
-    user.notices().resend_dead_letter(request).await.map(tonic::Response::into_inner)
+    user.call(request).await
 }
 
 pub async fn webhook(
@@ -58,13 +58,13 @@ pub async fn webhook(
         }),
         request_id: request_id(),
     };
-    by.notices().create_webhook(request).await.map(tonic::Response::into_inner)
+    by.call(request).await
 }
 
 async fn deliveries(by: &User, webhook: &str) -> Vec<pb::WebhookDelivery> {
     let request =
         pb::ListWebhookDeliveriesRequest { webhook: webhook.to_owned(), ..Default::default() };
-    by.notices().list_webhook_deliveries(request).await.unwrap().into_inner().webhook_deliveries
+    by.call(request).await.unwrap().webhook_deliveries
 }
 
 // NO-02, NO-03: a delivery that fails on and on becomes visible, stops no other, shows nothing of what
@@ -109,18 +109,18 @@ async fn only_the_system_administrator_sees_dead_letters_and_webhooks(pool: PgPo
     let made = webhook(&app, &administrator, "one", &[]).await.unwrap();
     for user in [&city.boss, &city.chief, &city.device] {
         let list = pb::ListDeadLettersRequest::default();
-        let refused = user.notices().list_dead_letters(list).await.unwrap_err();
+        let refused = user.call(list).await.unwrap_err();
         assert_eq!(refused.code(), Code::PermissionDenied, "{}", user.name);
         assert_eq!(resend(user, "events/x").await.unwrap_err().code(), Code::PermissionDenied);
         let refused = webhook(&app, user, "two", &[]).await.unwrap_err();
         assert_eq!(refused.code(), Code::PermissionDenied, "{}", user.name);
         let list =
             pb::ListWebhookDeliveriesRequest { webhook: made.name.clone(), ..Default::default() };
-        let refused = user.notices().list_webhook_deliveries(list).await.unwrap_err();
+        let refused = user.call(list).await.unwrap_err();
         assert_eq!(refused.code(), Code::PermissionDenied, "{}", user.name);
     }
     let request = pb::ResendDeadLetterRequest { name: "events/x".to_owned(), ..Default::default() };
-    let refused = administrator.notices().resend_dead_letter(request).await.unwrap_err();
+    let refused = administrator.call(request).await.unwrap_err();
     assert_eq!(fields(&refused), ["name NAME_MALFORMED", "note REQUIRED"]);
 }
 
@@ -133,8 +133,7 @@ async fn a_webhook_is_told_and_can_verify_it(pool: PgPool) {
     let administrator = app.administrator().await;
     let made = webhook(&app, &administrator, "hotline", &["PASS_APPROVED"]).await.unwrap();
     let secret = STANDARD.decode(made.secret.strip_prefix("whsec_").unwrap()).unwrap();
-    let listed = administrator.notices().list_webhooks(pb::ListWebhooksRequest::default()).await;
-    let listed = listed.unwrap().into_inner().webhooks;
+    let listed = administrator.call(pb::ListWebhooksRequest::default()).await.unwrap().webhooks;
     assert_eq!((listed.len(), listed[0].secret.as_str()), (1, ""), "told once");
     city.pass(&app).await;
     app.run_workers().await;
@@ -197,11 +196,11 @@ async fn a_webhook_that_fails_is_tried_again_and_logged(pool: PgPool) {
             etag: webhook.etag.clone(),
             request_id: request_id(),
         };
-        let disabled = administrator.notices().disable_webhook(request.clone()).await.unwrap();
-        assert!(disabled.into_inner().disable_time.is_some());
+        let disabled = administrator.call(request.clone()).await.unwrap();
+        assert!(disabled.disable_time.is_some());
         let again =
             pb::DisableWebhookRequest { etag: String::new(), request_id: request_id(), ..request };
-        let again = administrator.notices().disable_webhook(again).await.unwrap_err();
+        let again = administrator.call(again).await.unwrap_err();
         assert_eq!(reason(&again), "TRANSITION_ILLEGAL");
     }
     app.persist(30).await;
@@ -227,7 +226,7 @@ async fn a_webhook_is_checked_before_it_is_made(pool: PgPool) {
         }),
         request_id: request_id(),
     };
-    let refused = administrator.notices().create_webhook(request).await.unwrap_err();
+    let refused = administrator.call(request).await.unwrap_err();
     assert_eq!(
         fields(&refused),
         [

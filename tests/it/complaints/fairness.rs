@@ -4,12 +4,12 @@
 use jiff::SignedDuration;
 use jingqi::surface::service::pb::{self, SatisfactionLevel as Level, complaint::State};
 use sqlx::PgPool;
-use tonic::{Code, Response};
+use tonic::Code;
 
 use super::{Answer, Service, changes, listed, owed, owes, step, time};
 use crate::{
     attachments::{announce, announced, complete, pictures, read, upload},
-    harness::{App, User, fields, reason, request_id},
+    harness::{App, User, fields, reason, request_id, to},
 };
 
 impl Service {
@@ -21,7 +21,7 @@ impl Service {
             note: note.to_owned(),
             ..Default::default()
         };
-        self.assigner.complaints().assign_complaint(request).await.map(Response::into_inner)
+        self.assigner.call(request).await
     }
 
     async fn merge(&self, by: &User, name: &str, into: &str) -> Answer {
@@ -30,7 +30,7 @@ impl Service {
             into: into.to_owned(),
             ..Default::default()
         };
-        by.complaints().merge_complaint(request).await.map(Response::into_inner)
+        by.call(request).await
     }
 
     async fn transfer(&self, by: &User, name: &str) -> Answer {
@@ -40,7 +40,7 @@ impl Service {
             note: "属城管职责".to_owned(),
             ..Default::default()
         };
-        by.complaints().transfer_complaint(request).await.map(Response::into_inner)
+        by.call(to::TransferComplaint(request)).await
     }
 }
 
@@ -102,13 +102,13 @@ async fn nobody_closes_shelves_or_redacts_what_is_the_own_case(pool: PgPool) {
         reason: "含有个人信息".to_owned(),
         ..Default::default()
     };
-    let redacted = own.complaints().redact_complaint(redact).await;
+    let redacted = own.call(redact).await;
     for refused in [
         desk.accept(own, &name).await,
         desk.decline(own, &name, "不属公安职责").await,
         desk.transfer(own, &name).await,
         desk.merge(own, &name, &other).await,
-        redacted.map(Response::into_inner),
+        redacted,
     ] {
         assert_eq!(reason(&refused.unwrap_err()), "SAME_PERSON");
     }
@@ -179,7 +179,7 @@ async fn every_answer_is_kept_and_why_it_did_not_satisfy(pool: PgPool) {
         feedback: "经现场踏勘,已增加早间卸货时段两小时。".to_owned(),
         ..Default::default()
     };
-    desk.one.complaints().submit_complaint_feedback(better).await.unwrap();
+    desk.one.call(better).await.unwrap();
     assert_eq!(desk.get(&desk.boss, &name).await.unwrap().feedback, "");
     desk.review(&desk.assigner, &name, true).await.unwrap();
     desk.rate_last(Level::Dissatisfied, "两小时不够卸货").await;
@@ -213,7 +213,7 @@ async fn every_answer_is_kept_and_why_it_did_not_satisfy(pool: PgPool) {
         reason: "按企业要求隐去".to_owned(),
         ..Default::default()
     };
-    desk.assigner.complaints().redact_complaint(redact).await.unwrap();
+    desk.assigner.call(redact).await.unwrap();
     for reader in [&desk.assigner, &desk.boss] {
         let read = desk.get(reader, &name).await.unwrap();
         let texts = read.feedbacks.iter().map(|it| it.feedback.as_str());
@@ -238,10 +238,9 @@ async fn a_decision_names_the_version_that_it_judges(pool: PgPool) {
         etag: etag.to_owned(),
         ..Default::default()
     };
-    let mut second = desk.second_assigner.complaints();
-    let blind = second.review_complaint_feedback(review("")).await.unwrap_err();
+    let blind = desk.second_assigner.call(review("")).await.unwrap_err();
     assert_eq!(fields(&blind), ["etag REQUIRED"]);
-    let stale = second.review_complaint_feedback(review(&first.etag)).await.unwrap_err();
+    let stale = desk.second_assigner.call(review(&first.etag)).await.unwrap_err();
     assert_eq!(reason(&stale), "ETAG_STALE");
 }
 
@@ -295,13 +294,7 @@ async fn a_duplicate_is_merged_where_somebody_still_answers_it(pool: PgPool) {
     let foreign = app.officer("300011", &elsewhere, &["UNIT_LEADER"]).await;
     let similar = async |by: &User| {
         let request = pb::GetComplaintRequest { name: lent.clone() };
-        by.complaints()
-            .list_similar_complaints(request)
-            .await
-            .unwrap()
-            .into_inner()
-            .complaints
-            .len()
+        by.call(to::ListSimilarComplaints(request)).await.unwrap().complaints.len()
     };
     assert_eq!(similar(&desk.assigner).await, 1);
     assert_eq!(similar(&foreign).await, 0);
@@ -384,14 +377,12 @@ async fn a_brigade_makes_no_rules_for_the_city_and_nobody_a_longer_law(pool: PgP
         }),
         request_id: request_id(),
     };
-    let refused = chief.complaints().publish_complaint_policy(policy("")).await.unwrap_err();
+    let refused = chief.call(policy("")).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
-    let mut leader = desk.leader.complaints();
-    let longer = leader.publish_complaint_policy(policy("CALENDAR_DAYS:90")).await.unwrap_err();
+    let longer = desk.leader.call(policy("CALENDAR_DAYS:90")).await.unwrap_err();
     assert_eq!(fields(&longer), ["complaint_policy.handle_legal_limit OUT_OF_RANGE"]);
     // What it does not say stays as it is.
-    let published = leader.publish_complaint_policy(policy("CALENDAR_DAYS:30")).await.unwrap();
-    let published = published.into_inner();
+    let published = desk.leader.call(policy("CALENDAR_DAYS:30")).await.unwrap();
     assert_eq!(
         (published.extension_days_max, published.answer_characters_min),
         (Some(5), Some(10))
@@ -409,7 +400,7 @@ async fn a_repeated_filing_shows_what_everybody_reads_now(pool: PgPool) {
     let desk = app.service().await;
     let request =
         pb::FileComplaintRequest { complaint: Some(desk.form()), request_id: request_id() };
-    let filed = desk.boss.complaints().file_complaint(request.clone()).await.unwrap().into_inner();
+    let filed = desk.boss.call(request.clone()).await.unwrap();
     let redact = pb::RedactComplaintRequest {
         name: filed.name,
         passages: vec![pb::redact_complaint_request::Passage {
@@ -420,8 +411,8 @@ async fn a_repeated_filing_shows_what_everybody_reads_now(pool: PgPool) {
         request_id: request_id(),
         ..Default::default()
     };
-    desk.assigner.complaints().redact_complaint(redact).await.unwrap();
-    let again = desk.boss.complaints().file_complaint(request).await.unwrap().into_inner();
+    desk.assigner.call(redact).await.unwrap();
+    let again = desk.boss.call(request).await.unwrap();
     assert!(again.content.starts_with('■'), "{}", again.content);
 }
 
@@ -433,7 +424,7 @@ async fn a_step_that_stays_inside_is_no_step_for_the_enterprise(pool: PgPool) {
     desk.supervise(&desk.leader, &name, "LISTED", "2026-11-27T18:00:00+08:00").await.unwrap();
     desk.extend(&desk.one, &name, 3).await.unwrap();
     desk.decide(&desk.assigner, &name, false).await.unwrap();
-    desk.one.complaints().note_complaint(step(&name, "已联系")).await.unwrap();
+    desk.one.call(to::NoteComplaint(step(&name, "已联系"))).await.unwrap();
     desk.answer(&desk.one, &name).await.unwrap();
     desk.review(&desk.assigner, &name, false).await.unwrap();
     let read = changes(&desk.boss, &name).await;
@@ -459,11 +450,18 @@ async fn silence_does_not_take_back_what_was_said_before(pool: PgPool) {
         until_time: time(until),
         grouping: pb::get_service_figures_request::Grouping::Category.into(),
     };
-    let mut leader = desk.leader.evaluations();
-    let row = leader.get_service_figures(figures("2027-01-01T00:00:00+08:00")).await.unwrap();
-    let row = row.into_inner().rows.remove(0);
+    let row = desk
+        .leader
+        .call(to::GetServiceFigures(figures("2027-01-01T00:00:00+08:00")))
+        .await
+        .unwrap();
+    let row = row.rows[0].clone();
     assert_eq!(row.rated.unwrap().value, 3);
-    let long = leader.get_service_figures(figures("2028-01-01T00:00:00+08:00")).await.unwrap_err();
+    let long = desk
+        .leader
+        .call(to::GetServiceFigures(figures("2028-01-01T00:00:00+08:00")))
+        .await
+        .unwrap_err();
     assert_eq!(fields(&long), ["until_time OUT_OF_RANGE"]);
 }
 
@@ -479,9 +477,8 @@ async fn whoever_owes_the_next_step_is_told(pool: PgPool) {
     desk.review(&desk.assigner, &name, false).await.unwrap();
     app.run_workers().await;
     let inbox = async |by: &User| -> Vec<String> {
-        let listed = by.notices().list_notices(pb::ListNoticesRequest::default()).await.unwrap();
-        let mut events: Vec<_> =
-            listed.into_inner().notices.into_iter().map(|notice| notice.event).collect();
+        let listed = by.call(pb::ListNoticesRequest::default()).await.unwrap();
+        let mut events: Vec<_> = listed.notices.into_iter().map(|notice| notice.event).collect();
         events.sort();
         events
     };

@@ -7,7 +7,7 @@ use jingqi::surface::{
 use sqlx::PgPool;
 
 use super::time;
-use crate::harness::{App, fields};
+use crate::harness::{App, fields, to};
 
 // CO-21: figures by unit, category and month, as an answer and as a table; one and two are hidden.
 #[sqlx::test]
@@ -28,9 +28,8 @@ async fn the_figures_of_the_desk_hide_numbers_under_three(pool: PgPool) {
         until_time: time("2026-12-01T00:00:00+08:00"),
         grouping: grouping.into(),
     };
-    let mut client = desk.leader.evaluations();
     for grouping in [Grouping::Unit, Grouping::Category, Grouping::Month] {
-        let figures = client.get_service_figures(request(grouping)).await.unwrap().into_inner();
+        let figures = desk.leader.call(to::GetServiceFigures(request(grouping))).await.unwrap();
         let [row] = figures.rows.as_slice() else { panic!("{figures:?}") };
         let unit = if grouping == Grouping::Unit { desk.lead_unit.as_str() } else { "" };
         assert_eq!(row.unit, unit);
@@ -38,10 +37,11 @@ async fn the_figures_of_the_desk_hide_numbers_under_three(pool: PgPool) {
             .map(|count| count.map(|count| (count.value, count.hidden)).unwrap());
         assert_eq!(shown, [(5, false), (4, false), (3, false), (3, false), (3, false)]);
     }
-    let export = client.export_service_figures(request(Grouping::Month)).await.unwrap();
+    let export =
+        desk.leader.call(to::ExportServiceFigures(request(Grouping::Month))).await.unwrap();
     let table = "\u{feff}分组,收件,办结反馈,按期反馈,一次办结,已评价,满意,实际解决\r
 \"2026-11\",5,4,3,4,3,3,3\r\n";
-    assert_eq!(export.into_inner().csv, table);
+    assert_eq!(export.csv, table);
     // Only two of December: hidden.
     desk.file().await;
     desk.file().await;
@@ -50,11 +50,11 @@ async fn the_figures_of_the_desk_hide_numbers_under_three(pool: PgPool) {
         until_time: time("2027-01-01T00:00:00+08:00"),
         ..request(Grouping::Category)
     };
-    let figures = client.get_service_figures(december).await.unwrap().into_inner();
+    let figures = desk.leader.call(to::GetServiceFigures(december)).await.unwrap();
     let filed = figures.rows[0].filed.unwrap();
     assert_eq!((filed.value, filed.hidden), (0, true));
     let wrong = pb::GetServiceFiguresRequest::default();
-    let wrong = client.get_service_figures(wrong).await.unwrap_err();
+    let wrong = desk.leader.call(to::GetServiceFigures(wrong)).await.unwrap_err();
     let all = ["from_time REQUIRED", "grouping REQUIRED", "until_time REQUIRED"];
     assert_eq!(fields(&wrong), all);
 }
@@ -78,9 +78,8 @@ async fn units_of_one_name_are_rows_apart_and_cover_each_other(pool: PgPool) {
         until_time: time("2026-12-01T00:00:00+08:00"),
         grouping: grouping.into(),
     };
-    let mut client = desk.leader.evaluations();
-    let mut filed = async |grouping| {
-        let figures = client.get_service_figures(request(grouping)).await.unwrap().into_inner();
+    let filed = async |grouping| {
+        let figures = desk.leader.call(to::GetServiceFigures(request(grouping))).await.unwrap();
         let mut rows: Vec<_> = figures
             .rows
             .into_iter()
@@ -101,8 +100,8 @@ async fn units_of_one_name_are_rows_apart_and_cover_each_other(pool: PgPool) {
     assert_eq!(filed(Grouping::Unit).await, both((0, true), (0, true)));
     let month = (String::new(), "2026-11".to_owned(), (6, false));
     assert_eq!(filed(Grouping::Month).await, [month]);
-    let export = desk.leader.evaluations().export_service_figures(request(Grouping::Unit)).await;
-    let table = export.unwrap().into_inner().csv;
+    let export = desk.leader.call(to::ExportServiceFigures(request(Grouping::Unit))).await;
+    let table = export.unwrap().csv;
     let heading = "分组,单位,收件,办结反馈,按期反馈,一次办结,已评价,满意,实际解决";
     assert_eq!(table.trim_start_matches('\u{feff}').lines().next(), Some(heading));
     for unit in [&desk.lead_unit, &desk.other_unit] {
@@ -131,8 +130,7 @@ async fn the_demo_city_has_figures_of_three_months(pool: PgPool) {
         until_time: time("2026-12-01T00:00:00+08:00"),
         grouping: Grouping::Category.into(),
     };
-    let export = director.evaluations().export_service_figures(request).await.unwrap();
-    let table = export.into_inner().csv;
+    let table = director.call(to::ExportServiceFigures(request)).await.unwrap().csv;
     insta::assert_snapshot!(table.trim_start_matches('\u{feff}').replace('\r', ""), @r#"
     分组,收件,办结反馈,按期反馈,一次办结,已评价,满意,实际解决
     "投诉",12,12,12,10,10,10,10

@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use tonic::Code;
 
 use super::{listed, owed, owes, step};
-use crate::harness::{App, fields, reason, request_id};
+use crate::harness::{App, fields, reason, request_id, to};
 
 // CO-10: refused with a reason, objected to once.
 #[sqlx::test]
@@ -19,20 +19,20 @@ async fn a_refusal_has_a_reason_and_may_be_objected_to_once(pool: PgPool) {
     let app = App::start(pool).await;
     let desk = app.service().await;
     let name = desk.file().await.name;
-    let bare = desk.assigner.complaints().decline_complaint(step(&name, "")).await.unwrap_err();
+    let bare = desk.assigner.call(to::DeclineComplaint(step(&name, ""))).await.unwrap_err();
     assert_eq!(fields(&bare), ["etag REQUIRED", "note REQUIRED"]);
     let why = "属市场监管职责,请拨打12345";
     desk.decline(&desk.assigner, &name, why).await.unwrap();
     let read = desk.get(&desk.boss, &name).await.unwrap();
     assert_eq!((read.state(), read.conclusion.as_str()), (State::NotAccepted, why));
-    let foreign = desk.rival.complaints().object_to_decline(step(&name, "异议")).await;
+    let foreign = desk.rival.call(to::ObjectToDecline(step(&name, "异议"))).await;
     assert_eq!(foreign.unwrap_err().code(), Code::PermissionDenied);
     let objection = step(&name, "通行时段由公安交管部门管理");
-    let again = desk.boss.complaints().object_to_decline(objection).await.unwrap().into_inner();
+    let again = desk.boss.call(to::ObjectToDecline(objection)).await.unwrap();
     assert_eq!((again.state(), again.close_time), (State::Submitted, None));
     assert_eq!(owed(&app).await, [owes("ACCEPT_COMPLAINT", "11-26 00:00")]);
     desk.decline(&desk.assigner, &name, why).await.unwrap();
-    let spent = desk.boss.complaints().object_to_decline(step(&name, "再异议")).await;
+    let spent = desk.boss.call(to::ObjectToDecline(step(&name, "再异议"))).await;
     assert_eq!(reason(&spent.unwrap_err()), "OBJECTION_SPENT");
 }
 
@@ -45,27 +45,25 @@ async fn a_duplicate_is_found_and_merged_into_an_open_one_of_the_same_enterprise
     let foreign = pb::Complaint { enterprise: desk.rival_enterprise.clone(), ..desk.form() };
     let foreign = desk.filed(&desk.rival, foreign).await.unwrap();
     let request = pb::GetComplaintRequest { name: second.name.clone() };
-    let similar = desk.assigner.complaints().list_similar_complaints(request).await.unwrap();
-    let similar: Vec<_> =
-        similar.into_inner().complaints.into_iter().map(|found| found.name).collect();
+    let similar = desk.assigner.call(to::ListSimilarComplaints(request)).await.unwrap();
+    let similar: Vec<_> = similar.complaints.into_iter().map(|found| found.name).collect();
     assert_eq!(similar, std::slice::from_ref(&first.name));
     let merge = |into: &str| pb::MergeComplaintRequest {
         name: second.name.clone(),
         into: into.to_owned(),
         ..Default::default()
     };
-    let mut client = desk.assigner.complaints();
     for wrong in [&foreign.name, &second.name] {
-        let refused = client.merge_complaint(merge(wrong)).await.unwrap_err();
+        let refused = desk.assigner.call(merge(wrong)).await.unwrap_err();
         assert_eq!(reason(&refused), "MERGE_IMPOSSIBLE", "{wrong}");
     }
-    let merged = client.merge_complaint(merge(&first.name)).await.unwrap().into_inner();
+    let merged = desk.assigner.call(merge(&first.name)).await.unwrap();
     assert_eq!((merged.state(), &merged.merged_into), (State::Merged, &first.name));
     let third = desk.file().await;
-    desk.boss.complaints().withdraw_complaint(step(&first.name, "已自行解决")).await.unwrap();
+    desk.boss.call(to::WithdrawComplaint(step(&first.name, "已自行解决"))).await.unwrap();
     let closed =
         pb::MergeComplaintRequest { name: third.name, into: first.name, ..Default::default() };
-    let refused = client.merge_complaint(closed).await.unwrap_err();
+    let refused = desk.assigner.call(closed).await.unwrap_err();
     assert_eq!(reason(&refused), "MERGE_IMPOSSIBLE");
 }
 
@@ -122,9 +120,8 @@ async fn a_request_id_files_once_and_a_stale_etag_changes_nothing(pool: PgPool) 
     let desk = app.service().await;
     let request =
         pb::FileComplaintRequest { complaint: Some(desk.form()), request_id: request_id() };
-    let mut client = desk.boss.complaints();
-    let first = client.file_complaint(request.clone()).await.unwrap().into_inner();
-    let again = client.file_complaint(request).await.unwrap().into_inner();
+    let first = desk.boss.call(request.clone()).await.unwrap();
+    let again = desk.boss.call(request).await.unwrap();
     assert_eq!(first, again);
     assert_eq!(app.count("select count(*) from complaint").await, 1);
     desk.accept(&desk.assigner, &first.name).await.unwrap();
@@ -134,7 +131,7 @@ async fn a_request_id_files_once_and_a_stale_etag_changes_nothing(pool: PgPool) 
         etag: first.etag,
         ..Default::default()
     };
-    let stale = desk.assigner.complaints().assign_complaint(stale).await.unwrap_err();
+    let stale = desk.assigner.call(stale).await.unwrap_err();
     assert_eq!(reason(&stale), "ETAG_STALE");
     assert_eq!(desk.get(&desk.boss, &first.name).await.unwrap().state(), State::Accepted);
 }

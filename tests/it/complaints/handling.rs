@@ -5,7 +5,7 @@ use sqlx::PgPool;
 use tonic::Code;
 
 use super::{owed, owes, step, time};
-use crate::harness::{App, fields, reason, request_id};
+use crate::harness::{App, fields, reason, request_id, to};
 
 // I19: whoever handles neither judges, nor assigns, nor extends, nor closes what is his own.
 #[sqlx::test]
@@ -46,7 +46,7 @@ async fn a_return_with_reason_and_basis_stops_the_time_at_most_twice(pool: PgPoo
     desk.accept(&desk.assigner, &name).await.unwrap();
     desk.assign(&desk.assigner, &name, &desk.lead_unit).await.unwrap();
     let bare = pb::ReturnComplaintRequest { name: name.clone(), ..Default::default() };
-    let bare = desk.one.complaints().return_complaint(bare).await.unwrap_err();
+    let bare = desk.one.call(bare).await.unwrap_err();
     assert_eq!(fields(&bare), ["basis REQUIRED", "reason REQUIRED"]);
     desk.give_back(&desk.one, &name).await.unwrap();
     // Tuesday to Thursday: two working days.
@@ -111,21 +111,24 @@ async fn a_transfer_without_a_number_is_in_the_list_of_the_stuck(pool: PgPool) {
         note: note.to_owned(),
         ..Default::default()
     };
-    let mut client = desk.assigner.complaints();
-    let bare = client.transfer_complaint(request("", "", "")).await.unwrap_err();
+    let bare = desk.assigner.call(to::TransferComplaint(request("", "", ""))).await.unwrap_err();
     assert_eq!(fields(&bare), ["note REQUIRED", "target REQUIRED"]);
-    client.transfer_complaint(request("12345", "", "属城管职责,已转12345")).await.unwrap();
-    let stuck = client.list_stuck_transfers(pb::ListStuckTransfersRequest::default()).await;
-    assert_eq!(stuck.unwrap().into_inner().complaints[0].name, name);
-    client.record_transfer_number(request("", "SQ12345-778", "")).await.unwrap();
-    let stuck = client.list_stuck_transfers(pb::ListStuckTransfersRequest::default()).await;
-    assert!(stuck.unwrap().into_inner().complaints.is_empty());
+    desk.assigner
+        .call(to::TransferComplaint(request("12345", "", "属城管职责,已转12345")))
+        .await
+        .unwrap();
+    let stuck = desk.assigner.call(pb::ListStuckTransfersRequest::default()).await;
+    assert_eq!(stuck.unwrap().complaints[0].name, name);
+    desk.assigner.call(to::RecordTransferNumber(request("", "SQ12345-778", ""))).await.unwrap();
+    let stuck = desk.assigner.call(pb::ListStuckTransfersRequest::default()).await;
+    assert!(stuck.unwrap().complaints.is_empty());
     let read = desk.get(&desk.boss, &name).await.unwrap();
     assert_eq!(
         (read.state(), read.outside_number.as_str()),
         (State::TransferredOut, "SQ12345-778")
     );
-    let twice = client.record_transfer_number(request("", "another", "")).await.unwrap_err();
+    let twice =
+        desk.assigner.call(to::RecordTransferNumber(request("", "another", ""))).await.unwrap_err();
     assert_eq!(reason(&twice), "TRANSITION_ILLEGAL");
     assert_eq!(owed(&app).await, []);
 }
@@ -135,10 +138,10 @@ async fn a_supervised_one_has_a_day_and_an_urged_one_a_count(pool: PgPool) {
     let app = App::start(pool).await;
     let desk = app.service().await;
     let name = desk.in_progress(&desk.one).await;
-    desk.boss.complaints().urge_complaint(step(&name, "请尽快")).await.unwrap();
+    desk.boss.call(to::UrgeComplaint(step(&name, "请尽快"))).await.unwrap();
     let urged = desk.get(&desk.boss, &name).await.unwrap();
     assert_eq!(urged.urges, 1);
-    let foreign = desk.rival.complaints().urge_complaint(step(&name, "")).await.unwrap_err();
+    let foreign = desk.rival.call(to::UrgeComplaint(step(&name, ""))).await.unwrap_err();
     assert_eq!(foreign.code(), Code::PermissionDenied);
     for at in ["2026-11-01T00:00:00+08:00", "2027-03-01T00:00:00+08:00"] {
         let wrong = desk.supervise(&desk.leader, &name, "CITY", at).await.unwrap_err();
@@ -171,7 +174,6 @@ async fn a_policy_of_a_category_counts_from_its_day(pool: PgPool) {
         complaint_policy: Some(policy),
         request_id: request_id(),
     };
-    let mut client = desk.leader.complaints();
     let wrong = pb::ComplaintPolicy {
         valid_from: time("2026-11-01T00:00:00+08:00"),
         handle_limit: "FORTNIGHTS:1".to_owned(),
@@ -181,7 +183,7 @@ async fn a_policy_of_a_category_counts_from_its_day(pool: PgPool) {
         intake_roles: vec!["HANDLER".to_owned()],
         ..Default::default()
     };
-    let refused = client.publish_complaint_policy(publish(wrong)).await.unwrap_err();
+    let refused = desk.leader.call(publish(wrong)).await.unwrap_err();
     let all = [
         "complaint_policy.accept_limit OUT_OF_RANGE",
         "complaint_policy.category REQUIRED",
@@ -195,15 +197,15 @@ async fn a_policy_of_a_category_counts_from_its_day(pool: PgPool) {
     assert_eq!(fields(&refused), all);
     let mut drafted = Vec::new();
     for _ in 0..2 {
-        let published = client.publish_complaint_policy(publish(policy.clone())).await.unwrap();
-        drafted.push(published.into_inner().proposal);
+        let published = desk.leader.call(publish(policy.clone())).await.unwrap();
+        drafted.push(published.proposal);
     }
     app.confirm(&drafted[0]).await.unwrap();
     let twice = app.confirm(&drafted[1]).await.unwrap_err();
     assert_eq!(reason(&twice), "ALREADY_EXISTS");
     // What will count is told to everybody who has signed in.
     let rules = pb::ListComplaintPoliciesRequest { category: policy.category };
-    let rules = desk.boss.complaints().list_complaint_policies(rules).await.unwrap().into_inner();
+    let rules = desk.boss.call(rules).await.unwrap();
     let told: Vec<_> = rules.complaint_policies.iter().map(|it| it.handle_limit.as_str()).collect();
     assert_eq!(told, ["WORKING_DAYS:3"]);
     let name = desk.file().await.name;
@@ -226,7 +228,7 @@ async fn a_policy_of_a_category_counts_from_its_day(pool: PgPool) {
         feedback: "已为贵企业增加早间卸货时段,通行证同步更新,请按新时段装卸货物。".to_owned(),
         ..Default::default()
     };
-    desk.one.complaints().submit_complaint_feedback(feedback).await.unwrap();
+    desk.one.call(feedback).await.unwrap();
     let refused = desk.review(&desk.assigner, &name, true).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
     desk.review(&desk.leader, &name, true).await.unwrap();

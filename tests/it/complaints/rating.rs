@@ -12,7 +12,7 @@ use sqlx::PgPool;
 use tonic::Code;
 
 use super::{changes, listed, owed, step, time};
-use crate::harness::{App, fields, reason};
+use crate::harness::{App, fields, reason, to};
 
 // CO-11, CO-13: whoever is not satisfied is handled again by somebody else, twice; then a leader
 // explains in writing.
@@ -46,7 +46,7 @@ async fn who_is_not_satisfied_is_handled_again_by_another_officer_and_then_escal
     assert_eq!(escalated.supervision_level, "JOINT_MEETING");
     let refused = desk.assign(&desk.assigner, &name, &desk.lead_unit).await.unwrap_err();
     assert_eq!(reason(&refused), "TRANSITION_ILLEGAL");
-    let bare = desk.leader.complaints().conclude_complaint(step(&name, "")).await.unwrap_err();
+    let bare = desk.leader.call(to::ConcludeComplaint(step(&name, ""))).await.unwrap_err();
     assert_eq!(fields(&bare), ["etag REQUIRED", "note REQUIRED"]);
     let end = "联席会议决定:增设卸货专用时段,已书面答复企业。";
     desk.conclude(&desk.leader, &name, end).await.unwrap();
@@ -73,13 +73,8 @@ async fn silence_closes_as_unrated_and_never_counts_as_satisfied(pool: PgPool) {
     let unrated = "select count(*) from evaluation where state = 'UNRATED' and level is null";
     assert_eq!(app.count(unrated).await, 1);
     // Too late.
-    let all = desk
-        .boss
-        .evaluations()
-        .list_evaluations(pb::ListEvaluationsRequest::default())
-        .await
-        .unwrap();
-    let asked = all.into_inner().evaluations.remove(0);
+    let mut all = desk.boss.call(pb::ListEvaluationsRequest::default()).await.unwrap();
+    let asked = all.evaluations.remove(0);
     let late = desk.rate(&desk.boss, &asked.name, Level::Satisfied, "").await.unwrap_err();
     assert_eq!(reason(&late), "NOTHING_TO_RATE");
 }

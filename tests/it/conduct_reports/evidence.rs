@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use jingqi::surface::{domain::pass::qr::QrPicture, service::pb};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
-use tonic::{Response, Status};
+use tonic::Status;
 
 use super::{conclude, file, file_named, got, in_progress, listed, officer, read};
 use crate::harness::{App, User, fields, reason, request_id};
@@ -59,7 +59,7 @@ async fn create(
         content_type: content_type.to_owned(),
         request_id: request_id(),
     };
-    reporter.conduct().create_evidence(request).await.map(Response::into_inner)
+    reporter.call(request).await
 }
 
 async fn upload(
@@ -77,7 +77,7 @@ async fn upload(
             offset,
             data: data.to_vec(),
         };
-        let piece = reporter.conduct().upload_evidence_chunk(request).await?.into_inner();
+        let piece = reporter.call(request).await?;
         offset = piece.received_bytes;
     }
     Ok(())
@@ -95,7 +95,7 @@ async fn complete(
         id: id.to_owned(),
         sha256: Sha256::digest(content).to_vec(),
     };
-    reporter.conduct().complete_evidence(request).await.map(Response::into_inner)
+    reporter.call(request).await
 }
 
 /// Brings a picture in, whole.
@@ -123,7 +123,7 @@ pub async fn open(user: &User, report: &str, id: &str) -> Result<Vec<u8>, Status
             id: id.to_owned(),
             offset: i64::try_from(content.len()).unwrap(),
         };
-        let chunk = user.conduct().read_evidence_chunk(request).await?.into_inner();
+        let chunk = user.call(request).await?;
         content.extend(chunk.data);
         if chunk.last {
             return Ok(content);
@@ -244,19 +244,18 @@ async fn every_opening_is_kept_and_only_those_open_who_see_the_report(pool: PgPo
     app.advance(SignedDuration::from_secs(3_601));
     let on =
         pb::ReadEvidenceChunkRequest { name: report.name.clone(), id: id.clone(), offset: 40_000 };
-    let part = house.sleuth.conduct().read_evidence_chunk(on).await.unwrap().into_inner();
+    let part = house.sleuth.call(on).await.unwrap();
     assert_eq!((part.data.len(), part.last), (65_536 - 40_000, false));
     assert_eq!(app.count(count).await, 4);
     let request = pb::ListIdentityOpeningsRequest::default();
-    let told = house.auditor.conduct().list_identity_openings(request).await.unwrap();
-    let told = told.into_inner().identity_openings;
+    let told = house.auditor.call(request).await.unwrap().identity_openings;
     assert_eq!((told.len(), told[0].officer.as_str()), (4, house.sleuth.name.as_str()));
     assert!(told.iter().all(|it| it.evidence == id && it.reason.is_empty()));
     assert!(!format!("{told:?}").contains(&report.name));
     for (offset, expected) in [(1_000_000, "offset OUT_OF_RANGE"), (-1, "offset OUT_OF_RANGE")] {
         let beyond =
             pb::ReadEvidenceChunkRequest { name: report.name.clone(), id: id.clone(), offset };
-        let beyond = house.sleuth.conduct().read_evidence_chunk(beyond).await.unwrap_err();
+        let beyond = house.sleuth.call(beyond).await.unwrap_err();
         assert_eq!(fields(&beyond), [expected]);
     }
     // A piece of one report is none of another.
@@ -312,13 +311,13 @@ async fn what_is_no_plain_picture_or_too_much_is_refused(pool: PgPool) {
         (place("x", -1, &[]), vec!["data REQUIRED", "id UNKNOWN_VALUE", "offset OUT_OF_RANGE"]),
         (place(&id, 0, &vec![0; 32_769]), vec!["data TOO_LONG"]),
     ] {
-        let refused = nobody.conduct().upload_evidence_chunk(request).await.unwrap_err();
+        let refused = nobody.call(request).await.unwrap_err();
         assert_eq!(fields(&refused), expected);
     }
     // Ten mebibytes a piece, ten pieces a report.
     let full = "update conduct.evidence set received_bytes = 10485760 where kept_bytes is null";
     app.sql(full).await;
-    let more = nobody.conduct().upload_evidence_chunk(place(&id, 10_485_760, &[1])).await;
+    let more = nobody.call(place(&id, 10_485_760, &[1])).await;
     assert_eq!(fields(&more.unwrap_err()), ["offset OUT_OF_RANGE"]);
     for _ in 0..6 {
         create(&nobody, &filed, "image/jpeg").await.unwrap();

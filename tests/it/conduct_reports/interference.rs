@@ -23,7 +23,7 @@ use tonic::{Status, client::Grpc, service::interceptor::InterceptedService, tran
 
 use super::{House, accept, assign, conclude, identity_by_two, listed, officer};
 use crate::{
-    harness::{App, Bearer, User, Wish, request_id},
+    harness::{App, Bearer, User, Wish, request_id, to},
     raw::Raw,
 };
 
@@ -377,8 +377,8 @@ async fn reported(
     let aside = twins.with.another().await;
     let mut request = super::named(accused);
     CANARY.clone_into(&mut request.content);
-    let filed = reporter.at(aside).conduct().file_conduct_report(request).await.unwrap();
-    (aside, filed.into_inner())
+    let filed = reporter.at(aside).call(request).await.unwrap();
+    (aside, filed)
 }
 
 /// What is said of one report and what is said of all of them is the same, for every officer.
@@ -457,15 +457,15 @@ async fn the_world_of_the_accused_is_the_same_with_the_report_and_without(pool: 
     for report in &reports {
         accept(&intake, report).await;
         assign(&intake, report, &sleuth).await.unwrap();
-        sleuth.conduct().sign_conduct_report(super::step(report, "")).await.unwrap();
+        sleuth.call(to::SignConductReport(super::step(report, ""))).await.unwrap();
         let answer = pb::AnswerReporterRequest {
             name: report.name.clone(),
             text: CANARY.to_owned(),
             request_id: request_id(),
         };
-        sleuth.conduct().answer_reporter(answer).await.unwrap();
+        sleuth.call(answer).await.unwrap();
         let details = pb::GetConductReportRequest { name: report.name.clone() };
-        let details = sleuth.conduct().get_conduct_report(details).await.unwrap().into_inner();
+        let details = sleuth.call(to::GetConductReport(details)).await.unwrap();
         if details.accused.iter().any(|it| it.officer == users["AUDITOR"].name) {
             identity_by_two(&sleuth, &second, &report.name).await;
             let picture = &details.evidence[0].id;
@@ -473,8 +473,8 @@ async fn the_world_of_the_accused_is_the_same_with_the_report_and_without(pool: 
         }
     }
     let request = pb::ListIdentityOpeningsRequest::default();
-    let openings = house.auditor.at(aside).conduct().list_identity_openings(request).await.unwrap();
-    assert_eq!(openings.into_inner().identity_openings.len(), 0, "of the accused unit, too");
+    let openings = house.auditor.at(aside).call(request).await.unwrap();
+    assert_eq!(openings.identity_openings.len(), 0, "of the accused unit, too");
     assert_eq!(twins.with.count("select count(*) from conduct.opening").await, 2);
     the_sets_agree(&twins.with).await;
     for app in [&twins.without, &twins.with] {
@@ -493,7 +493,7 @@ async fn the_world_of_the_accused_is_the_same_with_the_report_and_without(pool: 
             reason: CANARY.to_owned(),
             request_id: request_id(),
         };
-        nobody.conduct().request_conduct_report_review(asked).await.unwrap();
+        nobody.call(asked).await.unwrap();
     }
     for role in ["INSPECTOR", "AUDITOR"] {
         twins.equal(&users[role], &[role], &secret).await;

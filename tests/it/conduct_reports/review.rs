@@ -5,13 +5,13 @@ use jingqi::surface::service::pb::{
     self, ConductReport, conduct_report::Finding, conduct_report::State, conduct_report_duty::Kind,
 };
 use sqlx::PgPool;
-use tonic::{Response, Status};
+use tonic::Status;
 
 use super::{
     House, accept, assign, conclude, duty, file, file_named, got, in_progress, listed, officer,
     read, sign, step,
 };
-use crate::harness::{App, fields, reason, request_id};
+use crate::harness::{App, fields, reason, request_id, to};
 
 const WHY: &str = "证人未被询问";
 
@@ -28,8 +28,7 @@ async fn ask(
     app: &App,
     request: pb::RequestConductReportReviewRequest,
 ) -> Result<pb::ConductReportStatus, Status> {
-    let asked = app.anonymous().conduct().request_conduct_report_review(request).await;
-    asked.map(Response::into_inner)
+    app.anonymous().call(request).await
 }
 
 /// A report with a name, concluded by the first investigator.
@@ -75,7 +74,7 @@ async fn a_finding_is_reviewed_once_by_somebody_else(pool: PgPool) {
         etag: String::new(),
         request_id: request_id(),
     };
-    house.second.conduct().conclude_conduct_report(answer).await.unwrap();
+    house.second.call(answer).await.unwrap();
     let status = read(&app, &filed).await.unwrap();
     assert_eq!((status.state(), status.finding()), (State::Concluded, Finding::Substantiated));
     let found: Vec<_> =
@@ -91,8 +90,8 @@ async fn a_finding_is_reviewed_once_by_somebody_else(pool: PgPool) {
     assert_eq!(reason(&spent), "REVIEW_SPENT");
     // Who asked is nobody, in the history too; neither finding can be rewritten.
     let changes = pb::GetConductReportRequest { name: report.name };
-    let changes = house.intake.conduct().list_conduct_report_changes(changes).await.unwrap();
-    let changes = changes.into_inner().changes;
+    let changes = house.intake.call(to::ListConductReportChanges(changes)).await.unwrap();
+    let changes = changes.changes;
     let change = changes.iter().find(|it| it.action == "REQUEST_REVIEW").unwrap();
     assert_eq!(
         (change.from_state.as_str(), change.to_state.as_str(), change.actor.as_str()),
@@ -119,11 +118,11 @@ async fn whoever_had_to_do_with_the_finding_does_not_review_it(pool: PgPool) {
         assert_eq!(reason(&refused), expected, "{} to {}", by.name, to.name);
     }
     // What was investigated here is not sent away.
-    let away = house.intake.conduct().transfer_conduct_report(step(&report, "转出")).await;
+    let away = house.intake.call(to::TransferConductReport(step(&report, "转出"))).await;
     assert_eq!(reason(&away.unwrap_err()), "TRANSITION_ILLEGAL");
     assign(&house.intake, &report, &house.second).await.unwrap();
     // The first investigator does not take it from the second.
-    let taken = house.sleuth.conduct().release_conduct_report(step(&report, "收回")).await;
+    let taken = house.sleuth.call(to::ReleaseConductReport(step(&report, "收回"))).await;
     assert_eq!(reason(&taken.unwrap_err()), "SAME_PERSON");
     sign(&house.second, &report).await;
     let foreign = conclude(&house.sleuth, &report).await.unwrap_err();
@@ -134,7 +133,7 @@ async fn whoever_had_to_do_with_the_finding_does_not_review_it(pool: PgPool) {
         reason: "需跨市取证".to_owned(),
         request_id: request_id(),
     };
-    let longer = house.second.conduct().request_conduct_report_extension(longer).await;
+    let longer = house.second.call(longer).await;
     assert_eq!(reason(&longer.unwrap_err()), "TRANSITION_ILLEGAL");
 }
 
@@ -157,7 +156,7 @@ async fn what_was_found_above_is_reviewed_above(pool: PgPool) {
     let filed = file_named(&house.desk.boss, vec![officer(&house.desk.city.patrol)]).await;
     let report = listed(&house.intake).await.remove(0);
     let up = step(&report, "案情重大");
-    house.intake.conduct().transfer_conduct_report_upward(up).await.unwrap();
+    house.intake.call(to::TransferConductReportUpward(up)).await.unwrap();
     conclude(&house.discipline, &report).await.unwrap();
     let status = ask(&app, asked(&filed, WHY)).await.unwrap();
     assert_eq!((status.state(), status.due_time), (State::TransferredUp, None));
@@ -232,7 +231,7 @@ async fn a_review_is_asked_for_in_time_with_a_reason(pool: PgPool) {
     // A report that was not taken in has no finding.
     let filed = file_named(&house.desk.boss, vec![officer(&house.desk.city.patrol)]).await;
     let report = listed(&house.intake).await.remove(0);
-    house.intake.conduct().decline_conduct_report(step(&report, "已进入诉讼程序")).await.unwrap();
+    house.intake.call(to::DeclineConductReport(step(&report, "已进入诉讼程序"))).await.unwrap();
     let refused = ask(&app, asked(&filed, WHY)).await.unwrap_err();
     assert_eq!(reason(&refused), "TRANSITION_ILLEGAL");
 }

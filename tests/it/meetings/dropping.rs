@@ -3,11 +3,11 @@
 
 use jingqi::surface::service::pb::{self, meeting_point::State};
 use sqlx::PgPool;
-use tonic::{Code, Response, Status};
+use tonic::{Code, Status};
 
 use super::{
-    Answer, MISSED, OWED, about, add, called, close, decide, escalated, listed, opened, points,
-    settle, text,
+    Answer, MISSED, OWED, about, add, called, close, decide, escalated, listed, points, settle,
+    text,
 };
 use crate::harness::{App, User, fact, fields, reason, request_id};
 
@@ -23,13 +23,13 @@ fn request(point: &str, why: &str) -> pb::DropMeetingPointRequest {
 }
 
 async fn dropped(by: &User, point: &str) -> Answer {
-    opened(by.centre().drop_meeting_point(request(point, WHY)).await)
+    by.call(request(point, WHY)).await
 }
 
 async fn changes(by: &User, point: &str) -> Result<Vec<pb::Change>, Status> {
     let request = pb::ListMeetingPointChangesRequest { name: point.to_owned() };
-    let listed = by.centre().list_meeting_point_changes(request).await;
-    listed.map(Response::into_inner).map(|listed| listed.changes)
+    let listed = by.call(request).await;
+    listed.map(|listed| listed.changes)
 }
 
 // CO-14: nobody owes it any more, and who owed it until when, and why not any more, stays.
@@ -44,14 +44,14 @@ async fn a_point_that_became_void_is_dropped_and_its_record_kept(pool: PgPool) {
     // Also after the meeting: what was decided can become void later.
     close(&desk.leader, &meeting.name, "议定一项").await.unwrap();
     let request = request(&point, WHY);
-    let ended = opened(desk.leader.centre().drop_meeting_point(request.clone()).await).unwrap();
+    let ended = desk.leader.call(request.clone()).await.unwrap();
     assert_eq!((ended.state(), ended.outcome.as_str()), (State::Dropped, WHY));
     assert_eq!(
         (&ended.owing_unit, ended.due_day.as_str(), ended.decision.as_str()),
         (&desk.lead_unit, "2026-11-27", "增设卸货专用时段")
     );
     // I11: repeated, it is the same drop.
-    let again = opened(desk.leader.centre().drop_meeting_point(request).await).unwrap();
+    let again = desk.leader.call(request).await.unwrap();
     assert_eq!(again, ended);
     assert_eq!(app.count(OWED).await, 0);
     app.clock.set("2026-11-28T00:00:00+08:00".parse().unwrap());
@@ -146,7 +146,7 @@ async fn a_point_that_is_dropped_late_was_late(pool: PgPool) {
 async fn a_wrong_drop_is_refused(pool: PgPool) {
     let app = App::start(pool).await;
     let desk = app.service().await;
-    let mute = opened(desk.leader.centre().drop_meeting_point(request("1", " ")).await);
+    let mute = desk.leader.call(request("1", " ")).await;
     assert_eq!(fields(&mute.unwrap_err()), ["name NAME_MALFORMED", "reason REQUIRED"]);
     // What waits is on no list, and nobody leads a meeting about it.
     escalated(&desk).await;
@@ -166,7 +166,7 @@ async fn a_wrong_drop_is_refused(pool: PgPool) {
     }
     let stale =
         pb::DropMeetingPointRequest { etag: "W/\"7\"".to_owned(), ..request(&point.name, WHY) };
-    let stale = desk.leader.centre().drop_meeting_point(stale).await.unwrap_err();
+    let stale = desk.leader.call(stale).await.unwrap_err();
     assert_eq!(reason(&stale), "ETAG_STALE");
     dropped(&desk.leader, &point.name).await.unwrap();
     let ended = [

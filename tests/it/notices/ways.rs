@@ -88,7 +88,7 @@ async fn a_long_term_consent_permits_any_number(pool: PgPool) {
     };
     let request =
         pb::RecordSubscriptionConsentRequest { results: vec![result], ..Default::default() };
-    city.driver.notices().record_subscription_consent(request).await.unwrap();
+    city.driver.call(request).await.unwrap();
     for cause in ["1", "2", "3"] {
         app.tells(&city.driver, NoticeEvent::PassSuspended, cause).await;
         app.run_workers().await;

@@ -10,7 +10,7 @@ use jingqi::surface::{
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use tonic::{Response, Status};
+use tonic::Status;
 
 use super::Bureau;
 use crate::harness::{App, User, fact, fields, reason, request_id};
@@ -31,7 +31,7 @@ async fn draft(by: &User, from: Timestamp, values: &Value) -> Result<pb::PassPol
         }),
         request_id: request_id(),
     };
-    by.passes().publish_pass_policy(request).await.map(Response::into_inner)
+    by.call(request).await
 }
 
 fn lax() -> Value {
@@ -52,8 +52,7 @@ impl Bureau {
     /// The policy by which an application would be judged now.
     async fn policy(&self, app: &App) -> String {
         let dry = pb::CreatePassApplicationRequest { validate_only: true, ..self.city.create(app) };
-        let judged = self.city.handler.applications().create_pass_application(dry).await.unwrap();
-        judged.into_inner().evaluation.unwrap().policy_version
+        self.city.handler.call(dry).await.unwrap().evaluation.unwrap().policy_version
     }
 }
 
@@ -153,7 +152,7 @@ async fn every_value_has_a_range_and_all_faults_are_told_at_once(pool: PgPool) {
         ..Default::default()
     };
     let request = pb::PublishZoneRequest { zone: Some(zone), request_id: request_id() };
-    let refused = bureau.city.chief.passes().publish_zone(request).await.unwrap_err();
+    let refused = bureau.city.chief.call(request).await.unwrap_err();
     assert_eq!(
         fields(&refused),
         [
@@ -183,7 +182,7 @@ async fn a_reviewer_who_grants_millennia_is_told_so(pool: PgPool) {
             days,
             ..Default::default()
         };
-        let refused = bureau.city.first.applications().approve_pass_application(approve).await;
+        let refused = bureau.city.first.call(approve).await;
         assert_eq!(fields(&refused.unwrap_err()), ["days OUT_OF_RANGE"], "{days}");
     }
 }
@@ -205,16 +204,15 @@ async fn quotas_periods_and_calendars_take_two_as_well(pool: PgPool) {
         reason: "年度总量控制".to_owned(),
         request_id: request_id(),
     };
-    let mut chief = bureau.city.chief.passes();
-    let running = chief.set_quota(quota(app.now() - day)).await.unwrap().into_inner();
+    let running = bureau.city.chief.call(quota(app.now() - day)).await.unwrap();
     let early = bureau.other_chief.confirm(&running.proposal, "").await.unwrap_err();
     assert_eq!(reason(&early), "TAKES_EFFECT_TOO_SOON");
-    let coming = chief.set_quota(quota(app.now() + day * 2)).await.unwrap().into_inner();
+    let coming = bureau.city.chief.call(quota(app.now() + day * 2)).await.unwrap();
     bureau.other_chief.confirm(&coming.proposal, "").await.unwrap();
     assert_eq!(app.count("select count(*) from quota").await, 1);
     let mut endless = quota(app.now() + day * 2);
     endless.quota.as_mut().unwrap().period_end = stamp(app.now() + day * 2_000);
-    let refused = chief.set_quota(endless).await.unwrap_err();
+    let refused = bureau.city.chief.call(endless).await.unwrap_err();
     assert_eq!(fields(&refused), ["quota.period_end TOO_FAR_AHEAD"]);
     let holidays = vec![pb::calendar_year::Holiday {
         first_day: "2027-10-01".to_owned(),
@@ -231,7 +229,7 @@ async fn quotas_periods_and_calendars_take_two_as_well(pool: PgPool) {
         request_id: request_id(),
         ..Default::default()
     };
-    let asked = bureau.system.calendars().import_calendar_year(import).await.unwrap().into_inner();
+    let asked = bureau.system.call(import).await.unwrap();
     assert_eq!(app.count("select count(*) from calendar_year").await, 0);
     let own = bureau.system.confirm(&asked.proposal, "").await.unwrap_err();
     assert_eq!(reason(&own), "SAME_PERSON");

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use tonic::Code;
 
 use super::world::World;
-use crate::harness::{App, User, fields, reason, request_id};
+use crate::harness::{App, User, fields, reason, request_id, to};
 
 fn reader<'a>(world: &'a World, called: &str) -> &'a User {
     &world.readers.iter().find(|reader| reader.called == called).unwrap().user
@@ -15,18 +15,17 @@ fn reader<'a>(world: &'a World, called: &str) -> &'a User {
 
 async fn show(user: &User, pass: &str) -> Result<pb::PassCode, tonic::Status> {
     let request = pb::IssuePassCodeRequest { name: pass.to_owned(), ..Default::default() };
-    user.passes().issue_pass_code(request).await.map(tonic::Response::into_inner)
+    user.call(request).await
 }
 
 async fn passes(user: &User) -> Vec<String> {
     let request = pb::ListTruckPassesRequest::default();
-    let listed = user.passes().list_truck_passes(request).await.unwrap().into_inner();
-    listed.truck_passes.into_iter().map(|pass| pass.name).collect()
+    user.call(request).await.unwrap().truck_passes.into_iter().map(|pass| pass.name).collect()
 }
 
 async fn paper(user: &User, name: &str) -> Result<(), tonic::Status> {
     let request = pb::ReadAttachmentChunkRequest { name: name.to_owned(), offset: 0 };
-    user.applications().read_attachment_chunk(request).await.map(drop)
+    user.call(request).await.map(drop)
 }
 
 async fn open(user: &User, subject: &str, why: &str) -> Result<pb::ContentAccess, tonic::Status> {
@@ -35,14 +34,13 @@ async fn open(user: &User, subject: &str, why: &str) -> Result<pb::ContentAccess
         reason: why.to_owned(),
         request_id: request_id(),
     };
-    user.conversations().create_content_access(request).await.map(tonic::Response::into_inner)
+    user.call(request).await
 }
 
 /// The accesses that the auditor is shown: who, what, of what, why.
 async fn kept(auditor: &User) -> Vec<(String, String, String, String)> {
     let request = pb::ListContentAccessesRequest { page_size: 100, ..Default::default() };
-    let listed = auditor.conversations().list_content_accesses(request).await.unwrap();
-    let listed = listed.into_inner().content_accesses.into_iter();
+    let listed = auditor.call(request).await.unwrap().content_accesses.into_iter();
     listed.map(|it| (it.officer, it.action, it.subject, it.reason)).collect()
 }
 
@@ -66,9 +64,9 @@ async fn who_drives_elsewhere_is_shown_no_code_of_the_own_firm(pool: PgPool) {
     show(reader(&world, "HANDLER_OF_PASSES"), own).await.unwrap();
     // The driver of a truck reads of its drivers the own name alone.
     let list = pb::ListDriversRequest { vehicle: world.served.names["vehicles"].clone() };
-    let all = reader(&world, "HANDLER_OF_PASSES").enterprises().list_drivers(list.clone()).await;
-    assert_eq!(all.unwrap().into_inner().drivers.len(), 2);
-    let own = driver.enterprises().list_drivers(list).await.unwrap().into_inner();
+    let all = reader(&world, "HANDLER_OF_PASSES").call(list.clone()).await;
+    assert_eq!(all.unwrap().drivers.len(), 2);
+    let own = driver.call(list).await.unwrap();
     assert_eq!(own.drivers.len(), 1);
 }
 
@@ -151,7 +149,7 @@ async fn what_is_not_the_own_duty_is_opened_with_a_reason(pool: PgPool) {
         note: String::new(),
         request_id: request_id(),
     };
-    let refused = idle.applications().withdraw_pass_application(withdraw).await.unwrap_err();
+    let refused = idle.call(withdraw).await.unwrap_err();
     assert_eq!(reason(&refused), "DENIED");
     app.advance(SignedDuration::from_mins(61));
     let refused = paper(idle, paper_name).await.unwrap_err();
@@ -165,21 +163,21 @@ async fn the_inspectorate_reads_with_a_reason(pool: PgPool) {
     let world = World::of(&app).await;
     let inspector = reader(&world, "INSPECTOR");
     let list = pb::ListComplaintsRequest::default();
-    let before = inspector.complaints().list_complaints(list.clone()).await.unwrap().into_inner();
+    let before = inspector.call(list.clone()).await.unwrap();
     assert_eq!(before.complaints.len(), 0);
     let name = world.served.names["complaints"].clone();
     let get = pb::GetComplaintRequest { name: name.clone() };
-    let refused = inspector.complaints().get_complaint(get.clone()).await.unwrap_err();
+    let refused = inspector.call(to::GetComplaint(get.clone())).await.unwrap_err();
     assert_eq!(reason(&refused), "DENIED");
     open(inspector, &world.served.names["units"], "季度督察抽查").await.unwrap();
-    let after = inspector.complaints().list_complaints(list).await.unwrap().into_inner();
+    let after = inspector.call(list).await.unwrap();
     // Of the unit and of the unit below, never of another.
     assert_eq!(after.complaints.len(), 3);
-    inspector.complaints().get_complaint(get).await.unwrap();
+    inspector.call(to::GetComplaint(get)).await.unwrap();
     let kept = kept(reader(&world, "AUDITOR")).await;
     assert_eq!(kept[0].3, "季度督察抽查");
     let foreign = pb::GetComplaintRequest { name: world.foreign.names["complaints"].clone() };
-    let refused = inspector.complaints().get_complaint(foreign).await.unwrap_err();
+    let refused = inspector.call(to::GetComplaint(foreign)).await.unwrap_err();
     assert_eq!(reason(&refused), "DENIED");
 }
 
@@ -190,8 +188,8 @@ async fn where_trucks_were_is_the_roadside_s_and_each_reading_is_kept(pool: PgPo
     let world = World::of(&app).await;
     let checks = async |user: &User| {
         let request = pb::ListPassChecksRequest::default();
-        let listed = user.checks().list_pass_checks(request).await;
-        listed.map(|listed| listed.into_inner().pass_checks.len())
+        let listed = user.call(request).await;
+        listed.map(|listed| listed.pass_checks.len())
     };
     assert_eq!(reason(&checks(reader(&world, "AUDITOR")).await.unwrap_err()), "DENIED");
     assert_eq!(checks(reader(&world, "CHECKPOINT_OFFICER")).await.unwrap(), 3);
@@ -210,7 +208,7 @@ async fn where_trucks_were_is_the_roadside_s_and_each_reading_is_kept(pool: PgPo
         propose_revocation: true,
         request_id: request_id(),
     };
-    patrol.checks().record_check_action(act).await.unwrap();
+    patrol.call(act).await.unwrap();
     assert_eq!(checks(reader(&world, "FINAL_REVIEWER")).await.unwrap(), 1);
     let kept = kept(reader(&world, "AUDITOR")).await;
     let read = |user: &User| kept.iter().any(|it| it.0 == user.name && it.1 == "READ_CHECKS");
@@ -250,8 +248,7 @@ async fn a_fleet_application_tells_nothing_of_another_s_enterprise(pool: PgPool)
             ..Default::default()
         };
         let boss = reader(&world, "LEGAL_REPRESENTATIVE");
-        let refused = boss.applications().create_pass_application_batch(request).await;
-        let refused = refused.unwrap_err();
+        let refused = boss.call(request).await.unwrap_err();
         answers.push((refused.code(), reason(&refused), fields(&refused)));
     }
     let denied = (Code::PermissionDenied, "DENIED".to_owned(), Vec::new());
@@ -276,10 +273,10 @@ async fn a_reporter_with_a_name_knows_the_matter(pool: PgPool) {
     for collection in ["complaints", "conversations", "passApplications"] {
         let absent = format!("{collection}/{}", uuid::Uuid::nil());
         for matter in [&world.foreign.names[collection], &world.unit.names[collection], &absent] {
-            let refused = boss.conduct().file_conduct_report(report(matter)).await.unwrap_err();
+            let refused = boss.call(report(matter)).await.unwrap_err();
             assert_eq!(fields(&refused), ["matter UNKNOWN_VALUE"], "{matter}");
         }
     }
     assert_eq!(app.count("select count(*) from conduct.report").await, 0);
-    boss.conduct().file_conduct_report(report(&world.served.names["complaints"])).await.unwrap();
+    boss.call(report(&world.served.names["complaints"])).await.unwrap();
 }

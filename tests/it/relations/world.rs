@@ -162,12 +162,12 @@ async fn passes(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, name
     let form = |vehicle| form(app, makers, place, (enterprise, vehicle), &papers);
     let mut filed = Vec::new();
     for vehicle in [vehicle, waiting, waiting] {
-        let made = boss.applications().create_pass_application(form(vehicle)).await.unwrap();
-        filed.push(made.into_inner().name);
+        let made = boss.call(form(vehicle)).await.unwrap();
+        filed.push(made.name);
     }
     for name in &filed[..2] {
         let submit = pb::SubmitPassApplicationRequest { name: name.clone(), ..Default::default() };
-        boss.applications().submit_pass_application(submit).await.unwrap();
+        boss.call(submit).await.unwrap();
     }
     names.insert("truckPasses", approved(makers, &filed[0]).await);
     names.insert("passApplications", filed[1].clone());
@@ -185,7 +185,7 @@ async fn passes(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, name
         }),
         request_id: request_id(),
     };
-    makers.root.passes().add_blacklist_entry(list).await.unwrap();
+    makers.root.call(list).await.unwrap();
     checked(app, makers, place, names).await;
 }
 
@@ -231,16 +231,15 @@ fn form(
 async fn approved(makers: &Makers, name: &str) -> String {
     let name = name.to_owned();
     let accept = pb::AcceptPassApplicationRequest { name: name.clone(), ..Default::default() };
-    makers.root.applications().accept_pass_application(accept).await.unwrap();
+    makers.root.call(accept).await.unwrap();
     let claim = pb::ClaimPassApplicationRequest { name, ..Default::default() };
-    let held = makers.root.applications().claim_pass_application(claim).await.unwrap().into_inner();
+    let held = makers.root.call(claim).await.unwrap();
     let approve = pb::ApprovePassApplicationRequest {
         name: held.name,
         etag: held.etag,
         ..Default::default()
     };
-    let done = makers.root.applications().approve_pass_application(approve).await.unwrap();
-    done.into_inner().truck_pass
+    makers.root.call(approve).await.unwrap().truck_pass
 }
 
 /// A checkpoint with a device that has seen the first truck.
@@ -255,7 +254,7 @@ async fn checked(app: &App, makers: &Makers, place: &Place<'_>, names: &mut Name
         observed: Some(pb::check_pass_request::Observed::PlateNumber(place.plates[0].to_owned())),
         ..Default::default()
     };
-    app.user(device).await.checks().check_pass(check).await.unwrap();
+    app.user(device).await.call(check).await.unwrap();
 }
 
 /// The bytes of a paper, which the harness left out.
@@ -282,7 +281,7 @@ async fn line(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, names:
         }),
         request_id: request_id(),
     };
-    let post = makers.root.liaison().create_liaison_post(post).await.unwrap().into_inner().name;
+    let post = makers.root.call(post).await.unwrap().name;
     names.insert("liaisonPosts", post.clone());
     let number = format!("8{:05}", app.count("select count(*) from officer").await);
     let officer = app.officer(&number, place.unit, &["LIAISON_OFFICER"]).await;
@@ -292,14 +291,14 @@ async fn line(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, names:
         officer: officer.name.clone(),
         request_id: request_id(),
     };
-    makers.root.liaison().assign_liaison_officer(assign).await.unwrap();
+    makers.root.call(assign).await.unwrap();
     let enterprise = names["enterprises"].clone();
     let bind = pb::GrantLiaisonBindingRequest {
         liaison_post: post.clone(),
         enterprise: enterprise.clone(),
         request_id: request_id(),
     };
-    makers.root.liaison().grant_liaison_binding(bind).await.unwrap();
+    makers.root.call(bind).await.unwrap();
     let open = pb::CreateConversationRequest {
         conversation: Some(pb::Conversation {
             enterprise: enterprise.clone(),
@@ -309,7 +308,7 @@ async fn line(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, names:
         }),
         request_id: request_id(),
     };
-    let line = boss.conversations().create_conversation(open).await.unwrap().into_inner().name;
+    let line = boss.call(open).await.unwrap().name;
     crate::conversations::say(boss, &line, &said).await.unwrap();
     names.insert("conversations", line);
     let reply = pb::CreateCannedReplyRequest {
@@ -321,7 +320,7 @@ async fn line(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, names:
         }),
         request_id: request_id(),
     };
-    officer.conversations().create_canned_reply(reply).await.unwrap();
+    officer.call(reply).await.unwrap();
     met(app, makers, place, boss, names).await;
 }
 
@@ -339,7 +338,7 @@ async fn met(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, names: 
         }),
         request_id: request_id(),
     };
-    makers.root.centre().record_visit(visit).await.unwrap();
+    makers.root.call(visit).await.unwrap();
     let problem = pb::RegisterProblemRequest {
         problem: Some(pb::Problem {
             enterprise: enterprise.clone(),
@@ -348,7 +347,7 @@ async fn met(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, names: 
         }),
         request_id: request_id(),
     };
-    makers.root.centre().register_problem(problem).await.unwrap();
+    makers.root.call(problem).await.unwrap();
     let slot = pb::CreateCentreSlotRequest {
         centre_slot: Some(pb::CentreSlot {
             unit,
@@ -360,7 +359,7 @@ async fn met(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, names: 
         }),
         request_id: request_id(),
     };
-    let slot = makers.root.centre().create_centre_slot(slot).await.unwrap().into_inner().name;
+    let slot = makers.root.call(slot).await.unwrap().name;
     names.insert("centreSlots", slot.clone());
     let book = pb::CreateCentreBookingRequest {
         centre_booking: Some(pb::CentreBooking {
@@ -371,7 +370,7 @@ async fn met(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, names: 
         }),
         request_id: request_id(),
     };
-    boss.centre().create_centre_booking(book).await.unwrap();
+    boss.call(book).await.unwrap();
 }
 
 /// A complaint with a file, taken in; a joint meeting with a point.
@@ -391,12 +390,12 @@ async fn requests(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, na
         }),
         request_id: request_id(),
     };
-    let filed = boss.complaints().file_complaint(file).await.unwrap().into_inner();
+    let filed = boss.call(file).await.unwrap();
     names.insert("complaints", filed.name.clone());
     names.insert("complaintFiles", files[0].clone());
     written(app, &files[0]);
     let accept = pb::AcceptComplaintRequest { name: filed.name.clone(), ..Default::default() };
-    makers.root.complaints().accept_complaint(accept).await.unwrap();
+    makers.root.call(accept).await.unwrap();
     // What is of the unit is assigned to it: its handlers work on it.
     if place.word == "甲词" {
         let assign = pb::AssignComplaintRequest {
@@ -404,7 +403,7 @@ async fn requests(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, na
             lead_unit: names["units"].clone(),
             ..Default::default()
         };
-        makers.root.complaints().assign_complaint(assign).await.unwrap();
+        makers.root.call(assign).await.unwrap();
     }
     let call = pb::CreateJointMeetingRequest {
         joint_meeting: Some(pb::JointMeeting {
@@ -417,7 +416,7 @@ async fn requests(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, na
         }),
         request_id: request_id(),
     };
-    let meeting = makers.root.centre().create_joint_meeting(call).await.unwrap().into_inner().name;
+    let meeting = makers.root.call(call).await.unwrap().name;
     let add = pb::AddMeetingPointRequest {
         joint_meeting: meeting.clone(),
         meeting_point: Some(pb::MeetingPoint {
@@ -427,7 +426,7 @@ async fn requests(app: &App, makers: &Makers, place: &Place<'_>, boss: &User, na
         }),
         request_id: request_id(),
     };
-    let point = makers.root.centre().add_meeting_point(add).await.unwrap().into_inner().name;
+    let point = makers.root.call(add).await.unwrap().name;
     names.insert("jointMeetings", meeting);
     names.insert("meetingPoints", point);
 }
