@@ -1,14 +1,16 @@
-//! Claims of enterprises: who is unproven takes nothing from who is real. Read the first test first.
+//! Claims of enterprises: who is unproven takes nothing from who is real. Read the first test first. What
+//! the desk does with a claim stands in `desk`, what a claim needs in `filing`.
 
-use jiff::SignedDuration;
-use jingqi::surface::service::pb::{self, IdentityDocumentKind as Kind, enterprise::State};
+mod desk;
+mod filing;
+
+use jingqi::surface::service::pb::{self, enterprise::State};
 use sqlx::PgPool;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
 use crate::{
-    attachments::{announce, announced, complete, read, upload},
-    harness::{App, User, fields, reason, request_id},
+    harness::{App, User, reason, request_id},
     notices::inbox,
 };
 
@@ -89,28 +91,6 @@ pub async fn verify(by: &User, claim: &pb::Enterprise) -> Result<pb::Enterprise,
         name: claim.name.clone(),
         note: "已核对".to_owned(),
         etag: claim.etag.clone(),
-        request_id: request_id(),
-    };
-    by.call(request).await
-}
-
-async fn reject(by: &User, claim: &pb::Enterprise, code: &str) -> Result<pb::Enterprise, Status> {
-    let request = pb::RejectEnterpriseRequest {
-        name: claim.name.clone(),
-        reason_code: code.to_owned(),
-        note: "请上传清晰的营业执照".to_owned(),
-        etag: claim.etag.clone(),
-        request_id: request_id(),
-    };
-    by.call(request).await
-}
-
-pub async fn annul(by: &User, enterprise: &str, etag: &str) -> Result<pb::Enterprise, Status> {
-    let request = pb::AnnulEnterpriseRequest {
-        name: enterprise.to_owned(),
-        reason_code: "FALSE_INFORMATION".to_owned(),
-        note: "冒用他人营业执照".to_owned(),
-        etag: etag.to_owned(),
         request_id: request_id(),
     };
     by.call(request).await
@@ -277,254 +257,6 @@ async fn of_two_claims_that_are_verified_at_once_one_is(pool: PgPool) {
     assert_eq!(app.count("select count(*) from enterprise where state = 'REJECTED'").await, 1);
 }
 
-#[sqlx::test]
-async fn a_claim_needs_a_proven_phone_and_an_own_licence_that_came_whole(pool: PgPool) {
-    let app = App::start(pool).await;
-    let city = app.city().await;
-    let user = &city.stranger;
-    let content = b"%PDF-1.7\n% licence".to_vec();
-    let paper = |content: &[u8]| pb::Attachment {
-        conversation: String::new(),
-        kind: "BUSINESS_LICENCE".to_owned(),
-        file_name: "营业执照.pdf".to_owned(),
-        ..announced("", "application/pdf", content)
-    };
-    let unproved = announce(user, paper(&content)).await.unwrap_err();
-    assert_eq!(reason(&unproved), "PHONE_UNPROVEN");
-    let mut asked = registration(&app, user).await;
-    let refused = user.call(asked.clone()).await.unwrap_err();
-    assert_eq!(reason(&refused), "PHONE_UNPROVEN");
-
-    prove(&app, user, "13905240010").await;
-    let brought = announce(user, paper(&content)).await.unwrap();
-    assert_eq!(brought.enterprise, "");
-    // Nobody else may fill, close or read it, nor claim with it.
-    for stranger in [&city.driver, &city.boss, &city.clerk] {
-        let refused = upload(stranger, &brought.name, &content).await.unwrap_err();
-        assert_eq!(reason(&refused), "DENIED", "{}", stranger.name);
-        let refused = complete(stranger, &brought.name).await.unwrap_err();
-        assert_eq!(reason(&refused), "DENIED");
-        assert_eq!(reason(&read(stranger, &brought.name).await.unwrap_err()), "DENIED");
-    }
-    upload(user, &brought.name, &content).await.unwrap();
-    asked.licence.clone_from(&brought.name);
-    asked.request_id = request_id();
-    let early = user.call(asked.clone()).await.unwrap_err();
-    assert_eq!(reason(&early), "ATTACHMENT_INCOMPLETE");
-    complete(user, &brought.name).await.unwrap();
-
-    prove(&app, &city.driver, "13905240011").await;
-    let mut foreign = registration(&app, &city.driver).await;
-    let absent = format!("attachments/{}", app.parts.ids.random());
-    for licence in [&brought.name, &absent, &city.attachment_names[0]] {
-        foreign.licence.clone_from(licence);
-        foreign.request_id = request_id();
-        let refused = city.driver.call(foreign.clone()).await;
-        assert_eq!(fields(&refused.unwrap_err()), ["licence UNKNOWN_VALUE"], "{licence}");
-    }
-    asked.request_id = request_id();
-    let claim = user.call(asked.clone()).await.unwrap();
-    // Now the desk reads the licence, and so does still who brought it.
-    assert_eq!(claim.claim.unwrap().licence, brought.name);
-    assert_eq!(read(&city.clerk, &brought.name).await.unwrap(), content);
-    assert_eq!(read(user, &brought.name).await.unwrap(), content);
-    assert_eq!(reason(&read(&city.foreign_reviewer, &brought.name).await.unwrap_err()), "DENIED");
-    // One licence proves one claim.
-    asked.enterprise.as_mut().unwrap().uscc = code(1);
-    asked.request_id = request_id();
-    let twice = user.call(asked).await.unwrap_err();
-    assert_eq!(fields(&twice), ["licence UNKNOWN_VALUE"]);
-}
-
-#[sqlx::test]
-async fn a_claim_lapses_after_seven_days_and_is_told(pool: PgPool) {
-    let app = App::start(pool).await;
-    let city = app.city().await;
-    let claimed = claim(&app, &city.stranger, "13905240010").await;
-    let edited = claim(&app, &city.driver, "13905240011").await;
-    app.advance(SignedDuration::from_hours(24 * 6));
-    app.run_workers().await;
-    let again = edit(&app, &city.driver, &edited).await.unwrap();
-    app.advance(SignedDuration::from_hours(24) - SignedDuration::from_secs(1));
-    app.run_workers().await;
-    assert_eq!(get(&city.stranger, &claimed.name).await.unwrap().state(), State::Pending);
-    app.advance(SignedDuration::from_secs(1));
-    app.run_workers().await;
-    let lapsed = get(&city.stranger, &claimed.name).await.unwrap();
-    assert_eq!(lapsed.state(), State::Lapsed);
-    assert_eq!(told(&city.stranger, &claimed.name).await, ["ENTERPRISE_LAPSED"]);
-    // What was handed in again waits seven days more.
-    assert_eq!(get(&city.driver, &again.name).await.unwrap().state(), State::Pending);
-    assert_eq!(
-        reason(&edit(&app, &city.stranger, &lapsed).await.unwrap_err()),
-        "TRANSITION_ILLEGAL"
-    );
-    // Who lapsed may claim it again.
-    let asked = registration(&app, &city.stranger).await;
-    city.stranger.call(asked).await.unwrap();
-}
-
-async fn edit(app: &App, user: &User, claim: &pb::Enterprise) -> Result<pb::Enterprise, Status> {
-    let asked = registration(app, user).await;
-    let enterprise = pb::Enterprise {
-        name: claim.name.clone(),
-        etag: claim.etag.clone(),
-        display_name: "宿迁市新开物流(集团)有限公司".to_owned(),
-        ..asked.enterprise.unwrap()
-    };
-    let request = pb::UpdateEnterpriseRequest {
-        enterprise: Some(enterprise),
-        legal_representative_name: asked.legal_representative_name,
-        legal_representative_id: asked.legal_representative_id,
-        licence: asked.licence,
-        request_id: request_id(),
-        ..Default::default()
-    };
-    user.call(request).await
-}
-
-#[sqlx::test]
-async fn what_is_edited_is_prepared_anew_and_by_its_claimer_alone(pool: PgPool) {
-    let app = App::start(pool).await;
-    let city = app.city().await;
-    let claimed = claim(&app, &city.stranger, "13905240010").await;
-    let prepared = prepare(&city.clerk, &claimed).await.unwrap();
-    assert_eq!(prepared.claim.as_ref().unwrap().prepared_by, city.clerk.name);
-    prove(&app, &city.driver, "13905240011").await;
-    let foreign = edit(&app, &city.driver, &prepared).await.unwrap_err();
-    assert_eq!(reason(&foreign), "DENIED");
-    assert_eq!(reason(&withdraw(&city.driver, &claimed.name).await.unwrap_err()), "DENIED");
-    assert_eq!(reason(&edit(&app, &city.stranger, &claimed).await.unwrap_err()), "ETAG_STALE");
-    let edited = edit(&app, &city.stranger, &prepared).await.unwrap();
-    assert_eq!(edited.display_name, "宿迁市新开物流(集团)有限公司");
-    // Who claims does not see who prepares.
-    assert_eq!(edited.claim.unwrap().prepared_by, "");
-    let seen = get(&city.first, &claimed.name).await.unwrap();
-    assert_eq!(seen.claim.as_ref().unwrap().prepared_by, "");
-    // What the reviewer saw before is not what would be verified now.
-    assert_eq!(reason(&verify(&city.first, &prepared).await.unwrap_err()), "ETAG_STALE");
-    assert_eq!(reason(&verify(&city.first, &seen).await.unwrap_err()), "NOT_PREPARED");
-}
-
-#[sqlx::test]
-async fn who_prepares_or_is_called_like_the_representative_does_not_verify(pool: PgPool) {
-    let app = App::start(pool).await;
-    let city = app.city().await;
-    let claimed = claim(&app, &city.stranger, "13905240010").await;
-    let prepared = prepare(&city.first, &claimed).await.unwrap();
-    assert_eq!(reason(&verify(&city.first, &prepared).await.unwrap_err()), "SAME_PERSON");
-    // The officers of the harness are called 张建国.
-    prove(&app, &city.driver, "13905240011").await;
-    let mut asked = registration(&app, &city.driver).await;
-    asked.enterprise.as_mut().unwrap().uscc = code(1);
-    asked.legal_representative_name = "张建国".to_owned();
-    let namesake = city.driver.call(asked).await.unwrap();
-    let tied = prepare(&city.clerk, &namesake).await.unwrap();
-    assert_eq!(reason(&verify(&city.second, &tied).await.unwrap_err()), "CONFLICT_OF_INTEREST");
-    assert_eq!(verify(&city.second, &prepared).await.unwrap().state(), State::Verified);
-}
-
-#[sqlx::test]
-async fn a_claim_is_refused_with_a_coded_reason_that_is_told(pool: PgPool) {
-    let app = App::start(pool).await;
-    let city = app.city().await;
-    let claimed = claim(&app, &city.stranger, "13905240010").await;
-    for code in ["", "RIVAL_VERIFIED", "WRONGLY_VERIFIED", "NONSENSE"] {
-        let refused = reject(&city.first, &claimed, code).await.unwrap_err();
-        let flaw = if code.is_empty() { "REQUIRED" } else { "UNKNOWN_VALUE" };
-        assert_eq!(fields(&refused), [format!("reason_code {flaw}")]);
-    }
-    for foreign in [&city.clerk, &city.foreign_reviewer, &city.stranger] {
-        let refused = reject(foreign, &claimed, "LICENCE_UNREADABLE").await.unwrap_err();
-        assert_eq!(reason(&refused), "DENIED");
-    }
-    let rejected = reject(&city.first, &claimed, "LICENCE_UNREADABLE").await.unwrap();
-    assert_eq!(rejected.state(), State::Rejected);
-    assert_eq!(told(&city.stranger, &claimed.name).await, ["ENTERPRISE_REJECTED"]);
-    let seen = get(&city.stranger, &claimed.name).await.unwrap().reason.unwrap();
-    assert_eq!(seen.text, "营业执照不清晰或不完整:请上传清晰的营业执照");
-    // Nothing is lost: with a better licence the same person claims it again.
-    let asked = registration(&app, &city.stranger).await;
-    city.stranger.call(asked).await.unwrap();
-}
-
-#[sqlx::test]
-async fn a_claim_is_read_whole_by_the_desk_alone_and_the_reading_is_kept(pool: PgPool) {
-    let app = App::start(pool).await;
-    let city = app.city().await;
-    let claimed = claim(&app, &city.stranger, "13905240010").await;
-    let ask = |reason: &str| pb::ReadEnterpriseClaimRequest {
-        name: claimed.name.clone(),
-        reason: reason.to_owned(),
-    };
-    let silent = city.first.call(ask("")).await.unwrap_err();
-    assert_eq!(fields(&silent), ["reason REQUIRED"]);
-    for other in [&city.stranger, &city.patrol, &city.foreign_reviewer] {
-        let refused = other.call(ask("核对")).await.unwrap_err();
-        assert_eq!(reason(&refused), "DENIED");
-    }
-    let whole = city.first.call(ask("与执照核对")).await.unwrap();
-    assert_eq!(
-        (whole.legal_representative_name.as_str(), whole.legal_representative_id.as_str()),
-        ("王大勇", "321302199202290014")
-    );
-    assert_eq!(
-        (whole.phone.as_str(), whole.claimer.as_str()),
-        ("13905240010", city.stranger.name.as_str())
-    );
-    let kept = app
-        .count("select count(*) from change where action = 'READ_CLAIM' and internal_note = '与执照核对'")
-        .await;
-    assert_eq!(kept, 1);
-    // Nobody else of the unit sees what was claimed.
-    assert_eq!(reason(&get(&city.patrol, &claimed.name).await.unwrap_err()), "DENIED");
-}
-
-/// No dead end: where somebody was verified wrongly, the owner's claim is taken, the reviewer sees the
-/// conflict, and a final reviewer ends what was wrong with all that it holds.
-#[sqlx::test]
-async fn the_owner_of_a_code_that_was_verified_for_another_is_heard(pool: PgPool) {
-    let app = App::start(pool).await;
-    let city = app.city().await;
-    let pass = city.pass(&app).await;
-    let draft = city.handler.call(city.create(&app)).await.unwrap();
-    let held = city.enterprise.to_string();
-    prove(&app, &city.stranger, "13905240010").await;
-    let mut asked = registration(&app, &city.stranger).await;
-    asked.enterprise.as_mut().unwrap().uscc = "91321300MA1ABCDE8U".to_owned();
-    let claimed = city.stranger.call(asked).await.unwrap();
-    let warned: Vec<_> = claimed.warnings.iter().map(|it| it.code.as_str()).collect();
-    assert_eq!(warned, ["ENTERPRISE_EXISTS"]);
-    let prepared = prepare(&city.clerk, &claimed).await.unwrap();
-    assert_eq!(prepared.claim.as_ref().unwrap().holder, held);
-    let conflict = verify(&city.first, &prepared).await.unwrap_err();
-    assert_eq!(reason(&conflict), "ENTERPRISE_EXISTS");
-
-    let etag = get(&city.chief, &held).await.unwrap().etag;
-    assert_eq!(reason(&annul(&city.first, &held, &etag).await.unwrap_err()), "DENIED");
-    let annulled = annul(&city.chief, &held, &etag).await.unwrap();
-    assert_eq!(annulled.state(), State::Annulled);
-    assert_eq!(told(&city.boss, &held).await, ["ENTERPRISE_ANNULLED"]);
-    assert_eq!(told(&city.handler, &held).await, ["ENTERPRISE_ANNULLED"]);
-    // Members, garage, drafts and passes are gone with it, on the next call.
-    let late = city.handler.call(city.create(&app)).await;
-    assert_eq!(reason(&late.unwrap_err()), "DENIED");
-    assert_eq!(app.count("select count(*) from member where end_time is null").await, 0);
-    assert_eq!(app.count("select count(*) from vehicle where retire_time is null").await, 0);
-    assert_eq!(app.count("select count(*) from driver where end_time is null").await, 0);
-    let get_pass = pb::GetTruckPassRequest { name: pass.name };
-    let ended = city.first.call(get_pass).await.unwrap();
-    assert_eq!(ended.state(), pb::truck_pass::State::Cancelled);
-    let withdrawn = format!(
-        "select count(*) from pass_application where state = 'WITHDRAWN' and id = '{}'",
-        uuid(&draft.name)
-    );
-    assert_eq!(app.count(&withdrawn).await, 1);
-    // And the owner is verified.
-    let verified = verify(&city.first, &prepared).await.unwrap();
-    assert_eq!(verified.state(), State::Verified);
-}
-
 // A claim that waits has nothing of an enterprise: no member, garage, class, appointment or complaint.
 #[sqlx::test]
 async fn a_claim_has_no_business(pool: PgPool) {
@@ -563,46 +295,4 @@ async fn a_claim_has_no_business(pool: PgPool) {
     };
     let refused = city.stranger.call(invite).await.unwrap_err();
     assert_eq!(reason(&refused), "DENIED");
-}
-
-#[sqlx::test]
-async fn a_legal_representative_has_one_of_five_documents_and_is_of_full_age(pool: PgPool) {
-    let app = App::start(pool).await;
-    let city = app.city().await;
-    prove(&app, &city.stranger, "13905240010").await;
-    // The harness begins on 24 November 2026.
-    let ask = async |kind: Kind, number: &str| {
-        let mut asked = registration(&app, &city.stranger).await;
-        asked.set_legal_representative_document(kind);
-        asked.legal_representative_id = number.to_owned();
-        city.stranger.call(asked).await
-    };
-    for (kind, number, flaw) in [
-        (Kind::Passport, "E123", "PASSPORT_MALFORMED"),
-        (Kind::HomeReturnPermit, "X12345678", "HOME_RETURN_PERMIT_MALFORMED"),
-        (Kind::TaiwanPermit, "1234567", "TAIWAN_PERMIT_MALFORMED"),
-        (Kind::PermanentResidence, "321302199202290014", "PERMANENT_RESIDENCE_MALFORMED"),
-        (Kind::ResidentId, "E12345678", "RESIDENT_ID_MALFORMED"),
-        (Kind::Unspecified, "E12345678", "RESIDENT_ID_MALFORMED"),
-        (Kind::Unspecified, "321302200811250013", "UNDERAGE"),
-    ] {
-        let refused = ask(kind, number).await.unwrap_err();
-        assert_eq!(fields(&refused), [format!("legal_representative_id {flaw}")], "{number}");
-    }
-    for (kind, number, shown) in [
-        (Kind::Passport, "e12345678", "E1*****78"),
-        (Kind::HomeReturnPermit, "H12345678", "H1*****78"),
-        (Kind::TaiwanPermit, "12345678", "12****78"),
-        (Kind::PermanentResidence, "911156199001010010", "911***********0010"),
-    ] {
-        let claimed = ask(kind, number).await.unwrap();
-        let claim = claimed.claim.unwrap();
-        assert_eq!(
-            (claim.legal_representative_document(), claim.legal_representative_id.as_str()),
-            (kind, shown)
-        );
-        withdraw(&city.stranger, &claimed.name).await.unwrap();
-    }
-    let empty = ask(Kind::Passport, "").await.unwrap_err();
-    assert_eq!(fields(&empty), ["legal_representative_id REQUIRED"]);
 }

@@ -1,7 +1,7 @@
 //! Enterprises: from registration to a driver, and what is refused on the way.
 
 use jiff::SignedDuration;
-use jingqi::surface::service::pb::{self, enterprise::State};
+use jingqi::surface::service::pb::{self, EnterpriseClass as Class, enterprise::State};
 use sqlx::PgPool;
 use tonic::Code;
 
@@ -95,9 +95,7 @@ async fn a_handlers_authorisation_ends_with_its_day(pool: PgPool) {
     let app = App::start(pool).await;
     let city = app.city().await;
     app.sql("update member set valid_until = '2026-11-25'").await;
-    let mut tx = app.parts.store.begin(&app.cx()).await.unwrap();
-    tx.touch(jingqi::surface::store::identity::actors::key(&city.handler.name));
-    tx.commit().await.unwrap();
+    app.forget(&city.handler).await;
     create(&city.handler, truck(&city.enterprise.to_string())).await.unwrap();
     app.advance(SignedDuration::from_hours(24));
     let mut other = truck(&city.enterprise.to_string());
@@ -280,4 +278,43 @@ async fn a_class_is_granted_from_a_document_and_ended(pool: PgPool) {
     city.first.call(end).await.unwrap();
     let seen = city.boss.call(get).await.unwrap();
     assert_eq!(seen.class_grants.len(), 1);
+}
+
+#[sqlx::test]
+async fn a_class_is_granted_once_for_a_time(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let now = app.now().as_second();
+    let grant = async |class: Class, from: i64, until: i64| {
+        let time =
+            |day: i64| Some(prost_types::Timestamp { seconds: now + day * 86_400, nanos: 0 });
+        let request = pb::GrantEnterpriseClassRequest {
+            enterprise: city.enterprise.to_string(),
+            class_grant: Some(pb::EnterpriseClassGrant {
+                class: class.into(),
+                source_document: "宿工信〔2026〕8号".to_owned(),
+                valid_from: time(from),
+                valid_until: time(until),
+                ..Default::default()
+            }),
+            request_id: request_id(),
+        };
+        city.first.call(request).await.map(|it| it.name).map_err(|it| reason(&it))
+    };
+    let exists = Err("ALREADY_EXISTS".to_owned());
+    let first = grant(Class::Leading, 0, 30).await.unwrap();
+    for (from, until) in [(0, 30), (5, 10), (-5, 1), (29, 60), (-5, 60)] {
+        assert_eq!(grant(Class::Leading, from, until).await, exists, "{from} to {until}");
+    }
+    // Another class, and the time right behind it.
+    grant(Class::Listed, 0, 30).await.unwrap();
+    grant(Class::Leading, 30, 60).await.unwrap();
+    // What was ended leaves its time to another.
+    let end = pb::EndEnterpriseClassGrantRequest {
+        name: first,
+        reason: "文件已更换".to_owned(),
+        request_id: request_id(),
+    };
+    city.first.call(end).await.unwrap();
+    grant(Class::Leading, 0, 30).await.unwrap();
 }

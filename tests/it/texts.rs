@@ -1,12 +1,12 @@
-//! What people type and paste: a text that shows nothing says nothing, a pasted number is the number
-//! that was meant, one fault is told once, one message is one message.
+//! What people type and paste: a text that shows nothing says nothing, a pasted number is the number that
+//! was meant. What is said on the direct line stands in `messages`.
+
+mod messages;
 
 use jingqi::surface::{
     actor::Role,
-    id::{Id, kind},
-    sandbox,
     service::{
-        pb::{self, EnterpriseClass as Class},
+        pb,
         policy::{Access, POLICY},
     },
 };
@@ -18,11 +18,8 @@ use sqlx::PgPool;
 use tonic::{Status, client::Grpc};
 
 use crate::{
-    conversations::{all, claim, open, say},
-    harness::{App, User, fields, reason, request_id},
-    notices::inbox,
+    harness::{App, City, User, fields, request_id},
     raw::Raw,
-    webhooks::webhook,
 };
 
 /// What nobody sees: zero width, a filler, an empty pattern of Braille, a joiner, a mark on nothing.
@@ -264,11 +261,8 @@ async fn call(user: &User, method: &str, message: &DynamicMessage) -> Status {
     }
 }
 
-// One function reads them all: what shows nothing is absent, in every text of every request.
-#[sqlx::test]
-async fn a_text_that_shows_nothing_is_as_good_as_none(pool: PgPool) {
-    let app = App::start(pool).await;
-    let city = app.city().await;
+/// Somebody of each role.
+async fn somebody_of_each(app: &App, city: &City) -> Vec<(Role, User)> {
     let unit = (city.root, "321300000000/".to_owned());
     let mut users = vec![
         (Role::Person, city.stranger.clone()),
@@ -297,6 +291,15 @@ async fn a_text_that_shows_nothing_is_as_good_as_none(pool: PgPool) {
         let officer = app.officer(&format!("20001{at}"), &unit, &[role.wire()]).await;
         users.push((role, officer));
     }
+    users
+}
+
+// One function reads them all: what shows nothing is absent, in every text of every request.
+#[sqlx::test]
+async fn a_text_that_shows_nothing_is_as_good_as_none(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let users = somebody_of_each(&app, &city).await;
     let api = DescriptorPool::decode(pb::DESCRIPTORS).unwrap();
     let unseen = UNSEEN.repeat(8);
     let (mut said, mut required) = (0, 0);
@@ -374,24 +377,6 @@ async fn what_must_be_long_is_counted_by_what_shows(pool: PgPool) {
 }
 
 #[sqlx::test]
-async fn a_message_says_something_and_its_fault_is_told_once(pool: PgPool) {
-    let app = App::start(pool).await;
-    let desk = app.desk().await;
-    let name = open(&desk).await.name;
-    for unseen in ["\u{3164}", "\u{2800}", "\u{2060}", "\u{200b}\u{200b}", " \u{feff} "] {
-        let refused = say(&desk.talker, &name, unseen).await.unwrap_err();
-        assert_eq!(fields(&refused), ["text REQUIRED"], "{unseen:?}");
-    }
-    let refused = say(&desk.talker, &name, &"长".repeat(2_001)).await.unwrap_err();
-    assert_eq!(fields(&refused), ["text TOO_LONG"]);
-    // As another system ends its lines, and as a table is pasted: no attack.
-    let sent = say(&desk.talker, &name, "车号\t苏N12345\r\n时间\u{2028}早上").await.unwrap();
-    assert_eq!(sent.text, "车号 苏N12345\n时间\n早上");
-    let refused = say(&desk.talker, &name, "\u{202e}12345N").await.unwrap_err();
-    assert_eq!(fields(&refused), ["text TEXT_UNSAFE"]);
-}
-
-#[sqlx::test]
 async fn what_is_pasted_is_read_as_it_was_meant(pool: PgPool) {
     let app = App::start(pool).await;
     let city = app.city().await;
@@ -419,154 +404,4 @@ async fn what_is_pasted_is_read_as_it_was_meant(pool: PgPool) {
         let other = city.patrol.call(check(meant)).await.unwrap();
         assert_eq!(found.verdict, other.verdict, "{meant}");
     }
-}
-
-// CH-20: every number that goes to a third person is warned of, however it is written.
-#[sqlx::test]
-async fn an_officer_is_warned_of_a_number_however_it_is_written(pool: PgPool) {
-    let app = App::start(pool).await;
-    let desk = app.desk().await;
-    let name = open(&desk).await.name;
-    claim(&desk.ann, &name).await.unwrap();
-    for words in [
-        "请联系+86 139 0524 0001",
-        "苏N12345 13905240001",
-        "13905240001 13905240002",
-        "13905240001\n13905240002",
-        "卡4111 1111 1111 1111 13905240001",
-        "139\u{a0}0524\u{a0}0001",
-        "1\u{200b}3905240001",
-    ] {
-        let refused = say(&desk.ann, &name, words).await.unwrap_err();
-        assert_eq!(reason(&refused), "TEXT_WARNED", "{words:?}");
-    }
-    say(&desk.ann, &name, "2026年11月24日10:30前办结").await.unwrap();
-}
-
-// CH-03: a phone that signed in again has the same sender and the same message.
-#[sqlx::test]
-async fn a_message_sent_again_after_a_new_sign_in_stands_once(pool: PgPool) {
-    let app = App::start(pool).await;
-    let desk = app.desk().await;
-    let name = open(&desk).await.name;
-    let message = pb::SendMessageRequest {
-        conversation: name.clone(),
-        client_message_id: request_id(),
-        kind: pb::MessageKind::Text.into(),
-        text: "明天几点可以进城?".to_owned(),
-        ..Default::default()
-    };
-    let first = desk.talker.call(message.clone()).await.unwrap();
-    let again = app.user(Id::<kind::Person>::parse(&desk.talker.name).unwrap()).await;
-    let second = again.call(message.clone()).await.unwrap();
-    assert_eq!(second, first);
-    let asked = all(&desk.talker, &name).await;
-    assert_eq!(asked.iter().filter(|it| it.text == message.text).count(), 1);
-    let other = pb::SendMessageRequest { text: "另一句".to_owned(), ..message.clone() };
-    let refused = again.call(other).await.unwrap_err();
-    assert_eq!(reason(&refused), "REQUEST_ID_REUSED");
-    // Somebody else may choose the same id.
-    claim(&desk.ann, &name).await.unwrap();
-    desk.ann.call(message).await.unwrap();
-}
-
-// What was stored twice before stays, since the chain knows it; the first one answers.
-#[sqlx::test(migrations = false)]
-async fn messages_that_stood_twice_before_survive_the_migration(pool: PgPool) {
-    let all = sqlx::migrate!("./migrations");
-    let new = "0034";
-    for migration in all.iter().filter(|it| it.version < new.parse().unwrap()) {
-        sqlx::raw_sql(migration.sql.clone()).execute(&pool).await.unwrap();
-    }
-    // Nothing but the messages matters here.
-    let rows = "alter table message drop constraint message_conversation_fkey;
-        insert into message (conversation_id, sequence, sender, device_id, client_message_id, digest,
-            kind, body, detail, create_time, chain)
-        select '00000000-0000-0000-0000-000000000001', sequence, sender, device::uuid,
-            client::uuid, '', 'TEXT', '', '', now(), ''
-        from (values (1, 'persons/a', '00000000-0000-0000-0000-00000000000a',
-                '00000000-0000-0000-0000-00000000000f'),
-            (2, 'persons/a', '00000000-0000-0000-0000-00000000000b',
-                '00000000-0000-0000-0000-00000000000f'),
-            (3, 'persons/b', '00000000-0000-0000-0000-00000000000c',
-                '00000000-0000-0000-0000-00000000000f'),
-            (4, 'system', null, null), (5, 'system', null, null))
-            as old (sequence, sender, device, client)";
-    sqlx::raw_sql(rows).execute(&pool).await.unwrap();
-    for migration in all.iter().filter(|it| it.version == new.parse::<i64>().unwrap()) {
-        sqlx::raw_sql(migration.sql.clone()).execute(&pool).await.unwrap();
-    }
-    let repeated: Vec<i64> =
-        sqlx::query_scalar("select sequence from message where repeated order by sequence")
-            .fetch_all(&pool)
-            .await
-            .unwrap();
-    assert_eq!(repeated, [2]);
-}
-
-// NO-08: who says that it is gone is asked no more, and who set it is told.
-#[sqlx::test]
-async fn a_webhook_that_is_gone_ends_and_its_maker_is_told(pool: PgPool) {
-    let app = App::start(pool).await;
-    let city = app.city().await;
-    let administrator = app.administrator().await;
-    let gone = webhook(&app, &administrator, sandbox::webhook::GONE, &[]).await.unwrap();
-    let good = webhook(&app, &administrator, "good", &[]).await.unwrap();
-    city.pass(&app).await;
-    app.run_workers().await;
-    app.run_workers().await;
-    let attempts = "select count(*) from webhook_attempt where status = 410";
-    assert_eq!(app.count(attempts).await, 1, "what else was under way is dropped");
-    let listed = administrator.call(pb::ListWebhooksRequest::default()).await;
-    for webhook in listed.unwrap().webhooks {
-        assert_eq!(webhook.disable_time.is_some(), webhook.name == gone.name, "{}", webhook.name);
-    }
-    let told = inbox(&administrator).await;
-    assert_eq!(told.len(), 1);
-    assert_eq!((told[0].event.as_str(), &told[0].subject), ("WEBHOOK_ENDED", &gone.name));
-    assert!(told[0].body.contains("410"), "{}", told[0].body);
-    assert_eq!(app.count("select count(*) from change where reason = 'GONE'").await, 1);
-    app.advance(jiff::SignedDuration::from_hours(30));
-    app.run_workers().await;
-    assert_eq!(app.count(attempts).await, 1);
-    assert_ne!(good.name, gone.name);
-}
-
-#[sqlx::test]
-async fn a_class_is_granted_once_for_a_time(pool: PgPool) {
-    let app = App::start(pool).await;
-    let city = app.city().await;
-    let now = app.now().as_second();
-    let grant = async |class: Class, from: i64, until: i64| {
-        let time =
-            |day: i64| Some(prost_types::Timestamp { seconds: now + day * 86_400, nanos: 0 });
-        let request = pb::GrantEnterpriseClassRequest {
-            enterprise: city.enterprise.to_string(),
-            class_grant: Some(pb::EnterpriseClassGrant {
-                class: class.into(),
-                source_document: "宿工信〔2026〕8号".to_owned(),
-                valid_from: time(from),
-                valid_until: time(until),
-                ..Default::default()
-            }),
-            request_id: request_id(),
-        };
-        city.first.call(request).await.map(|it| it.name).map_err(|it| reason(&it))
-    };
-    let exists = Err("ALREADY_EXISTS".to_owned());
-    let first = grant(Class::Leading, 0, 30).await.unwrap();
-    for (from, until) in [(0, 30), (5, 10), (-5, 1), (29, 60), (-5, 60)] {
-        assert_eq!(grant(Class::Leading, from, until).await, exists, "{from} to {until}");
-    }
-    // Another class, and the time right behind it.
-    grant(Class::Listed, 0, 30).await.unwrap();
-    grant(Class::Leading, 30, 60).await.unwrap();
-    // What was ended leaves its time to another.
-    let end = pb::EndEnterpriseClassGrantRequest {
-        name: first,
-        reason: "文件已更换".to_owned(),
-        request_id: request_id(),
-    };
-    city.first.call(end).await.unwrap();
-    grant(Class::Leading, 0, 30).await.unwrap();
 }

@@ -11,7 +11,7 @@ use tonic::{Code, Status};
 
 use crate::{
     harness::{App, User, fields, reason, request_id},
-    notices::{PHONE, ask},
+    notices::{PHONE, ask, inbox},
 };
 
 impl App {
@@ -294,4 +294,32 @@ async fn a_dead_receiver_delays_no_other(pool: PgPool) {
     app.advance(SignedDuration::from_secs(2));
     app.run_workers().await;
     assert_eq!(app.letters("silent").await.len(), 6);
+}
+
+// NO-08: who says that it is gone is asked no more, and who set it is told.
+#[sqlx::test]
+async fn a_webhook_that_is_gone_ends_and_its_maker_is_told(pool: PgPool) {
+    let app = App::start(pool).await;
+    let city = app.city().await;
+    let administrator = app.administrator().await;
+    let gone = webhook(&app, &administrator, sandbox::webhook::GONE, &[]).await.unwrap();
+    let good = webhook(&app, &administrator, "good", &[]).await.unwrap();
+    city.pass(&app).await;
+    app.run_workers().await;
+    app.run_workers().await;
+    let attempts = "select count(*) from webhook_attempt where status = 410";
+    assert_eq!(app.count(attempts).await, 1, "what else was under way is dropped");
+    let listed = administrator.call(pb::ListWebhooksRequest::default()).await;
+    for webhook in listed.unwrap().webhooks {
+        assert_eq!(webhook.disable_time.is_some(), webhook.name == gone.name, "{}", webhook.name);
+    }
+    let told = inbox(&administrator).await;
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].event.as_str(), &told[0].subject), ("WEBHOOK_ENDED", &gone.name));
+    assert!(told[0].body.contains("410"), "{}", told[0].body);
+    assert_eq!(app.count("select count(*) from change where reason = 'GONE'").await, 1);
+    app.advance(SignedDuration::from_hours(30));
+    app.run_workers().await;
+    assert_eq!(app.count(attempts).await, 1);
+    assert_ne!(good.name, gone.name);
 }

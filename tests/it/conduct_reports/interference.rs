@@ -3,10 +3,11 @@
 //! of the descriptor set that is not known to write is asked in both, streams too: a read that is added
 //! is covered by itself.
 
+mod asking;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Mutex,
-    time::Duration,
 };
 
 use jiff::SignedDuration;
@@ -15,20 +16,17 @@ use jingqi::surface::{
     service::{pb, policy},
 };
 use prost::Message as _;
-use prost_reflect::{
-    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MethodDescriptor, Value,
-};
+use prost_reflect::{DynamicMessage, MethodDescriptor, Value};
 use sqlx::{PgPool, postgres::PgPoolOptions};
-use tonic::{Status, client::Grpc, service::interceptor::InterceptedService, transport::Channel};
+use tonic::client::Grpc;
 
+use self::asking::{ask, filled, methods, names, path, reads, refers, writes};
 use super::{House, accept, assign, conclude, identity_by_two, listed, officer};
-use crate::{
-    harness::{App, Bearer, User, Wish, request_id, to},
-    raw::Raw,
-};
+use crate::harness::{App, User, Wish, request_id, to};
 
 /// The word that must not come out.
 const CANARY: &str = "金丝雀举报内容";
+
 /// Methods that write, and take no request id: because a repetition is harmless, or of no use. Whatever
 /// takes one writes; everything else is a read, and asked.
 const WRITES: [&str; 24] = [
@@ -57,122 +55,13 @@ const WRITES: [&str; 24] = [
     "ConductReportService/UploadEvidenceChunk",
     "ConductReportService/CompleteEvidence",
 ];
+
 /// How reads are called, so that none is listed above by mistake.
 const READ_VERBS: [&str; 8] =
     ["Get", "List", "Search", "Inspect", "Export", "Read", "Find", "Watch"];
-/// A stream that says nothing for so long has said what there is.
-const IDLE: Duration = Duration::from_secs(2);
+
 /// How many names of a collection are asked for.
 const NAMES_MAX: usize = 2;
-
-/// A client that keeps its connection.
-type Client = Grpc<InterceptedService<Channel, Bearer>>;
-
-/// What a call answered: bytes, or everything that a refusal says.
-async fn ask(client: &mut Client, method: &MethodDescriptor, message: Vec<u8>) -> Vec<u8> {
-    client.ready().await.unwrap();
-    let path = format!("/jingqi.v1.{}", self::path(method)).parse().unwrap();
-    let request = tonic::Request::new(message);
-    if method.is_server_streaming() {
-        return match client.server_streaming(request, path, Raw).await {
-            Ok(stream) => heard(stream.into_inner()).await,
-            Err(status) => refusal(&status),
-        };
-    }
-    match client.unary(request, path, Raw).await {
-        Ok(answer) => answer.into_inner(),
-        Err(status) => refusal(&status),
-    }
-}
-
-fn refusal(status: &Status) -> Vec<u8> {
-    let said = format!("{:?} {} ", status.code(), status.message());
-    [said.as_bytes(), status.details()].concat()
-}
-
-/// Everything that a stream says until it ends or is idle, item by item, and how it ended.
-async fn heard(mut stream: tonic::Streaming<Vec<u8>>) -> Vec<u8> {
-    let mut said = Vec::new();
-    loop {
-        match tokio::time::timeout(IDLE, stream.message()).await {
-            Ok(Ok(Some(item))) => {
-                said.extend_from_slice(&u64::try_from(item.len()).unwrap().to_be_bytes());
-                said.extend_from_slice(&item);
-            }
-            Ok(Ok(None)) => return [said.as_slice(), b"end"].concat(),
-            Ok(Err(status)) => return [said, refusal(&status)].concat(),
-            Err(_) => return [said.as_slice(), b"idle"].concat(),
-        }
-    }
-}
-
-fn methods() -> Vec<MethodDescriptor> {
-    let pool = DescriptorPool::decode(pb::DESCRIPTORS).unwrap();
-    pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
-}
-
-fn writes(method: &MethodDescriptor) -> bool {
-    method.input().get_field_by_name("request_id").is_some()
-        || WRITES.contains(&path(method).as_str())
-}
-
-fn reads() -> Vec<MethodDescriptor> {
-    methods().into_iter().filter(|method| !writes(method)).collect()
-}
-
-fn path(method: &MethodDescriptor) -> String {
-    format!("{}/{}", method.parent_service().name(), method.name())
-}
-
-/// A request that asks for as much as possible: a wide time, a word that many texts hold.
-fn filled(method: &MethodDescriptor) -> DynamicMessage {
-    let mut message = DynamicMessage::new(method.input());
-    for field in method.input().fields() {
-        if field.is_list() {
-            continue;
-        }
-        match (field.kind(), field.name()) {
-            (Kind::String, "reason" | "note") => {
-                message.set_field(&field, Value::String("核查有关情况".to_owned()));
-            }
-            (Kind::String, "query" | "text") => {
-                message.set_field(&field, Value::String("货车".to_owned()));
-            }
-            (Kind::Message(inner), name) if inner.full_name() == "google.protobuf.Timestamp" => {
-                let end = ["end", "until", "to"].iter().any(|word| name.contains(word));
-                let mut at = DynamicMessage::new(inner);
-                let seconds = if end { 1_798_732_800 } else { 1_790_000_000 };
-                at.set_field_by_name("seconds", Value::I64(seconds));
-                message.set_field(&field, Value::Message(at));
-            }
-            _ => {}
-        }
-    }
-    message
-}
-
-/// Whether a resource name may stand in the field.
-fn refers(field: &FieldDescriptor) -> bool {
-    let other = ["reason", "note", "query", "text", "page_token", "request_id", "etag"];
-    field.kind() == Kind::String && !field.is_list() && !other.contains(&field.name())
-}
-
-/// The resource names that stand in an answer.
-fn names(answer: &[u8]) -> BTreeSet<String> {
-    let text = String::from_utf8_lossy(answer);
-    let mut found = BTreeSet::new();
-    for collection in COLLECTIONS {
-        for (at, _) in text.match_indices(&format!("{collection}/")) {
-            let end = at + collection.len() + 37;
-            if let Some(name) = text.get(at..end)
-                && uuid::Uuid::try_parse(&name[collection.len() + 1..]).is_ok()
-            {
-                found.insert(name.to_owned());
-            }
-        }
-    }
-    found
-}
 
 type World = BTreeMap<(String, Vec<u8>), Vec<u8>>;
 
@@ -419,6 +308,32 @@ fn every_method_that_is_not_known_to_write_is_asked() {
     );
 }
 
+/// Looks into a report up to an answer to its reporter, and opens what there is of the one against the
+/// auditor: the name and a picture.
+async fn investigated(
+    report: &pb::ConductReport,
+    intake: &User,
+    [sleuth, second]: [&User; 2],
+    auditor: &User,
+) {
+    accept(intake, report).await;
+    assign(intake, report, sleuth).await.unwrap();
+    sleuth.call(to::SignConductReport(super::step(report, ""))).await.unwrap();
+    let answer = pb::AnswerReporterRequest {
+        name: report.name.clone(),
+        text: CANARY.to_owned(),
+        request_id: request_id(),
+    };
+    sleuth.call(answer).await.unwrap();
+    let details = pb::GetConductReportRequest { name: report.name.clone() };
+    let details = sleuth.call(to::GetConductReport(details)).await.unwrap();
+    if details.accused.iter().any(|it| it.officer == auditor.name) {
+        identity_by_two(sleuth, second, &report.name).await;
+        let picture = &details.evidence[0].id;
+        super::evidence::open(sleuth, &report.name, picture).await.unwrap();
+    }
+}
+
 // CO-15, I20: whoever is accused, in whatever office, reads the same bytes, before and after the reports
 // were investigated, and when they are late.
 #[sqlx::test]
@@ -455,22 +370,7 @@ async fn the_world_of_the_accused_is_the_same_with_the_report_and_without(pool: 
         super::evidence::bring(&nobody, filed, "image/jpeg", &picture).await.unwrap();
     }
     for report in &reports {
-        accept(&intake, report).await;
-        assign(&intake, report, &sleuth).await.unwrap();
-        sleuth.call(to::SignConductReport(super::step(report, ""))).await.unwrap();
-        let answer = pb::AnswerReporterRequest {
-            name: report.name.clone(),
-            text: CANARY.to_owned(),
-            request_id: request_id(),
-        };
-        sleuth.call(answer).await.unwrap();
-        let details = pb::GetConductReportRequest { name: report.name.clone() };
-        let details = sleuth.call(to::GetConductReport(details)).await.unwrap();
-        if details.accused.iter().any(|it| it.officer == users["AUDITOR"].name) {
-            identity_by_two(&sleuth, &second, &report.name).await;
-            let picture = &details.evidence[0].id;
-            super::evidence::open(&sleuth, &report.name, picture).await.unwrap();
-        }
+        investigated(report, &intake, [&sleuth, &second], &users["AUDITOR"]).await;
     }
     let request = pb::ListIdentityOpeningsRequest::default();
     let openings = house.auditor.at(aside).call(request).await.unwrap();
