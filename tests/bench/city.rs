@@ -214,6 +214,18 @@ async fn people(parts: &Parts, pool: &PgPool, passes: usize) -> Result<People> {
     for statement in statements {
         sqlx::query(AssertSqlSafe(statement)).execute(pool).await?;
     }
+    let passes = trucks(parts, pool, passes, (enterprise, zone)).await?;
+    Ok((Id::of(device), session, passes))
+}
+
+/// The trucks of an enterprise, with a pass for a zone each.
+async fn trucks(
+    parts: &Parts,
+    pool: &PgPool,
+    passes: usize,
+    (enterprise, zone): (Uuid, Uuid),
+) -> Result<Vec<(Uuid, String)>> {
+    let id = || parts.ids.random();
     let plates: Vec<String> = (0..passes).map(|at| format!("苏N{:05}", 10_000 + at)).collect();
     let trucks: Vec<Uuid> = plates.iter().map(|_| id()).collect();
     let issued: Vec<Uuid> = plates.iter().map(|_| id()).collect();
@@ -266,5 +278,5 @@ async fn people(parts: &Parts, pool: &PgPool, passes: usize) -> Result<People> {
     .bind(from.to_string())
     .execute(pool)
     .await?;
-    Ok((Id::of(device), session, issued.into_iter().zip(plates).collect()))
+    Ok(issued.into_iter().zip(plates).collect())
 }

@@ -4,7 +4,7 @@ use jingqi::surface::service::pb::{self, SatisfactionLevel as Level, complaint::
 use sqlx::PgPool;
 use tonic::Code;
 
-use super::{owed, owes, step, time};
+use super::{Service, owed, owes, step, time};
 use crate::harness::{App, fields, reason, request_id, to};
 
 // I19: whoever handles neither judges, nor assigns, nor extends, nor closes what is his own.
@@ -155,6 +155,29 @@ async fn a_supervised_one_has_a_day_and_an_urged_one_a_count(pool: PgPool) {
     assert_eq!(desk.get(&desk.one, &name).await.unwrap().supervision_level, "LISTED");
 }
 
+/// A complaint of a category whose policy is in force, up to its answer.
+async fn the_policy_counts(desk: &Service) {
+    let bare = desk.filed(&desk.boss, desk.form()).await.unwrap_err();
+    assert_eq!(fields(&bare), ["complaint.place REQUIRED"]);
+    let placed = pb::Complaint { place: "厂区东门".to_owned(), ..desk.form() };
+    let name = desk.filed(&desk.boss, placed).await.unwrap().name;
+    let after = desk.accept(&desk.assigner, &name).await.unwrap();
+    assert_eq!(after.handle_due_time, time("2026-12-01T00:00:00+08:00"));
+    desk.assign(&desk.assigner, &name, &desk.lead_unit).await.unwrap();
+    desk.sign(&desk.one, &name).await.unwrap();
+    let short = desk.answer(&desk.one, &name).await.unwrap_err();
+    assert_eq!(fields(&short), ["feedback TOO_SHORT"]);
+    let feedback = pb::SubmitComplaintFeedbackRequest {
+        name: name.clone(),
+        feedback: "已为贵企业增加早间卸货时段,通行证同步更新,请按新时段装卸货物。".to_owned(),
+        ..Default::default()
+    };
+    desk.one.call(feedback).await.unwrap();
+    let refused = desk.review(&desk.assigner, &name, true).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    desk.review(&desk.leader, &name, true).await.unwrap();
+}
+
 // CO-01: limits, lengths and extension of a category are dated rows with a source.
 #[sqlx::test]
 async fn a_policy_of_a_category_counts_from_its_day(pool: PgPool) {
@@ -213,23 +236,5 @@ async fn a_policy_of_a_category_counts_from_its_day(pool: PgPool) {
     assert_eq!(before.handle_due_time, time("2026-12-02T00:00:00+08:00"));
     app.clock.set("2026-11-25T09:00:00+08:00".parse().unwrap());
     // From its day on the place is needed, and a leader judges the answer.
-    let bare = desk.filed(&desk.boss, desk.form()).await.unwrap_err();
-    assert_eq!(fields(&bare), ["complaint.place REQUIRED"]);
-    let placed = pb::Complaint { place: "厂区东门".to_owned(), ..desk.form() };
-    let name = desk.filed(&desk.boss, placed).await.unwrap().name;
-    let after = desk.accept(&desk.assigner, &name).await.unwrap();
-    assert_eq!(after.handle_due_time, time("2026-12-01T00:00:00+08:00"));
-    desk.assign(&desk.assigner, &name, &desk.lead_unit).await.unwrap();
-    desk.sign(&desk.one, &name).await.unwrap();
-    let short = desk.answer(&desk.one, &name).await.unwrap_err();
-    assert_eq!(fields(&short), ["feedback TOO_SHORT"]);
-    let feedback = pb::SubmitComplaintFeedbackRequest {
-        name: name.clone(),
-        feedback: "已为贵企业增加早间卸货时段,通行证同步更新,请按新时段装卸货物。".to_owned(),
-        ..Default::default()
-    };
-    desk.one.call(feedback).await.unwrap();
-    let refused = desk.review(&desk.assigner, &name, true).await.unwrap_err();
-    assert_eq!(refused.code(), Code::PermissionDenied);
-    desk.review(&desk.leader, &name, true).await.unwrap();
+    the_policy_counts(&desk).await;
 }

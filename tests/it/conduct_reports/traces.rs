@@ -207,6 +207,78 @@ fn fresh(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) ->
     fresh
 }
 
+/// Everything that somebody without a name can do: file, read, be wrong, write, add a picture, ask for a
+/// review, repeat.
+async fn everything_unnamed(
+    channel: Channel,
+    user: &User,
+    filing: pb::FileAnonymousConductReportRequest,
+) -> pb::FiledConductReport {
+    let mut client = ConductReportServiceClient::new(channel);
+    let filed = client.file_anonymous_conduct_report(marked(user, filing.clone())).await;
+    let filed = filed.unwrap().into_inner();
+    let read = pb::ReadConductReportRequest {
+        query_code: filed.query_code.clone(),
+        secret: filed.secret.clone(),
+    };
+    client.read_conduct_report(marked(user, read.clone())).await.unwrap();
+    let wrong = pb::ReadConductReportRequest { secret: String::new(), ..read };
+    client.read_conduct_report(marked(user, wrong)).await.unwrap_err();
+    let write = pb::WriteToInspectorateRequest {
+        query_code: filed.query_code.clone(),
+        secret: filed.secret.clone(),
+        text: CONTENT.to_owned(),
+        request_id: request_id(),
+    };
+    client.write_to_inspectorate(marked(user, write)).await.unwrap();
+    picture(&mut client, user, &filed).await;
+    let review = pb::RequestConductReportReviewRequest {
+        query_code: filed.query_code.clone(),
+        secret: filed.secret.clone(),
+        reason: CONTENT.to_owned(),
+        request_id: request_id(),
+    };
+    client.request_conduct_report_review(marked(user, review)).await.unwrap_err();
+    // A token that is none is not even looked at.
+    let mut nonsense = Request::new(filing);
+    nonsense.metadata_mut().insert("authorization", "nonsense".parse().unwrap());
+    client.file_anonymous_conduct_report(nonsense).await.unwrap();
+    filed
+}
+
+/// Adds a picture to a report.
+async fn picture(
+    client: &mut ConductReportServiceClient<Channel>,
+    user: &User,
+    filed: &pb::FiledConductReport,
+) {
+    let (query_code, secret) = (filed.query_code.clone(), filed.secret.clone());
+    let create = pb::CreateEvidenceRequest {
+        query_code: query_code.clone(),
+        secret: secret.clone(),
+        content_type: "image/jpeg".to_owned(),
+        request_id: request_id(),
+    };
+    let id = client.create_evidence(marked(user, create)).await.unwrap().into_inner().id;
+    let picture = super::evidence::small();
+    let sha256 = Sha256::digest(&picture).to_vec();
+    let part = pb::UploadEvidenceChunkRequest {
+        query_code: query_code.clone(),
+        secret: secret.clone(),
+        id: id.clone(),
+        offset: 0,
+        data: picture,
+    };
+    client.upload_evidence_chunk(marked(user, part)).await.unwrap();
+    let close = pb::CompleteEvidenceRequest {
+        query_code: query_code.clone(),
+        secret: secret.clone(),
+        id,
+        sha256,
+    };
+    client.complete_evidence(marked(user, close)).await.unwrap();
+}
+
 // CO-22, I21.
 #[sqlx::test]
 async fn nothing_is_kept_of_who_files_without_a_name(pool: PgPool) {
@@ -220,61 +292,7 @@ async fn nothing_is_kept_of_who_files_without_a_name(pool: PgPool) {
     filing.content = CONTENT.to_owned();
     let user = canary.user.clone();
     let filed = in_silence(app.address, async move |channel| {
-        let user = &user;
-        let mut client = ConductReportServiceClient::new(channel);
-        let filed = client.file_anonymous_conduct_report(marked(user, filing.clone())).await;
-        let filed = filed.unwrap().into_inner();
-        let read = pb::ReadConductReportRequest {
-            query_code: filed.query_code.clone(),
-            secret: filed.secret.clone(),
-        };
-        client.read_conduct_report(marked(user, read.clone())).await.unwrap();
-        let wrong = pb::ReadConductReportRequest { secret: String::new(), ..read };
-        client.read_conduct_report(marked(user, wrong)).await.unwrap_err();
-        let write = pb::WriteToInspectorateRequest {
-            query_code: filed.query_code.clone(),
-            secret: filed.secret.clone(),
-            text: CONTENT.to_owned(),
-            request_id: request_id(),
-        };
-        client.write_to_inspectorate(marked(user, write)).await.unwrap();
-        let (query_code, secret) = (filed.query_code.clone(), filed.secret.clone());
-        let create = pb::CreateEvidenceRequest {
-            query_code: query_code.clone(),
-            secret: secret.clone(),
-            content_type: "image/jpeg".to_owned(),
-            request_id: request_id(),
-        };
-        let id = client.create_evidence(marked(user, create)).await.unwrap().into_inner().id;
-        let picture = super::evidence::small();
-        let sha256 = Sha256::digest(&picture).to_vec();
-        let part = pb::UploadEvidenceChunkRequest {
-            query_code: query_code.clone(),
-            secret: secret.clone(),
-            id: id.clone(),
-            offset: 0,
-            data: picture,
-        };
-        client.upload_evidence_chunk(marked(user, part)).await.unwrap();
-        let close = pb::CompleteEvidenceRequest {
-            query_code: query_code.clone(),
-            secret: secret.clone(),
-            id,
-            sha256,
-        };
-        client.complete_evidence(marked(user, close)).await.unwrap();
-        let review = pb::RequestConductReportReviewRequest {
-            query_code,
-            secret,
-            reason: CONTENT.to_owned(),
-            request_id: request_id(),
-        };
-        client.request_conduct_report_review(marked(user, review)).await.unwrap_err();
-        // A token that is none is not even looked at.
-        let mut nonsense = Request::new(filing);
-        nonsense.metadata_mut().insert("authorization", "nonsense".parse().unwrap());
-        client.file_anonymous_conduct_report(nonsense).await.unwrap();
-        filed
+        everything_unnamed(channel, &user, filing).await
     })
     .await;
     let after = rows(&app).await;
