@@ -111,12 +111,7 @@ async fn a_decision_that_is_rated_badly_becomes_a_complaint_for_somebody_else(po
     assert_eq!(complaint.content, "时段比申请的短");
     // The reviewer who decided, made a handler of the brigade, may not sign.
     app.sql("update officer set roles = roles || '{HANDLER}' where police_number = '100001'").await;
-    app.sql(&format!(
-        "insert into standing (key, version) values ('actor:{}', 1)
-         on conflict (key) do update set version = standing.version + 1",
-        desk.city.first.name
-    ))
-    .await;
+    app.forget(&desk.city.first).await;
     let first = app.user(Id::<kind::Officer>::parse(&desk.city.first.name).unwrap()).await;
     desk.accept(&desk.assigner, &complaint.name).await.unwrap();
     desk.assign(&desk.assigner, &complaint.name, &desk.lead_unit).await.unwrap();
