@@ -34,7 +34,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What requests have in common is said by one trait each: the request id; size and token of a page.
+/// What requests have in common is said by one trait each: the request id; size and token of a page. So is what
+/// closed lists have: an entry is found by its name.
 fn common(descriptors: &prost_types::FileDescriptorSet) -> String {
     let messages = descriptors.file.iter().flat_map(|file| &file.message_type);
     let mut said = Vec::new();
@@ -55,5 +56,30 @@ fn common(descriptors: &prost_types::FileDescriptorSet) -> String {
             );
         }
     }
+    let top =
+        descriptors.file.iter().flat_map(|file| &file.enum_type).map(|it| it.name().to_owned());
+    let nested = descriptors.file.iter().flat_map(|file| &file.message_type).flat_map(|message| {
+        let of = module(message.name());
+        message.enum_type.iter().map(move |it| format!("{of}::{}", it.name()))
+    });
+    said.extend(top.chain(nested).map(|name| {
+        format!(
+            "impl crate::service::wire::Enumerated for {name} {{
+                fn entry(name: &str) -> Option<Self> {{ Self::from_str_name(name) }}
+            }}"
+        )
+    }));
     said.join("\n")
+}
+
+/// The module in which what is nested in a message stands.
+fn module(message: &str) -> String {
+    let mut name = String::new();
+    for letter in message.chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
 }

@@ -4,7 +4,7 @@
 #![expect(missing_docs, reason = "each room is told where it stands")]
 
 pub mod actor {
-    pub use crate::actor::{Actor, Role, Roles};
+    pub use crate::actor::{Actor, Item, Role, Roles};
 }
 pub mod address {
     pub use crate::address::Proxies;
@@ -30,6 +30,9 @@ pub mod domain {
     pub mod common {
         pub mod evaluation {
             pub use crate::domain::common::evaluation::{EvaluationState, Satisfaction};
+        }
+        pub mod extension {
+            pub use crate::domain::common::extension::ExtensionState;
         }
         pub mod lifecycle {
             pub use crate::domain::common::lifecycle::{Change, Moved, State};
@@ -87,6 +90,9 @@ pub mod domain {
         pub mod proposal {
             pub use crate::domain::identity::proposal::{Act, ProposalState};
         }
+        pub mod signing_key {
+            pub use crate::domain::identity::signing_key::Purpose;
+        }
     }
     pub mod liaison {
         pub use crate::domain::liaison::{BindingSource, PostMode};
@@ -112,7 +118,7 @@ pub mod domain {
             pub use crate::domain::pass::application::{ApplicationState, Purpose, SourceChannel};
         }
         pub mod check {
-            pub use crate::domain::pass::check::{CheckOutcome, Direction, Verdict};
+            pub use crate::domain::pass::check::{CheckAction, CheckOutcome, Direction, Verdict};
         }
         pub mod pass_code {
             pub use crate::domain::pass::pass_code::{
@@ -240,7 +246,7 @@ pub mod store {
             pub use crate::store::identity::actors::key;
         }
         pub mod signing_keys {
-            pub use crate::store::identity::signing_keys::{Purpose, ensure, insert};
+            pub use crate::store::identity::signing_keys::{ensure, insert};
         }
     }
     pub mod liaison {

@@ -2,7 +2,9 @@
 
 pub mod deed;
 pub mod evaluation;
+pub mod extension;
 pub mod follow;
+pub mod keeping;
 pub mod lifecycle;
 pub mod notice;
 pub mod number;

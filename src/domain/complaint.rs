@@ -3,10 +3,13 @@
 //!
 //! Whoever handles a complaint neither takes it in, nor judges the feedback, nor closes it (I19).
 
+mod consequence;
+mod feedback;
 pub mod meeting;
 mod redaction;
 pub mod rules;
 mod steps;
+mod supervision;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -31,9 +34,12 @@ use crate::{
     named::named,
 };
 
+pub use consequence::Consequence;
+pub use feedback::FeedbackState;
 pub use redaction::{Field, Original, Passage, Said, going_from, without};
 pub use rules::{Category, Rules};
-pub use steps::{Assignment, Draft};
+pub use steps::{Assignment, Draft, HandedOver};
+pub use supervision::{SUPERVISED_WITHIN, SupervisionLevel};
 
 /// How often a complaint is handled a second time before it is escalated (facts.md, 4.3).
 pub const SECOND_HANDLINGS_MAX: i32 = 2;
@@ -344,7 +350,7 @@ pub struct Complaint {
     /// How often it was urged.
     pub urges: i32,
     /// The level of the supervision (督办); absent without one.
-    pub supervision_level: Option<String>,
+    pub supervision_level: Option<SupervisionLevel>,
     /// The newest answer; the enterprise reads it once it was approved.
     pub feedback: String,
     /// The answer that the enterprise was given last.

@@ -37,6 +37,12 @@ pub use ties::Ties;
 pub const CONTENT_CHARACTERS_MAX: usize = 1_500;
 /// The longest extension, in days (facts.md, 4.2).
 pub const EXTENSION_DAYS_MAX: i32 = 30;
+/// What is noted where an investigator declares an interest.
+pub const RECUSED: &str = "回避";
+/// What is noted where a report goes up because of who is accused.
+pub const INSPECTORATE_ACCUSED: &str = "被举报人属督察部门,自动报上级";
+/// What is noted where a review goes where the finding was made.
+pub const REVIEWED_ABOVE: &str = "由上级纪检部门复核";
 /// How long after the end a review may be asked for (信访工作条例: 30 days from the answer).
 pub const REVIEW_LIMIT: Limit = Limit::CalendarDays(30);
 

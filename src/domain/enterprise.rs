@@ -25,6 +25,10 @@ use crate::{
 pub const CLAIMS_MAX: i64 = 3;
 /// How long a claim waits, from when it was last handed in.
 pub const CLAIM_LAPSES_AFTER: SignedDuration = SignedDuration::from_hours(24 * 7);
+/// An authorisation ends after so many months at the latest.
+pub const AUTHORISED_MONTHS_MAX: u32 = 36;
+/// An invitation of a handler is open for a week.
+pub const INVITATION_OPEN: SignedDuration = SignedDuration::from_hours(24 * 7);
 /// What a claimer is told whose code is that of a verified enterprise: who works there is invited, and
 /// who owns it is heard.
 pub const CODE_HELD: &str = "该统一社会信用代码已有企业通过核验:如您是其员工,请联系法定代表人邀请您加入;\
@@ -130,10 +134,16 @@ impl EnterpriseState {
         matches!(self, Self::Verified | Self::Suspended)
     }
 
-    /// The same of a stored name.
-    #[must_use]
-    pub fn proves(name: &str) -> bool {
-        Self::from_wire(name).is_some_and(Self::proven)
+    /// Refuses business of an enterprise that is not verified, or suspended.
+    ///
+    /// # Errors
+    /// `ENTERPRISE_SUSPENDED`, `ENTERPRISE_NOT_VERIFIED`.
+    pub fn refuse_unproven(self) -> Result<()> {
+        match self {
+            Self::Verified => Ok(()),
+            Self::Suspended => Err(Error::new(Reason::EnterpriseSuspended)),
+            _ => Err(Error::new(Reason::EnterpriseNotVerified)),
+        }
     }
 }
 
@@ -233,11 +243,7 @@ impl Enterprise {
 
     /// Refuses business of an enterprise that is not verified, or suspended.
     pub fn refuse_unproven(&self) -> Result<()> {
-        match self.state() {
-            EnterpriseState::Verified => Ok(()),
-            EnterpriseState::Suspended => Err(Error::new(Reason::EnterpriseSuspended)),
-            _ => Err(Error::new(Reason::EnterpriseNotVerified)),
-        }
+        self.state().refuse_unproven()
     }
 
     /// A new claim.

@@ -3,4 +3,5 @@
 pub mod officer;
 pub mod proposal;
 pub mod session;
+pub mod signing_key;
 pub mod tenure;

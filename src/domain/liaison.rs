@@ -22,7 +22,7 @@ use crate::{
         },
         duty::{
             calendar::{Calendar, Limit},
-            month::{instant_at, local_date, start_of_day},
+            month::{instant_at, local_date, shanghai, start_of_day},
         },
         pass::{application::NeedWindow, zone::TimeWindow},
     },
@@ -212,6 +212,19 @@ impl Duty {
         Ok(periods)
     }
 
+    /// What is answered by itself where nobody answers now (CH-14): outside the hours, or with nobody at the desk.
+    #[must_use]
+    pub fn automatic_reply(&self, covered: bool, present: bool, due: Timestamp) -> Option<String> {
+        let until = due.to_zoned(shanghai());
+        let until = format!(",预计{}前答复", until.strftime("%Y-%m-%d %H:%M"));
+        let why = match (covered, present) {
+            (true, true) => return None,
+            (false, _) => format!("当前为非值班时间(值班:{})", self.told()),
+            (true, false) => "警务专员暂时离岗".to_owned(),
+        };
+        Some(format!("{why}。留言已收到{until}。紧急情况请拨打110。"))
+    }
+
     /// The hours for a person to read: `工作日 09:00-12:00、14:00-17:30`.
     #[must_use]
     pub fn told(&self) -> String {
@@ -381,6 +394,21 @@ mod tests {
         let calendar = Calendar::published();
         assert!(office().covers(at("2031-01-06T10:00"), &calendar).is_err());
         assert_eq!(Duty::new(vec![]), Err(Flaw::Required));
+    }
+
+    // CH-14.
+    #[test]
+    fn who_writes_to_an_empty_desk_is_told_until_when() {
+        let reply =
+            |covered, present| office().automatic_reply(covered, present, at("2026-11-25T10:00"));
+        assert_eq!(reply(true, true), None);
+        for (covered, present, why) in
+            [(false, true, "非值班"), (false, false, "非值班"), (true, false, "离岗")]
+        {
+            let told = reply(covered, present).unwrap();
+            assert!(told.contains(why) && told.contains("2026-11-25 10:00"), "{told}");
+            assert!(told.contains("110"), "{told}");
+        }
     }
 
     #[test]

@@ -24,8 +24,8 @@ use crate::{
         },
         duty::month,
         pass::{
-            application::{Approval, NeedWindow, SourceChannel},
-            policy::PassKind,
+            application::{Application, Approval, NeedWindow, SourceChannel},
+            policy::{Grant, Kept, PassKind, VehicleFacts},
         },
     },
     error::{Error, Flaw, Reason, Result},
@@ -183,6 +183,9 @@ impl PassRevocationReason {
     }
 }
 
+/// What a pass is called whose time is over: no row says so.
+const EXPIRED: &str = "EXPIRED";
+
 /// What a person sees of a pass at an instant: begin and end are computed, never stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
@@ -244,7 +247,7 @@ pub struct Pass {
     /// The channel.
     pub source_channel: SourceChannel,
     /// The rules and inputs that granted it (R15).
-    pub evaluation: serde_json::Value,
+    pub evaluation: Kept,
     /// When it was issued.
     pub create_time: Timestamp,
     /// Rises with each write.
@@ -254,6 +257,46 @@ pub struct Pass {
 }
 
 impl Pass {
+    /// The pass that an application leads to, as it was granted.
+    #[must_use]
+    pub fn of(
+        application: &Application,
+        grant: &Grant,
+        vehicle: &VehicleFacts,
+        number: String,
+        revision: i32,
+        cx: &Cx,
+    ) -> Self {
+        let need = &application.need;
+        Self {
+            id: cx.id(),
+            number,
+            enterprise: application.enterprise,
+            unit_path: application.unit_path.clone(),
+            vehicle: application.vehicle,
+            plate_number: vehicle.plate.as_str().to_owned(),
+            plate_type: vehicle.plate_type.code().to_owned(),
+            application: application.id,
+            previous: application.previous_pass.or_else(|| grant.renews.first().copied()),
+            revision,
+            kind: need.kind,
+            zones: need.zones.clone(),
+            windows: need.windows.clone(),
+            route: need.route.clone(),
+            goods: need.goods.clone(),
+            trailer: need.trailer.clone(),
+            valid_from: grant.valid_from,
+            valid_until: grant.valid_until,
+            reason: None,
+            reason_note: String::new(),
+            source_channel: application.source_channel,
+            evaluation: application.evaluation.clone().unwrap_or_default(),
+            create_time: cx.now,
+            version: 1,
+            held: Held::default(),
+        }
+    }
+
     /// The stored state.
     #[must_use]
     pub const fn state(&self) -> PassState {
@@ -283,6 +326,21 @@ impl Pass {
         }
     }
 
+    /// Refuses a code of what is neither in force nor will be.
+    ///
+    /// # Errors
+    /// `TRANSITION_ILLEGAL`.
+    pub fn refuse_code(&self, now: Timestamp) -> Result<()> {
+        let state = match self.shown_at(now) {
+            Shown::Active | Shown::PendingStart => return Ok(()),
+            Shown::Suspended => PassState::Suspended.wire(),
+            Shown::Expired => EXPIRED,
+            Shown::Ended(state) => state.wire(),
+        };
+        let error = Error::new(Reason::TransitionIllegal);
+        Err(error.fact("state", state).fact("action", "ISSUE_CODE"))
+    }
+
     /// Whether it holds its zones: no second long-term pass beside it (R16).
     #[must_use]
     pub const fn holds(&self) -> bool {
@@ -303,7 +361,7 @@ impl Pass {
         let over = self.shown_at(cx.now) == Shown::Expired;
         if over && matches!(action, PassAction::Suspend | PassAction::Resume | PassAction::Cancel) {
             return Err(Error::new(Reason::TransitionIllegal)
-                .fact("state", "EXPIRED")
+                .fact("state", EXPIRED)
                 .fact("action", action.wire()));
         }
         let said = Note::public(note.clone()).reason(reason.wire());

@@ -66,7 +66,7 @@ use super::{
 use crate::{
     context::Cx,
     domain::{
-        conduct::{ConductReport, Duty, ReportAction, ReportState},
+        conduct::{ConductReport, Duty, Finding, ReportAction, ReportState},
         duty::escalation::Level,
     },
     error::{Faults, Result},
@@ -265,16 +265,16 @@ async fn whole(
 }
 
 fn reply(cx: &Cx, report: ConductReport, owed: Vec<Duty>) -> pb::ConductReport {
-    let finding = report.finding.and_then(|it| finding_of(it.wire()));
+    let finding = report.finding.map(finding_of);
     let matter = report.matter.as_ref().map(|(collection, id)| format!("{collection}/{id}"));
     pb::ConductReport {
         name: report.id.to_string(),
         real_name: report.real_name,
         matter: matter.unwrap_or_default(),
-        state: state_of(&report).into(),
+        state: state_of(&report),
         assigner: report.assigner.map(|officer| officer.to_string()).unwrap_or_default(),
         investigator: report.investigator.map(|officer| officer.to_string()).unwrap_or_default(),
-        finding: finding.unwrap_or_default().into(),
+        finding: finding.unwrap_or_default(),
         duties: owed.into_iter().map(|duty| duty_reply(cx, &duty)).collect(),
         extension_days: report.extension_days,
         create_time: Some(wire::time(report.create_time)),
@@ -288,23 +288,23 @@ fn reply(cx: &Cx, report: ConductReport, owed: Vec<Duty>) -> pb::ConductReport {
     }
 }
 
-fn state_of(report: &ConductReport) -> pb::conduct_report::State {
-    pb::conduct_report::State::from_str_name(report.state().wire()).unwrap_or_default()
+fn state_of(report: &ConductReport) -> i32 {
+    wire::enumerated::<pb::conduct_report::State>(report.state())
 }
 
-fn finding_of(wire: &str) -> Option<pb::conduct_report::Finding> {
-    pb::conduct_report::Finding::from_str_name(wire)
+fn finding_of(finding: Finding) -> i32 {
+    wire::enumerated::<pb::conduct_report::Finding>(finding)
 }
 
 fn duty_reply(cx: &Cx, duty: &Duty) -> pb::ConductReportDuty {
-    let kind = pb::conduct_report_duty::Kind::from_str_name(duty.kind.wire());
-    let standing = duty.standing(cx.now).wire();
-    let standing = pb::conduct_report_duty::Standing::from_str_name(standing);
+    let kind = wire::enumerated::<pb::conduct_report_duty::Kind>(duty.kind);
+    let standing = duty.standing(cx.now);
+    let standing = wire::enumerated::<pb::conduct_report_duty::Standing>(standing);
     let level = Level::after(duty.rank.saturating_sub(1)).filter(|_| duty.rank > 0);
     pb::ConductReportDuty {
-        kind: kind.unwrap_or_default().into(),
+        kind,
         due_time: Some(wire::time(duty.due_time)),
-        standing: standing.unwrap_or_default().into(),
+        standing,
         level: level.map(Level::wire).unwrap_or_default().to_owned(),
         provisional: duty.provisional,
     }
@@ -322,7 +322,7 @@ fn accused_reply(accused: Accused) -> pb::Accused {
 
 fn conclusion_reply(found: Conclusion) -> pb::ConductReportConclusion {
     pb::ConductReportConclusion {
-        finding: finding_of(found.finding.wire()).unwrap_or_default().into(),
+        finding: finding_of(found.finding),
         result: found.result,
         officer: found.officer.to_string(),
         create_time: Some(wire::time(found.create_time)),

@@ -23,6 +23,8 @@ use super::{pb, rpc, wire};
 use crate::{
     actor::Actor,
     context::Cx,
+    crypto::Suite,
+    domain::identity::signing_key::Purpose,
     error::{Error, Faults, Flaw, Reason, Result},
     remote::wechat::Wechat,
     store::{
@@ -65,7 +67,7 @@ impl Identity {
 
     async fn signer(&self, cx: &Cx) -> Result<Signer> {
         let snapshot = self.world.get(&self.store).await?;
-        let key = snapshot.signing_key("ACCESS_TOKEN", "INTL", cx.now)?;
+        let key = snapshot.signing_key(Purpose::AccessToken, Suite::Intl, cx.now)?;
         let private = Zeroizing::new(world::private_key(&self.store, key)?);
         Ok(Signer { kid: key.kid_text(), key: private })
     }
@@ -109,7 +111,7 @@ impl Identity {
         let verifying = snapshot
             .keys
             .iter()
-            .filter(|key| key.purpose == "ACCESS_TOKEN" && key.verifies_at(cx.now));
+            .filter(|key| key.purpose == Purpose::AccessToken && key.verifies_at(cx.now));
         let keys: Vec<_> = verifying
             .map(|key| {
                 json!({

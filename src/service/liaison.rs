@@ -262,12 +262,12 @@ impl Liaison {
             create_time: Some(wire::time(entry.create_time)),
         });
         let covered = post.duty.covers(cx.now, &self.world.calendar()).unwrap_or(false);
-        let mode = pb::liaison_post::Mode::from_str_name(post.mode.wire());
+        let mode = wire::enumerated::<pb::liaison_post::Mode>(post.mode);
         Ok(pb::LiaisonPost {
             name: post.id.to_string(),
             unit: post.unit.to_string(),
             display_name: post.display_name.clone(),
-            mode: mode.unwrap_or_default().into(),
+            mode,
             duty_hours: post.duty.windows().iter().copied().map(wire::window).collect(),
             capacity_max: post.capacity_max,
             districts: post.districts.clone(),

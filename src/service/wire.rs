@@ -23,7 +23,7 @@ use crate::{
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Collection, Id},
-    named::{Readers, Recorded},
+    named::{Named, Readers, Recorded},
     store::{self, Begun, Limit, Store, Tx, common::history},
 };
 
@@ -142,6 +142,21 @@ pub fn fresh(expected: Option<i64>, stored: i64) -> Result<()> {
         Some(expected) if expected != stored => Err(Error::new(Reason::EtagStale)),
         _ => Ok(()),
     }
+}
+
+/// A closed list of the API; each one is, by the build (`build.rs`).
+pub trait Enumerated: Default + Into<i32> {
+    /// The entry of a name.
+    fn entry(name: &str) -> Option<Self>;
+}
+
+/// An entry of a closed list of the rules, as a field of a message holds it. The API has every name that the
+/// rules have (`tests/it/drawings.rs`), so that none is ever answered as unspecified.
+#[must_use]
+pub fn enumerated<E: Enumerated>(entry: impl Named) -> i32 {
+    let found = E::entry(entry.wire());
+    debug_assert!(found.is_some(), "the API has no {}", entry.wire());
+    found.unwrap_or_default().into()
 }
 
 /// An instant on the wire.

@@ -1,5 +1,6 @@
 //! The direct line: posts, conversations, messages, visits, places at the centre and problems as rows.
 
+pub mod bindings;
 pub mod bookings;
 pub mod canned_replies;
 pub mod content_accesses;

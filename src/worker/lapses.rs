@@ -1,19 +1,15 @@
 //! Applications whose correction nobody answered, claims of enterprises that nobody verified, and proposals
 //! that nobody decided, end by the clock.
 
-use jiff::SignedDuration;
-
 use crate::{
     context::Cx,
+    domain::pass::application::CORRECTED_WITHIN,
     error::Result,
     id::{Id, kind},
     parts::Parts,
     store::{enterprise::enterprises, identity::proposals, pass::applications},
 };
 
-/// How long a correction is awaited. The law sets no limit for the applicant; a month leaves time
-/// to have a paper reissued, and keeps the queue honest.
-const ANSWER_WITHIN: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// How many are looked at in one round.
 const BATCH: i64 = 100;
 
@@ -21,7 +17,7 @@ const BATCH: i64 = 100;
 /// stops no other.
 pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {
     let now = cx().now;
-    let before = now.checked_sub(ANSWER_WITHIN).unwrap_or(now);
+    let before = now.checked_sub(CORRECTED_WITHIN).unwrap_or(now);
     let mut connection = parts.store.read().await?;
     let waiting = applications::waiting_since(&mut connection, before, BATCH).await?;
     let claims = enterprises::lapsing(&mut connection, now, BATCH).await?;

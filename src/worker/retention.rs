@@ -1,37 +1,19 @@
 //! Takes away what may not be kept, in small steps that can be interrupted.
 
-use jiff::{SignedDuration, Timestamp};
-
 use futures::TryStreamExt as _;
+use jiff::{SignedDuration, Timestamp};
 use object_store::{ObjectStore as _, ObjectStoreExt as _, path::Path};
 use uuid::Uuid;
 
 use crate::{
     context::Cx,
+    domain::common::keeping::{
+        ANSWERS, BROKEN_FILES, CODES, EVENTS, NOTICES, UNUSED_FILES, WEBHOOK_LOG,
+    },
     error::{Error, Result},
     parts::Parts,
     store::{common::retention, enterprise::attachments},
 };
-
-const DAY: i64 = 24;
-/// I11: a repetition may come late; afterwards the answer is gone.
-const ANSWERS: SignedDuration = SignedDuration::from_hours(30 * DAY);
-/// Delivered events serve no purpose after that.
-const EVENTS: SignedDuration = SignedDuration::from_hours(30 * DAY);
-/// Codes and challenges, once they are out of time.
-const CODES: SignedDuration = SignedDuration::from_hours(DAY);
-/// Never less than three years.
-const THREE_YEARS: SignedDuration = SignedDuration::from_hours((3 * 365 + 1) * DAY);
-/// What people were told, with its pushes: as long as what they write to each other (facts.md, 6.5:
-/// chat). What led to it stays with its subject.
-const NOTICES: SignedDuration = THREE_YEARS;
-/// What other systems were told, with the log of the attempts: an access log, by the law six months at
-/// least (Cybersecurity Law, article 21), kept as the others are (facts.md, 6.5).
-const WEBHOOK_LOG: SignedDuration = THREE_YEARS;
-/// Files that were never sent with anything (facts.md, 6.5: drafts).
-const UNUSED_FILES: SignedDuration = SignedDuration::from_hours(30 * DAY);
-/// Files that were never whole: nobody goes on with them (the same as with evidence).
-const BROKEN_FILES: SignedDuration = SignedDuration::from_hours(DAY);
 
 /// Takes away everything that is over.
 pub(super) async fn round(parts: &Parts, cx: &(dyn Fn() -> Cx + Sync)) -> Result<()> {

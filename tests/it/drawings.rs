@@ -9,6 +9,7 @@ use jingqi::surface::{
         codes::DocumentKind,
         common::{
             evaluation::{EvaluationState, Satisfaction},
+            extension::ExtensionState,
             notice::{Channel, Language},
         },
         complaint::{
@@ -18,7 +19,10 @@ use jingqi::surface::{
         conduct::{DutyKind, DutyStanding, Finding, ReportState},
         duty::obligation::{ObligationKind, Which},
         enterprise::{EnterpriseState, attachment::ContentType, contest::ContestState},
-        identity::proposal::{Act, ProposalState},
+        identity::{
+            proposal::{Act, ProposalState},
+            signing_key,
+        },
         liaison::{
             BindingSource, PostMode, booking::BookingState, conversation::ConversationState,
             message::MessageKind, problem::ProblemState,
@@ -26,12 +30,12 @@ use jingqi::surface::{
         pass::{
             PassState,
             application::{ApplicationState, Purpose, SourceChannel},
-            check::{CheckOutcome, Direction, Verdict},
+            check::{CheckAction, CheckOutcome, Direction, Verdict},
             policy::{EnterpriseClass, PassKind, Relation},
         },
     },
     service::pb,
-    store::{duty::obligations::Cause, identity::signing_keys},
+    store::duty::obligations::Cause,
 };
 use prost_reflect::DescriptorPool;
 use sqlx::PgPool;
@@ -69,6 +73,7 @@ fn lists() -> Vec<Drawn> {
         PassKind: [], ["PassKind"];
         Verdict: ["pass_check_verdict_known"], ["PassCheck.Verdict"];
         Direction: [], ["PassCheck.Direction"];
+        CheckAction: ["pass_check_action_known"], ["PassCheck.Action"];
         ConversationState: ["conversation_state_known"], ["Conversation.State"];
         MessageKind: ["message_kind_known"], ["MessageKind"];
         PostMode: ["liaison_post_mode_known"], ["LiaisonPost.Mode"];
@@ -82,6 +87,7 @@ fn lists() -> Vec<Drawn> {
             ["complaint_category_known", "complaint_policy_category_known", "answer_template_category_known"],
             ["Complaint.Category"];
         Way: ["complaint_channel_known"], ["Complaint.Channel"];
+        ExtensionState: ["complaint_extension_state_known", "extension_state_known"], [];
         Field: ["complaint_redaction_field_known"], ["RedactComplaintRequest.Field"];
         EvaluationState: ["evaluation_state_known"], ["ServiceEvaluation.State"];
         Satisfaction: ["evaluation_level_known"], ["SatisfactionLevel"];
@@ -100,7 +106,7 @@ fn lists() -> Vec<Drawn> {
         Cause: ["obligation_move_cause_known"], [];
         Language: ["notice_preference_language_known"], [];
         Channel: ["notice_delivery_channel_known"], ["NoticePreferences.Channel"];
-        signing_keys::Purpose: ["signing_key_purpose_known"], ["SigningKey.Purpose"];
+        signing_key::Purpose: ["signing_key_purpose_known"], ["SigningKey.Purpose"];
         Suite: ["signing_key_suite_known"], [];
     };
     // Whether a pass has begun, or is over, is said by the clock.
@@ -127,21 +133,17 @@ fn lists() -> Vec<Drawn> {
 }
 
 /// Constraints over words that no drawing of ours holds: rows beside a noun. The list may only shrink.
-const UNDRAWN: [&str; 7] = [
-    "complaint_extension_state_known",
+const UNDRAWN: [&str; 4] = [
     "complaint_policy_needed_known",
     "content_access_action_known",
-    "extension_state_known",
     "member_role_known",
     "notice_delivery_state_known",
-    "pass_check_action_known",
 ];
 
 /// Enums of the API that say how something is asked or shown, and stand in no row.
-const SPOKEN: [&str; 5] = [
+const SPOKEN: [&str; 4] = [
     "GetServiceFiguresRequest.Grouping",
     "NoticePreferences.Language",
-    "PassCheck.Action",
     "PassCode.Mode",
     "RecordSubscriptionConsentRequest.Answer",
 ];

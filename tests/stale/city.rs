@@ -9,16 +9,19 @@ use jingqi::surface::{
     clock::{Clock, Ids},
     context::Cx,
     crypto::{SigningKey, Suite},
-    domain::pass::{
-        pass_code::{self, CodeMode, PassClaims},
-        policy::PolicyValues,
-        zone::Zone,
+    domain::{
+        identity::signing_key::Purpose,
+        pass::{
+            pass_code::{self, CodeMode, PassClaims},
+            policy::PolicyValues,
+            zone::Zone,
+        },
     },
     id::{Id, kind},
     store::{
         Cache, Store, Vault, World,
         common::world::{self, Key},
-        identity::signing_keys::{self, Purpose},
+        identity::signing_keys,
         pass::policies,
     },
     token::Access,

@@ -39,6 +39,20 @@ pub fn name(text: &str) -> String {
     keep(text, if compound { 2 } else { 1 }, 0)
 }
 
+/// `宿迁******公司`: enough to tell two holders apart, not enough to look one up.
+#[must_use]
+pub fn enterprise(name: &str) -> String {
+    let length = name.chars().count();
+    if length <= 4 {
+        return name.chars().take(1).chain("***".chars()).collect();
+    }
+    let ends = |at: usize| at < 2 || at.saturating_add(2) >= length;
+    let starred = name.chars().enumerate().filter(|(at, _)| ends(*at));
+    let mut shown: Vec<char> = starred.map(|(_, c)| c).collect();
+    let tail = shown.split_off(2);
+    shown.into_iter().chain("******".chars()).chain(tail).collect()
+}
+
 /// A mobile `138****5678`, or a landline `0527******79`.
 #[must_use]
 pub fn phone(text: &str) -> String {
@@ -104,6 +118,15 @@ mod tests {
                 assert_eq!(mask(value), NOTHING, "{value:?}");
             }
         }
+    }
+
+    // ID-09: a holder is shown masked, and the mask tells nothing of the length.
+    #[test]
+    fn a_holder_is_masked() {
+        assert_eq!(enterprise("宿迁演示物流有限公司"), "宿迁******公司");
+        assert_eq!(enterprise("宿迁物流公司"), "宿迁******公司");
+        assert_eq!(enterprise("老王货运"), "老***");
+        assert_eq!(enterprise(""), "***");
     }
 
     proptest! {

@@ -8,13 +8,34 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::{
+    actor::Item,
     error::{Faults, Flaw},
-    id::{Id, kind},
+    id::{Collection as _, Id, kind},
     named::named,
 };
 
 /// Silence for so long closes an evaluation as unrated.
 pub const SILENCE: SignedDuration = SignedDuration::from_hours(24 * 7);
+
+/// What may be asked about: the collections of the things that are evaluated.
+pub const EVALUATED: [&str; 6] = [
+    kind::Conversation::NAME,
+    kind::PassApplication::NAME,
+    kind::Complaint::NAME,
+    kind::Problem::NAME,
+    kind::CentreBooking::NAME,
+    kind::MeetingPoint::NAME,
+];
+
+/// The item in which somebody must act for the enterprise to say how a thing of the collection was.
+#[must_use]
+pub fn item(collection: &str) -> Item {
+    match collection {
+        kind::Conversation::NAME => Item::Liaison,
+        kind::PassApplication::NAME => Item::Pass,
+        _ => Item::Request,
+    }
+}
 
 named! {
 /// How satisfied.

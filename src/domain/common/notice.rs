@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::evaluation::EvaluationState;
 use crate::{
-    actor::{Actor, Role},
+    actor::{Actor, Item, Role},
     domain::duty::escalation::Level,
     error::{Error, Reason, Result},
     id::{Id, kind},
@@ -21,8 +21,6 @@ use crate::{
 pub use hours::{Preferences, crossed, next};
 pub use texts::{Text, text};
 
-/// The item kinds of an authorisation; the legal representative has all of them.
-pub const ITEMS: [&str; 3] = ["PASS", "REQUEST", "LIAISON"];
 /// How many days before its end a pass is spoken of, each once.
 pub const EXPIRY_DAYS: [i64; 3] = [30, 7, 1];
 /// A message that nobody's device has received for so long is told by a push (CH-08).
@@ -342,7 +340,7 @@ Language {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
     /// The people of an enterprise who act for it in matters of the item.
-    Enterprise(Id<kind::Enterprise>, &'static str),
+    Enterprise(Id<kind::Enterprise>, Item),
     /// One person.
     Person(Id<kind::Person>),
     /// One officer.
@@ -356,7 +354,7 @@ impl Audience {
     #[must_use]
     pub fn key(self) -> String {
         match self {
-            Self::Enterprise(enterprise, item) => format!("{enterprise}#{item}"),
+            Self::Enterprise(enterprise, item) => format!("{enterprise}#{}", item.wire()),
             Self::Person(person) => person.to_string(),
             Self::Officer(officer) => officer.to_string(),
             Self::Unit(unit, role) => format!("{unit}#{}", role.wire()),
@@ -380,10 +378,9 @@ impl Reader {
             Actor::Person { person, memberships, .. } => {
                 let items = memberships.iter().flat_map(|member| {
                     let whole = member.role == Role::LegalRepresentative;
-                    let may =
-                        move |item: &&str| whole || member.scope.iter().any(|had| had == item);
-                    let key = |item| Audience::Enterprise(member.enterprise, item).key();
-                    ITEMS.into_iter().filter(may).map(key)
+                    let may = move |item: &&Item| whole || member.scope.contains(item);
+                    let key = |item: &Item| Audience::Enterprise(member.enterprise, *item).key();
+                    Item::ALL.iter().filter(may).map(key)
                 });
                 items.chain([Audience::Person(*person).key()]).collect()
             }

@@ -5,6 +5,7 @@
 use jiff::{Timestamp, civil::Date};
 use uuid::Uuid;
 
+use super::{Complaint, ComplaintState};
 use crate::{
     context::Cx,
     domain::{
@@ -14,7 +15,7 @@ use crate::{
             lifecycle::{Change, Held, Moved, Note, State},
         },
         duty::{calendar::Due, month::local_date, obligation::ObligationKind},
-        liaison::problem::due,
+        liaison::problem::{Problem, ProblemState, due},
     },
     error::{Error, Flaw, Reason, Result},
     id::{Id, Subject, kind},
@@ -244,6 +245,40 @@ impl MeetingPoint {
             version: 1,
             held: Held::default(),
         }
+    }
+
+    /// The point about a complaint. By its number alone: what it says is read in the complaint.
+    #[must_use]
+    pub fn of_complaint(complaint: &Complaint, cx: &Cx) -> Self {
+        let title = format!("提级诉求{}", complaint.number);
+        let about = Self::about(complaint.id.subject(), complaint.unit_path.clone(), title, cx);
+        Self { enterprise: Some(complaint.enterprise), ..about }
+    }
+
+    /// The same, put on a list by hand: only what was escalated comes before a meeting; everything else has its
+    /// own way.
+    ///
+    /// # Errors
+    /// `TRANSITION_ILLEGAL`.
+    pub fn of_escalated(complaint: &Complaint, cx: &Cx) -> Result<Self> {
+        if complaint.state() != ComplaintState::Escalated {
+            let error = Error::new(Reason::TransitionIllegal);
+            return Err(error.fact("state", complaint.state().wire()));
+        }
+        Ok(Self::of_complaint(complaint, cx))
+    }
+
+    /// The point about a problem that is not ended.
+    ///
+    /// # Errors
+    /// `TRANSITION_ILLEGAL`.
+    pub fn of_problem(problem: Problem, cx: &Cx) -> Result<Self> {
+        let state = problem.state();
+        if !matches!(state, ProblemState::Found | ProblemState::Promised) {
+            return Err(Error::new(Reason::TransitionIllegal).fact("state", state.wire()));
+        }
+        let about = Self::about(problem.id.subject(), problem.unit_path, problem.title, cx);
+        Ok(Self { enterprise: Some(problem.enterprise), ..about })
     }
 
     /// The state.

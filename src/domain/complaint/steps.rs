@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     Category, Channel, Complaint, ComplaintAction as Do, ComplaintState, Lead, RETURNS_MAX,
-    SECOND_HANDLINGS_MAX,
+    SECOND_HANDLINGS_MAX, SupervisionLevel,
 };
 use crate::{
     context::Cx,
@@ -59,6 +59,45 @@ pub struct Draft {
     pub past_handlers: Vec<Id<kind::Officer>>,
     /// Its number in the system that it came from.
     pub outside_number: String,
+}
+
+/// How much of a summary becomes the title, in characters.
+const TITLE_CHARACTERS: usize = 100;
+
+/// What a conversation handed over (CH-18).
+#[derive(Debug, Clone)]
+pub struct HandedOver {
+    /// The conversation.
+    pub conversation: Id<kind::Conversation>,
+    /// Whose it is.
+    pub enterprise: Id<kind::Enterprise>,
+    /// The path of the unit.
+    pub unit_path: String,
+    /// The summary that both sides read.
+    pub summary: String,
+    /// The messages that were chosen.
+    pub sequences: Vec<i64>,
+}
+
+impl Draft {
+    /// The request that a conversation becomes.
+    #[must_use]
+    pub fn from_conversation(source: HandedOver) -> Self {
+        let subject = source.conversation.subject();
+        Self {
+            enterprise: source.enterprise,
+            unit_path: source.unit_path,
+            category: Category::Help,
+            channel: Channel::Chat,
+            title: source.summary.chars().take(TITLE_CHARACTERS).collect(),
+            content: source.summary,
+            place: String::new(),
+            origin: Some((subject.collection.to_owned(), subject.uuid)),
+            linked_sequences: source.sequences,
+            past_handlers: Vec::new(),
+            outside_number: String::new(),
+        }
+    }
 }
 
 impl Complaint {
@@ -295,7 +334,7 @@ impl Complaint {
             self.handle_open_time = Some(cx.now);
         }
         if action == Do::Escalate {
-            self.supervision_level = Some("JOINT_MEETING".to_owned());
+            self.supervision_level = Some(SupervisionLevel::JointMeeting);
         }
         Ok(Moved::new(self, change))
     }
@@ -347,7 +386,7 @@ impl Complaint {
     pub fn supervise(
         mut self,
         officer: Id<kind::Officer>,
-        level: String,
+        level: SupervisionLevel,
         due: Timestamp,
         note: String,
         cx: &Cx,

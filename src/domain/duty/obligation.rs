@@ -215,21 +215,55 @@ pub struct Pause {
     pub reason: PauseReason,
 }
 
+named! {
 /// How an obligation stands at an instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Standing {
+Standing {
     /// More than a quarter of the time is left.
-    OnTime,
+    OnTime = "ON_TIME", "按期";
     /// The last quarter of the time runs: remind.
-    Amber,
+    Amber = "AMBER", "临期";
     /// The due time has passed and nothing was done.
-    Breached,
+    Breached = "BREACHED", "逾期";
     /// Done before the due time.
-    Met,
+    Met = "MET", "按期完成";
     /// Done, at the due time or after it.
-    MetLate,
+    MetLate = "MET_LATE", "逾期完成";
     /// The time stands still.
-    Paused,
+    Paused = "PAUSED", "计时暂停";
+    /// Nobody owes it any more.
+    Void = "VOID", "不再计时";
+}
+}
+
+/// An obligation as its row keeps it: with due times that were counted when they last moved.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted {
+    /// The first instant at which it is too late.
+    pub due: Timestamp,
+    /// From when on it is spoken of.
+    pub amber: Timestamp,
+    /// When it was done.
+    pub met: Option<Timestamp>,
+    /// It stands still now.
+    pub paused: bool,
+    /// Nobody owes it any more.
+    pub void: bool,
+}
+
+impl Counted {
+    /// How it stands.
+    #[must_use]
+    pub fn standing(self, now: Timestamp) -> Standing {
+        match self.met {
+            Some(met) if met < self.due => Standing::Met,
+            Some(_) => Standing::MetLate,
+            None if self.void => Standing::Void,
+            None if self.paused => Standing::Paused,
+            None if now >= self.due => Standing::Breached,
+            None if now >= self.amber => Standing::Amber,
+            None => Standing::OnTime,
+        }
+    }
 }
 
 /// Somebody owes something until an instant.

@@ -6,16 +6,22 @@ use jiff::Timestamp;
 use super::vehicle::VehicleForm;
 use crate::{
     context::Cx,
-    domain::common::{
-        deed::Deed,
-        follow::{Follow, To},
-        lifecycle::{Change, Held, Moved, Note, State},
-        notice::NoticeEvent,
+    domain::{
+        common::{
+            deed::Deed,
+            follow::{Follow, To},
+            lifecycle::{Change, Held, Moved, Note, State},
+            notice::NoticeEvent,
+        },
+        pass::policy::AttachmentKind,
     },
     error::{Error, Flaw, Result},
     id::{Id, kind},
     named::named,
 };
+
+/// The paper without which nothing is contested.
+pub const PROOF: AttachmentKind = AttachmentKind::VehicleLicence;
 
 named! {
 /// Where a contest stands.

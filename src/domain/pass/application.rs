@@ -1,34 +1,28 @@
 //! The application for a truck pass and its drawing, from draft to decision. No rule of the policy:
 //! what may be granted is judged by `policy`.
 
+mod clock;
+mod decision;
 mod need;
+mod steps;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use decision::{Approval, Decided, DecidedBy};
 pub use need::{Need, NeedForm, NeedWindow};
 
-use super::policy::{PassKind, PolicyValues, RefusalReason};
+use super::policy::{Kept, RefusalReason};
 use crate::{
-    actor::Sworn,
-    context::Cx,
     domain::{
         common::{
-            deed::Deed,
             follow::{Follow, To},
-            lifecycle::{Change, Held, Moved, Note, State},
+            lifecycle::{Held, State},
             notice::NoticeEvent,
         },
-        duty::{
-            calendar::Calendar,
-            obligation::{
-                Limits, Obligation, ObligationKind, Pause, PauseReason, Standing, Which,
-                decision_limits,
-            },
-        },
+        duty::obligation::ObligationKind,
     },
-    error::{Error, Reason, Result},
     id::{Id, kind},
     named::named,
 };
@@ -219,8 +213,8 @@ pub struct Wait {
 pub struct Decision {
     /// Whether it was granted.
     pub approved: bool,
-    /// `OFFICER` or `POLICY`.
-    pub source: String,
+    /// Who decided.
+    pub source: DecidedBy,
     /// The coded reasons of a refusal.
     pub reasons: Vec<RefusalReason>,
     /// What was said.
@@ -229,6 +223,9 @@ pub struct Decision {
     pub unit: Option<Uuid>,
 }
 
+/// How long a correction is awaited. The law sets no limit for the applicant; a month leaves time
+/// to have a paper reissued, and keeps the queue honest.
+pub const CORRECTED_WITHIN: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// 行政许可法, art. 38: a refusal tells the rights of review.
 pub const RIGHTS_OF_REVIEW: &str = "如不服本决定,可在收到之日起六十日内向宿迁市人民政府申请行政复议,\
 或者在六个月内依法向人民法院提起行政诉讼。";
@@ -271,7 +268,7 @@ pub struct Application {
     /// What must be corrected now.
     pub corrections: Vec<Correction>,
     /// What the rules said at the decision.
-    pub evaluation: Option<serde_json::Value>,
+    pub evaluation: Option<Kept>,
     /// The decision.
     pub decision: Option<Decision>,
     /// When it was begun.
@@ -290,21 +287,6 @@ pub struct Application {
     pub held: Held<ApplicationState>,
 }
 
-/// Proof of an approval: only with it a pass can be issued (I6).
-#[derive(Debug)]
-#[must_use = "an approval issues a pass"]
-pub struct Approval {
-    application: Id<kind::PassApplication>,
-}
-
-impl Approval {
-    /// The application that was approved.
-    #[must_use]
-    pub const fn application(&self) -> Id<kind::PassApplication> {
-        self.application
-    }
-}
-
 impl Application {
     /// The state.
     #[must_use]
@@ -312,272 +294,22 @@ impl Application {
         self.held.state()
     }
 
-    /// A new draft.
-    pub fn draft(mut self, cx: &Cx) -> Moved<Self> {
-        let note = if self.filed_on_behalf { Note::public("窗口代办") } else { Note::none() };
-        let (held, change) = Change::begin(ApplicationState::Draft, Deed::Create, note, cx);
-        self.held = held;
-        Moved::new(self, change)
-    }
-
-    fn step(mut self, action: ApplicationAction, note: Note, cx: &Cx) -> Result<Moved<Self>> {
-        let (held, change) = self.state().advance(action, note, cx)?;
-        self.held = held;
-        Ok(Moved::new(self, change))
-    }
-
-    /// Changes what is asked for, while that is the applicant's turn.
-    pub fn edit(mut self, need: Need, declared: bool, cx: &Cx) -> Result<Moved<Self>> {
-        if !matches!(self.state(), ApplicationState::Draft | ApplicationState::NeedsCorrection) {
-            return Err(self.state().refuses(Deed::Edit));
-        }
-        self.need = need;
-        self.declaration_accepted = declared;
-        let change = Change::remark(self.state(), Deed::Edit, Note::none(), cx);
-        Ok(Moved::new(self, change))
-    }
-
-    /// Hands it in, for the first time or again. Neither resets the time in the queue.
-    pub fn submit(self, cx: &Cx) -> Result<Moved<Self>> {
-        let moved = self.step(ApplicationAction::Submit, Note::none(), cx)?;
-        Ok(moved.map(|mut application| {
-            application.submit_time = application.submit_time.or(Some(cx.now));
-            application.corrections.clear();
-            for wait in &mut application.waits {
-                wait.until = wait.until.or(Some(cx.now));
-            }
-            application
-        }))
-    }
-
-    /// Accepts it; the limits run from the first acceptance.
-    pub fn accept(self, cx: &Cx) -> Result<Moved<Self>> {
-        let moved = self.step(ApplicationAction::Accept, Note::public("已受理"), cx)?;
-        Ok(moved.map(|mut application| {
-            application.accept_time = application.accept_time.or(Some(cx.now));
-            application
-        }))
-    }
-
-    /// Says that it is not a matter of this service, and where to go.
-    pub fn decline(self, note: String, cx: &Cx) -> Result<Moved<Self>> {
-        cx.actor.sworn()?;
-        self.step(ApplicationAction::Decline, Note::public(note), cx)
-    }
-
-    /// Asks for corrections, everything at once (行政许可法, art. 32); the clock stands still.
-    pub fn request_correction(self, items: Vec<Correction>, cx: &Cx) -> Result<Moved<Self>> {
-        self.refuse_own(cx)?;
-        let lines = items.iter().map(|item| item.text.as_str()).collect::<Vec<_>>().join(";");
-        let moved = self.step(ApplicationAction::RequestCorrection, Note::public(lines), cx)?;
-        Ok(moved.map(|mut application| {
-            application.corrections = items;
-            application.waits.push(Wait { from: cx.now, until: None });
-            application
-        }))
-    }
-
-    /// Takes it out of the queue; the first reviewer may not take the final review (SD-10).
-    pub fn claim(mut self, cx: &Cx) -> Result<Moved<Self>> {
-        let sworn = self.reviewer(cx)?;
-        if let Some(holder) = self.assignee
-            && holder != sworn.officer
-        {
-            return Err(Error::new(Reason::NotAssignee).fact("assignee", holder));
-        }
-        self.assignee = Some(sworn.officer);
-        match self.state() {
-            ApplicationState::Accepted => {
-                self.step(ApplicationAction::BeginReview, Note::none(), cx)
-            }
-            ApplicationState::Submitted
-            | ApplicationState::FirstReview
-            | ApplicationState::FinalReview => {
-                let change = Change::remark(self.state(), Deed::Claim, Note::none(), cx);
-                Ok(Moved::new(self, change))
-            }
-            _ => Err(self.state().refuses(Deed::Claim)),
-        }
-    }
-
-    /// Hands it to a colleague, or back to the queue; the time in the queue goes on.
-    pub fn reassign(
-        mut self,
-        to: Option<Id<kind::Officer>>,
-        note: String,
-        cx: &Cx,
-    ) -> Result<Moved<Self>> {
-        if !matches!(
-            self.state(),
-            ApplicationState::Submitted
-                | ApplicationState::Accepted
-                | ApplicationState::FirstReview
-                | ApplicationState::FinalReview
-        ) {
-            return Err(self.state().refuses(Deed::HandOn));
-        }
-        if to.is_some_and(|officer| self.has_acted(officer)) {
-            return Err(Error::new(Reason::SamePerson));
-        }
-        self.assignee = to;
-        let change = Change::remark(self.state(), Deed::HandOn, Note::internal(note), cx);
-        Ok(Moved::new(self, change))
-    }
-
-    /// The first of two approvals.
-    pub fn forward(self, note: String, cx: &Cx) -> Result<Moved<Self>> {
-        let sworn = self.holder(cx)?;
-        let moved = self.step(ApplicationAction::Forward, Note::internal(note), cx)?;
-        Ok(moved.map(|mut application| {
-            application.first_reviewer = Some(sworn.officer);
-            application.assignee = None;
-            application
-        }))
-    }
-
-    /// The last approval, by the officer who holds it.
-    pub fn approve(self, note: String, cx: &Cx) -> Result<(Moved<Self>, Approval)> {
-        let sworn = self.holder(cx)?;
-        let approval = Approval { application: self.id };
-        let moved = self.step(ApplicationAction::Approve, Note::public(note.clone()), cx)?;
-        Ok((moved.map(|it| it.decided(true, Some(sworn), Vec::new(), note, cx)), approval))
-    }
-
-    /// The approval by the policy itself (PA-05); the caller has asked whether it permits that.
-    pub fn approve_by_policy(self, cx: &Cx) -> Result<(Moved<Self>, Approval)> {
-        let approval = Approval { application: self.id };
-        let note = "符合政策规定的自动办理条件".to_owned();
-        let moved =
-            self.step(ApplicationAction::ApproveByPolicy, Note::public(note.clone()), cx)?;
-        Ok((moved.map(|it| it.decided(true, None, Vec::new(), note, cx)), approval))
-    }
-
-    /// Refuses, with coded reasons.
-    pub fn reject(self, reasons: Vec<RefusalReason>, note: String, cx: &Cx) -> Result<Moved<Self>> {
-        let sworn = self.holder(cx)?;
-        let mut said = Note::public(note.clone());
-        if let Some(first) = reasons.first() {
-            said = said.reason(first.wire());
-        }
-        let moved = self.step(ApplicationAction::Reject, said, cx)?;
-        Ok(moved.map(|it| it.decided(false, Some(sworn), reasons, note, cx)))
-    }
-
-    /// Takes it back.
-    pub fn withdraw(self, note: String, cx: &Cx) -> Result<Moved<Self>> {
-        self.step(ApplicationAction::Withdraw, Note::public(note), cx)
-    }
-
-    /// Ends it for want of an answer.
-    pub fn lapse(self, cx: &Cx) -> Result<Moved<Self>> {
-        self.step(ApplicationAction::Lapse, Note::public("逾期未补正,申请终止"), cx)
-    }
-
-    fn decided(
-        mut self,
-        approved: bool,
-        by: Option<Sworn>,
-        reasons: Vec<RefusalReason>,
-        note: String,
-        cx: &Cx,
-    ) -> Self {
-        let source = if by.is_some() { "OFFICER" } else { "POLICY" }.to_owned();
-        let unit = by.map(|sworn| sworn.unit.uuid());
-        self.decision = Some(Decision { approved, source, reasons, note, unit });
-        self.decide_time = Some(cx.now);
-        self.assignee = None;
-        self
-    }
-
-    /// Whether the officer filed it or gave the first approval.
-    fn has_acted(&self, officer: Id<kind::Officer>) -> bool {
-        self.first_reviewer == Some(officer) || self.applicant == officer.to_string()
-    }
-
-    fn refuse_own(&self, cx: &Cx) -> Result<()> {
-        let own = self.applicant == cx.actor.name();
-        if own { Err(Error::new(Reason::SamePerson)) } else { Ok(()) }
-    }
-
-    /// A sworn officer who may take the present step.
-    fn reviewer(&self, cx: &Cx) -> Result<Sworn> {
-        use crate::actor::Role;
-        let sworn = cx.actor.sworn()?;
-        if self.has_acted(sworn.officer) {
-            return Err(Error::new(Reason::SamePerson));
-        }
-        let final_step = self.state() == ApplicationState::FinalReview;
-        if final_step && !cx.actor.roles().has(Role::FinalReviewer) {
-            return Err(Error::new(Reason::Denied));
-        }
-        Ok(sworn)
-    }
-
-    /// The reviewer who holds it.
-    fn holder(&self, cx: &Cx) -> Result<Sworn> {
-        let sworn = self.reviewer(cx)?;
-        match self.assignee {
-            Some(holder) if holder == sworn.officer => Ok(sworn),
-            Some(holder) => Err(Error::new(Reason::NotAssignee).fact("assignee", holder)),
-            // Only the states of a review have a holder; what cannot be claimed says so itself.
-            None if self.state().after(ApplicationAction::Approve).is_none() => Ok(sworn),
-            None => Err(Error::new(Reason::NotAssignee)),
-        }
-    }
-
-    /// How long the decision may take: what the policy promises, within the law.
+    /// Whether somebody has still to decide.
     #[must_use]
-    pub fn decision_limits(&self, values: &PolicyValues) -> Limits {
-        let promised = if self.need.kind == PassKind::Temporary {
-            values.promised.temporary_working_days
-        } else {
-            values.promised.other_working_days
-        };
-        decision_limits(promised)
+    pub const fn waits_for_decision(&self) -> bool {
+        self.decision.is_none()
+            && !matches!(
+                self.state(),
+                ApplicationState::Withdrawn
+                    | ApplicationState::Lapsed
+                    | ApplicationState::NotAccepted
+            )
     }
 
-    /// What we owe: a decision, from the first acceptance on.
+    /// The pass whose place the new one takes.
     #[must_use]
-    pub fn obligation(&self, values: &PolicyValues) -> Option<Obligation> {
-        let opened = self.accept_time?;
-        let limits = self.decision_limits(values);
-        let pauses = self.waits.iter().map(|wait| Pause {
-            from: wait.from,
-            until: wait.until,
-            reason: PauseReason::AwaitingCorrection,
-        });
-        Some(Obligation {
-            kind: ObligationKind::DecidePassApplication,
-            opened,
-            limits,
-            pauses: pauses.collect(),
-            met: self.decide_time,
-        })
-    }
-
-    /// When the decision is due, promised and by law; none before acceptance.
-    pub fn due(
-        &self,
-        values: &PolicyValues,
-        now: Timestamp,
-        calendar: &Calendar,
-    ) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
-        let Some(owed) = self.obligation(values) else { return Ok((None, None)) };
-        let promised = owed.due(Which::Promised, now, calendar)?;
-        Ok((promised, owed.due(Which::Legal, now, calendar)?))
-    }
-
-    /// How the decision stands; on time before acceptance.
-    pub fn standing(
-        &self,
-        values: &PolicyValues,
-        now: Timestamp,
-        calendar: &Calendar,
-    ) -> Result<Standing> {
-        match self.obligation(values) {
-            Some(owed) => owed.standing(now, calendar),
-            None => Ok(Standing::OnTime),
-        }
+    pub fn replaces(&self) -> Option<Id<kind::TruckPass>> {
+        self.previous_pass.filter(|_| self.purpose == Purpose::Amendment)
     }
 }
 

@@ -33,8 +33,9 @@ mod tests;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-pub use keys::{KeyList, KeyRing, PublishedKey, RingKey};
+pub use keys::{KEY_LIST_LIFETIME, KeyList, KeyRing, PublishedKey, RingKey};
 
+use super::policy::PassKind;
 use crate::crypto::{CryptoError, SigningKey};
 
 /// The version and context of the code (QR-03).
@@ -102,8 +103,22 @@ pub enum CodeFault {
     SignatureWrong,
     /// The key was revoked, or is past its time.
     KeyRevoked,
-    /// The key is not known here: nothing can be said.
+    /// We never had the key that it names, and our list of keys is complete: the server's is.
+    KeyInvented,
+    /// The key is unknown to us: our list may be old, so nothing can be said.
     KeyUnknown,
+}
+
+impl CodeFault {
+    /// The same for whoever has every key: a key is published before it signs anything, so that one that is
+    /// unknown then never was.
+    #[must_use]
+    pub const fn with_every_key(self) -> Self {
+        match self {
+            Self::KeyUnknown => Self::KeyInvented,
+            other => other,
+        }
+    }
 }
 
 /// How fresh a code is at an instant.
@@ -143,6 +158,13 @@ pub fn encode(
     let payload = wire::payload(claims, mode).ok_or(CryptoError)?;
     let signed = wire::sign(&payload, kid, key)?;
     Ok(format!("{PREFIX}{}", base45::encode(signed)))
+}
+
+/// The number of a kind in a code: its place in the list of kinds, which only grows.
+#[must_use]
+pub fn kind(kind: PassKind) -> u8 {
+    let place = PassKind::ALL.iter().position(|known| *known == kind).unwrap_or_default();
+    u8::try_from(place).unwrap_or(u8::MAX)
 }
 
 /// What a scanner meant to send: it types like a keyboard, ends with Enter or a tab, may begin with a byte

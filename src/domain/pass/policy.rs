@@ -16,7 +16,9 @@
 mod differences;
 mod evaluate;
 mod evaluation;
+mod granted;
 mod inputs;
+mod kept;
 mod length;
 mod ranges;
 mod typical;
@@ -28,11 +30,15 @@ mod tests;
 
 pub use differences::differences;
 pub use evaluate::evaluate;
-pub use evaluation::{Evaluation, Grant, Outcome, Reviews, may_approve_automatically};
+#[cfg(test)]
+pub use evaluation::Outcome;
+pub use evaluation::{Evaluation, Grant, Reviews, may_approve_automatically};
+pub use granted::Wish;
 pub use inputs::{
     ActivePass, Ask, AskedZone, ClassGrant, EnterpriseFacts, Inputs, Length, Standing,
     VehicleFacts, VehiclePapers,
 };
+pub use kept::Kept;
 pub use typical::dry_run;
 pub use values::{PolicyValues, PolicyVersion, version_at};
 pub use vocabulary::{

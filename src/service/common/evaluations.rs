@@ -6,16 +6,14 @@ mod figures;
 use crate::{
     context::Cx,
     domain::{
-        common::evaluation::{Evaluation, EvaluationState, Verdict},
+        common::evaluation::{EVALUATED, Evaluation, EvaluationState, Verdict, item},
         complaint::{Field, going_from, without},
         duty::calendar::Calendar,
     },
     error::{Error, Faults, Reason, Result},
-    id::{Collection as _, Id, kind},
+    id::{Id, kind},
     parts::Parts,
     service::{
-        complaint::complaints,
-        liaison::conversations,
         pb::{self, evaluation_service_server::EvaluationService},
         rpc,
         wire::{self, Page},
@@ -110,30 +108,11 @@ impl Evaluations {
     }
 }
 
-/// What may be asked about: the collections of the things that are evaluated.
-const EVALUATED: [&str; 6] = [
-    kind::Conversation::NAME,
-    kind::PassApplication::NAME,
-    kind::Complaint::NAME,
-    kind::Problem::NAME,
-    kind::CentreBooking::NAME,
-    kind::MeetingPoint::NAME,
-];
-
 /// The enterprises for which the caller acts, each with what it may be asked about.
 fn askable(cx: &Cx) -> Vec<(uuid::Uuid, &'static str)> {
     let own = cx.scope().enterprises.into_iter();
     let pairs = own.flat_map(|own| EVALUATED.map(|collection| (own, collection)));
     pairs.filter(|(own, collection)| cx.actor.acts_for(Id::of(*own), item(collection))).collect()
-}
-
-/// The item kind in which somebody must act for the enterprise to say how it was.
-fn item(collection: &str) -> &'static str {
-    match collection {
-        kind::Conversation::NAME => conversations::ITEM,
-        kind::PassApplication::NAME => "PASS",
-        _ => complaints::ITEM,
-    }
 }
 
 /// Answers, once, and draws the consequences.
@@ -151,17 +130,17 @@ pub(in crate::service) async fn answer(
 }
 
 fn reply(asked: Evaluation) -> pb::ServiceEvaluation {
-    let state = pb::service_evaluation::State::from_str_name(asked.state.wire());
+    let state = wire::enumerated::<pb::service_evaluation::State>(asked.state);
     let subject = asked.subject_name();
     let verdict = asked.verdict;
-    let level = verdict.as_ref().map(|verdict| verdict.level.wire());
-    let level = level.and_then(pb::SatisfactionLevel::from_str_name);
+    let level = verdict.as_ref().map(|verdict| verdict.level);
+    let level = level.map(wire::enumerated::<pb::SatisfactionLevel>);
     pb::ServiceEvaluation {
         name: asked.id.to_string(),
         subject,
         enterprise: asked.enterprise.to_string(),
-        state: state.unwrap_or_default().into(),
-        level: level.unwrap_or_default().into(),
+        state,
+        level: level.unwrap_or_default(),
         solved: verdict.as_ref().is_some_and(|verdict| verdict.solved),
         comment: verdict.map(|verdict| verdict.comment).unwrap_or_default(),
         round: asked.round,

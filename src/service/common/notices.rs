@@ -233,14 +233,14 @@ impl Notices {
             }
         }
         let ways = wish.channels.iter().filter(|way| ways_of(&owner).contains(way));
-        let channels = ways.filter_map(|way| proto::Channel::from_str_name(way.wire()));
+        let channels = ways.map(|way| wire::enumerated::<proto::Channel>(*way));
         let language = match wish.language {
             Language::Chinese => proto::Language::ZhCn,
             Language::English => proto::Language::En,
         };
         Ok(pb::NoticePreferences {
             language: language.into(),
-            channels: channels.map(i32::from).collect(),
+            channels: channels.collect(),
             quiet_from_minute: wish.quiet.0.into(),
             quiet_until_minute: wish.quiet.1.into(),
             digest_minute: wish.digest.map(i32::from),

@@ -5,7 +5,7 @@ use crate::{
     context::Cx,
     domain::{
         common::{deed::Deed, lifecycle::State as _},
-        conduct::{ConductReport, DutyKind, ReportAction},
+        conduct::{ConductReport, DutyKind, INSPECTORATE_ACCUSED, RECUSED, ReportAction},
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
@@ -147,7 +147,7 @@ impl ConductReports {
         wire::write(&self.store, cx, &request, async |tx| {
             let report = conduct::lock(tx, id, &cx.scope()).await?;
             if report.investigator == Some(officer) && !report.state().is_ended() {
-                self.give_back(tx, report, "回避".to_owned(), cx).await?;
+                self.give_back(tx, report, RECUSED.to_owned(), cx).await?;
             } else {
                 let moved = report.remark(Deed::DeclareInterest, String::new(), cx);
                 conduct::save(tx, moved).await?;
@@ -183,7 +183,7 @@ pub(super) async fn upward_if_due(
 ) -> Result<ConductReport> {
     let can = report.state().after(ReportAction::TransferUp).is_some();
     if can && conduct::must_go_up(tx, report.id).await? {
-        return go_up(tx, report, None, "被举报人属督察部门,自动报上级".to_owned(), cx).await;
+        return go_up(tx, report, None, INSPECTORATE_ACCUSED.to_owned(), cx).await;
     }
     Ok(report)
 }

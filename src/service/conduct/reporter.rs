@@ -242,7 +242,7 @@ impl ConductReports {
             found.clear();
         }
         let told = report.real_name || report.state() != ReportState::Concluded;
-        let finding = report.finding.filter(|_| told).and_then(|it| finding_of(it.wire()));
+        let finding = report.finding.filter(|_| told).map(finding_of);
         let conclusions = found.into_iter().map(|found| pb::ConductReportConclusion {
             // A reporter reads no officer's name.
             officer: String::new(),
@@ -251,11 +251,11 @@ impl ConductReports {
         let brought = pieces::list(tx.conn(), report.id).await?.into_iter();
         let review_until = report.review_until(&self.world.calendar())?;
         Ok(pb::ConductReportStatus {
-            state: state_of(&report).into(),
+            state: state_of(&report),
             create_time: Some(wire::time(report.create_time)),
             due_time,
             result: if told { report.result } else { String::new() },
-            finding: finding.unwrap_or_default().into(),
+            finding: finding.unwrap_or_default(),
             messages: thread.into_iter().map(message_reply).collect(),
             conclusions: conclusions.collect(),
             evidence: brought.map(evidence_reply).collect(),

@@ -3,7 +3,9 @@
 use super::{ConductReports, intake, reporter::READING};
 use crate::{
     context::Cx,
-    domain::conduct::{CONTENT_CHARACTERS_MAX, ConductReport, DutyKind, ReportState},
+    domain::conduct::{
+        CONTENT_CHARACTERS_MAX, ConductReport, DutyKind, REVIEWED_ABOVE, ReportState,
+    },
     error::{Error, Faults, Flaw, Result},
     service::{pb, wire},
     store::{
@@ -56,7 +58,7 @@ impl ConductReports {
     ) -> Result<ConductReport> {
         let found = conclusions::list(tx.conn(), self.store.vault(), report.id).await?;
         let report = if found.last().is_some_and(|found| found.upward) {
-            intake::go_up(tx, report, None, "由上级纪检部门复核".to_owned(), cx).await?
+            intake::go_up(tx, report, None, REVIEWED_ABOVE.to_owned(), cx).await?
         } else {
             intake::upward_if_due(tx, report, cx).await?
         };

@@ -33,9 +33,6 @@ use crate::{
     },
 };
 
-/// The item kind that a handler needs in the authorisation.
-const ITEM: &str = "PASS";
-
 /// The service.
 pub struct Enterprises {
     store: Store,
@@ -263,7 +260,7 @@ fn warning(flaw: Flaw) -> pb::CodedReason {
 
 /// An enterprise without what was claimed, as lists show it.
 fn reply(enterprise: &Enterprise, grants: &[Grant]) -> pb::Enterprise {
-    let state = pb::enterprise::State::from_str_name(enterprise.state().wire());
+    let state = wire::enumerated::<pb::enterprise::State>(enterprise.state());
     let uscc = Uscc::parse(&enterprise.claim.uscc).ok();
     pb::Enterprise {
         name: enterprise.id.to_string(),
@@ -271,7 +268,7 @@ fn reply(enterprise: &Enterprise, grants: &[Grant]) -> pb::Enterprise {
         uscc: uscc.as_ref().map(|uscc| uscc.shown().clone()).unwrap_or_default(),
         display_name: enterprise.claim.display_name.clone(),
         division_code: enterprise.claim.division_code.clone(),
-        state: state.unwrap_or_default().into(),
+        state,
         legal_representative: mask::name(&enterprise.claim.legal_representative),
         class_grants: grants.iter().map(grant_reply).collect(),
         create_time: Some(wire::time(enterprise.create_time)),
@@ -319,10 +316,10 @@ fn at_desk(cx: &Cx) -> bool {
 }
 
 fn grant_reply(grant: &Grant) -> pb::EnterpriseClassGrant {
-    let class = pb::EnterpriseClass::from_str_name(grant.class.wire());
+    let class = wire::enumerated::<pb::EnterpriseClass>(grant.class);
     pb::EnterpriseClassGrant {
         name: grant.id.to_string(),
-        class: class.unwrap_or_default().into(),
+        class,
         source_document: grant.source_document.clone(),
         valid_from: Some(wire::time(grant.valid_from)),
         valid_until: Some(wire::time(grant.valid_until)),

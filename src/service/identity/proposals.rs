@@ -217,7 +217,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 fn reply(proposal: &Proposal) -> pb::Proposal {
-    let state = pb::proposal::State::from_str_name(proposal.state().wire());
+    let state = wire::enumerated::<pb::proposal::State>(proposal.state());
     let officer = |id: Id<kind::Officer>| id.to_string();
     let digest = proposals::digest(&proposal.request.0);
     pb::Proposal {
@@ -225,7 +225,7 @@ fn reply(proposal: &Proposal) -> pb::Proposal {
         act: proposal.act.wire().to_owned(),
         act_text: proposal.act.zh().to_owned(),
         subject: proposal.subject.clone(),
-        state: state.unwrap_or_default().into(),
+        state,
         reason: proposal.reason.clone(),
         shown: proposal.shown.clone(),
         request_digest: hexadecimal(&digest),

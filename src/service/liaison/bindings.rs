@@ -5,26 +5,28 @@ use jiff::Timestamp;
 
 use super::Liaison;
 use crate::{
-    actor::Matter,
+    actor::{Item, Matter},
     context::Cx,
     crypto::{self, SigningKey, Suite, VerifyingKey, hex},
     domain::{
         codes::text,
-        enterprise::EnterpriseState,
+        identity::signing_key::Purpose,
         liaison::{BindingCode, BindingSource, CODE_LIFE},
         pass::qr::QrPicture,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
     service::{
-        liaison::conversations::ITEM,
         pb,
         wire::{self, Page},
     },
     store::{
         self,
         common::world,
-        liaison::liaison_posts::{self, Binding},
+        liaison::{
+            bindings::{self, Binding},
+            liaison_posts,
+        },
     },
 };
 
@@ -52,7 +54,7 @@ impl Liaison {
                 store::enterprise::enterprises::lock(tx, enterprise, &cx.scope_of(Matter::Care))
                     .await?;
             let binding = begun(cx, enterprise.id, post.id, BindingSource::Grant);
-            liaison_posts::bind(tx, &binding, None).await?;
+            bindings::bind(tx, &binding, None).await?;
             Ok(reply(&binding))
         })
         .await
@@ -75,7 +77,7 @@ impl Liaison {
         let expire_time = cx.now.saturating_add(CODE_LIFE).unwrap_or(Timestamp::MAX);
         let code = BindingCode { id: cx.ids().random(), post: id, officer, expire_time };
         let world = self.world.get(&self.store).await?;
-        let key = world.signing_key("RECORD", Suite::Intl.wire(), cx.now)?;
+        let key = world.signing_key(Purpose::Record, Suite::Intl, cx.now)?;
         let private = world::private_key(&self.store, key)?;
         let signer = SigningKey::from_bytes(Suite::Intl, &private).map_err(Error::internal)?;
         let signature = signer.sign(&code.message()).map_err(Error::internal)?;
@@ -138,7 +140,7 @@ impl Liaison {
         let enterprise = Id::parse(&request.enterprise);
         let enterprise: Id<kind::Enterprise> =
             enterprise.map_err(|flaw| Error::field("enterprise", flaw))?;
-        if !cx.actor.acts_for(enterprise, ITEM) {
+        if !cx.actor.acts_for(enterprise, Item::Liaison) {
             return Err(cx.scope().missing(enterprise.subject()));
         }
         // Read before the unit of work begins: inside it, this would be a second connection, and calls
@@ -153,10 +155,10 @@ impl Liaison {
             {
                 return Err(Error::new(Reason::BindingCodeInvalid));
             }
-            let (_, _, state) = liaison_posts::whereabouts(tx, enterprise)
+            let known = bindings::whereabouts(tx, enterprise)
                 .await?
                 .ok_or_else(|| cx.scope().missing(enterprise.subject()))?;
-            if !EnterpriseState::proves(&state) {
+            if !known.state.proven() {
                 return Err(Error::new(Reason::EnterpriseNotVerified));
             }
             let (source, once) = match shown {
@@ -164,7 +166,7 @@ impl Liaison {
                 Shown::ContactWay(_) => (BindingSource::Wecom, None),
             };
             let binding = begun(cx, enterprise, shown.post(), source);
-            liaison_posts::bind(tx, &binding, once).await?;
+            bindings::bind(tx, &binding, once).await?;
             Ok(reply(&binding))
         })
         .await
@@ -180,7 +182,7 @@ impl Liaison {
         faults.take("reason", wire::text(&request.reason, 500));
         let id = faults.whole(id)?;
         wire::write(&self.store, cx, &request, async |tx| {
-            let binding = liaison_posts::unbind(tx, id, &cx.scope_of(Matter::Post)).await?;
+            let binding = bindings::unbind(tx, id, &cx.scope_of(Matter::Post)).await?;
             Ok(reply(&binding))
         })
         .await
@@ -208,7 +210,7 @@ impl Liaison {
         let arguments = [cx.method, &request.enterprise, &request.liaison_post];
         let page = Page::of(&self.store, &request, &arguments)?;
         let mut connection = self.store.read().await?;
-        let mut found = liaison_posts::bindings(
+        let mut found = bindings::list(
             &mut connection,
             enterprise,
             post,
@@ -242,7 +244,7 @@ impl Liaison {
         let signed = world
             .keys
             .iter()
-            .filter(|key| key.purpose == "RECORD" && key.verifies_at(cx.now))
+            .filter(|key| key.purpose == Purpose::Record && key.verifies_at(cx.now))
             .filter_map(|key| VerifyingKey::from_bytes(Suite::Intl, &key.public_key).ok())
             .any(|key| key.verify(&code.message(), &signature));
         if !signed || code.expire_time <= cx.now {

@@ -9,7 +9,6 @@ mod problems;
 
 use uuid::Uuid;
 
-use super::conversations::ITEM;
 use crate::{
     actor::{Actor, Matter},
     context::Cx,

@@ -40,13 +40,12 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
-    actor::{Actor, Matter},
+    actor::{Actor, Item, Matter},
     clock::Clock,
     context::Cx,
     domain::{
         codes::mask,
         common::{evaluation::Evaluation, lifecycle::Held},
-        enterprise::EnterpriseState,
         liaison::{
             conversation::{Conversation, ConversationAction, MEMBERS_MAX},
             message::NoticeCode,
@@ -63,12 +62,10 @@ use crate::{
     store::{
         self, Connection, Store, Tx, World,
         common::evaluations,
-        liaison::{conversations, liaison_posts},
+        liaison::{bindings, conversations, liaison_posts},
     },
 };
 
-/// The item kind that a handler needs in the authorisation.
-pub(crate) const ITEM: &str = "LIAISON";
 /// The longest title, in characters.
 const TITLE_CHARACTERS_MAX: usize = 60;
 
@@ -150,7 +147,7 @@ impl Conversations {
         let title = wire::text(&form.title, TITLE_CHARACTERS_MAX);
         let title = faults.take("conversation.title", title);
         let (enterprise, post, title) = faults.whole((enterprise, post, title))?;
-        if !cx.actor.acts_for(enterprise, ITEM) {
+        if !cx.actor.acts_for(enterprise, Item::Liaison) {
             return Err(cx.scope().missing(enterprise.subject()));
         }
         wire::write(&self.store, cx, &request, async |tx| {
@@ -302,13 +299,13 @@ impl Conversations {
         });
         let rating =
             evaluations::of(connection, conversation.id.subject(), conversation.round).await?;
-        let state = pb::conversation::State::from_str_name(conversation.state().wire());
+        let state = wire::enumerated::<pb::conversation::State>(conversation.state());
         Ok(pb::Conversation {
             name: conversation.id.to_string(),
             enterprise: conversation.enterprise.to_string(),
             liaison_post: conversation.post.to_string(),
             title: conversation.title.clone(),
-            state: state.unwrap_or_default().into(),
+            state,
             assignee: conversation.assignee.map(|officer| officer.to_string()).unwrap_or_default(),
             members: members.collect(),
             last_sequence: conversation.last_sequence,
@@ -334,19 +331,19 @@ async fn served(
     post: Id<kind::LiaisonPost>,
 ) -> Result<String> {
     let post = liaison_posts::get(tx.conn(), post, &cx.scope_of(Matter::Post)).await?;
-    if liaison_posts::bound(tx, enterprise, post.id).await? {
+    if bindings::bound(tx, enterprise, post.id).await? {
         return Ok(post.unit_path);
     }
-    let (division, industry, state) = liaison_posts::whereabouts(tx, enterprise)
+    let known = bindings::whereabouts(tx, enterprise)
         .await?
         .ok_or_else(|| cx.scope().missing(enterprise.subject()))?;
-    if !EnterpriseState::proves(&state) {
+    if !known.state.proven() {
         return Err(Error::new(Reason::EnterpriseNotVerified));
     }
-    let Some(source) = post.serves(&division, &industry) else {
+    let Some(source) = post.serves(&known.division, &known.industry) else {
         return Err(Error::new(Reason::NotBound));
     };
-    let binding = liaison_posts::Binding {
+    let binding = bindings::Binding {
         id: cx.id(),
         enterprise,
         post: post.id,
@@ -354,7 +351,7 @@ async fn served(
         create_time: cx.now,
         end_time: None,
     };
-    liaison_posts::bind(tx, &binding, None).await?;
+    bindings::bind(tx, &binding, None).await?;
     Ok(post.unit_path)
 }
 
@@ -402,9 +399,9 @@ fn mark_reply(mark: conversations::Mark) -> pb::ConversationMark {
 /// What was said of a close; nothing while nobody said anything.
 fn rating_reply(rating: Evaluation) -> Option<pb::ConversationRating> {
     let (verdict, rate_time) = rating.verdict.zip(rating.rate_time)?;
-    let level = pb::SatisfactionLevel::from_str_name(verdict.level.wire());
+    let level = wire::enumerated::<pb::SatisfactionLevel>(verdict.level);
     Some(pb::ConversationRating {
-        level: level.unwrap_or_default().into(),
+        level,
         solved: verdict.solved,
         comment: verdict.comment,
         round: rating.round,
@@ -415,7 +412,7 @@ fn rating_reply(rating: Evaluation) -> Option<pb::ConversationRating> {
 /// A message as everybody who takes part sees it.
 pub(in crate::service) fn message_reply(message: store::liaison::messages::Message) -> pb::Message {
     use crate::domain::liaison::message::MessageKind as Kind;
-    let kind = pb::MessageKind::from_str_name(message.kind.wire()).unwrap_or_default();
+    let kind = wire::enumerated::<pb::MessageKind>(message.kind);
     let location = (message.kind == Kind::Location && message.recall_time.is_none()).then(|| {
         let (latitude, longitude) = message.detail.split_once(',').unwrap_or_default();
         pb::Location {
@@ -430,7 +427,7 @@ pub(in crate::service) fn message_reply(message: store::liaison::messages::Messa
     pb::Message {
         conversation: message.conversation.to_string(),
         sequence: message.sequence,
-        kind: kind.into(),
+        kind,
         card: detail_of(&[Kind::PassCard, Kind::ComplaintCard]),
         notice_code: detail_of(&[Kind::SystemNotice]),
         attachment: message

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use object_store::local::LocalFileSystem;
 
 use crate::{
-    actor::{Actor, Matter, Role},
+    actor::{Actor, Item, Matter, Role},
     context::Cx,
     domain::{
         common::{lifecycle::Held, number::ApplicationNumber},
@@ -43,8 +43,6 @@ use crate::{
 
 /// The most papers of one application.
 const ATTACHMENTS_MAX: usize = 20;
-/// The item kind that a handler needs in the authorisation.
-const ITEM: &str = "PASS";
 
 /// The service.
 pub struct Applications {
@@ -271,7 +269,7 @@ fn maybe<K: crate::id::Collection>(
 
 /// Only who may act for the enterprise in passes, or the officer who filed it for them.
 fn files_for(cx: &Cx, application: &Application) -> Result<()> {
-    let own = cx.actor.acts_for(application.enterprise, ITEM);
+    let own = cx.actor.acts_for(application.enterprise, Item::Pass);
     if own || application.applicant == cx.actor.name() {
         Ok(())
     } else {
@@ -377,7 +375,7 @@ fn need(cx: &Cx, form: pb::PassNeed, faults: &mut Faults) -> Option<Need> {
 
 /// Whether the caller may file for the enterprise, and which unit serves it.
 async fn site(connection: &mut store::Connection, cx: &Cx, asked: &Asked) -> Result<String> {
-    let own = cx.actor.acts_for(asked.enterprise, ITEM);
+    let own = cx.actor.acts_for(asked.enterprise, Item::Pass);
     let clerk = cx.actor.roles().has(Role::WindowClerk);
     let scope = cx.scope_of(Matter::Application);
     let missing = || scope.missing(asked.enterprise.subject());
@@ -385,11 +383,7 @@ async fn site(connection: &mut store::Connection, cx: &Cx, asked: &Asked) -> Res
         return Err(missing());
     }
     let (path, state) = policy_inputs::site(connection, asked.enterprise, &scope).await?;
-    match state.as_str() {
-        "VERIFIED" => {}
-        "SUSPENDED" => return Err(Error::new(Reason::EnterpriseSuspended)),
-        _ => return Err(Error::new(Reason::EnterpriseNotVerified)),
-    }
+    state.refuse_unproven()?;
     policy_inputs::vehicle(connection, asked.enterprise, asked.vehicle).await?;
     if let Some(previous) = asked.previous {
         let pass =

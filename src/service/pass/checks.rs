@@ -18,12 +18,14 @@ use self::{
     judge::{Basis, Judged, Question},
 };
 use crate::{
-    actor::{Actor, Matter, Role, Roles},
+    actor::Matter,
     context::Cx,
     domain::{
         codes::Plate,
         common::lifecycle::Note,
-        pass::check::{CheckOutcome, Direction, Source, Why},
+        pass::check::{
+            CheckAction, CheckOutcome, Direction, Judgement, Source, may_propose_revocation,
+        },
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
@@ -53,8 +55,6 @@ use crate::{
 const PLACE_LEASE: Duration = Duration::from_secs(1);
 /// Checkpoints that are remembered.
 const PLACES_REMEMBERED: u64 = 10_000;
-/// What an officer is told when the check could not be written down.
-const UNRECORDED_ZH: &str = "本次查验未能留痕,请人工登记后联网重查";
 
 /// The service.
 pub struct Checks {
@@ -94,7 +94,7 @@ impl Checks {
         let Some(judged) = self.judged(cx, &ask).await? else {
             // PostgreSQL is away, so nothing can be written down either.
             let away = judge::away(&source_alone(&ask), direction(&ask));
-            return Ok(unrecorded(reply(cx, &ask, &away)));
+            return Ok(unrecorded(reply(cx, &ask, &away), away.judgement));
         };
         let answer = reply(cx, &ask, &judged);
         match self.log.record(record(cx, ask, &judged, &answer)).await {
@@ -102,7 +102,9 @@ impl Checks {
             Ok(Recorded::Before(first)) => {
                 pb::PassCheck::decode(first.as_slice()).map_err(Error::internal)
             }
-            Err(error) if error.reason() == Reason::StoreUnavailable => Ok(unrecorded(answer)),
+            Err(error) if error.reason() == Reason::StoreUnavailable => {
+                Ok(unrecorded(answer, judged.judgement))
+            }
             Err(error) => Err(error),
         }
     }
@@ -130,7 +132,6 @@ impl Checks {
                 ask,
                 place: &place,
                 snapshot: &snapshot,
-                calendar: &snapshot.calendar,
                 standing: standing.as_deref(),
                 answered,
                 question,
@@ -150,7 +151,7 @@ impl Checks {
     ) -> Result<Vec<Question>> {
         match &ask.observed {
             Observed::Code(text) => Ok(vec![match self.codes.read(snapshot, text, now) {
-                Scan::Genuine(code) => Question::code(code, now),
+                Scan::Genuine(code) => Question::code(&code, now),
                 Scan::Faulty(fault, kid) => Question::faulty(fault, kid),
             }]),
             Observed::Plate(plate) => {
@@ -200,18 +201,20 @@ impl Checks {
         let mut faults = Faults::new();
         let id = faults.name::<kind::PassCheck>(&request.name);
         let action = match Action::try_from(request.action) {
-            Ok(Action::Unspecified) => Err(Flaw::Required),
-            Ok(action) => Ok(action),
+            Ok(action) => CheckAction::from_wire(action.as_str_name()).ok_or(Flaw::Required),
             Err(_) => Err(Flaw::UnknownValue),
         };
         let action = faults.take("action", action);
         let note = faults.take("note", wire::text_maybe(&request.note, 500));
         let (id, action, note) = faults.whole((id, action, note))?;
-        permitted(&cx.actor, action, request.propose_revocation)?;
+        action.permitted(&cx.actor)?;
+        if request.propose_revocation {
+            may_propose_revocation(&cx.actor)?;
+        }
         wire::write(&self.store, cx, &request, async |tx| {
             let check = store::pass::checks::get(tx.conn(), id, &cx.scope()).await?;
             let propose_revocation = request.propose_revocation;
-            let done = Done { action: action.as_str_name(), note, propose_revocation };
+            let done = Done { action: action.wire(), note, propose_revocation };
             store::pass::checks::insert_action(tx, id, &done).await?;
             if propose_revocation {
                 let Some(pass) = check.pass else {
@@ -318,25 +321,12 @@ fn there<T>(result: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// A penalty is for sworn officers; a proposal to end a pass for those who check or review (D10).
-fn permitted(actor: &Actor, action: Action, propose_revocation: bool) -> Result<()> {
-    const PROPOSERS: Roles =
-        Roles::of(&[Role::CheckpointOfficer, Role::FirstReviewer, Role::FinalReviewer]);
-    if action == Action::Penalise {
-        actor.sworn()?;
-    }
-    if propose_revocation && (!actor.roles().meets(PROPOSERS) || actor.sworn().is_err()) {
-        return Err(Error::new(Reason::Denied));
-    }
-    Ok(())
-}
-
 /// The answer, as it will be recorded.
 fn reply(cx: &Cx, ask: &Ask, judged: &Judged) -> pb::PassCheck {
     let judgement = &judged.judgement;
     pb::PassCheck {
         name: ask.id.to_string(),
-        verdict: verdict(judgement.verdict.wire()).into(),
+        verdict: wire::enumerated::<Verdict>(judgement.verdict),
         outcome: outcome(judgement.outcome).into(),
         reasons: judgement.reasons.clone(),
         compare: judgement.compare.clone(),
@@ -367,12 +357,6 @@ fn reply(cx: &Cx, ask: &Ask, judged: &Judged) -> pb::PassCheck {
 }
 
 fn record(cx: &Cx, ask: Ask, judged: &Judged, answer: &pb::PassCheck) -> Record {
-    let source = match (&ask.observed, ask.plate_source) {
-        (Observed::Code(_), _) => "CODE",
-        (Observed::Plate(_), "CAMERA") => "PLATE_CAMERA",
-        (Observed::Plate(_), _) => "PLATE_TYPED",
-        (Observed::Number(_), _) => "PASS_NUMBER",
-    };
     Record {
         id: ask.id,
         actor: cx.actor.name(),
@@ -381,7 +365,7 @@ fn record(cx: &Cx, ask: Ask, judged: &Judged, answer: &pb::PassCheck) -> Record 
         checkpoint: ask.checkpoint,
         time: cx.now,
         direction: ask.direction.as_str_name(),
-        source,
+        source: ask.seen_by.wire(),
         plate_number: judged.plate_number.clone(),
         pass: judged.judgement.pass,
         verdict: judged.judgement.verdict.wire(),
@@ -392,17 +376,13 @@ fn record(cx: &Cx, ask: Ask, judged: &Judged, answer: &pb::PassCheck) -> Record 
     }
 }
 
-/// A yes must be durable before it is said, so it becomes undecidable; a no stays a no. There is
-/// no record, and so no name.
-fn unrecorded(mut answer: pb::PassCheck) -> pb::PassCheck {
+/// The answer where it could not be written down. There is no record, and so no name.
+fn unrecorded(mut answer: pb::PassCheck, judgement: Judgement) -> pb::PassCheck {
+    let judgement = judgement.unrecorded();
     answer.name = String::new();
-    if answer.verdict() == Verdict::Valid {
-        answer.set_verdict(Verdict::Undetermined);
-        answer.set_outcome(Outcome::StatusUnknown);
-        answer.reasons =
-            vec![CheckOutcome::StatusUnknown.zh().to_owned(), Why::StoreAway.zh().to_owned()];
-    }
-    answer.reasons.push(UNRECORDED_ZH.to_owned());
+    answer.verdict = wire::enumerated::<Verdict>(judgement.verdict);
+    answer.set_outcome(outcome(judgement.outcome));
+    answer.reasons = judgement.reasons;
     answer
 }
 
@@ -413,11 +393,6 @@ fn recorded(check: &Check) -> Result<pb::PassCheck> {
     answer.set_action(action.unwrap_or(Action::Unspecified));
     answer.action_note.clone_from(&check.action_note);
     Ok(answer)
-}
-
-fn verdict(wire: &str) -> Verdict {
-    // The names of the three verdicts are those of the wire; anything else is no yes and no no.
-    Verdict::from_str_name(wire).unwrap_or(Verdict::Undetermined)
 }
 
 const fn outcome(outcome: CheckOutcome) -> Outcome {

@@ -7,7 +7,7 @@ mod policies;
 pub(in crate::service) mod published;
 
 use crate::{
-    actor::{Actor, Matter},
+    actor::{Actor, Item, Matter},
     context::Cx,
     domain::pass::{Pass, PassAction, PassRevocationReason, Shown},
     error::{Faults, Flaw, Result},
@@ -21,9 +21,6 @@ use crate::{
     },
     store::{self, Store, World, common::history},
 };
-
-/// The item kind that a handler needs in the authorisation.
-const ITEM: &str = "PASS";
 
 /// The service.
 pub struct Passes {
@@ -163,27 +160,27 @@ impl Passes {
 
 /// A holder may cancel the own pass; everything else is a decision, and asks for a sworn officer.
 fn permitted(cx: &Cx, pass: &Pass, action: PassAction) -> Result<()> {
-    if action == PassAction::Cancel && cx.actor.acts_for(pass.enterprise, ITEM) {
+    if action == PassAction::Cancel && cx.actor.acts_for(pass.enterprise, Item::Pass) {
         return Ok(());
     }
     cx.actor.sworn().map(|_| ())
 }
 
-fn state(shown: Shown) -> pb::truck_pass::State {
+fn state(shown: Shown) -> i32 {
     use pb::truck_pass::State;
     match shown {
-        Shown::PendingStart => State::PendingStart,
-        Shown::Active => State::Active,
-        Shown::Suspended => State::Suspended,
-        Shown::Expired => State::Expired,
-        Shown::Ended(ended) => State::from_str_name(ended.wire()).unwrap_or_default(),
+        Shown::PendingStart => State::PendingStart.into(),
+        Shown::Active => State::Active.into(),
+        Shown::Suspended => State::Suspended.into(),
+        Shown::Expired => State::Expired.into(),
+        Shown::Ended(ended) => wire::enumerated::<State>(ended),
     }
 }
 
 /// A pass as its reader may see it at this instant.
 fn reply(cx: &Cx, pass: &Pass) -> pb::TruckPass {
-    let kind = pb::PassKind::from_str_name(pass.kind.wire()).unwrap_or_default();
-    let channel = pb::SourceChannel::from_str_name(pass.source_channel.wire());
+    let kind = wire::enumerated::<pb::PassKind>(pass.kind);
+    let channel = wire::enumerated::<pb::SourceChannel>(pass.source_channel);
     let kept = evaluation(&pass.evaluation);
     pb::TruckPass {
         name: pass.id.to_string(),
@@ -192,7 +189,7 @@ fn reply(cx: &Cx, pass: &Pass) -> pb::TruckPass {
         vehicle: pass.vehicle.to_string(),
         plate_number: pass.plate_number.clone(),
         plate_type: pass.plate_type.clone(),
-        pass_kind: kind.into(),
+        pass_kind: kind,
         zones: pass.zones.iter().map(zone_name).collect(),
         time_windows: pass.windows.iter().map(|window| wire::window(*window)).collect(),
         route: pass.route.clone(),
@@ -200,7 +197,7 @@ fn reply(cx: &Cx, pass: &Pass) -> pb::TruckPass {
         valid_from: Some(wire::time(pass.valid_from)),
         valid_until: Some(wire::time(pass.valid_until)),
         last_valid_day: pass.last_valid_day().to_string(),
-        state: state(pass.shown_at(cx.now)).into(),
+        state: state(pass.shown_at(cx.now)),
         reason: pass.reason.map(|reason| pb::CodedReason {
             code: reason.wire().to_owned(),
             text: format!("{}:{}", reason.zh(), pass.reason_note),
@@ -212,7 +209,7 @@ fn reply(cx: &Cx, pass: &Pass) -> pb::TruckPass {
         trailer_plate_number: pass.trailer.clone(),
         findings: kept.findings,
         policy_version: kept.policy_version,
-        source_channel: channel.unwrap_or_default().into(),
+        source_channel: channel,
         etag: wire::etag(pass.version),
     }
 }

@@ -120,7 +120,7 @@ async fn recipients(tx: &mut Tx, audience: Audience) -> Result<Vec<String>> {
                  order by person_id
                  limit $4",
                 enterprise.uuid(),
-                item,
+                item.wire(),
                 now.to_sqlx() as _,
                 RECIPIENTS_MAX
             )

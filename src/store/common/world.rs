@@ -14,8 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{Clock, Uptime},
+    crypto::Suite,
     domain::{
         duty::calendar::Calendar,
+        identity::signing_key::Purpose,
         pass::{
             policy::{PolicyValues, PolicyVersion, version_at},
             zone::{Zone, ZonePlan},
@@ -45,10 +47,10 @@ const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
 pub struct Key {
     /// Its row.
     pub id: Id<kind::SigningKey>,
-    /// `ACCESS_TOKEN`, `PASS_CODE` or `KEY_LIST`.
-    pub purpose: String,
-    /// `INTL` or `SM`.
-    pub suite: String,
+    /// What it signs.
+    pub purpose: Purpose,
+    /// In which suite.
+    pub suite: Suite,
     /// Four bytes.
     pub kid: [u8; 4],
     /// The public half.
@@ -132,17 +134,19 @@ pub struct Snapshot {
 impl Snapshot {
     /// The key that verifies access tokens with this id.
     pub fn token_key(&self, kid: &str, now: Timestamp) -> Result<&Key> {
-        let known = |key: &&Key| key.purpose == "ACCESS_TOKEN" && key.kid_text() == kid;
+        let known = |key: &&Key| key.purpose == Purpose::AccessToken && key.kid_text() == kid;
         let key = self.keys.iter().find(known).filter(|key| key.verifies_at(now));
         key.ok_or_else(|| Error::new(Reason::TokenInvalid))
     }
 
     /// The newest key that signs for the purpose in the suite.
-    pub fn signing_key(&self, purpose: &str, suite: &str, now: Timestamp) -> Result<&Key> {
+    pub fn signing_key(&self, purpose: Purpose, suite: Suite, now: Timestamp) -> Result<&Key> {
         let fits = |key: &&Key| key.purpose == purpose && key.suite == suite && key.signs_at(now);
         let newest = self.keys.iter().filter(fits).max_by_key(|key| (key.not_before, key.id));
         newest.ok_or_else(|| {
-            Error::internal("no key signs").fact("purpose", purpose).fact("suite", suite)
+            Error::internal("no key signs")
+                .fact("purpose", purpose.wire())
+                .fact("suite", suite.wire())
         })
     }
 
@@ -369,12 +373,17 @@ async fn keys(connection: &mut PgConnection) -> Result<Vec<Key>> {
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter()
-        .map(|row| {
+    // A key for something that a newer server alone knows is none of ours.
+    let known = rows.into_iter().filter_map(|row| {
+        let (purpose, suite) = (Purpose::from_wire(&row.purpose)?, Suite::from_wire(&row.suite)?);
+        Some((purpose, suite, row))
+    });
+    known
+        .map(|(purpose, suite, row)| {
             Ok(Key {
                 id: Id::of(row.id),
-                purpose: row.purpose,
-                suite: row.suite,
+                purpose,
+                suite,
                 kid: row.kid.try_into().map_err(|_| Error::internal("a kid of another size"))?,
                 public_key: row.public_key,
                 private_key_sealed: row.private_key_sealed,

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{complaint_policies, meetings::points};
 use crate::{
-    actor::{Role, Scope},
+    actor::{Item, Role, Scope},
     domain::{
         common::{
             follow::{Follow, To},
@@ -24,7 +24,9 @@ use crate::{
             notice::{Audience, Facts, NoticeEvent},
             number::ComplaintNumber,
         },
-        complaint::{Category, Channel, Complaint, ComplaintState, Lead, Rules},
+        complaint::{
+            Category, Channel, Complaint, ComplaintState, HandedOver, Lead, Rules, SupervisionLevel,
+        },
         duty::{
             calendar::Due,
             obligation::{Limits, ObligationKind},
@@ -115,7 +117,7 @@ fn entity(row: Row) -> Result<Complaint> {
         objected: row.objected,
         extension_days: row.extension_days,
         urges: row.urges,
-        supervision_level: row.supervision_level,
+        supervision_level: row.supervision_level.as_deref().and_then(SupervisionLevel::from_wire),
         feedback: row.feedback,
         given_feedback: row.given_feedback,
         conclusion: row.conclusion,
@@ -233,7 +235,7 @@ impl Settled for Complaint {
             self.objected,
             self.extension_days,
             self.urges,
-            self.supervision_level,
+            self.supervision_level.map(SupervisionLevel::wire),
             self.feedback,
             self.conclusion,
             self.outside_target,
@@ -307,7 +309,7 @@ async fn audience(tx: &mut Tx, of: &Complaint, to: To) -> Result<Option<Audience
         To::HandlerOrLeader => (lead, Role::UnitLeader),
         To::Owing if of.lead.is_some() => (lead, Role::Handler),
         To::Desk | To::Assigner | To::Owing => (of.unit_path.as_str(), Role::Assigner),
-        _ => return Ok(Some(Audience::Enterprise(of.enterprise, "REQUEST"))),
+        _ => return Ok(Some(Audience::Enterprise(of.enterprise, Item::Request))),
     };
     let found = causes::unit(tx, path, role).await?;
     if found.is_none() {
@@ -375,18 +377,6 @@ async fn insert(tx: &mut Tx, complaint: &Complaint) -> Result<bool> {
     Ok(true)
 }
 
-/// What a conversation handed over.
-pub struct HandedOver {
-    /// Whose conversation it is.
-    pub enterprise: Id<kind::Enterprise>,
-    /// The path of the unit that serves it.
-    pub unit_path: String,
-    /// The summary, as it stands in the conversation.
-    pub summary: String,
-    /// The messages that were chosen.
-    pub sequences: Vec<i64>,
-}
-
 /// Reads the summary that stands in a conversation under the sequence.
 pub async fn handed_over(
     tx: &mut Tx,
@@ -406,6 +396,7 @@ pub async fn handed_over(
     // The notice begins with what it is; the summary follows the colon.
     let summary = row.body.split_once(':').map_or(row.body.as_str(), |(_, summary)| summary);
     Ok(HandedOver {
+        conversation,
         enterprise: Id::of(row.enterprise_id),
         unit_path: row.unit_path,
         summary: summary.to_owned(),

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{PURPOSE, sealed};
 use crate::{
+    domain::common::extension::ExtensionState,
     error::{Error, Reason, Result},
     id::{Id, kind},
     store::{OnConstraint as _, Tx, Vault},
@@ -85,7 +86,7 @@ pub async fn decide(
         "update conduct.extension set state = $2, decider_id = $3
          where id = $1 and state = 'REQUESTED'",
         asked.id,
-        if approved { "APPROVED" } else { "REFUSED" },
+        ExtensionState::decided(approved).wire(),
         officer.uuid()
     )
     .execute(tx.conn())

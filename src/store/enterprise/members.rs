@@ -5,7 +5,7 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 
 use crate::{
-    actor::Scope,
+    actor::{Role, Scope},
     domain::common::{deed::Deed, lifecycle::Note},
     error::{Reason, Result},
     id::{Id, kind},
@@ -45,7 +45,7 @@ pub struct NewMember<'a> {
     /// The full name.
     pub full_name: &'a str,
     /// The role.
-    pub role: &'a str,
+    pub role: Role,
     /// The item kinds.
     pub scope: &'a [String],
     /// The end of the authorisation.
@@ -64,7 +64,7 @@ pub async fn insert(tx: &mut Tx, new: NewMember<'_>) -> Result<Member> {
         new.enterprise.uuid(),
         new.person.uuid(),
         name,
-        new.role,
+        new.role.wire(),
         new.scope,
         new.valid_until.map(Timestamp::to_sqlx) as _,
         now.to_sqlx() as _
@@ -81,7 +81,7 @@ pub async fn insert(tx: &mut Tx, new: NewMember<'_>) -> Result<Member> {
         person: new.person,
         full_name: new.full_name.to_owned(),
         phone: None,
-        role: new.role.to_owned(),
+        role: new.role.wire().to_owned(),
         scope: new.scope.to_vec(),
         valid_until: new.valid_until,
         end_time: None,

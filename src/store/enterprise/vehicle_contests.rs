@@ -6,7 +6,7 @@ use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use crate::{
-    actor::Scope,
+    actor::{Item, Scope},
     domain::{
         common::{
             follow::To,
@@ -204,7 +204,7 @@ impl Settled for Contest {
         let facts = Facts { plate: self.plate_number.clone(), ..Facts::default() };
         let of_step = |whom| Telling::of_step(self.id.subject(), self.version, event, whom, facts);
         if to != To::Holder {
-            return Ok(vec![of_step(Audience::Enterprise(self.enterprise, "PASS"))]);
+            return Ok(vec![of_step(Audience::Enterprise(self.enterprise, Item::Pass))]);
         }
         let holder = sqlx::query_scalar!(
             "select enterprise_id from vehicle where id = $1",
@@ -212,7 +212,7 @@ impl Settled for Contest {
         )
         .fetch_one(tx.conn())
         .await?;
-        let telling = of_step(Audience::Enterprise(Id::of(holder), "PASS"));
+        let telling = of_step(Audience::Enterprise(Id::of(holder), Item::Pass));
         let (subject, cause) = (self.vehicle.to_string(), self.id.to_string());
         Ok(vec![Telling { subject, cause, ..telling }])
     }

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    actor::Scope,
+    actor::{Item, Scope},
     domain::{
         codes::{BodyColour, Energy, Plate, PlateType, UseNature, VehicleStates, VehicleType, Vin},
         common::{
@@ -346,7 +346,7 @@ impl Settled for Vehicle {
     async fn told(&self, _: &mut Tx, event: NoticeEvent, _: To) -> Result<Vec<Telling>> {
         let plate = self.licence.plate.as_str().to_owned();
         let facts = Facts { plate, ..Facts::default() };
-        let whom = Audience::Enterprise(self.enterprise, "PASS");
+        let whom = Audience::Enterprise(self.enterprise, Item::Pass);
         Ok(vec![Telling::of_step(self.id.subject(), self.version, event, whom, facts)])
     }
 }

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    actor::{Actor, Membership, Opened, Role, Roles},
+    actor::{Actor, Item, Membership, Opened, Role, Roles},
     error::{Error, Reason, Result},
     id::{Id, kind},
     store::{
@@ -131,7 +131,7 @@ impl StoredMembership {
         Some(Membership {
             enterprise: Id::of(self.enterprise),
             role: Role::from_wire(&self.role)?,
-            scope: self.scope.clone(),
+            scope: self.scope.iter().filter_map(|item| Item::from_wire(item)).collect(),
         })
     }
 }

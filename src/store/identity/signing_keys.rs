@@ -1,7 +1,7 @@
 //! The keys that sign tokens, pass codes and key lists, and the only maker of one. The private half
 //! leaves this house nowhere; who signs with it asks `world`.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -16,11 +16,13 @@ use crate::{
             deed::Deed,
             lifecycle::{Change, Moved, Note},
         },
-        identity::tenure::Tenure,
+        identity::{
+            signing_key::{AHEAD, Purpose, needed_from},
+            tenure::Tenure,
+        },
     },
     error::{Error, Reason, Result},
     id::{Id, kind},
-    named::named,
     store::{
         Store, Tx,
         common::{history, world},
@@ -31,64 +33,6 @@ use crate::{
 const LIST_MAX: i64 = 1_000;
 /// How often bytes that are no key of SM2 are drawn again; one draw in 2^32 fails.
 const DRAWS_MAX: usize = 8;
-const DAY: SignedDuration = SignedDuration::from_hours(24);
-/// A successor is made so long before the last signature of a key: time for a worker that rests, and
-/// for devices that were away to load the list in which the successor stands.
-pub const AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-named! {
-/// What a key signs.
-Purpose {
-    /// Access tokens.
-    AccessToken = "ACCESS_TOKEN", "登录令牌";
-    /// Pass codes.
-    PassCode = "PASS_CODE", "通行码";
-    /// The list of keys that devices load.
-    KeyList = "KEY_LIST", "密钥列表";
-    /// Binding codes, and the exports of conversations.
-    Record = "RECORD", "凭证与导出";
-}
-}
-
-impl Purpose {
-    /// The suites in which it is signed.
-    #[must_use]
-    pub const fn suites(self) -> &'static [Suite] {
-        match self {
-            Self::PassCode => &[Suite::Intl, Suite::Sm],
-            Self::AccessToken | Self::KeyList | Self::Record => &[Suite::Intl],
-        }
-    }
-
-    /// How long before its first signature a key is published, so that devices have loaded it by
-    /// then (I10).
-    #[must_use]
-    pub const fn lead(self) -> SignedDuration {
-        match self {
-            Self::PassCode => SignedDuration::from_secs(60),
-            Self::AccessToken | Self::KeyList | Self::Record => SignedDuration::ZERO,
-        }
-    }
-
-    /// How long it signs.
-    const fn signs(self) -> SignedDuration {
-        match self {
-            Self::AccessToken | Self::PassCode => SignedDuration::from_hours(90 * 24),
-            Self::KeyList | Self::Record => SignedDuration::from_hours(365 * 24),
-        }
-    }
-
-    /// How long its last signature counts: a token ten minutes, a printed code as long as its
-    /// pass, which begins at most three months ahead and lasts at most twelve.
-    fn verifies_after(self) -> SignedDuration {
-        match self {
-            Self::AccessToken | Self::KeyList => DAY,
-            Self::PassCode => DAY * 487,
-            // An export is a record: it must be verifiable for as long as records are kept.
-            Self::Record => DAY * 3_650,
-        }
-    }
-}
 
 /// A key as the desk shows it.
 #[derive(Debug, Clone)]
@@ -194,15 +138,12 @@ async fn missing(
     let mut missing = Vec::new();
     for &purpose in Purpose::ALL {
         for &suite in purpose.suites() {
-            let fits = || {
-                rows.iter().filter(|it| it.purpose == purpose.wire() && it.suite == suite.wire())
-            };
-            let until = fits().map(|row| row.sign_until.to_jiff()).max();
-            match until.filter(|_| fits().any(|row| row.signs)) {
-                Some(until) if until > horizon => {}
-                Some(until) => missing.push((purpose, suite, until)),
-                None => missing.push((purpose, suite, now)),
-            }
+            let of_this = rows
+                .iter()
+                .filter(|it| it.purpose == purpose.wire() && it.suite == suite.wire())
+                .map(|row| (row.signs, row.sign_until.to_jiff()));
+            let from = needed_from(of_this, horizon, now);
+            missing.extend(from.map(|from| (purpose, suite, from)));
         }
     }
     Ok(missing)
@@ -238,9 +179,7 @@ pub async fn insert(
     let (secret, public_key) = draw(&ids, suite)?;
     let kid: [u8; 4] = ids.bytes();
     let sealed = tx.vault().seal("signing-key", secret.as_slice(), ids.bytes())?;
-    let sign_until = not_before.saturating_add(purpose.signs()).map_err(Error::internal)?;
-    let verify_until =
-        sign_until.saturating_add(purpose.verifies_after()).map_err(Error::internal)?;
+    let (sign_until, verify_until) = purpose.ends(not_before)?;
     let row = sqlx::query_as!(
         Row,
         r#"insert into signing_key (id, purpose, suite, kid, public_key, private_key_sealed,

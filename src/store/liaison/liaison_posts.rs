@@ -1,4 +1,4 @@
-//! Liaison posts: rows, rosters, bindings, presence. No rule of what may be done.
+//! Liaison posts: rows, rosters, presence. No rule of what may be done.
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
@@ -8,13 +8,12 @@ use uuid::Uuid;
 use crate::{
     actor::Scope,
     domain::{
-        common::{deed::Deed, lifecycle::Note},
-        liaison::{BindingSource, Duty, Post, PostMode},
+        liaison::{Duty, Post, PostMode},
         pass::application::NeedWindow,
     },
     error::{Error, Reason, Result},
     id::{Id, Subject, kind},
-    store::{OnConstraint as _, Tx, Vault, common::history, steps::Settled},
+    store::{OnConstraint as _, Tx, Vault, steps::Settled},
 };
 
 struct Row {
@@ -412,154 +411,4 @@ pub async fn contact_way(
     .fetch_optional(connection)
     .await?;
     Ok(post.map(Id::of))
-}
-
-/// An enterprise and the post that serves it.
-#[derive(Debug, Clone)]
-pub struct Binding {
-    /// Its id.
-    pub id: Id<kind::LiaisonBinding>,
-    /// The enterprise.
-    pub enterprise: Id<kind::Enterprise>,
-    /// The post.
-    pub post: Id<kind::LiaisonPost>,
-    /// How it came about.
-    pub source: BindingSource,
-    /// When.
-    pub create_time: Timestamp,
-    /// When it ended.
-    pub end_time: Option<Timestamp>,
-}
-
-/// Binds an enterprise to a post.
-///
-/// # Errors
-/// `ALREADY_EXISTS` while a binding stands; `BINDING_CODE_INVALID` when the code served before.
-pub async fn bind(tx: &mut Tx, binding: &Binding, code: Option<Uuid>) -> Result<()> {
-    sqlx::query!(
-        "insert into liaison_binding (id, enterprise_id, liaison_post_id, source, code_id,
-            create_time)
-         values ($1, $2, $3, $4, $5, $6)",
-        binding.id.uuid(),
-        binding.enterprise.uuid(),
-        binding.post.uuid(),
-        binding.source.wire(),
-        code,
-        binding.create_time.to_sqlx() as _
-    )
-    .execute(tx.conn())
-    .await
-    .on_constraint("liaison_binding_once", Reason::AlreadyExists)
-    .on_constraint("liaison_binding_code_once", Reason::BindingCodeInvalid)?;
-    let note = Note::internal(binding.source.zh());
-    history::act(tx, binding.id.subject(), Deed::Create, note).await
-}
-
-/// Whether an enterprise is bound to a post.
-pub async fn bound(
-    tx: &mut Tx,
-    enterprise: Id<kind::Enterprise>,
-    post: Id<kind::LiaisonPost>,
-) -> Result<bool> {
-    Ok(sqlx::query_scalar!(
-        "select exists (select from liaison_binding
-            where enterprise_id = $1 and liaison_post_id = $2 and end_time is null) as \"is!\"",
-        enterprise.uuid(),
-        post.uuid()
-    )
-    .fetch_one(tx.conn())
-    .await?)
-}
-
-/// The division and the industry of an enterprise.
-pub async fn whereabouts(
-    tx: &mut Tx,
-    enterprise: Id<kind::Enterprise>,
-) -> Result<Option<(String, String, String)>> {
-    let row = sqlx::query!(
-        "select division_code, industry, state from enterprise where id = $1",
-        enterprise.uuid()
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    Ok(row.map(|row| (row.division_code, row.industry, row.state)))
-}
-
-struct BindingRow {
-    id: Uuid,
-    enterprise_id: Uuid,
-    liaison_post_id: Uuid,
-    source: String,
-    create_time: jiff_sqlx::Timestamp,
-    end_time: Option<jiff_sqlx::Timestamp>,
-}
-
-fn binding(row: &BindingRow) -> Result<Binding> {
-    let source = BindingSource::from_wire(&row.source);
-    Ok(Binding {
-        id: Id::of(row.id),
-        enterprise: Id::of(row.enterprise_id),
-        post: Id::of(row.liaison_post_id),
-        source: source.ok_or_else(|| Error::internal("a stored source"))?,
-        create_time: row.create_time.to_jiff(),
-        end_time: row.end_time.map(jiff_sqlx::Timestamp::to_jiff),
-    })
-}
-
-/// Ends a binding within the scope. The history stays; a new conversation needs a new binding.
-pub async fn unbind(tx: &mut Tx, id: Id<kind::LiaisonBinding>, scope: &Scope) -> Result<Binding> {
-    let now = tx.now();
-    let row = sqlx::query_as!(
-        BindingRow,
-        "update liaison_binding set end_time = $2
-         where id = $1 and end_time is null and (enterprise_id = any($3)
-            or ($4::text is not null and exists (select from liaison_post
-                where liaison_post.id = liaison_post_id and starts_with(unit_path, $4))))
-         returning id, enterprise_id, liaison_post_id, source,
-            create_time as \"create_time: jiff_sqlx::Timestamp\",
-            end_time as \"end_time: jiff_sqlx::Timestamp\"",
-        id.uuid(),
-        now.to_sqlx() as _,
-        &scope.enterprises,
-        scope.unit_path
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    let ended = binding(&row.ok_or_else(|| scope.missing(id.subject()))?)?;
-    history::act(tx, id.subject(), Deed::End, Note::none()).await?;
-    Ok(ended)
-}
-
-/// Bindings within the scope, newest first.
-pub async fn bindings(
-    connection: &mut PgConnection,
-    enterprise: Option<Uuid>,
-    post: Option<Uuid>,
-    scope: &Scope,
-    after: Option<Uuid>,
-    rows: i64,
-) -> Result<Vec<Binding>> {
-    let rows = sqlx::query_as!(
-        BindingRow,
-        "select id, enterprise_id, liaison_post_id, source,
-            create_time as \"create_time: jiff_sqlx::Timestamp\",
-            end_time as \"end_time: jiff_sqlx::Timestamp\"
-         from liaison_binding
-         where id < $1 and (enterprise_id = any($2)
-                or ($3::text is not null and exists (select from liaison_post
-                    where liaison_post.id = liaison_post_id and starts_with(unit_path, $3))))
-            and ($4::uuid is null or enterprise_id = $4)
-            and ($5::uuid is null or liaison_post_id = $5)
-         order by id desc
-         limit $6",
-        crate::store::before(after),
-        &scope.enterprises,
-        scope.unit_path,
-        enterprise,
-        post,
-        rows
-    )
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(binding).collect()
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::policies;
 use crate::{
-    actor::Scope,
+    actor::{Item, Scope},
     domain::{
         common::{
             follow::To,
@@ -80,7 +80,11 @@ fn entity(row: Row) -> Result<Application> {
         assignee: row.assignee_id.map(Id::of),
         first_reviewer: row.first_reviewer_id.map(Id::of),
         corrections: row.corrections.0,
-        evaluation: row.evaluation,
+        evaluation: row
+            .evaluation
+            .map(serde_json::from_value)
+            .transpose()
+            .map_err(Error::internal)?,
         decision: row.decision.map(|decision| decision.0),
         create_time: row.create_time.to_jiff(),
         submit_time: at(row.submit_time),
@@ -320,7 +324,7 @@ impl Settled for Application {
             self.assignee.map(Id::uuid),
             self.first_reviewer.map(Id::uuid),
             Json(&self.corrections) as _,
-            self.evaluation,
+            self.evaluation.as_ref().map(Json) as _,
             self.decision.as_ref().map(Json) as _,
             self.submit_time.map(Timestamp::to_sqlx) as _,
             self.accept_time.map(Timestamp::to_sqlx) as _,
@@ -342,7 +346,7 @@ impl Settled for Application {
 
     async fn told(&self, _: &mut Tx, event: NoticeEvent, _: To) -> Result<Vec<Telling>> {
         let facts = Facts { number: self.number.clone(), ..Facts::default() };
-        let whom = Audience::Enterprise(self.enterprise, "PASS");
+        let whom = Audience::Enterprise(self.enterprise, Item::Pass);
         Ok(vec![Telling::of_step(self.id.subject(), self.version, event, whom, facts)])
     }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::policies;
 use crate::{
-    actor::Scope,
+    actor::{Item, Scope},
     domain::{
         common::{
             follow::To,
@@ -18,7 +18,7 @@ use crate::{
         pass::{
             Pass, PassAction, PassRevocationReason, PassState,
             application::{NeedWindow, SourceChannel},
-            policy::PassKind,
+            policy::{Kept, PassKind},
         },
     },
     error::{Error, Reason, Result},
@@ -83,7 +83,9 @@ fn entity(row: Row) -> Result<Pass> {
         reason_note: row.reason_note,
         source_channel: SourceChannel::from_wire(&row.source_channel)
             .ok_or_else(unknown("a stored channel"))?,
-        evaluation: row.evaluation,
+        evaluation: serde_json::from_value::<Option<Kept>>(row.evaluation)
+            .map_err(Error::internal)?
+            .unwrap_or_default(),
         create_time: row.create_time.to_jiff(),
         version: row.version,
         held: Held::row(PassState::from_wire(&row.state).ok_or_else(unknown("a stored state"))?),
@@ -250,7 +252,7 @@ pub async fn insert(tx: &mut Tx, pass: &Pass) -> Result<()> {
         reason,
         pass.reason_note,
         pass.source_channel.wire(),
-        pass.evaluation,
+        Json(&pass.evaluation) as _,
         pass.create_time.to_sqlx() as _,
         pass.version
     )
@@ -319,7 +321,7 @@ impl Settled for Pass {
     async fn told(&self, tx: &mut Tx, event: NoticeEvent, to: To) -> Result<Vec<Telling>> {
         let audiences = match to {
             To::Drivers => drivers(tx, self).await?,
-            _ => vec![Audience::Enterprise(self.enterprise, "PASS")],
+            _ => vec![Audience::Enterprise(self.enterprise, Item::Pass)],
         };
         let facts = Facts {
             number: self.number.clone(),

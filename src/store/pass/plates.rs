@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use moka::sync::Cache as Memo;
 use serde::{Deserialize, Serialize};
@@ -22,10 +22,10 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        codes::{Energy, Plate, PlateType, UseNature, VehicleStates, VehicleType},
+        codes::{Energy, Plate, PlateType, UseNature, VehicleStates, VehicleType, mask},
         pass::{
             application::NeedWindow,
-            check::{PassFacts, PassState},
+            check::{FORGOTTEN_AFTER, PassFacts, PassState},
             policy::{PassKind, VehicleFacts},
         },
     },
@@ -37,8 +37,6 @@ use crate::{
     },
 };
 
-/// A pass that ended longer ago is not told any more: it is as if there were none.
-const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// The facts in the cache count only with our seal.
 const SEAL_PURPOSE: &str = "plate-standing";
 /// The most trucks that are judged for one trailer.
@@ -141,6 +139,7 @@ impl KnownPass {
             zones: self.zone_ids.iter().filter_map(|zone| code(*zone)).collect(),
             windows: windows.collect::<Result<_, Flaw>>().map_err(malformed("time window"))?,
             plate: plate.clone(),
+            plate_type: PlateType::parse(&self.plate_type).map_err(malformed("plate type"))?,
             trailer_plate,
             kind: PassKind::from_wire(&self.kind).ok_or_else(unknown("a stored pass kind"))?,
             route: self.route.join("、"),
@@ -360,43 +359,10 @@ async fn load(
     .fetch_one(&mut *connection)
     .await?;
     let (mut vehicles, mut passes) = (row.vehicles.0, row.passes.0);
-    for holder in vehicles.iter_mut().map(|vehicle| &mut vehicle.holder) {
-        *holder = masked(holder);
+    let of_passes = passes.iter_mut().map(|pass| &mut pass.holder);
+    for holder in vehicles.iter_mut().map(|vehicle| &mut vehicle.holder).chain(of_passes) {
+        *holder = mask::enterprise(holder);
     }
-    for holder in passes.iter_mut().map(|pass| &mut pass.holder) {
-        *holder = masked(holder);
-    }
-    Ok(PlateStanding {
-        plate_number: plate_number.to_owned(),
-        version: row.version,
-        vehicles,
-        passes,
-    })
-}
-
-/// `宿迁******公司`: enough to tell two holders apart, not enough to look one up.
-fn masked(name: &str) -> String {
-    let length = name.chars().count();
-    if length <= 4 {
-        return name.chars().take(1).chain("***".chars()).collect();
-    }
-    let ends = |at: usize| at < 2 || at.saturating_add(2) >= length;
-    let starred = name.chars().enumerate().filter(|(at, _)| ends(*at));
-    let mut shown: Vec<char> = starred.map(|(_, c)| c).collect();
-    let tail = shown.split_off(2);
-    shown.into_iter().chain("******".chars()).chain(tail).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::masked;
-
-    // ID-09: a holder is shown masked, and the mask tells nothing of the length.
-    #[test]
-    fn a_holder_is_masked() {
-        assert_eq!(masked("宿迁演示物流有限公司"), "宿迁******公司");
-        assert_eq!(masked("宿迁物流公司"), "宿迁******公司");
-        assert_eq!(masked("老王货运"), "老***");
-        assert_eq!(masked(""), "***");
-    }
+    let (plate_number, version) = (plate_number.to_owned(), row.version);
+    Ok(PlateStanding { plate_number, version, vehicles, passes })
 }

@@ -17,7 +17,7 @@ use crate::{
         enterprise::EnterpriseState,
         pass::{
             Pass,
-            application::{Application, Purpose},
+            application::Application,
             policy::{
                 ActivePass, Ask, AskedZone, AttachmentKind, ClassGrant, EnterpriseClass,
                 EnterpriseFacts, Inputs, PassKind, Relation, Standing, VehicleFacts, VehiclePapers,
@@ -59,7 +59,6 @@ pub async fn inputs(
     let begins = month::start_of_day(need.start).max(now);
     let quota_free = policies::free(connection, &need.zones, need.kind, begins).await?;
     let attachments = attachments(connection, application).await?;
-    let replaces = application.previous_pass.filter(|_| application.purpose == Purpose::Amendment);
     Ok(Inputs {
         enterprise,
         vehicle: vehicle.facts,
@@ -78,7 +77,7 @@ pub async fn inputs(
             route_on_all_day_road: false,
             has_permit_number: !need.permit_number.is_empty(),
             cross_district: false,
-            replaces,
+            replaces: application.replaces(),
         },
         standing: Standing {
             active_passes: standing(&holding, need.kind),
@@ -175,7 +174,7 @@ pub async fn site(
     connection: &mut PgConnection,
     id: Id<kind::Enterprise>,
     scope: &Scope,
-) -> Result<(String, String)> {
+) -> Result<(String, EnterpriseState)> {
     let row = sqlx::query!(
         "select unit_path, state from enterprise
          where id = $1 and ($2 or id = any($3)
@@ -190,7 +189,11 @@ pub async fn site(
     .fetch_optional(connection)
     .await?;
     let row = row.ok_or_else(|| scope.missing(id.subject()))?;
-    Ok((row.unit_path, row.state))
+    Ok((row.unit_path, stored_state(&row.state)?))
+}
+
+fn stored_state(name: &str) -> Result<EnterpriseState> {
+    EnterpriseState::from_wire(name).ok_or_else(|| Error::internal("a stored state"))
 }
 
 async fn enterprise(
@@ -200,6 +203,7 @@ async fn enterprise(
     let state = sqlx::query_scalar!("select state from enterprise where id = $1", id.uuid())
         .fetch_one(&mut *connection)
         .await?;
+    let state = stored_state(&state)?;
     let grants = sqlx::query!(
         "select id, class, valid_from as \"valid_from: jiff_sqlx::Timestamp\",
             least(valid_until, end_time) as \"valid_until!: jiff_sqlx::Timestamp\"
@@ -220,8 +224,8 @@ async fn enterprise(
         })
     });
     Ok(EnterpriseFacts {
-        verified: EnterpriseState::proves(&state),
-        suspended: state == "SUSPENDED",
+        verified: state.proven(),
+        suspended: state == EnterpriseState::Suspended,
         blacklisted: false,
         grants: grants.collect::<Result<_>>()?,
     })

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use jingqi::surface::{
+    actor::Item,
     domain::common::notice::{Audience, Facts, NoticeEvent, fields::Templates},
     id::Id,
     parts::Parts,
@@ -31,7 +32,7 @@ async fn what_did_not_happen_is_told_to_nobody(pool: PgPool) {
     webhook(&app, &administrator, "hotline", &[]).await.unwrap();
     let telling = Telling {
         event: NoticeEvent::PassApproved,
-        audience: Audience::Enterprise(city.enterprise, "PASS"),
+        audience: Audience::Enterprise(city.enterprise, Item::Pass),
         subject: "passApplications/x".to_owned(),
         cause: "passApplications/x/3".to_owned(),
         facts: Facts::default(),

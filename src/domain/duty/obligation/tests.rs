@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::{
-    Limits, Obligation, ObligationKind, Pause, PauseReason, Standing, Which, acceptance_limits,
-    decision_limits,
+    Counted, Limits, Obligation, ObligationKind, Pause, PauseReason, Standing, Which,
+    acceptance_limits, decision_limits,
 };
 use crate::{
     domain::duty::{
@@ -17,6 +17,24 @@ use crate::{
     },
     error::{Flaw, Reason},
 };
+
+#[test]
+fn a_row_stands_as_what_it_was_counted_from() {
+    let (amber, due) = (local("2022-06-16 04:00"), local("2022-06-16 10:00"));
+    let open = Counted { due, amber, met: None, paused: false, void: false };
+    let second = SignedDuration::from_secs(1);
+    for (row, now, standing) in [
+        (open, amber - second, Standing::OnTime),
+        (open, amber, Standing::Amber),
+        (open, due, Standing::Breached),
+        (Counted { paused: true, ..open }, due, Standing::Paused),
+        (Counted { void: true, paused: true, ..open }, due, Standing::Void),
+        (Counted { met: Some(due - second), ..open }, due, Standing::Met),
+        (Counted { met: Some(due), void: true, ..open }, due, Standing::MetLate),
+    ] {
+        assert_eq!(row.standing(now), standing, "{row:?}");
+    }
+}
 
 /// A local time of the city, as `2022-06-15 09:00`.
 fn local(text: &str) -> Timestamp {

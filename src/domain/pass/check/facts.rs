@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::{
-    Timestamp,
+    SignedDuration, Timestamp,
     civil::{DateTime, Weekday},
 };
 
@@ -11,13 +11,17 @@ use crate::{
     domain::{
         codes::{Plate, PlateType},
         pass::{
+            pass_code::{CodeFault, Freshness, PassCode},
             policy::{PassKind, PolicyVersion, VehicleFacts},
-            zone::{DayType, TimeWindow, Zone},
+            zone::{TimeWindow, Zone},
         },
     },
     id::{Id, kind},
     named::named,
 };
+
+/// A pass that ended longer ago is not told any more: it is as if there were none.
+pub const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// What a device or an officer saw.
 #[derive(Debug, Clone)]
@@ -33,8 +37,20 @@ pub struct Observation {
     pub observed_plate: Option<Plate>,
     /// The colour of that plate.
     pub observed_colour: Option<PlateColour>,
-    /// The kind of this day, from the working-day calendar.
-    pub day_type: DayType,
+}
+
+named! {
+/// How a truck was identified, as the record of the check keeps it.
+SeenBy {
+    /// Its code was scanned.
+    Code = "CODE", "扫码";
+    /// A camera read its plate.
+    PlateCamera = "PLATE_CAMERA", "号牌识别";
+    /// Somebody typed its plate.
+    PlateTyped = "PLATE_TYPED", "号牌录入";
+    /// Somebody typed the number of its pass.
+    PassNumber = "PASS_NUMBER", "通行证编号";
+}
 }
 
 /// By what a truck was identified.
@@ -61,37 +77,27 @@ pub struct CodeClaims {
     pub plate: Plate,
     /// How fresh it is.
     pub freshness: Freshness,
+    /// Its first instant; none where it names one that no clock shows.
+    pub not_before: Option<Timestamp>,
+    /// Its end, exclusive; the same holds.
+    pub expires: Option<Timestamp>,
 }
 
-/// Why a code did not verify.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CodeFault {
-    /// No code of ours at all: an address, the bar code of a carton.
-    Foreign,
-    /// It begins like one, and is damaged.
-    Malformed,
-    /// The signature is wrong.
-    SignatureWrong,
-    /// We never had the key that it names, and our list of keys is complete: the server's is.
-    KeyInvented,
-    /// The key was withdrawn.
-    KeyRevoked,
-    /// The key is unknown to us: our list may be old, so nothing can be said.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a gate without network alone meets it"))]
-    KeyUnknown,
-}
-
-/// How fresh a code is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
-    /// Shown live.
-    Fresh,
-    /// A screenshot, or a phone that did not refresh.
-    Stale,
-    /// Issued later than now: one of the two clocks is wrong.
-    FromFuture,
-    /// On paper: genuine, but not proven live.
-    Printed,
+impl CodeClaims {
+    /// What a genuine code claims at an instant.
+    ///
+    /// # Errors
+    /// `Malformed` where it names no plate.
+    pub fn of(code: &PassCode, now: Timestamp) -> Result<Self, CodeFault> {
+        let claims = code.claims();
+        Ok(Self {
+            pass: Id::of(claims.pass),
+            plate: Plate::parse(&claims.plate).map_err(|_| CodeFault::Malformed)?,
+            freshness: code.freshness(now),
+            not_before: Timestamp::from_second(claims.not_before).ok(),
+            expires: Timestamp::from_second(claims.expires).ok(),
+        })
+    }
 }
 
 named! {
@@ -191,6 +197,8 @@ pub struct PassFacts {
     pub windows: Vec<PassWindow>,
     /// Its plate.
     pub plate: Plate,
+    /// The type of that plate: with it the plate names one vehicle.
+    pub plate_type: PlateType,
     /// The plate of the trailer that goes with it (PA-16).
     pub trailer_plate: Option<Plate>,
     /// Its kind.
@@ -199,6 +207,18 @@ pub struct PassFacts {
     pub route: String,
     /// The goods, for the officer.
     pub goods: String,
+}
+
+impl PassFacts {
+    /// A pass counts within its own time and within the time that its code claims (QR-08).
+    pub(super) fn within(&mut self, claims: &CodeClaims) {
+        if let Some(from) = claims.not_before {
+            self.valid_from = self.valid_from.max(from);
+        }
+        if let Some(until) = claims.expires {
+            self.valid_until = self.valid_until.min(until);
+        }
+    }
 }
 
 named! {

@@ -5,8 +5,8 @@ use jiff::{Timestamp, civil::DateTime};
 
 use super::{
     facts::{
-        CheckFacts, CodeClaims, CodeFault, Direction, Freshness, Known, Observation, PassFacts,
-        PassState, PlateColour, Source,
+        CheckFacts, CodeClaims, Direction, Known, Observation, PassFacts, PassState, PlateColour,
+        Source,
     },
     outcome::{CheckOutcome, Judgement, Verdict},
     pass::{self, Weighed},
@@ -14,17 +14,23 @@ use super::{
 use crate::domain::{
     codes::Plate,
     pass::{
+        pass_code::{CodeFault, Freshness},
         policy::{RuleId, VehicleFacts},
-        zone::{self, HardBan, Passage, Zone},
+        zone::{self, DayType, HardBan, Passage, Zone},
     },
 };
 
-/// Judges a truck at a checkpoint.
+/// Judges one truck at a checkpoint, on a day of one kind.
 ///
 /// A forged code is a no even while the store is away; everything else needs facts, and without
 /// them the verdict is [`Verdict::Undetermined`].
-pub fn judge(facts: &CheckFacts, seen: &Observation, now: Timestamp) -> Judgement {
-    let mut answer = judged(facts, seen, now);
+pub(super) fn judge(
+    facts: &CheckFacts,
+    seen: &Observation,
+    day: DayType,
+    now: Timestamp,
+) -> Judgement {
+    let mut answer = judged(facts, seen, day, now);
     let point = answer.outcome.point().map(str::to_owned);
     answer.rules.extend(point);
     if seen.direction.is_none() && answer.outcome != CheckOutcome::NotACode {
@@ -33,7 +39,7 @@ pub fn judge(facts: &CheckFacts, seen: &Observation, now: Timestamp) -> Judgemen
     answer
 }
 
-fn judged(facts: &CheckFacts, seen: &Observation, now: Timestamp) -> Judgement {
+fn judged(facts: &CheckFacts, seen: &Observation, day: DayType, now: Timestamp) -> Judgement {
     if let Source::FaultyCode(fault) = seen.source {
         let known = match facts {
             CheckFacts::Known(known) => Some(&**known),
@@ -47,7 +53,7 @@ fn judged(facts: &CheckFacts, seen: &Observation, now: Timestamp) -> Judgement {
             answer.reasons.push(why.zh().to_owned());
             answer
         }
-        CheckFacts::Known(known) => Case::new(known, seen, now).decide(),
+        CheckFacts::Known(known) => Case::new(known, seen, day, now).decide(),
     }
 }
 
@@ -89,6 +95,7 @@ fn faulty_code(fault: CodeFault, known: Option<&Known>) -> Judgement {
 struct Case<'a> {
     known: &'a Known,
     seen: &'a Observation,
+    day: DayType,
     now: Timestamp,
     local: DateTime,
     rules: Vec<String>,
@@ -104,8 +111,8 @@ struct Way<'a> {
 }
 
 impl<'a> Case<'a> {
-    fn new(known: &'a Known, seen: &'a Observation, now: Timestamp) -> Self {
-        Self { known, seen, now, local: zone::local_datetime(now), rules: Vec::new() }
+    fn new(known: &'a Known, seen: &'a Observation, day: DayType, now: Timestamp) -> Self {
+        Self { known, seen, day, now, local: zone::local_datetime(now), rules: Vec::new() }
     }
 
     fn decide(mut self) -> Judgement {
@@ -225,7 +232,7 @@ impl<'a> Case<'a> {
         let values = &self.known.policy.values;
         let passages: Vec<_> = zones
             .iter()
-            .map(|zone| (zone.code, zone.passage(vehicle, values, self.local, self.seen.day_type)))
+            .map(|zone| (zone.code, zone.passage(vehicle, values, self.local, self.day)))
             .collect();
         for (_, passage) in &passages {
             let rule = match passage {

@@ -2,10 +2,14 @@
 
 use jiff::Timestamp;
 
+use super::facts::Why;
 use crate::{
     id::{Id, kind},
     named::named,
 };
+
+/// What an officer is told when the check could not be written down.
+const UNRECORDED: &str = "本次查验未能留痕,请人工登记后联网重查";
 
 named! {
 /// Yes, no, or undecidable: never merged.
@@ -134,4 +138,18 @@ pub struct Judgement {
     pub zone_versions: Vec<String>,
     /// When the facts were true; none where nothing could be known.
     pub as_of: Option<Timestamp>,
+}
+
+impl Judgement {
+    /// The same where it could not be written down. A yes must be durable before it is said, so it becomes
+    /// undecidable; a no stays a no.
+    pub fn unrecorded(mut self) -> Self {
+        if self.verdict == Verdict::Valid {
+            self.verdict = Verdict::Undetermined;
+            self.outcome = CheckOutcome::StatusUnknown;
+            self.reasons = vec![self.outcome.zh().to_owned(), Why::StoreAway.zh().to_owned()];
+        }
+        self.reasons.push(UNRECORDED.to_owned());
+        self
+    }
 }

@@ -6,11 +6,15 @@ use jiff::{Timestamp, ToSpan};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{facts::PlateColour, *};
+use super::{
+    facts::{CheckFacts, Known, PlateColour},
+    *,
+};
 use crate::{
     domain::{
         codes::{Energy, Plate, PlateType, UseNature, VehicleStates, VehicleType},
         pass::{
+            pass_code::{CodeFault, Freshness},
             policy::{PassKind, PolicyValues, PolicyVersion, VehicleFacts},
             zone::{DayType, HardBan, TimeWindow, Zone},
         },
@@ -19,15 +23,15 @@ use crate::{
 };
 
 /// Wednesday, 10:30 local.
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     "2022-06-15T10:30:00+08:00".parse().unwrap()
 }
 
-fn plate(text: &str) -> Plate {
+pub(super) fn plate(text: &str) -> Plate {
     Plate::parse(text).unwrap()
 }
 
-fn vehicle(vehicle_type: &str, plate_type: &str) -> VehicleFacts {
+pub(super) fn vehicle(vehicle_type: &str, plate_type: &str) -> VehicleFacts {
     VehicleFacts {
         plate: plate("苏N12345"),
         plate_type: PlateType::parse(plate_type).unwrap(),
@@ -40,7 +44,7 @@ fn vehicle(vehicle_type: &str, plate_type: &str) -> VehicleFacts {
 }
 
 /// An active pass of 苏N12345 for the demonstration zone.
-fn pass(id: u128) -> PassFacts {
+pub(super) fn pass(id: u128) -> PassFacts {
     PassFacts {
         id: Id::of(Uuid::from_u128(id)),
         number: format!("SQHC{id}"),
@@ -50,6 +54,7 @@ fn pass(id: u128) -> PassFacts {
         zones: vec![9001],
         windows: Vec::new(),
         plate: plate("苏N12345"),
+        plate_type: PlateType::parse("01").unwrap(),
         trailer_plate: None,
         kind: PassKind::LongTermDelivery,
         route: "西湖路、发展大道".to_owned(),
@@ -57,7 +62,7 @@ fn pass(id: u128) -> PassFacts {
     }
 }
 
-fn known(vehicle: VehicleFacts, passes: Vec<PassFacts>) -> Known {
+pub(super) fn known(vehicle: VehicleFacts, passes: Vec<PassFacts>) -> Known {
     Known {
         vehicle: Some(vehicle),
         passes,
@@ -80,14 +85,13 @@ fn truck() -> Known {
     known(vehicle("H12", "01"), vec![pass(1)])
 }
 
-fn seen(source: Source) -> Observation {
+pub(super) fn seen(source: Source) -> Observation {
     Observation {
         source,
         zones: vec![9001],
         direction: Some(Direction::Inbound),
         observed_plate: None,
         observed_colour: None,
-        day_type: DayType::WorkingDay,
     }
 }
 
@@ -100,7 +104,14 @@ fn by_code(freshness: Freshness) -> Observation {
         pass: Id::of(Uuid::from_u128(1)),
         plate: plate("苏N12345"),
         freshness,
+        not_before: None,
+        expires: None,
     }))
+}
+
+/// Most verdicts hold on every day.
+fn judge(facts: &CheckFacts, seen: &Observation, now: Timestamp) -> Judgement {
+    super::judge::judge(facts, seen, DayType::WorkingDay, now)
 }
 
 fn check(known: Known, seen: &Observation) -> Judgement {

@@ -2,10 +2,13 @@
 //! QR-07).
 
 use ciborium::Value;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{CodeFault, wire};
 use crate::crypto::{CryptoError, SigningKey, Suite, VerifyingKey};
+
+/// A device asks again for the list after so long at the latest.
+pub const KEY_LIST_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
 /// A key that verifies codes.
 #[derive(Debug, Clone)]

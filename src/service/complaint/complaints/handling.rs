@@ -1,7 +1,5 @@
 //! How a complaint is handled: assigned, signed, returned, answered, extended, urged, supervised.
 
-use jiff::SignedDuration;
-
 use super::{
     Complaints, NOTE_CHARACTERS_MAX, Target, deciding, decision, in_charge,
     intake::{move_of, own},
@@ -12,8 +10,10 @@ use crate::{
     context::Cx,
     domain::{
         codes::text,
-        common::{deed::Deed, lifecycle::Note},
-        complaint::{Assignment, Complaint, Lead, rules::may_extend},
+        common::{deed::Deed, extension::ExtensionState, lifecycle::Note},
+        complaint::{
+            Assignment, Complaint, Lead, SUPERVISED_WITHIN, SupervisionLevel, rules::may_extend,
+        },
         duty::obligation::ObligationKind,
     },
     error::{Error, Faults, Flaw, Reason, Result},
@@ -33,8 +33,6 @@ use crate::{
 
 /// The most units that help.
 const HELPERS_MAX: usize = 10;
-/// How long a supervision may last: as long as the law gives the whole handling (信访工作条例, art. 34).
-const SUPERVISED_WITHIN: SignedDuration = SignedDuration::from_hours(60 * 24);
 /// The longest answer, in characters.
 const FEEDBACK_CHARACTERS_MAX: usize = 4_000;
 
@@ -171,7 +169,7 @@ impl Complaints {
                 days: request.days,
                 reason,
                 basis,
-                state: String::new(),
+                state: ExtensionState::Requested,
                 officer,
                 note: String::new(),
                 create_time: cx.now,
@@ -199,7 +197,8 @@ impl Complaints {
                 complaint.handled_in_time(cx.now)?;
             }
             let asked = extensions::list(tx.conn(), complaint.id).await?;
-            let asked = asked.into_iter().find(|extension| extension.state == "REQUESTED");
+            let asked =
+                asked.into_iter().find(|extension| extension.state == ExtensionState::Requested);
             let asked = asked.ok_or_else(|| Error::new(Reason::ExtensionSpent))?;
             extensions::decide(tx, asked.id, approved, officer, &note).await?;
             if approved {
@@ -236,14 +235,14 @@ impl Complaints {
         let officer = cx.actor.sworn()?.officer;
         let mut faults = Faults::new();
         let id = faults.name(&request.name);
-        let known = matches!(request.level.as_str(), "BUREAU" | "LISTED");
-        faults.check(known, "level", Flaw::UnknownValue);
+        let level = SupervisionLevel::from_wire(&request.level);
+        let level = level.filter(|level| level.is_given()).ok_or(Flaw::UnknownValue);
+        let level = faults.take("level", level);
         let due = faults.take("due_time", wire::instant(request.due_time));
         let within = |due| cx.now < due && cx.now.duration_until(due) <= SUPERVISED_WITHIN;
         faults.check(due.is_none_or(within), "due_time", Flaw::OutOfRange);
         let note = faults.take("note", wire::text(&request.note, NOTE_CHARACTERS_MAX));
-        let (id, due, note) = faults.whole((id, due, note))?;
-        let level = request.level.clone();
+        let (id, level, due, note) = faults.whole((id, level, due, note))?;
         let goal = Target { id, version: None };
         self.step(cx, goal, &request, async |tx, complaint| {
             leads_above(cx, &complaint)?;

@@ -1,15 +1,13 @@
 //! How complaints come in and leave: filed, taken in or refused, transferred, merged, withdrawn.
 
 use super::{
-    Complaints, ITEM, NOTE_CHARACTERS_MAX, Target, deciding, decision, in_charge, is_officer,
-    scope, target,
+    Complaints, NOTE_CHARACTERS_MAX, Target, deciding, decision, in_charge, is_officer, scope,
+    target,
 };
 use crate::{
+    actor::Item,
     context::Cx,
-    domain::{
-        complaint::{Category, Channel, Complaint, Draft, Rules, rules::Needed},
-        enterprise::EnterpriseState,
-    },
+    domain::complaint::{Category, Channel, Complaint, Draft, Rules, rules::Needed},
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
     service::{pb, wire},
@@ -70,7 +68,7 @@ impl Complaints {
     ) -> Result<pb::Complaint> {
         let filing = filing(cx, &request.complaint.clone().unwrap_or_default())?;
         let enterprise = filing.enterprise;
-        if !is_officer(cx) && !cx.actor.acts_for(enterprise, ITEM) {
+        if !is_officer(cx) && !cx.actor.acts_for(enterprise, Item::Request) {
             return Err(scope(cx).missing(enterprise.subject()));
         }
         let again = async |reply| self.repeated(cx, reply).await;
@@ -80,7 +78,7 @@ impl Complaints {
             // An officer files for whoever comes to the unit; a person was judged above.
             let place = if is_officer(cx) { cx.scope() } else { scope(cx) };
             let (unit_path, state) = policy_inputs::site(tx.conn(), enterprise, &place).await?;
-            if !EnterpriseState::proves(&state) {
+            if !state.proven() {
                 return Err(Error::new(Reason::EnterpriseNotVerified));
             }
             let draft = Draft {
@@ -254,7 +252,7 @@ pub(super) fn move_of(
 
 /// Refuses whoever does not act for the enterprise of the complaint.
 pub(super) fn own(cx: &Cx, complaint: &Complaint) -> Result<()> {
-    if cx.actor.acts_for(complaint.enterprise, ITEM) {
+    if cx.actor.acts_for(complaint.enterprise, Item::Request) {
         Ok(())
     } else {
         Err(scope(cx).missing(complaint.id.subject()))

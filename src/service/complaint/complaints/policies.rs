@@ -216,11 +216,11 @@ fn names(roles: Roles) -> Vec<String> {
 }
 
 fn reply(policy: Policy) -> pb::ComplaintPolicy {
-    let category = pb::complaint::Category::from_str_name(policy.category.wire());
+    let category = wire::enumerated::<pb::complaint::Category>(policy.category);
     let rules = policy.rules;
     pb::ComplaintPolicy {
         name: policy.id.to_string(),
-        category: category.unwrap_or_default().into(),
+        category,
         valid_from: Some(wire::time(policy.valid_from)),
         accept_limit: limit_text(rules.accept),
         assign_limit: limit_text(rules.assign),

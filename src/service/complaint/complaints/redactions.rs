@@ -134,10 +134,10 @@ fn passages(request: &pb::RedactComplaintRequest, faults: &mut Faults) -> Vec<Pa
 }
 
 fn redaction_reply(redaction: Redaction) -> pb::ComplaintRedaction {
-    let field = pb::redact_complaint_request::Field::from_str_name(redaction.field.wire());
+    let field = wire::enumerated::<pb::redact_complaint_request::Field>(redaction.field);
     pb::ComplaintRedaction {
         name: redaction.id.to_string(),
-        field: field.unwrap_or_default().into(),
+        field,
         original: redaction.original,
         reason: redaction.reason,
         officer: redaction.officer.to_string(),

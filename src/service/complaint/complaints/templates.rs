@@ -71,11 +71,11 @@ impl Complaints {
 }
 
 fn reply(template: AnswerTemplate) -> pb::AnswerTemplate {
-    let category = pb::complaint::Category::from_str_name(template.category.wire());
+    let category = wire::enumerated::<pb::complaint::Category>(template.category);
     pb::AnswerTemplate {
         name: template.id.to_string(),
         unit: template.unit.to_string(),
-        category: category.unwrap_or_default().into(),
+        category,
         title: template.title,
         text: template.text,
     }

@@ -3,6 +3,7 @@
 
 use super::{Enterprises, Step, reply, sealed_claims, whole};
 use crate::{
+    actor::Role,
     context::Cx,
     domain::{
         codes::{DivisionCode, DocumentKind, IdentityDocument, Uscc},
@@ -195,7 +196,7 @@ impl Enterprises {
                 enterprise: enterprise.id,
                 person: enterprise.applicant,
                 full_name: &enterprise.claim.legal_representative,
-                role: "LEGAL_REPRESENTATIVE",
+                role: Role::LegalRepresentative,
                 scope: &[],
                 valid_until: None,
             };
@@ -342,11 +343,10 @@ fn refusal(
 
 /// What of a claim is neither personal nor of the desk.
 pub(super) fn claim_reply(enterprise: &Enterprise) -> pb::EnterpriseClaim {
-    let kind = enterprise.claim.document.wire();
-    let document = pb::IdentityDocumentKind::from_str_name(kind).unwrap_or_default();
+    let document = wire::enumerated::<pb::IdentityDocumentKind>(enterprise.claim.document);
     pb::EnterpriseClaim {
         licence: enterprise.claim.licence.map(|licence| licence.to_string()).unwrap_or_default(),
-        legal_representative_document: document.into(),
+        legal_representative_document: document,
         claimer: enterprise.applicant.to_string(),
         uscc: mask_uscc(&enterprise.claim.uscc),
         display_name: enterprise.claim.display_name.clone(),

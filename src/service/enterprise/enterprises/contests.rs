@@ -11,7 +11,7 @@ use crate::{
     domain::{
         common::lifecycle::Held,
         enterprise::{
-            contest::{Contest, ContestAction, ContestState, VehicleRuling},
+            contest::{Contest, ContestAction, ContestState, PROOF, VehicleRuling},
             vehicle::{Licence, Vehicle, VehicleForm},
         },
     },
@@ -34,8 +34,6 @@ use crate::{
 
 /// The most papers of one contest.
 const PAPERS_MAX: usize = 10;
-/// The paper without which nothing is contested.
-const PROOF: &str = "VEHICLE_LICENCE";
 
 /// A contest as it was asked for.
 struct Asked {
@@ -248,7 +246,7 @@ async fn refuse_faulty_papers(tx: &mut Tx, asked: &Asked) -> Result<()> {
         let known = found.iter().any(|(id, _)| id == paper);
         faults.check(known, format!("attachments[{at}]"), Flaw::UnknownValue);
     }
-    let proof = found.iter().any(|(_, kind)| kind == PROOF);
+    let proof = found.iter().any(|(_, kind)| kind == PROOF.wire());
     faults.check(proof, "attachments", Flaw::MaterialMissing);
     faults.done()
 }
@@ -263,7 +261,7 @@ fn stored_licence(form: VehicleForm) -> Result<Licence> {
 
 /// A contest as its reader may see it: which vehicle of whose garage it is, officers alone.
 fn reply(cx: &Cx, contest: &Contest) -> pb::VehicleContest {
-    let state = pb::vehicle_contest::State::from_str_name(contest.state().wire());
+    let state = wire::enumerated::<pb::vehicle_contest::State>(contest.state());
     let officer = cx.actor.officer().is_ok();
     pb::VehicleContest {
         name: contest.id.to_string(),
@@ -272,7 +270,7 @@ fn reply(cx: &Cx, contest: &Contest) -> pb::VehicleContest {
         licence: Some(super::vehicles::form_reply(contest.enterprise, &contest.licence)),
         statement: contest.statement.clone(),
         attachments: contest.attachments.iter().map(ToString::to_string).collect(),
-        state: state.unwrap_or_default().into(),
+        state,
         reason: contest.reason.map(|reason| pb::CodedReason {
             code: reason.wire().to_owned(),
             text: format!("{}:{}", reason.zh(), contest.reason_note),

@@ -1,15 +1,15 @@
 //! Members: the legal representative appoints and removes handlers, within a scope and until a day.
 
-use jiff::SignedDuration;
 use serde_json::json;
 
 use super::Enterprises;
 use crate::{
-    actor::Matter,
+    actor::{Item, Matter, Role},
     context::Cx,
     domain::{
         codes::{Phone, mask},
         duty::month,
+        enterprise::{AUTHORISED_MONTHS_MAX, INVITATION_OPEN},
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
@@ -22,13 +22,6 @@ use crate::{
         },
     },
 };
-
-/// The item kinds for which a handler may be authorised.
-const ITEMS: [&str; 3] = ["PASS", "LIAISON", "REQUEST"];
-/// An authorisation ends after so many months at the latest.
-const MONTHS_MAX: u32 = 36;
-/// An invitation is open for a week.
-const OPEN: SignedDuration = SignedDuration::from_hours(24 * 7);
 
 impl Enterprises {
     pub(super) async fn invite_member(
@@ -76,7 +69,7 @@ impl Enterprises {
                 enterprise: invitation.enterprise,
                 person,
                 full_name: &invitation.full_name,
-                role: "ENTERPRISE_HANDLER",
+                role: Role::EnterpriseHandler,
                 scope: &invitation.scope,
                 valid_until: Some(invitation.valid_until),
             };
@@ -128,14 +121,15 @@ fn invitation(cx: &Cx, request: &pb::InviteMemberRequest) -> Result<Invitation> 
     let full_name = faults.take("full_name", wire::name(&request.full_name));
     faults.check(!request.scope.is_empty(), "scope", Flaw::Required);
     for (at, item) in request.scope.iter().enumerate() {
-        faults.check(ITEMS.contains(&item.as_str()), format!("scope[{at}]"), Flaw::UnknownValue);
+        let known = Item::from_wire(item).is_some();
+        faults.check(known, format!("scope[{at}]"), Flaw::UnknownValue);
         let before = request.scope.get(..at).unwrap_or_default();
         faults.check(!before.contains(item), format!("scope[{at}]"), Flaw::Duplicate);
     }
     let valid_until = faults.take("valid_until", wire::instant(request.valid_until));
     if let Some(until) = valid_until {
         faults.check(until > cx.now, "valid_until", Flaw::InPast);
-        let latest = month::add_months_clamped(month::local_date(cx.now), MONTHS_MAX);
+        let latest = month::add_months_clamped(month::local_date(cx.now), AUTHORISED_MONTHS_MAX);
         faults.check(until <= month::start_of_day(latest), "valid_until", Flaw::TooFarAhead);
     }
     let (enterprise, phone, full_name, valid_until) =
@@ -147,7 +141,7 @@ fn invitation(cx: &Cx, request: &pb::InviteMemberRequest) -> Result<Invitation> 
         phone: phone.as_str().to_owned(),
         scope: request.scope.clone(),
         valid_until,
-        expire_time: cx.now.saturating_add(OPEN).unwrap_or(cx.now),
+        expire_time: cx.now.saturating_add(INVITATION_OPEN).unwrap_or(cx.now),
     })
 }
 

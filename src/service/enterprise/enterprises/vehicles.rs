@@ -1,8 +1,8 @@
 //! The garage: vehicles come in, change, and leave with their passes.
 
-use super::{Enterprises, ITEM, warning};
+use super::{Enterprises, warning};
 use crate::{
-    actor::{Matter, Role},
+    actor::{Item, Matter, Role},
     context::Cx,
     domain::{
         codes::{Plate, VehicleStates},
@@ -185,7 +185,7 @@ impl Enterprises {
 
 /// The enterprise's own people, or a clerk who files for them.
 pub(super) fn may_change(cx: &Cx, enterprise: Id<kind::Enterprise>) -> Result<()> {
-    if cx.actor.acts_for(enterprise, ITEM) || cx.actor.roles().has(Role::WindowClerk) {
+    if cx.actor.acts_for(enterprise, Item::Pass) || cx.actor.roles().has(Role::WindowClerk) {
         Ok(())
     } else {
         Err(cx.scope().missing(enterprise.subject()))
@@ -322,7 +322,7 @@ pub(super) fn vehicle_of(vehicle: &Vehicle) -> pb::Vehicle {
 fn reply(vehicle: &Vehicle, whole: bool) -> pb::Vehicle {
     let licence = &vehicle.licence;
     let ([gross, kerb, load], [length, width, height]) = (licence.masses_kg, licence.outer_mm);
-    let relation = pb::vehicle::Relation::from_str_name(licence.relation.wire());
+    let relation = wire::enumerated::<pb::vehicle::Relation>(licence.relation);
     let day = |date: Option<jiff::civil::Date>| date.map(|day| day.to_string()).unwrap_or_default();
     pb::Vehicle {
         name: vehicle.id.to_string(),
@@ -345,7 +345,7 @@ fn reply(vehicle: &Vehicle, whole: bool) -> pb::Vehicle {
         inspection_valid_until: licence.inspection_valid_until.to_string(),
         insurance_valid_until: licence.insurance_valid_until.to_string(),
         scrapping_date: day(licence.scrapping_date),
-        relation: relation.unwrap_or_default().into(),
+        relation,
         contract_valid_until: day(licence.contract_valid_until),
         transport_permit_valid_until: day(licence.transport_permit_valid_until),
         vehicle_states: vehicle.states.to_string(),

@@ -4,12 +4,15 @@ use super::{Organisation, ending};
 use crate::{
     context::Cx,
     crypto::Suite,
-    domain::identity::tenure::{End, Tenure},
+    domain::identity::{
+        signing_key::Purpose,
+        tenure::{End, Tenure},
+    },
     error::{Faults, Flaw, Result},
     service::{pb, wire},
     store::{
         common::world,
-        identity::signing_keys::{self, Purpose, SigningKey},
+        identity::signing_keys::{self, SigningKey},
     },
 };
 
@@ -69,10 +72,10 @@ impl Organisation {
 }
 
 fn reply(key: &SigningKey) -> pb::SigningKey {
-    let purpose = pb::signing_key::Purpose::from_str_name(key.purpose.wire());
+    let purpose = wire::enumerated::<pb::signing_key::Purpose>(key.purpose);
     pb::SigningKey {
         name: key.id.to_string(),
-        purpose: purpose.unwrap_or_default().into(),
+        purpose,
         suite: key.suite.wire().to_owned(),
         kid: world::kid_text(key.kid),
         public_key: key.public_key.clone(),

@@ -1,12 +1,11 @@
 //! Booked places at the service centre: taken and given back with the booking, in one unit of work.
 
-use super::{Centre, ITEM};
+use super::Centre;
 use crate::{
-    actor::{Actor, Matter},
+    actor::{Actor, Item, Matter},
     context::Cx,
     domain::{
         common::lifecycle::Held,
-        enterprise::EnterpriseState,
         liaison::booking::{Booking, BookingAction, CONFIRM_WITHIN},
     },
     error::{Error, Faults, Reason, Result},
@@ -15,7 +14,7 @@ use crate::{
         pb,
         wire::{self, Page},
     },
-    store::liaison::{bookings, liaison_posts},
+    store::liaison::{bindings, bookings},
 };
 
 impl Centre {
@@ -31,12 +30,12 @@ impl Centre {
         let subject = faults.take("centre_booking.subject", wire::text(&form.subject, 200));
         let (slot, enterprise, subject) = faults.whole((slot, enterprise, subject))?;
         let enterprise: Id<kind::Enterprise> = enterprise;
-        if !cx.actor.acts_for(enterprise, ITEM) {
+        if !cx.actor.acts_for(enterprise, Item::Liaison) {
             return Err(cx.scope().missing(enterprise.subject()));
         }
         wire::write(&self.store, cx, &request, async |tx| {
-            let known = liaison_posts::whereabouts(tx, enterprise).await?;
-            if !known.is_some_and(|(_, _, state)| EnterpriseState::proves(&state)) {
+            let known = bindings::whereabouts(tx, enterprise).await?;
+            if !known.is_some_and(|known| known.state.proven()) {
                 return Err(Error::new(Reason::EnterpriseNotVerified));
             }
             let unit_path = bookings::take_place(tx, slot).await?;
@@ -72,7 +71,7 @@ impl Centre {
         wire::write(&self.store, cx, &request, async |tx| {
             let booking = bookings::lock(tx, id, &cx.scope_of(Matter::Centre)).await?;
             let own = matches!(cx.actor, Actor::Officer { .. })
-                || cx.actor.acts_for(booking.enterprise, ITEM);
+                || cx.actor.acts_for(booking.enterprise, Item::Liaison);
             if !own {
                 return Err(cx.scope().missing(booking.id.subject()));
             }
@@ -110,12 +109,12 @@ impl Centre {
 }
 
 fn reply(booking: Booking) -> pb::CentreBooking {
-    let state = pb::centre_booking::State::from_str_name(booking.state().wire());
+    let state = wire::enumerated::<pb::centre_booking::State>(booking.state());
     pb::CentreBooking {
         name: booking.id.to_string(),
         centre_slot: booking.slot.to_string(),
         enterprise: booking.enterprise.to_string(),
-        state: state.unwrap_or_default().into(),
+        state,
         confirm_due_time: wire::time_of(booking.confirm_due_time),
         create_time: Some(wire::time(booking.create_time)),
         etag: wire::etag(booking.version),

@@ -168,7 +168,7 @@ fn all_known(ids: &[Uuid], known: impl Fn(&Uuid) -> bool, field: &str, faults: &
 /// was said of others.
 fn reply(cx: &Cx, meeting: JointMeeting) -> pb::JointMeeting {
     let officer = matches!(cx.actor, Actor::Officer { .. });
-    let state = pb::joint_meeting::State::from_str_name(meeting.state().wire());
+    let state = wire::enumerated::<pb::joint_meeting::State>(meeting.state());
     let own = cx.scope().enterprises;
     let enterprises = meeting.enterprises.iter().filter(|it| officer || own.contains(&it.uuid()));
     let units = meeting.guests.iter().filter(|_| officer);
@@ -180,7 +180,7 @@ fn reply(cx: &Cx, meeting: JointMeeting) -> pb::JointMeeting {
         title: meeting.title,
         place: meeting.place,
         meet_time: Some(wire::time(meeting.meet_time)),
-        state: state.unwrap_or_default().into(),
+        state,
         minutes: if officer { meeting.minutes } else { String::new() },
         create_time: Some(wire::time(meeting.create_time)),
         close_time: wire::time_of(meeting.close_time),

@@ -8,11 +8,10 @@ use crate::{
     domain::{
         common::lifecycle::Moved,
         complaint::{
-            ComplaintState, Field, Passage, going_from,
+            Field, Passage, going_from,
             meeting::{JointMeeting, MeetingPoint, PointAction, Seat},
             without,
         },
-        liaison::problem::ProblemState,
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Collection as _, Id, Subject, kind},
@@ -289,26 +288,14 @@ fn subject_of(point: &MeetingPoint) -> Option<Subject> {
     }
 }
 
-/// Only what was escalated comes before a meeting; everything else has its own way.
 async fn of_complaint(tx: &mut Tx, cx: &Cx, id: Id<kind::Complaint>) -> Result<MeetingPoint> {
     let complaint = complaints::lock(tx, id, &cx.scope_of(Matter::Meeting)).await?;
-    if complaint.state() != ComplaintState::Escalated {
-        let error = Error::new(Reason::TransitionIllegal);
-        return Err(error.fact("state", complaint.state().wire()));
-    }
-    let title = format!("提级诉求{}", complaint.number);
-    let point = MeetingPoint::about(id.subject(), complaint.unit_path, title, cx);
-    Ok(MeetingPoint { enterprise: Some(complaint.enterprise), ..point })
+    MeetingPoint::of_escalated(&complaint, cx)
 }
 
 async fn of_problem(tx: &mut Tx, cx: &Cx, id: Id<kind::Problem>) -> Result<MeetingPoint> {
     let problem = problems::lock(tx, id, &cx.scope_of(Matter::Care)).await?;
-    let state = problem.state();
-    if !matches!(state, ProblemState::Found | ProblemState::Promised) {
-        return Err(Error::new(Reason::TransitionIllegal).fact("state", state.wire()));
-    }
-    let point = MeetingPoint::about(id.subject(), problem.unit_path, problem.title, cx);
-    Ok(MeetingPoint { enterprise: Some(problem.enterprise), ..point })
+    MeetingPoint::of_problem(problem, cx)
 }
 
 async fn of_text(
@@ -357,7 +344,7 @@ async fn seat(tx: &mut Tx, cx: &Cx, meeting: &JointMeeting, unit: Id<kind::Unit>
 /// What the reader may know: an enterprise reads no notes among officers.
 fn reply(cx: &Cx, point: MeetingPoint) -> pb::MeetingPoint {
     let officer = matches!(cx.actor, Actor::Officer { .. });
-    let state = pb::meeting_point::State::from_str_name(point.state().wire());
+    let state = wire::enumerated::<pb::meeting_point::State>(point.state());
     let subject = point.subject.map(|(collection, id)| format!("{collection}/{id}"));
     pb::MeetingPoint {
         name: point.id.to_string(),
@@ -366,7 +353,7 @@ fn reply(cx: &Cx, point: MeetingPoint) -> pb::MeetingPoint {
         enterprise: point.enterprise.map(|it| it.to_string()).unwrap_or_default(),
         title: point.title,
         note: if officer { point.note } else { String::new() },
-        state: state.unwrap_or_default().into(),
+        state,
         decision: point.decision,
         owing_unit: point.owing.map(|seat| seat.unit.to_string()).unwrap_or_default(),
         due_day: point.due_day.map(|day| day.to_string()).unwrap_or_default(),

@@ -146,11 +146,11 @@ impl Centre {
 }
 
 fn reply(problem: Problem) -> pb::Problem {
-    let state = pb::problem::State::from_str_name(problem.state().wire());
+    let state = wire::enumerated::<pb::problem::State>(problem.state());
     pb::Problem {
         name: problem.id.to_string(),
         enterprise: problem.enterprise.to_string(),
-        state: state.unwrap_or_default().into(),
+        state,
         visit: problem.visit.map(|visit| visit.to_string()).unwrap_or_default(),
         promised_day: problem.promised_day.map(|day| day.to_string()).unwrap_or_default(),
         create_time: Some(wire::time(problem.create_time)),

@@ -13,6 +13,7 @@ use crate::{
     crypto::{SigningKey, Suite},
     domain::{
         codes::text,
+        identity::signing_key::Purpose,
         liaison::export::{Head, Writer},
     },
     error::{Error, Faults, Flaw, Result},
@@ -175,7 +176,7 @@ impl Conversations {
             }
         }
         let world = self.world.get(&self.store).await?;
-        let key = world.signing_key("RECORD", Suite::Intl.wire(), cx.now)?;
+        let key = world.signing_key(Purpose::Record, Suite::Intl, cx.now)?;
         let private = world::private_key(&self.store, key)?;
         let signer = SigningKey::from_bytes(Suite::Intl, &private).map_err(Error::internal)?;
         writer.seal(&key.kid_text(), &signer)

@@ -200,18 +200,9 @@ impl Conversations {
         post: &Post,
         due: jiff::Timestamp,
     ) -> Result<Option<String>> {
-        let until = due.to_zoned(crate::domain::duty::month::shanghai());
-        let until = format!(",预计{}前答复", until.strftime("%Y-%m-%d %H:%M"));
-        let hours = post.duty.told();
-        if !post.duty.covers(cx.now, &self.world.calendar()).unwrap_or(false) {
-            return Ok(Some(format!(
-                "当前为非值班时间(值班:{hours})。留言已收到{until}。紧急情况请拨打110。"
-            )));
-        }
-        if !liaison_posts::anybody_present(tx.conn(), post.id).await? {
-            return Ok(Some(format!("警务专员暂时离岗。留言已收到{until}。紧急情况请拨打110。")));
-        }
-        Ok(None)
+        let covered = post.duty.covers(cx.now, &self.world.calendar()).unwrap_or(false);
+        let present = covered && liaison_posts::anybody_present(tx.conn(), post.id).await?;
+        Ok(post.duty.automatic_reply(covered, present, due))
     }
 
     pub(super) async fn list_messages(

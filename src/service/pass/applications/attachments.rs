@@ -4,9 +4,9 @@ use jiff::SignedDuration;
 use object_store::{ObjectStoreExt as _, path::Path};
 use sha2::{Digest as _, Sha256};
 
-use super::{Applications, ITEM};
+use super::Applications;
 use crate::{
-    actor::{Actor, Matter, Role},
+    actor::{Actor, Item, Matter, Role},
     context::Cx,
     domain::{
         enterprise::attachment::{
@@ -17,7 +17,7 @@ use crate::{
     },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, Subject, kind},
-    service::{complaint::complaints, looking::Looking, pb, wire},
+    service::{looking::Looking, pb, wire},
     store::{
         Limit,
         enterprise::{
@@ -295,7 +295,7 @@ fn may_bring(cx: &Cx, file: &Attachment, named: Subject) -> Result<()> {
     // Papers of an application, or files of a complaint: what it becomes is said when it is used.
     let acts = |item| file.enterprise.is_some_and(|it| cx.actor.acts_for(it, item));
     let paper = file.person.is_none();
-    if paper && (acts(ITEM) || acts(complaints::ITEM) || clerk) {
+    if paper && (acts(Item::Pass) || acts(Item::Request) || clerk) {
         Ok(())
     } else {
         Err(cx.scope().missing(named))

@@ -2,6 +2,7 @@
 
 use super::{Applications, Asked, attachment_ids, file, need};
 use crate::{
+    actor::Item,
     context::Cx,
     domain::pass::application::{Purpose, SourceChannel},
     error::{Error, Faults, Flaw, Kind, Result},
@@ -31,7 +32,7 @@ impl Applications {
         let world = self.world.get(&self.store).await?;
         wire::write(&self.store, cx, &request, async |tx| {
             // Before anything is stored: a foreign key would tell which enterprises exist.
-            if !cx.actor.acts_for(fleet.enterprise, super::ITEM) {
+            if !cx.actor.acts_for(fleet.enterprise, Item::Pass) {
                 return Err(cx.scope().missing(fleet.enterprise.subject()));
             }
             let id: Id<kind::PassApplicationBatch> = cx.id();

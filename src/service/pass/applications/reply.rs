@@ -1,14 +1,15 @@
 //! An application as its reader may see it. No decision is made here.
 
-use serde_json::Value;
-
 use super::{Applications, issue};
 use crate::{
     actor::Actor,
     context::Cx,
     domain::{
         duty::month,
-        pass::application::{Application, ApplicationState, Need, RIGHTS_OF_REVIEW},
+        pass::{
+            application::{Application, Need, RIGHTS_OF_REVIEW},
+            policy::Kept,
+        },
     },
     error::{Reason, Result},
     id::{Id, kind},
@@ -25,17 +26,10 @@ impl Applications {
         application: Application,
         world: &Snapshot,
     ) -> Result<pb::PassApplication> {
-        let open = application.decision.is_none()
-            && !matches!(
-                application.state(),
-                ApplicationState::Withdrawn
-                    | ApplicationState::Lapsed
-                    | ApplicationState::NotAccepted
-            );
-        let live = if open {
+        let live = if application.waits_for_decision() {
             // A vehicle that has left the garage has no evaluation any more.
             match self.evaluate(connection, cx, &application, world).await {
-                Ok(evaluation) => Some(issue::record(&evaluation)),
+                Ok(evaluation) => Some(Kept::from(&evaluation)),
                 Err(error) if error.reason().kind() == crate::error::Kind::Denied => None,
                 Err(error) => return Err(error),
             }
@@ -53,7 +47,7 @@ impl Applications {
         cx: &Cx,
         application: &Application,
         world: &Snapshot,
-        live: Option<&Value>,
+        live: Option<&Kept>,
     ) -> Result<pb::PassApplication> {
         let officer = matches!(cx.actor, Actor::Officer { .. });
         // By what was promised when it was taken in: a later policy moves no promise.
@@ -61,9 +55,9 @@ impl Applications {
         let due = application.due(values, cx.now, &world.calendar);
         let unknown = due.as_ref().is_err_and(|it| it.reason() == Reason::CalendarMissing);
         let (due, legal_due) = if unknown { (None, None) } else { due? };
-        let state = pb::pass_application::State::from_str_name(application.state().wire());
-        let purpose = pb::pass_application::Purpose::from_str_name(application.purpose.wire());
-        let channel = pb::SourceChannel::from_str_name(application.source_channel.wire());
+        let state = wire::enumerated::<pb::pass_application::State>(application.state());
+        let purpose = wire::enumerated::<pb::pass_application::Purpose>(application.purpose);
+        let channel = wire::enumerated::<pb::SourceChannel>(application.source_channel);
         let assignee = application
             .assignee
             .map(|assignee| if officer { assignee.to_string() } else { "police".to_owned() });
@@ -85,15 +79,15 @@ impl Applications {
             need: Some(need(&application.need)),
             declaration_accepted: application.declaration_accepted,
             attachments: application.attachments.iter().map(ToString::to_string).collect(),
-            state: state.unwrap_or_default().into(),
-            source_channel: channel.unwrap_or_default().into(),
+            state,
+            source_channel: channel,
             evaluation,
             corrections: corrections.collect(),
             assignee: named(assignee),
             decision: decision(application),
             truck_pass: String::new(),
             previous_pass: named(application.previous_pass.map(|pass| pass.to_string())),
-            purpose: purpose.unwrap_or_default().into(),
+            purpose,
             create_time: Some(wire::time(application.create_time)),
             submit_time: wire::time_of(application.submit_time),
             accept_time: wire::time_of(application.accept_time),
@@ -108,9 +102,9 @@ impl Applications {
 }
 
 fn need(need: &Need) -> pb::PassNeed {
-    let kind = pb::PassKind::from_str_name(need.kind.wire()).unwrap_or_default();
+    let kind = wire::enumerated::<pb::PassKind>(need.kind);
     pb::PassNeed {
-        pass_kind: kind.into(),
+        pass_kind: kind,
         zones: need.zones.iter().map(issue::zone_name).collect(),
         goods: need.goods.clone(),
         reason: need.reason.clone(),
@@ -138,7 +132,7 @@ fn decision(application: &Application) -> Option<pb::Decision> {
     Some(pb::Decision {
         approved: decision.approved,
         decide_time: wire::time_of(application.decide_time),
-        source: decision.source.clone(),
+        source: decision.source.wire().to_owned(),
         reasons: reasons.collect(),
         note: decision.note.clone(),
         rights_of_review: if decision.approved {
@@ -151,38 +145,25 @@ fn decision(application: &Application) -> Option<pb::Decision> {
 }
 
 /// An evaluation as it is kept, for a reader.
-pub(in crate::service) fn evaluation(kept: &Value) -> pb::Evaluation {
-    let text = |value: &Value, key: &str| {
-        value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
-    let instant = |key: &str| text(kept, key).parse::<jiff::Timestamp>().ok();
-    let entries = |value: &Value, key: &str| {
-        value.get(key).and_then(Value::as_array).cloned().unwrap_or_default()
-    };
-    let valid_until = instant("valid_until");
-    let findings = entries(kept, "findings").into_iter().map(|finding| pb::Finding {
-        rule: text(&finding, "rule"),
-        inputs: entries(&finding, "inputs")
-            .iter()
-            .filter_map(|input| input.as_str().map(ToOwned::to_owned))
-            .collect(),
-        text: text(&finding, "text"),
+pub(in crate::service) fn evaluation(kept: &Kept) -> pb::Evaluation {
+    let findings = kept.findings.iter().map(|finding| pb::Finding {
+        rule: finding.rule.clone(),
+        inputs: finding.inputs.clone(),
+        text: finding.text.clone(),
     });
-    let reasons = entries(kept, "reasons").into_iter().filter_map(|code| {
-        let reason = crate::domain::pass::policy::RefusalReason::from_wire(code.as_str()?)?;
-        Some(pb::CodedReason { code: reason.wire().to_owned(), text: reason.zh().to_owned() })
+    let reasons = kept.refusals().map(|reason| pb::CodedReason {
+        code: reason.wire().to_owned(),
+        text: reason.zh().to_owned(),
     });
-    let steps = kept.get("review_steps").and_then(Value::as_i64).unwrap_or_default();
+    let last_day = kept.valid_until.map(|until| month::last_valid_day(until).to_string());
     pb::Evaluation {
-        outcome: text(kept, "outcome"),
-        valid_from: wire::time_of(instant("valid_from")),
-        valid_until: wire::time_of(valid_until),
-        last_valid_day: valid_until
-            .map(|until| month::last_valid_day(until).to_string())
-            .unwrap_or_default(),
-        review_steps: i32::try_from(steps).unwrap_or_default(),
+        outcome: kept.outcome.clone(),
+        valid_from: wire::time_of(kept.valid_from),
+        valid_until: wire::time_of(kept.valid_until),
+        last_valid_day: last_day.unwrap_or_default(),
+        review_steps: kept.review_steps.and_then(|it| i32::try_from(it).ok()).unwrap_or_default(),
         reasons: reasons.collect(),
         findings: findings.collect(),
-        policy_version: text(kept, "policy_version"),
+        policy_version: kept.policy_version.clone(),
     }
 }

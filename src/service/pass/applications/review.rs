@@ -1,14 +1,14 @@
 //! The officers' side of an application: queue, claim, accept, correct, decide.
 
-use super::{Applications, etag, issue};
+use super::{Applications, etag};
 use crate::{
     actor::Matter,
     context::Cx,
     domain::{
         duty::obligation::Standing,
         pass::{
-            application::{ApplicationState, Correction},
-            policy::{RefusalReason, Reviews},
+            application::Correction,
+            policy::{RefusalReason, Wish},
         },
     },
     error::{Faults, Flaw, Reason, Result},
@@ -188,28 +188,15 @@ impl Applications {
         let version = required_etag(&mut faults, &request.etag);
         let note = faults.take("note", wire::text_maybe(&request.note, 500)).unwrap_or_default();
         let id = faults.whole(id)?;
+        let wish = Wish { months: request.months, days: request.days };
         let world = self.world.get(&self.store).await?;
         wire::write(&self.store, cx, &request, async |tx| {
-            let mut application =
+            let application =
                 store::pass::applications::lock(tx, id, &cx.scope_of(Matter::Application)).await?;
             wire::fresh(version, application.version)?;
             let evaluation = self.evaluate(tx.conn(), cx, &application, &world).await?;
-            // The step is judged before the rules: who may not decide learns nothing of the verdict.
-            let first = application.state() == ApplicationState::FirstReview;
-            let two_steps =
-                evaluation.outcome.grant().is_some_and(|grant| grant.reviews == Reviews::TwoStep);
-            if first && two_steps {
-                let moved = application.forward(note, cx)?;
-                issue::granted(&evaluation, moved.peek(), request.months, request.days)?;
-                let application = tx.settle_now(moved).await?;
-                let reply = self.reply_evaluated(tx.conn(), cx, application, &world).await?;
-                return Ok(reply);
-            }
-            application.evaluation = Some(issue::record(&evaluation));
-            let (moved, approval) = application.approve(note, cx)?;
-            let grant = issue::granted(&evaluation, moved.peek(), request.months, request.days)?;
-            let application = tx.settle_now(moved).await?;
-            self.issue(tx, cx, &application, &approval, &grant).await?;
+            let decided = application.decide(&evaluation, wish, note, cx)?;
+            let application = self.carry_out(tx, cx, decided).await?;
             self.reply_evaluated(tx.conn(), cx, application, &world).await
         })
         .await
@@ -233,12 +220,11 @@ impl Applications {
         let (id, note) = faults.whole((id, note))?;
         let world = self.world.get(&self.store).await?;
         wire::write(&self.store, cx, &request, async |tx| {
-            let mut application =
+            let application =
                 store::pass::applications::lock(tx, id, &cx.scope_of(Matter::Application)).await?;
             wire::fresh(version, application.version)?;
             let evaluation = self.evaluate(tx.conn(), cx, &application, &world).await?;
-            application.evaluation = Some(issue::record(&evaluation));
-            let moved = application.reject(reasons, note, cx)?;
+            let moved = application.reject(&evaluation, reasons, note, cx)?;
             let application = tx.settle_now(moved).await?;
             let reply = Self::reply(cx, &application, &world, None)?;
             Ok(reply)
@@ -272,11 +258,12 @@ fn corrections(items: &[pb::CorrectionItem], faults: &mut Faults) -> Vec<Correct
     read
 }
 
+/// How it stands for whoever looks at the queue, where nothing is done yet.
 const fn standing_name(standing: Standing) -> &'static str {
     match standing {
-        Standing::OnTime | Standing::Met | Standing::MetLate => "ON_TIME",
-        Standing::Amber => "AMBER",
-        Standing::Breached => "BREACHED",
-        Standing::Paused => "PAUSED",
+        Standing::OnTime | Standing::Met | Standing::MetLate | Standing::Void => {
+            Standing::OnTime.wire()
+        }
+        Standing::Amber | Standing::Breached | Standing::Paused => standing.wire(),
     }
 }

@@ -7,7 +7,11 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     actor::Actor,
     context::Cx,
-    domain::{codes::Plate, common::number::PassNumber, pass::pass_code},
+    domain::{
+        codes::Plate,
+        common::number::PassNumber,
+        pass::{check::SeenBy, pass_code},
+    },
     error::{Error, Faults, Flaw, Reason, Result},
     id::{Id, kind},
     service::{
@@ -39,8 +43,8 @@ pub(super) struct Ask {
     pub(super) direction: Direction,
     /// The plate of the vehicle in front.
     pub(super) observed_plate: Option<Plate>,
-    /// `CAMERA`, or empty for a typed one.
-    pub(super) plate_source: &'static str,
+    /// How the truck was identified, for the record.
+    pub(super) seen_by: SeenBy,
     /// The device's own id of the scan; a random one where it gave none.
     pub(super) once: Once,
     pub(super) latitude: f64,
@@ -63,8 +67,8 @@ impl Ask {
             text => faults.take("observed_plate_number", Plate::parse(text)),
         };
         let plate_source = match request.plate_source.as_str() {
-            "" | "TYPED" => Ok(""),
-            "CAMERA" => Ok("CAMERA"),
+            "" | "TYPED" => Ok(SeenBy::PlateTyped),
+            "CAMERA" => Ok(SeenBy::PlateCamera),
             _ => Err(Flaw::UnknownValue),
         };
         let plate_source = faults.take("plate_source", plate_source);
@@ -89,11 +93,15 @@ impl Ask {
         };
         Ok(Self {
             id: cx.id(),
+            seen_by: match observed {
+                Observed::Code(_) => SeenBy::Code,
+                Observed::Plate(_) => plate_source,
+                Observed::Number(_) => SeenBy::PassNumber,
+            },
             observed,
             checkpoint,
             direction,
             observed_plate,
-            plate_source,
             once,
             latitude,
             longitude,

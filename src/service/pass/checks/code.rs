@@ -11,10 +11,10 @@ use moka::sync::Cache as Memo;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    crypto::{Suite, VerifyingKey},
-    domain::pass::{
-        check::CodeFault,
-        pass_code::{self, KeyRing, PassCode, RingKey},
+    crypto::VerifyingKey,
+    domain::{
+        identity::signing_key::Purpose,
+        pass::pass_code::{self, CodeFault, KeyRing, PassCode, RingKey},
     },
     store::common::world::Snapshot,
 };
@@ -36,7 +36,7 @@ type Ring = Option<(Arc<Snapshot>, Arc<KeyRing>)>;
 
 /// Why a text has not even the form of a code, where it has not.
 pub(super) fn fault_of_form(text: &str) -> Option<CodeFault> {
-    pass_code::parse(text).err().map(judged)
+    pass_code::parse(text).err().map(CodeFault::with_every_key)
 }
 
 /// The codes that one server has verified.
@@ -67,7 +67,7 @@ impl Codes {
         }
         let unverified = match pass_code::parse(text) {
             Ok(unverified) => unverified,
-            Err(fault) => return Scan::Faulty(judged(fault), None),
+            Err(fault) => return Scan::Faulty(fault.with_every_key(), None),
         };
         let kid = unverified.kid();
         match unverified.verify(&ring, now) {
@@ -76,7 +76,7 @@ impl Codes {
                 self.genuine.insert(digest, code.clone());
                 Scan::Genuine(code)
             }
-            Err(fault) => Scan::Faulty(judged(fault), Some(kid)),
+            Err(fault) => Scan::Faulty(fault.with_every_key(), Some(kid)),
         }
     }
 
@@ -88,12 +88,11 @@ impl Codes {
         {
             return ring;
         }
-        let keys = snapshot.keys.iter().filter(|key| key.purpose == "PASS_CODE");
+        let keys = snapshot.keys.iter().filter(|key| key.purpose == Purpose::PassCode);
         let ring = Arc::new(KeyRing::new(keys.filter_map(|key| {
-            let suite = Suite::from_wire(&key.suite)?;
             Some(RingKey {
                 kid: key.kid,
-                key: VerifyingKey::from_bytes(suite, &key.public_key).ok()?,
+                key: VerifyingKey::from_bytes(key.suite, &key.public_key).ok()?,
                 verify_until: key.verify_until,
                 revoked: key.revoke_time.is_some(),
             })
@@ -101,16 +100,5 @@ impl Codes {
         let mut held = self.ring.write().unwrap_or_else(PoisonError::into_inner);
         *held = Some((snapshot.clone(), ring.clone()));
         ring
-    }
-}
-
-const fn judged(fault: pass_code::CodeFault) -> CodeFault {
-    match fault {
-        pass_code::CodeFault::Foreign => CodeFault::Foreign,
-        pass_code::CodeFault::Malformed => CodeFault::Malformed,
-        pass_code::CodeFault::SignatureWrong => CodeFault::SignatureWrong,
-        pass_code::CodeFault::KeyRevoked => CodeFault::KeyRevoked,
-        // The list of the server is complete: a key is published before it signs anything.
-        pass_code::CodeFault::KeyUnknown => CodeFault::KeyInvented,
     }
 }

@@ -9,14 +9,14 @@ use crate::{
     crypto::{self, Suite},
     domain::{
         codes::Plate,
+        identity::signing_key::Purpose,
         pass::{
-            Pass, Shown,
+            Pass,
             pass_code::{self, CodeMode, CodeWindow, PassClaims, REFRESH_SECONDS, STALE_SECONDS},
-            policy::PassKind,
             qr::QrPicture,
         },
     },
-    error::{Error, Flaw, Reason, Result},
+    error::{Error, Flaw, Result},
     service::{pb, wire},
     store::{
         self,
@@ -35,9 +35,10 @@ impl Passes {
     ) -> Result<pb::PassCode> {
         let id = wire::named(&request.name)?;
         let suite = match request.suite.as_str() {
-            "" | "INTL" => Suite::Intl,
-            "SM" => Suite::Sm,
-            _ => return Err(Error::field("suite", Flaw::UnknownValue)),
+            "" => Suite::Intl,
+            name => {
+                Suite::from_wire(name).ok_or_else(|| Error::field("suite", Flaw::UnknownValue))?
+            }
         };
         let mode = match request.mode() {
             pb::pass_code::Mode::Printed => CodeMode::Printed,
@@ -48,7 +49,7 @@ impl Passes {
         let pass =
             store::pass::passes::get(&mut connection, id, &cx.scope_of(Matter::Pass)).await?;
         drop(connection);
-        in_force(&pass, cx)?;
+        pass.refuse_code(cx.now)?;
         shown_to(cx, &pass)?;
         let text = self.sign(cx, &pass, suite, mode, &world)?;
         let picture = QrPicture::of(&text)?;
@@ -80,7 +81,7 @@ impl Passes {
         mode: CodeMode,
         world: &Snapshot,
     ) -> Result<String> {
-        let key = world.signing_key("PASS_CODE", suite.wire(), cx.now)?;
+        let key = world.signing_key(Purpose::PassCode, suite, cx.now)?;
         // A code never outlives the key that verifies it (QR-06).
         if pass.valid_until > key.verify_until {
             return Err(Error::internal("the pass outlives the key"));
@@ -90,17 +91,6 @@ impl Passes {
         let claims = claims(pass, world, cx)?;
         pass_code::encode(&claims, mode, key.kid, &private).map_err(Error::internal)
     }
-}
-
-/// Only a pass in force, or one that will begin, is shown.
-fn in_force(pass: &Pass, cx: &Cx) -> Result<()> {
-    let state = match pass.shown_at(cx.now) {
-        Shown::Active | Shown::PendingStart => return Ok(()),
-        Shown::Suspended => "SUSPENDED",
-        Shown::Expired => "EXPIRED",
-        Shown::Ended(state) => state.wire(),
-    };
-    Err(Error::new(Reason::TransitionIllegal).fact("state", state).fact("action", "ISSUE_CODE"))
 }
 
 /// The read was within the scope: whoever acts for the enterprise in passes, or drives this vehicle.
@@ -118,12 +108,11 @@ fn claims(pass: &Pass, world: &Snapshot, cx: &Cx) -> Result<PassClaims> {
         known.map(|version| version.zone.code).ok_or_else(|| Error::internal("a zone is unknown"))
     };
     let stored = |flaw: Flaw| Error::internal(flaw.wire());
-    let kind = PassKind::ALL.iter().position(|kind| *kind == pass.kind).unwrap_or_default();
     Ok(PassClaims {
         pass: pass.id.uuid(),
         plate: Plate::parse(&pass.plate_number).map_err(stored)?.as_str().to_owned(),
         plate_type: pass.plate_type.clone(),
-        kind: u8::try_from(kind).unwrap_or(u8::MAX),
+        kind: pass_code::kind(pass.kind),
         zones: pass.zones.iter().map(code).collect::<Result<_>>()?,
         windows: pass
             .windows

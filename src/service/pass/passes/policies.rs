@@ -80,11 +80,11 @@ fn zone_reply(version: &ZoneVersion) -> pb::Zone {
 }
 
 pub(super) fn quota_reply(places: &Places) -> pb::Quota {
-    let kind = pb::PassKind::from_str_name(places.pass_kind.wire()).unwrap_or_default();
+    let kind = wire::enumerated::<pb::PassKind>(places.pass_kind);
     pb::Quota {
         name: places.id.to_string(),
         zone: places.zone.to_string(),
-        pass_kind: kind.into(),
+        pass_kind: kind,
         period_start: Some(wire::time(places.period_start)),
         period_end: Some(wire::time(places.period_end)),
         limit: places.places,

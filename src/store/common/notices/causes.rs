@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use super::{Telling, tell};
 use crate::{
-    actor::Role,
+    actor::{Item, Role},
     domain::{
         common::{
-            evaluation::EvaluationState,
+            evaluation::{self, EvaluationState},
             notice::{Audience, Facts, NoticeEvent},
         },
         duty::{escalation::Level, obligation::ObligationKind},
@@ -22,15 +22,11 @@ use crate::{
     store::{Tx, common::outbox::Topic},
 };
 
-const PASS: &str = "PASS";
-const REQUEST: &str = "REQUEST";
-const LIAISON: &str = "LIAISON";
-
 /// A pass ends in so many days.
 pub async fn of_ending_pass(tx: &mut Tx, pass: &Pass, days: i64) -> Result<()> {
     let telling = Telling {
         event: NoticeEvent::PassExpiring,
-        audience: Audience::Enterprise(pass.enterprise, PASS),
+        audience: Audience::Enterprise(pass.enterprise, Item::Pass),
         subject: pass.id.to_string(),
         cause: format!("{}/ends/{days}", pass.id),
         facts: Facts {
@@ -219,25 +215,21 @@ pub async fn of_ended_webhook(
 }
 
 /// An evaluation still waits.
-pub async fn of_reminder(tx: &mut Tx, evaluation: Id<kind::Evaluation>) -> Result<()> {
+pub async fn of_reminder(tx: &mut Tx, id: Id<kind::Evaluation>) -> Result<()> {
     let asked = sqlx::query!(
         "select enterprise_id, collection, subject_id, state from evaluation where id = $1",
-        evaluation.uuid()
+        id.uuid()
     )
     .fetch_one(tx.conn())
     .await?;
     let state = EvaluationState::from_wire(&asked.state);
     let Some(event) = state.and_then(NoticeEvent::of_evaluation) else { return Ok(()) };
-    let item = match asked.collection.as_str() {
-        kind::Conversation::NAME => LIAISON,
-        kind::PassApplication::NAME => PASS,
-        _ => REQUEST,
-    };
+    let item = evaluation::item(&asked.collection);
     let telling = Telling {
         event,
         audience: Audience::Enterprise(Id::of(asked.enterprise_id), item),
         subject: format!("{}/{}", asked.collection, asked.subject_id),
-        cause: format!("{evaluation}/reminder"),
+        cause: format!("{id}/reminder"),
         facts: Facts::default(),
     };
     tell(tx, &telling).await?;

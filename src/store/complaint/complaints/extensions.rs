@@ -5,7 +5,8 @@ use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 
 use crate::{
-    error::{Reason, Result},
+    domain::common::extension::ExtensionState,
+    error::{Error, Reason, Result},
     id::{Id, kind},
     store::{OnConstraint as _, Tx},
 };
@@ -25,8 +26,8 @@ pub struct Extension {
     pub reason: String,
     /// By which rule.
     pub basis: String,
-    /// REQUESTED, APPROVED, REFUSED.
-    pub state: String,
+    /// Where it stands.
+    pub state: ExtensionState,
     /// Who asked.
     pub officer: Id<kind::Officer>,
     /// What was said about it.
@@ -73,19 +74,22 @@ pub async fn list(
     )
     .fetch_all(connection)
     .await?;
-    let rows = rows.into_iter().map(|row| Extension {
-        id: Id::of(row.id),
-        complaint: Id::of(row.complaint_id),
-        round: row.round,
-        days: row.days,
-        reason: row.reason,
-        basis: row.basis,
-        state: row.state,
-        officer: Id::of(row.officer_id),
-        note: row.note,
-        create_time: row.create_time.to_jiff(),
+    let rows = rows.into_iter().map(|row| {
+        let state = ExtensionState::from_wire(&row.state);
+        Ok(Extension {
+            id: Id::of(row.id),
+            complaint: Id::of(row.complaint_id),
+            round: row.round,
+            days: row.days,
+            reason: row.reason,
+            basis: row.basis,
+            state: state.ok_or_else(|| Error::internal("a stored state"))?,
+            officer: Id::of(row.officer_id),
+            note: row.note,
+            create_time: row.create_time.to_jiff(),
+        })
     });
-    Ok(rows.collect())
+    rows.collect()
 }
 
 /// Decides an extension, once. False when it was decided before.
@@ -101,7 +105,7 @@ pub async fn decide(
         "update complaint_extension set state = $2, decider_id = $3, note = $4, decide_time = $5
          where id = $1 and state = 'REQUESTED'",
         id.uuid(),
-        if approved { "APPROVED" } else { "REFUSED" },
+        ExtensionState::decided(approved).wire(),
         officer.uuid(),
         note,
         now.to_sqlx() as _

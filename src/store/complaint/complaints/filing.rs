@@ -7,16 +7,13 @@ use crate::{
     context::Cx,
     domain::{
         common::{lifecycle::Note, number::ComplaintNumber},
-        complaint::{Category, Channel, Complaint, Draft},
+        complaint::{Complaint, Draft},
         duty::{calendar::Calendar, month},
     },
     error::{Error, Result},
     id::{Id, kind},
     store::{Tx, common::numbers},
 };
-
-/// How much of a summary becomes the title, in characters.
-const TITLE_CHARACTERS: usize = 100;
 
 /// Files a complaint, with its number and the first thing that is owed. One that was filed under the
 /// id before stays as it is.
@@ -54,20 +51,7 @@ pub async fn from_conversation(
     let chosen = payload.get("sequences").and_then(Value::as_array);
     let chosen = chosen.into_iter().flatten().filter_map(Value::as_i64).collect();
     let source = super::handed_over(tx, conversation, sequence, chosen).await?;
-    let title: String = source.summary.chars().take(TITLE_CHARACTERS).collect();
-    let draft = Draft {
-        enterprise: source.enterprise,
-        unit_path: source.unit_path,
-        category: Category::Help,
-        channel: Channel::Chat,
-        title,
-        content: source.summary,
-        place: String::new(),
-        origin: Some((conversation.subject().collection.to_owned(), conversation.uuid())),
-        linked_sequences: source.sequences,
-        past_handlers: Vec::new(),
-        outside_number: String::new(),
-    };
+    let draft = Draft::from_conversation(source);
     // The complaint has the event's id, so that a second delivery finds it.
     let id = Id::<kind::Complaint>::of(event);
     if !super::exists(tx, id).await? {

@@ -219,14 +219,10 @@ pub async fn list(
     rows.into_iter().map(point).collect()
 }
 
-/// Lets a complaint that was escalated wait for the joint meeting of the unit in charge. By its number
-/// alone: what it says is read in the complaint.
+/// Lets a complaint that was escalated wait for the joint meeting of the unit in charge.
 pub async fn wait(tx: &mut Tx, complaint: &Complaint) -> Result<()> {
     let cx = &tx.cx().clone();
-    let title = format!("提级诉求{}", complaint.number);
-    let unit_path = complaint.unit_path.clone();
-    let about = MeetingPoint::about(complaint.id.subject(), unit_path, title, cx);
-    let point = MeetingPoint { enterprise: Some(complaint.enterprise), ..about };
+    let point = MeetingPoint::of_complaint(complaint, cx);
     if lock_open(tx, complaint.id.subject()).await?.is_none() {
         tx.settle_first(point.wait(cx), insert).await?;
     }

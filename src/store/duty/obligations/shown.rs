@@ -6,7 +6,11 @@ use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{error::Result, id::Subject};
+use crate::{
+    domain::duty::obligation::{Counted, Standing},
+    error::Result,
+    id::Subject,
+};
 
 /// An obligation as officers read it.
 #[derive(Debug, Clone)]
@@ -22,7 +26,7 @@ pub struct Shown {
     /// The end of the office's own.
     pub internal_due_time: Option<Timestamp>,
     /// How it stands.
-    pub standing: &'static str,
+    pub standing: Standing,
     /// Counted in a year without a published notice.
     pub provisional: bool,
     /// The due times that it had before.
@@ -70,22 +74,15 @@ pub async fn list(
     let time = |at: Option<jiff_sqlx::Timestamp>| at.map(jiff_sqlx::Timestamp::to_jiff);
     let shown = rows.into_iter().map(|row| {
         let (due, met) = (row.due_time.to_jiff(), time(row.meet_time));
-        let standing = match met {
-            Some(met) if met < due => "MET",
-            Some(_) => "MET_LATE",
-            None if row.void => "VOID",
-            None if row.paused => "PAUSED",
-            None if now >= due => "BREACHED",
-            None if now >= row.amber_time.to_jiff() => "AMBER",
-            None => "ON_TIME",
-        };
+        let amber = row.amber_time.to_jiff();
+        let counted = Counted { due, amber, met, paused: row.paused, void: row.void };
         Shown {
             kind: row.kind,
             open_time: row.open_time.to_jiff(),
             due_time: due,
             legal_due_time: time(row.legal),
             internal_due_time: time(row.internal),
-            standing,
+            standing: counted.standing(now),
             provisional: row.provisional,
             moves: moves.remove(&row.id).unwrap_or_default(),
         }
