@@ -8,6 +8,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let manifest = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let proto = manifest.join("proto");
     println!("cargo:rerun-if-changed=proto");
+    // What columns hold is no source that the compiler knows of.
+    println!("cargo:rerun-if-changed=sqlx.toml");
     // The files one by one: the query cache beside them is written by the build itself.
     for entry in fs::read_dir(manifest.join("migrations"))? {
         let path = entry?.path();

@@ -2,6 +2,7 @@
 //! domain and nothing of the transport.
 
 pub mod cache;
+pub mod column;
 pub mod common;
 pub mod complaint;
 pub mod conduct;
@@ -18,10 +19,11 @@ use std::{collections::BTreeSet, str::FromStr as _, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
+use log::LevelFilter;
 use sqlx::{
-    PgConnection, PgPool, Postgres, Transaction,
+    ConnectOptions as _, PgConnection, PgPool, Postgres, Transaction,
     pool::PoolConnection,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::{PgConnectOptions, PgPoolOptions, PgQueryResult},
 };
 use uuid::Uuid;
 
@@ -49,6 +51,10 @@ pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
 /// How long a call waits for a connection: below every deadline of a call.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// What a filter of events lets through so that every statement is told: its text, its rows, its time.
+pub const STATEMENTS: &str = "sqlx::query=debug";
+/// A statement that takes longer is told as a warning, by its text: it holds no value.
+const SLOW: Duration = Duration::from_millis(100);
 
 /// Everything that is kept: truth in PostgreSQL, what may be lost in Redis.
 #[derive(Debug, Clone)]
@@ -68,6 +74,7 @@ pub struct Store {
 /// What a pool asks of PostgreSQL on every connection (invariants.md, 4.5).
 fn options(url: &str) -> Result<PgConnectOptions> {
     let options = PgConnectOptions::from_str(url).map_err(Error::internal)?;
+    let options = options.log_slow_statements(LevelFilter::Warn, SLOW);
     Ok(options.application_name("jingqi").options([
         ("statement_timeout", "3s"),
         ("lock_timeout", "1s"),
@@ -159,7 +166,7 @@ impl Store {
             once.request_id,
             cx.method,
             &once.digest,
-            cx.now.to_sqlx() as _
+            cx.now.to_sqlx()
         )
         .execute(tx.conn())
         .await?;
@@ -418,6 +425,18 @@ impl<T> OnConstraint<T> for Result<T> {
             if violated { Error::new(reason).because(error) } else { error }
         })
     }
+}
+
+/// Raises the version of what was just written at it, as the statement did.
+///
+/// # Errors
+/// `ETAG_STALE` when no row was at this version: somebody was faster.
+pub fn rise(version: &mut i64, written: &PgQueryResult) -> Result<()> {
+    if written.rows_affected() == 0 {
+        return Err(Error::new(Reason::EtagStale));
+    }
+    *version = version.saturating_add(1);
+    Ok(())
 }
 
 /// The last id of the page before, or the greatest id for the first page: lists run newest first.

@@ -264,7 +264,7 @@ pub mod store {
     }
 }
 pub mod telemetry {
-    pub use crate::telemetry::start;
+    pub use crate::telemetry::{start, traced};
 }
 pub mod token {
     pub use crate::token::Access;

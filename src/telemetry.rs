@@ -1,12 +1,22 @@
 //! Logs, traces and metrics: where they go. What is said stands where it happens.
+//!
+//! Every statement is told under the span of its call, by sqlx itself: its text, which holds no value, how many
+//! rows, how long. In an exported trace always; in the log at `debug`, or where it was slow.
 
 use anyhow::Context as _;
 use opentelemetry::{global, trace::TracerProvider as _};
 use opentelemetry_otlp::WithExportConfig as _;
-use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider, trace::SdkTracerProvider};
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use opentelemetry_sdk::{
+    Resource,
+    metrics::SdkMeterProvider,
+    trace::{SdkTracer, SdkTracerProvider},
+};
+use tracing::Subscriber;
+use tracing_subscriber::{
+    EnvFilter, Layer, layer::SubscriberExt as _, registry::LookupSpan, util::SubscriberInitExt as _,
+};
 
-use crate::config::TelemetrySettings;
+use crate::{config::TelemetrySettings, store::STATEMENTS};
 
 /// Keeps the exporters; flushes what waits when it is dropped.
 #[must_use = "dropping it ends the export"]
@@ -25,14 +35,14 @@ impl Drop for Flush {
 /// Starts the log as JSON lines, and the export where a collector is named. Telemetry drops what
 /// it cannot send: it is never an audit, and never in the way.
 pub fn start(settings: &TelemetrySettings) -> anyhow::Result<Flush> {
-    let filter = EnvFilter::try_new(&settings.log).context("JINGQI_LOG")?;
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
-        .with_writer(std::io::stderr);
-    let subscriber = tracing_subscriber::registry().with(filter).with(lines);
+        .with_writer(std::io::stderr)
+        .with_filter(EnvFilter::try_new(&settings.log).context("JINGQI_LOG")?);
+    let subscriber = tracing_subscriber::registry().with(lines);
     if settings.otlp_endpoint.is_empty() {
         subscriber.try_init().context("a log was started before")?;
         return Ok(Flush(None));
@@ -55,7 +65,16 @@ pub fn start(settings: &TelemetrySettings) -> anyhow::Result<Flush> {
     let metrics =
         SdkMeterProvider::builder().with_periodic_exporter(metrics).with_resource(resource).build();
     global::set_meter_provider(metrics.clone());
-    let layer = tracing_opentelemetry::layer().with_tracer(traces.tracer("jingqi"));
-    subscriber.with(layer).try_init().context("a log was started before")?;
+    let traced = traced(traces.tracer("jingqi"), &settings.log)?;
+    subscriber.with(traced).try_init().context("a log was started before")?;
     Ok(Flush(Some((traces, metrics))))
+}
+
+/// What a trace holds: what is logged, and every statement.
+pub fn traced<S>(tracer: SdkTracer, log: &str) -> anyhow::Result<impl Layer<S> + use<S>>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let filter = EnvFilter::try_new(format!("{log},{STATEMENTS}")).context("JINGQI_LOG")?;
+    Ok(tracing_opentelemetry::layer().with_tracer(tracer).with_filter(filter))
 }

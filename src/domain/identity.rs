@@ -1,4 +1,4 @@
-//! Who acts: officers and what proves them, sessions, and what takes two persons.
+//! Who acts: officers and what proves them, sessions, what keys sign, and what takes two persons.
 
 pub mod officer;
 pub mod proposal;

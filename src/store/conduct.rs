@@ -14,11 +14,12 @@ pub mod identity_requests;
 pub mod messages;
 pub mod ties;
 
+use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Tx, Vault};
+use super::{Tx, Vault, rise};
 use crate::{
     actor::Scope,
     crypto,
@@ -42,23 +43,22 @@ struct Row {
     content_sealed: Vec<u8>,
     collection: Option<String>,
     subject_id: Option<Uuid>,
-    state: String,
+    state: ReportState,
     assigner_id: Option<Uuid>,
     investigator_id: Option<Uuid>,
     past_investigators: Vec<Uuid>,
     past_assigners: Vec<Uuid>,
-    finding: Option<String>,
+    finding: Option<Finding>,
     result_sealed: Option<Vec<u8>>,
     review_reason_sealed: Option<Vec<u8>>,
     review_time: Option<jiff_sqlx::Timestamp>,
     extension_days: i32,
-    create_time: jiff_sqlx::Timestamp,
+    create_time: Timestamp,
     end_time: Option<jiff_sqlx::Timestamp>,
     version: i64,
 }
 
 fn entity(row: Row, vault: &Vault) -> Result<ConductReport> {
-    let state = ReportState::from_wire(&row.state);
     let opened = |sealed: Option<Vec<u8>>| {
         sealed.map(|sealed| vault.open_text(PURPOSE, &sealed)).transpose()
     };
@@ -74,14 +74,14 @@ fn entity(row: Row, vault: &Vault) -> Result<ConductReport> {
         investigator: row.investigator_id.map(Id::of),
         past_investigators: row.past_investigators.into_iter().map(Id::of).collect(),
         past_assigners: row.past_assigners.into_iter().map(Id::of).collect(),
-        finding: row.finding.as_deref().and_then(Finding::from_wire),
+        finding: row.finding,
         result: opened(row.result_sealed)?.unwrap_or_default(),
         review,
         extension_days: row.extension_days,
-        create_time: row.create_time.to_jiff(),
-        end_time: row.end_time.map(jiff_sqlx::Timestamp::to_jiff),
+        create_time: row.create_time,
+        end_time: row.end_time.map(Into::into),
         version: row.version,
-        held: Held::row(state.ok_or_else(|| Error::internal("a stored state"))?),
+        held: Held::row(row.state),
     })
 }
 
@@ -91,10 +91,7 @@ macro_rules! select {
             Row,
             r#"select id, real_name, content_sealed, collection, subject_id, state, assigner_id,
                 investigator_id, past_investigators, past_assigners, finding, result_sealed,
-                review_reason_sealed, review_time as "review_time: jiff_sqlx::Timestamp",
-                extension_days,
-                create_time as "create_time: jiff_sqlx::Timestamp",
-                end_time as "end_time: jiff_sqlx::Timestamp", version
+                review_reason_sealed, review_time, extension_days, create_time, end_time, version
              from conduct.report "# + $filter
             $(, $argument)*
         )
@@ -214,7 +211,7 @@ pub async fn insert(
         collection,
         subject,
         report.state().wire(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -248,18 +245,15 @@ pub async fn save(tx: &mut Tx, moved: Moved<ConductReport>) -> Result<ConductRep
         report.finding.map(Finding::wire),
         result,
         report.extension_days,
-        report.end_time.map(jiff_sqlx::ToSqlx::to_sqlx) as _,
-        now.to_sqlx() as _,
+        report.end_time.map(jiff_sqlx::ToSqlx::to_sqlx),
+        now.to_sqlx(),
         &past_assigners,
-        review_time.map(jiff_sqlx::ToSqlx::to_sqlx) as _,
+        review_time.map(jiff_sqlx::ToSqlx::to_sqlx),
         reason
     )
     .execute(tx.conn())
     .await?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::new(Reason::EtagStale));
-    }
-    report.version = report.version.saturating_add(1);
+    rise(&mut report.version, &updated)?;
     write(tx, report.id, &change).await?;
     Ok(report)
 }
@@ -284,7 +278,7 @@ async fn write(tx: &mut Tx, report: Id<kind::ConductReport>, change: &Change) ->
         change.action(),
         change.actor(),
         note,
-        change.time().to_sqlx() as _
+        change.time().to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -315,8 +309,7 @@ pub async fn changes(
     id: Id<kind::ConductReport>,
 ) -> Result<Vec<Written>> {
     let rows = sqlx::query!(
-        "select from_state, to_state, action, actor, note_sealed,
-            create_time as \"create_time: jiff_sqlx::Timestamp\"
+        "select from_state, to_state, action, actor, note_sealed, create_time
          from conduct.change
          where report_id = $1
          order by position

@@ -34,7 +34,10 @@ async fn days(app: &App, count: i32) {
 async fn terms(app: &App, purpose: &str, suite: &str) -> Vec<(Timestamp, Timestamp)> {
     app.look().await;
     let snapshot = app.parts.world.get(&app.parts.store).await.unwrap();
-    let keys = snapshot.keys.iter().filter(|key| key.purpose == purpose && key.suite == suite);
+    let keys = snapshot
+        .keys
+        .iter()
+        .filter(|key| key.purpose.wire() == purpose && key.suite.wire() == suite);
     let mut terms: Vec<_> = keys.map(|key| (key.not_before, key.sign_until)).collect();
     terms.sort_unstable();
     terms

@@ -51,6 +51,7 @@ mod rooms;
 mod schema;
 mod server;
 mod stale_judge;
+mod statements;
 mod supervision;
 mod talk;
 mod texts;

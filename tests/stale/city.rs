@@ -104,7 +104,7 @@ impl City {
         let [device, chief, security] = sessions;
         let code = |pass: usize, key: &Key| rows.code(pass, key, &store, now);
         let (mut to_revoke_keys, mut kept) = (Vec::new(), None);
-        let of_codes = |key: &&Key| key.purpose == "PASS_CODE" && key.suite == "INTL";
+        let of_codes = |key: &&Key| key.purpose.wire() == "PASS_CODE" && key.suite.wire() == "INTL";
         for key in snapshot.keys.iter().filter(of_codes) {
             if to_revoke.contains(&key.id) {
                 to_revoke_keys.push(key);

@@ -163,16 +163,11 @@ impl Checks {
                 if trucks.is_empty() {
                     return Ok(vec![Question::plate(plate.clone())]);
                 }
-                let truck = |text: &String| Plate::parse(text);
-                let trucks: Result<Vec<_>, _> = trucks.iter().map(truck).collect();
-                let trucks = trucks.map_err(|_| Error::internal("a stored plate"))?;
                 let about = |truck| Question::trailer(plate.clone(), truck);
                 Ok(trucks.into_iter().map(about).collect())
             }
             Observed::Number(number) => {
                 let plate = self.plates.plate_of_number(number.as_str()).await?;
-                let plate = plate.map(|plate| Plate::parse(&plate));
-                let plate = plate.transpose().map_err(|_| Error::internal("a stored plate"))?;
                 Ok(vec![Question::number(number.as_str().to_owned(), plate)])
             }
         }

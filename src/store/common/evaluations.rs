@@ -12,7 +12,7 @@ use crate::{
     domain::common::evaluation::{
         Evaluation, EvaluationState, SILENCE, Satisfaction, Verdict, figures::Figures,
     },
-    error::{Error, Result},
+    error::Result,
     id::{Id, Subject, kind},
     store::Tx,
 };
@@ -40,20 +40,18 @@ struct Row {
     enterprise_id: Uuid,
     unit_path: String,
     officer_id: Option<Uuid>,
-    state: String,
-    level: Option<String>,
+    state: EvaluationState,
+    level: Option<Satisfaction>,
     solved: Option<bool>,
     comment: String,
-    create_time: jiff_sqlx::Timestamp,
-    due_time: jiff_sqlx::Timestamp,
+    create_time: Timestamp,
+    due_time: Timestamp,
     rate_time: Option<jiff_sqlx::Timestamp>,
 }
 
-fn entity(row: Row) -> Result<Evaluation> {
-    let level = row.level.as_deref().and_then(Satisfaction::from_wire);
+fn entity(row: Row) -> Evaluation {
     let comment = row.comment;
-    let state = EvaluationState::from_wire(&row.state);
-    Ok(Evaluation {
+    Evaluation {
         id: Id::of(row.id),
         collection: row.collection,
         subject: row.subject_id,
@@ -61,22 +59,24 @@ fn entity(row: Row) -> Result<Evaluation> {
         enterprise: Id::of(row.enterprise_id),
         unit_path: row.unit_path,
         officer: row.officer_id.map(Id::of),
-        state: state.ok_or_else(|| Error::internal("a stored state"))?,
-        verdict: level.zip(row.solved).map(|(level, solved)| Verdict { level, solved, comment }),
-        create_time: row.create_time.to_jiff(),
-        due_time: row.due_time.to_jiff(),
-        rate_time: row.rate_time.map(jiff_sqlx::Timestamp::to_jiff),
-    })
+        state: row.state,
+        verdict: row.level.zip(row.solved).map(|(level, solved)| Verdict {
+            level,
+            solved,
+            comment,
+        }),
+        create_time: row.create_time,
+        due_time: row.due_time,
+        rate_time: row.rate_time.map(Into::into),
+    }
 }
 
 macro_rules! select {
     ($filter:literal $(, $argument:expr)*) => {
         sqlx::query_as!(
             Row,
-            r#"select id, collection, subject_id, round, enterprise_id, unit_path, officer_id, state,
-                level, solved, comment, create_time as "create_time: jiff_sqlx::Timestamp",
-                due_time as "due_time: jiff_sqlx::Timestamp",
-                rate_time as "rate_time: jiff_sqlx::Timestamp" "# + $filter
+            r#"select id, collection, subject_id, round, enterprise_id, unit_path, officer_id,
+                state, level, solved, comment, create_time, due_time, rate_time "# + $filter
             $(, $argument)*
         )
     };
@@ -99,8 +99,8 @@ pub async fn invite(tx: &mut Tx, invitation: &Invitation) -> Result<()> {
         invitation.enterprise.uuid(),
         invitation.unit_path,
         invitation.officer.map(Id::uuid),
-        now.to_sqlx() as _,
-        due.to_sqlx() as _
+        now.to_sqlx(),
+        due.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -135,7 +135,7 @@ pub async fn lock(tx: &mut Tx, id: Id<kind::Evaluation>, scope: &Scope) -> Resul
     )
     .fetch_optional(tx.conn())
     .await?;
-    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+    Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
 /// The evaluation of one end of a subject that the caller has read within the scope.
@@ -152,7 +152,7 @@ pub async fn of(
     )
     .fetch_optional(connection)
     .await?;
-    row.map(entity).transpose()
+    Ok(row.map(entity))
 }
 
 /// Evaluations that enterprises were asked for, each about things of the collections that stand
@@ -210,7 +210,7 @@ pub async fn list(
             .await?
         }
     };
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// Answers, once. False when it was answered before, or silence has closed it.
@@ -224,7 +224,7 @@ pub async fn answer(tx: &mut Tx, id: Id<kind::Evaluation>, verdict: &Verdict) ->
         verdict.level.wire(),
         verdict.solved,
         verdict.comment,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -250,12 +250,12 @@ pub async fn silent(
 ) -> Result<Vec<Evaluation>> {
     let rows = select!(
         "from evaluation where state = 'INVITED' and due_time <= $1 order by due_time limit $2",
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         limit
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// Conversations whose close nobody rated since before the instant, and that were not asked again.
@@ -269,12 +269,12 @@ pub async fn unasked(
             and collection = 'conversations'
          order by create_time
          limit $2",
-        before.to_sqlx() as _,
+        before.to_sqlx(),
         limit
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// Evaluations of everything but conversations that nobody answered since before the instant, and
@@ -290,7 +290,7 @@ pub async fn unasked_elsewhere(
             and collection <> 'conversations'
          order by create_time
          limit $2",
-        before.to_sqlx() as _,
+        before.to_sqlx(),
         limit
     )
     .fetch_all(connection)
@@ -305,7 +305,7 @@ pub async fn reminded(tx: &mut Tx, id: Id<kind::Evaluation>) -> Result<bool> {
         "update evaluation set remind_time = $2
          where id = $1 and remind_time is null and state = 'INVITED'",
         id.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -379,8 +379,8 @@ pub async fn figures(
          left join unit on $1 = 'unit' and unit.path = counted.key
          order by 2, counted.key",
         grouping,
-        from.to_sqlx() as _,
-        until.to_sqlx() as _,
+        from.to_sqlx(),
+        until.to_sqlx(),
         scope.unit_path
     )
     .fetch_all(connection)

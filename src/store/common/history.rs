@@ -34,7 +34,7 @@ pub async fn write(tx: &mut Tx, subject: Subject, change: &Change) -> Result<()>
         change.note().reason,
         method,
         call,
-        change.time().to_sqlx() as _
+        change.time().to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -71,8 +71,7 @@ pub struct Written {
 /// The steps of a subject, oldest first. The caller has read the subject within the scope.
 pub async fn list(connection: &mut PgConnection, subject: Subject) -> Result<Vec<Written>> {
     let rows = sqlx::query!(
-        "select from_state, to_state, action, actor, public_note, internal_note, reason,
-            create_time as \"create_time: jiff_sqlx::Timestamp\"
+        "select from_state, to_state, action, actor, public_note, internal_note, reason, create_time
          from change
          where collection = $1 and subject_id = $2
          order by position

@@ -10,7 +10,7 @@ use super::outbox::{self, Topic};
 use crate::{
     domain::common::notice::{Channel, Facts, NoticeEvent, uuid_of},
     error::{Error, Result},
-    store::{Tx, Vault},
+    store::{Tx, Vault, column::unreadable},
 };
 
 /// A push that waits.
@@ -31,8 +31,7 @@ pub struct Delivery {
 /// A push that is to be sent; `None` when it was sent, collected or given up before.
 pub async fn waiting(connection: &mut PgConnection, id: Uuid) -> Result<Option<Delivery>> {
     let row = sqlx::query!(
-        "select recipient, event, facts as \"facts: Json<Facts>\", state,
-            notice.create_time as \"create_time: jiff_sqlx::Timestamp\"
+        "select recipient, event, facts as \"facts: Json<Facts>\", state, notice.create_time
          from notice_delivery join notice on notice.id = notice_id
          where notice_delivery.id = $1 and state in ('PENDING', 'RELEASED')",
         id
@@ -40,10 +39,9 @@ pub async fn waiting(connection: &mut PgConnection, id: Uuid) -> Result<Option<D
     .fetch_optional(connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let event = NoticeEvent::from_wire(&row.event);
     Ok(Some(Delivery {
         recipient: row.recipient,
-        event: event.ok_or_else(|| Error::internal("a stored event"))?,
+        event: row.event,
         facts: row.facts.0,
         time: row.create_time.to_jiff(),
         released: row.state == "RELEASED",
@@ -63,7 +61,8 @@ pub struct Reach {
 
 /// By what the recipient can be reached now.
 pub async fn reach(connection: &mut PgConnection, vault: &Vault, recipient: &str) -> Result<Reach> {
-    let id = uuid_of(recipient).ok_or_else(|| Error::internal("a stored recipient"))?;
+    let id =
+        uuid_of(recipient).ok_or_else(|| unreadable("notice_delivery", "recipient", recipient))?;
     if recipient.starts_with("officers/") {
         let member = sqlx::query_scalar!(
             "select police_number from officer where id = $1 and disable_time is null",
@@ -95,7 +94,7 @@ pub async fn sent(tx: &mut Tx, id: Uuid, by: Channel) -> Result<()> {
          where id = $1 and state in ('PENDING', 'RELEASED')",
         id,
         by.wire(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -120,7 +119,7 @@ pub async fn hold(tx: &mut Tx, id: Uuid, until: Timestamp) -> Result<()> {
         "update notice_delivery set state = 'HELD', release_time = $2
          where id = $1 and state = 'PENDING'",
         id,
-        until.to_sqlx() as _
+        until.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -135,7 +134,7 @@ pub async fn due(connection: &mut PgConnection, now: Timestamp, limit: i64) -> R
          group by recipient
          order by min(release_time)
          limit $2",
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         limit
     )
     .fetch_all(connection)
@@ -151,7 +150,7 @@ pub async fn lock_held(tx: &mut Tx, recipient: &str) -> Result<Vec<Uuid>> {
          order by id
          for update skip locked",
         recipient,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_all(tx.conn())
     .await?)
@@ -169,9 +168,9 @@ pub async fn collect(tx: &mut Tx, recipient: &str, held: &[Uuid], day: Date) -> 
          on conflict on constraint notice_digest_once_a_day do nothing",
         digest.uuid(),
         recipient,
-        day.to_sqlx() as _,
+        day.to_sqlx(),
         count,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -209,7 +208,7 @@ pub async fn hold_all(tx: &mut Tx, held: &[Uuid], until: Timestamp) -> Result<()
     sqlx::query!(
         "update notice_delivery set release_time = $2 where id = any($1) and state = 'HELD'",
         held,
-        until.to_sqlx() as _
+        until.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -230,7 +229,7 @@ pub async fn digest(connection: &mut PgConnection, id: Uuid) -> Result<Option<(S
 /// Notes that a digest was sent, or that no way led to its recipient.
 pub async fn digest_done(tx: &mut Tx, id: Uuid, by: Option<Channel>) -> Result<()> {
     let now = tx.now();
-    sqlx::query!("update notice_digest set send_time = $2 where id = $1", id, now.to_sqlx() as _)
+    sqlx::query!("update notice_digest set send_time = $2 where id = $1", id, now.to_sqlx())
         .execute(tx.conn())
         .await?;
     sqlx::query!(
@@ -239,7 +238,7 @@ pub async fn digest_done(tx: &mut Tx, id: Uuid, by: Option<Channel>) -> Result<(
          where digest_id = $1 and state = 'COLLECTED'",
         id,
         by.map(Channel::wire),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;

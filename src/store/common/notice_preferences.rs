@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    domain::common::notice::{Channel, Language, Preferences, Template},
+    domain::common::notice::{Channel, Preferences, Template},
     error::{Error, Reason, Result},
     store::Tx,
 };
@@ -21,9 +21,8 @@ pub async fn get(connection: &mut PgConnection, owner: &str) -> Result<Preferenc
     .await?;
     let Some(row) = row else { return Ok(Preferences::default_of(owner)) };
     let minute = |minute: i32| u16::try_from(minute).map_err(Error::internal);
-    let language = Language::from_wire(&row.language);
     Ok(Preferences {
-        language: language.ok_or_else(|| Error::internal("a stored language"))?,
+        language: row.language,
         channels: row.channels.iter().filter_map(|way| Channel::from_wire(way)).collect(),
         quiet: (minute(row.quiet_from_minute)?, minute(row.quiet_until_minute)?),
         digest: row.digest_minute.map(minute).transpose()?,
@@ -52,7 +51,7 @@ pub async fn save(tx: &mut Tx, owner: &str, wish: &Preferences) -> Result<()> {
         i32::from(wish.quiet.0),
         i32::from(wish.quiet.1),
         wish.digest.map(i32::from),
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         wish.version
     )
     .execute(tx.conn())
@@ -109,7 +108,7 @@ pub async fn permit(tx: &mut Tx, person: Uuid, of: Template, long_term: bool) ->
         person,
         of.wire(),
         long_term,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -124,7 +123,7 @@ pub async fn forbid(tx: &mut Tx, person: Uuid, of: Template) -> Result<()> {
          where person_id = $1 and template = $2",
         person,
         of.wire(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -139,7 +138,7 @@ pub async fn spend(tx: &mut Tx, person: Uuid, of: Template) -> Result<()> {
          where person_id = $1 and template = $2 and not long_term",
         person,
         of.wire(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;

@@ -70,7 +70,7 @@ pub async fn tell(tx: &mut Tx, telling: &Telling) -> Result<bool> {
         telling.cause,
         telling.subject,
         Json(&telling.facts) as _,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -98,7 +98,7 @@ async fn push(tx: &mut Tx, notice: Id<kind::Notice>, recipient: String) -> Resul
         delivery.uuid(),
         notice.uuid(),
         recipient,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -121,7 +121,7 @@ async fn recipients(tx: &mut Tx, audience: Audience) -> Result<Vec<String>> {
                  limit $4",
                 enterprise.uuid(),
                 item.wire(),
-                now.to_sqlx() as _,
+                now.to_sqlx(),
                 RECIPIENTS_MAX
             )
             .fetch_all(tx.conn())
@@ -177,7 +177,7 @@ pub async fn list(
     let rows = sqlx::query!(
         "select found.id as \"id!\", found.event as \"event!\", found.subject as \"subject!\",
             found.facts as \"facts!: Json<Facts>\", found.is_read as \"read!\",
-            found.create_time as \"create_time!: jiff_sqlx::Timestamp\"
+            found.create_time as \"create_time!\"
          from unnest($1::text[]) as key
          cross join lateral (
             select id, event, subject, facts, create_time, was_read.it as is_read
@@ -202,18 +202,15 @@ pub async fn list(
     )
     .fetch_all(connection)
     .await?;
-    let rows = rows.into_iter().map(|row| {
-        let event = NoticeEvent::from_wire(&row.event);
-        Ok(Notice {
-            id: Id::of(row.id),
-            event: event.ok_or_else(|| Error::internal("a stored event"))?,
-            subject: row.subject,
-            facts: row.facts.0,
-            read: row.read,
-            create_time: row.create_time.to_jiff(),
-        })
+    let notices = rows.into_iter().map(|row| Notice {
+        id: Id::of(row.id),
+        event: row.event,
+        subject: row.subject,
+        facts: row.facts.0,
+        read: row.read,
+        create_time: row.create_time.to_jiff(),
     });
-    rows.collect()
+    Ok(notices.collect())
 }
 
 /// How many notices a reader has not read, up to 100.
@@ -251,7 +248,7 @@ pub async fn mark(tx: &mut Tx, reader: &Reader, notices: &[Uuid]) -> Result<()> 
         reader.name,
         notices,
         &reader.keys,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;

@@ -15,7 +15,7 @@ pub async fn next(tx: &mut Tx, prefix: &str, day: Date) -> Result<u32> {
          on conflict (prefix, day) do update set next = number_sequence.next + 1
          returning next - 1 as \"sequence!\"",
         prefix,
-        day.to_sqlx() as _
+        day.to_sqlx()
     )
     .fetch_one(tx.conn())
     .await?;

@@ -79,7 +79,7 @@ pub async fn emit(
         topic.wire(),
         subject,
         payload,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -124,8 +124,8 @@ pub async fn claim(
              for update skip locked
          )
          returning id, topic, subject, payload, attempts - 1 as \"attempts!\"",
-        now.to_sqlx() as _,
-        now.saturating_add(hold).unwrap_or(now).to_sqlx() as _,
+        now.to_sqlx(),
+        now.saturating_add(hold).unwrap_or(now).to_sqlx(),
         &topics,
         those,
         busy
@@ -147,7 +147,7 @@ pub async fn delivered(tx: &mut Tx, event: Uuid) -> Result<()> {
     sqlx::query!(
         "update event set deliver_time = $2, failure = null where id = $1",
         event,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -159,7 +159,7 @@ pub async fn failed(tx: &mut Tx, event: Uuid, again: Timestamp, failure: &str) -
     sqlx::query!(
         "update event set next_attempt_time = $2, failure = $3 where id = $1",
         event,
-        again.to_sqlx() as _,
+        again.to_sqlx(),
         failure
     )
     .execute(tx.conn())
@@ -184,13 +184,13 @@ pub async fn put_off(tx: &mut Tx, event: &Event, until: Timestamp) -> Result<Opt
         event.topic,
         event.subject,
         event.id,
-        until.to_sqlx() as _,
+        until.to_sqlx(),
         ATTEMPTS_MAX
     )
     .execute(tx.conn())
     .await?;
     let last = sqlx::query_scalar!(
-        "select max(next_attempt_time) as \"last: jiff_sqlx::Timestamp\" from event
+        "select max(next_attempt_time) as last from event
          where topic = $1 and subject = $2 and id <> $3 and deliver_time is null and attempts < $4",
         event.topic,
         event.subject,
@@ -199,7 +199,7 @@ pub async fn put_off(tx: &mut Tx, event: &Event, until: Timestamp) -> Result<Opt
     )
     .fetch_one(tx.conn())
     .await?;
-    Ok(last.map(jiff_sqlx::Timestamp::to_jiff))
+    Ok(last.map(Into::into))
 }
 
 /// Lets an event be delivered again, now and from the first attempt.
@@ -208,7 +208,7 @@ pub async fn again(tx: &mut Tx, event: Uuid) -> Result<()> {
     sqlx::query!(
         "update event set deliver_time = null, attempts = 0, next_attempt_time = $2 where id = $1",
         event,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -238,8 +238,7 @@ macro_rules! dead {
     ($filter:literal $(, $argument:expr)*) => {
         sqlx::query!(
             r#"select id, topic, subject, attempts, coalesce(failure, '') as "failure!",
-                create_time as "create_time: jiff_sqlx::Timestamp",
-                next_attempt_time as "next_attempt_time: jiff_sqlx::Timestamp"
+                create_time, next_attempt_time
              from event where deliver_time is null and attempts >= 12 "# + $filter
             $(, $argument)*
         )
@@ -281,7 +280,7 @@ pub async fn phone_code(
         "select phone_sealed, code_sealed from phone_code
          where id = $1 and use_time is null and expire_time > $2",
         id,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_optional(connection)
     .await?;
@@ -298,7 +297,7 @@ pub async fn invited_phone(
         "select phone_sealed from invitation
          where id = $1 and accept_time is null and expire_time > $2",
         id,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_optional(connection)
     .await?;

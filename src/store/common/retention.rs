@@ -20,7 +20,7 @@ pub async fn answers(connection: &mut PgConnection, before: Timestamp) -> Result
             "delete from idempotency
              where (actor, request_id) in (
                 select actor, request_id from idempotency where create_time < $1 limit $2)",
-            before.to_sqlx() as _,
+            before.to_sqlx(),
             BATCH
         )
     };
@@ -41,7 +41,7 @@ pub async fn events(connection: &mut PgConnection, before: Timestamp) -> Result<
                     where notice_delivery.id = event.id
                         and state in ('PENDING', 'HELD', 'RELEASED'))
                 limit $2)",
-            before.to_sqlx() as _,
+            before.to_sqlx(),
             BATCH
         )
     };
@@ -51,26 +51,26 @@ pub async fn events(connection: &mut PgConnection, before: Timestamp) -> Result<
 
 /// One-time codes and challenges that ended before the instant.
 pub async fn codes(connection: &mut PgConnection, before: Timestamp) -> Result<()> {
-    sqlx::query!("delete from phone_code where expire_time < $1", before.to_sqlx() as _)
+    sqlx::query!("delete from phone_code where expire_time < $1", before.to_sqlx())
         .execute(&mut *connection)
         .await?;
-    sqlx::query!("delete from device_challenge where expire_time < $1", before.to_sqlx() as _)
+    sqlx::query!("delete from device_challenge where expire_time < $1", before.to_sqlx())
         .execute(&mut *connection)
         .await?;
-    sqlx::query!("delete from officer_enrolment where expire_time < $1", before.to_sqlx() as _)
+    sqlx::query!("delete from officer_enrolment where expire_time < $1", before.to_sqlx())
         .execute(&mut *connection)
         .await?;
     // What was told stands in the inbox; a message that could not be sent for so long comes too late.
     sqlx::query!(
         "delete from officer_message
          where create_time < $1 and (expire_time is null or expire_time < $1)",
-        before.to_sqlx() as _
+        before.to_sqlx()
     )
     .execute(&mut *connection)
     .await?;
     sqlx::query!(
         "delete from device_enrolment where expire_time < $1 and device_id is null",
-        before.to_sqlx() as _
+        before.to_sqlx()
     )
     .execute(&mut *connection)
     .await?;
@@ -200,7 +200,7 @@ pub async fn unused_files(
         first_id_of(whole_before),
         after,
         BATCH,
-        before.to_sqlx() as _
+        before.to_sqlx()
     )
     .fetch_all(connection)
     .await?)

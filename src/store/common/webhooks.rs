@@ -46,7 +46,7 @@ struct Row {
     display_name: String,
     url: String,
     events: Vec<String>,
-    create_time: jiff_sqlx::Timestamp,
+    create_time: Timestamp,
     disable_time: Option<jiff_sqlx::Timestamp>,
     version: i64,
 }
@@ -57,8 +57,8 @@ fn entity(row: Row) -> Webhook {
         display_name: row.display_name,
         url: row.url,
         events: row.events,
-        create_time: row.create_time.to_jiff(),
-        disable_time: row.disable_time.map(jiff_sqlx::Timestamp::to_jiff),
+        create_time: row.create_time,
+        disable_time: row.disable_time.map(Into::into),
         version: row.version,
     }
 }
@@ -67,9 +67,7 @@ macro_rules! select {
     ($filter:literal $(, $argument:expr)*) => {
         sqlx::query_as!(
             Row,
-            r#"select id, display_name, url, events,
-                create_time as "create_time: jiff_sqlx::Timestamp",
-                disable_time as "disable_time: jiff_sqlx::Timestamp", version
+            r#"select id, display_name, url, events, create_time, disable_time, version
              from webhook "# + $filter
             $(, $argument)*
         )
@@ -87,7 +85,7 @@ pub async fn insert(tx: &mut Tx, webhook: &Webhook, secret: &[u8]) -> Result<()>
         webhook.url,
         sealed,
         &webhook.events,
-        webhook.create_time.to_sqlx() as _,
+        webhook.create_time.to_sqlx(),
         webhook.version
     )
     .execute(tx.conn())
@@ -107,7 +105,7 @@ pub async fn disable(tx: &mut Tx, mut webhook: Webhook, note: Note) -> Result<We
     sqlx::query!(
         "update webhook set disable_time = $2, version = version + 1 where id = $1",
         webhook.id.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -184,7 +182,7 @@ pub async fn tell(tx: &mut Tx, telling: &Telling, enterprise: Id<kind::Enterpris
             event,
             telling.cause,
             payload,
-            now.to_sqlx() as _
+            now.to_sqlx()
         )
         .execute(tx.conn())
         .await?;
@@ -232,7 +230,7 @@ pub async fn attempted(tx: &mut Tx, id: Uuid, status: u16, failure: &str) -> Res
         id,
         i32::from(status),
         failure,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -240,7 +238,7 @@ pub async fn attempted(tx: &mut Tx, id: Uuid, status: u16, failure: &str) -> Res
         sqlx::query!(
             "update webhook_delivery set deliver_time = $2 where id = $1",
             id,
-            now.to_sqlx() as _
+            now.to_sqlx()
         )
         .execute(tx.conn())
         .await?;
@@ -282,8 +280,7 @@ pub async fn deliveries(
     rows: i64,
 ) -> Result<Vec<Delivery>> {
     let rows = sqlx::query!(
-        "select id, event, create_time as \"create_time: jiff_sqlx::Timestamp\",
-            deliver_time as \"deliver_time: jiff_sqlx::Timestamp\"
+        "select id, event, create_time, deliver_time
          from webhook_delivery where webhook_id = $1 and id < $2
          order by id desc limit $3",
         of.uuid(),
@@ -298,7 +295,7 @@ pub async fn deliveries(
             id: Id::of(row.id),
             event: row.event,
             create_time: row.create_time.to_jiff(),
-            deliver_time: row.deliver_time.map(jiff_sqlx::Timestamp::to_jiff),
+            deliver_time: row.deliver_time.map(Into::into),
             attempts: attempts(connection, row.id).await?,
         });
     }
@@ -307,7 +304,7 @@ pub async fn deliveries(
 
 async fn attempts(connection: &mut PgConnection, of: Uuid) -> Result<Vec<Attempt>> {
     let rows = sqlx::query!(
-        "select create_time as \"create_time: jiff_sqlx::Timestamp\", status, failure
+        "select create_time, status, failure
          from webhook_attempt where webhook_delivery_id = $1 order by id desc limit $2",
         of,
         ATTEMPTS_SHOWN

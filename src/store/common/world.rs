@@ -305,7 +305,7 @@ async fn agreed(connection: &mut PgConnection) -> Result<Agreed> {
     let row = sqlx::query!(
         "select token, postgresql, redis, postgresql_identity() as here,
             coalesce((select version from standing where key = $1), 0) as \"version!\",
-            clock_timestamp() as \"time!: jiff_sqlx::Timestamp\"
+            clock_timestamp() as \"time!\"
          from cache_epoch",
         KEY
     )
@@ -362,11 +362,8 @@ async fn load(store: &Store) -> Result<Snapshot> {
 
 async fn keys(connection: &mut PgConnection) -> Result<Vec<Key>> {
     let rows = sqlx::query!(
-        "select id, purpose, suite, kid, public_key, private_key_sealed,
-            not_before as \"not_before: jiff_sqlx::Timestamp\",
-            sign_until as \"sign_until: jiff_sqlx::Timestamp\",
-            verify_until as \"verify_until: jiff_sqlx::Timestamp\",
-            revoke_time as \"revoke_time: jiff_sqlx::Timestamp\"
+        "select id, purpose as \"purpose: String\", suite as \"suite: String\", kid, public_key, private_key_sealed, not_before, sign_until,
+            verify_until, revoke_time
          from signing_key
          order by id desc
          limit 1000"
@@ -375,31 +372,25 @@ async fn keys(connection: &mut PgConnection) -> Result<Vec<Key>> {
     .await?;
     // A key for something that a newer server alone knows is none of ours.
     let known = rows.into_iter().filter_map(|row| {
-        let (purpose, suite) = (Purpose::from_wire(&row.purpose)?, Suite::from_wire(&row.suite)?);
-        Some((purpose, suite, row))
-    });
-    known
-        .map(|(purpose, suite, row)| {
-            Ok(Key {
-                id: Id::of(row.id),
-                purpose,
-                suite,
-                kid: row.kid.try_into().map_err(|_| Error::internal("a kid of another size"))?,
-                public_key: row.public_key,
-                private_key_sealed: row.private_key_sealed,
-                not_before: row.not_before.to_jiff(),
-                sign_until: row.sign_until.to_jiff(),
-                verify_until: row.verify_until.to_jiff(),
-                revoke_time: row.revoke_time.map(jiff_sqlx::Timestamp::to_jiff),
-            })
+        Some(Key {
+            id: Id::of(row.id),
+            purpose: Purpose::from_wire(&row.purpose)?,
+            suite: Suite::from_wire(&row.suite)?,
+            kid: row.kid,
+            public_key: row.public_key,
+            private_key_sealed: row.private_key_sealed,
+            not_before: row.not_before.to_jiff(),
+            sign_until: row.sign_until.to_jiff(),
+            verify_until: row.verify_until.to_jiff(),
+            revoke_time: row.revoke_time.map(Into::into),
         })
-        .collect()
+    });
+    Ok(known.collect())
 }
 
 async fn zones(connection: &mut PgConnection) -> Result<Vec<ZoneVersion>> {
     let rows = sqlx::query!(
-        "select zone_id, version, code, display_name, source,
-            effective_from as \"effective_from: jiff_sqlx::Timestamp\",
+        "select zone_id, version, code, display_name, source, effective_from,
             rules_json as \"rules_json: Json<ZonePlan>\"
          from zone_version
          order by version desc, zone_id"
@@ -428,8 +419,7 @@ async fn zones(connection: &mut PgConnection) -> Result<Vec<ZoneVersion>> {
 
 async fn policies(connection: &mut PgConnection) -> Result<Vec<Arc<PolicyVersion>>> {
     let rows = sqlx::query!(
-        "select version, source, effective_from as \"effective_from: jiff_sqlx::Timestamp\",
-            values_json as \"values_json: Json<PolicyValues>\"
+        "select version, source, effective_from, values_json as \"values_json: Json<PolicyValues>\"
          from pass_policy
          order by effective_from desc"
     )
@@ -454,8 +444,7 @@ async fn policies(connection: &mut PgConnection) -> Result<Vec<Arc<PolicyVersion
 
 async fn periods(connection: &mut PgConnection) -> Result<Vec<SpecialPeriod>> {
     let rows = sqlx::query!(
-        "select valid_from as \"valid_from: jiff_sqlx::Timestamp\",
-            valid_until as \"valid_until: jiff_sqlx::Timestamp\"
+        "select valid_from, valid_until
          from special_period"
     )
     .fetch_all(connection)

@@ -10,7 +10,7 @@ use crate::{
         common::{deed::Deed, lifecycle::Note},
         complaint::Category,
     },
-    error::{Error, Result},
+    error::Result,
     id::{Id, kind},
     store::{Tx, common::history},
 };
@@ -39,21 +39,20 @@ struct Row {
     id: Uuid,
     unit_id: Uuid,
     unit_path: String,
-    category: String,
+    category: Category,
     title: String,
     body: String,
 }
 
-fn entity(row: Row) -> Result<AnswerTemplate> {
-    let category = Category::from_wire(&row.category);
-    Ok(AnswerTemplate {
+fn entity(row: Row) -> AnswerTemplate {
+    AnswerTemplate {
         id: Id::of(row.id),
         unit: Id::of(row.unit_id),
         unit_path: row.unit_path,
-        category: category.ok_or_else(|| Error::internal("a stored category"))?,
+        category: row.category,
         title: row.title,
         text: row.body,
-    })
+    }
 }
 
 /// Stores a template of the officer's own unit.
@@ -74,7 +73,7 @@ pub async fn insert(
         template.title,
         template.text,
         officer.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -101,7 +100,7 @@ pub async fn list(
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// Retires a template of the units in reach.
@@ -118,12 +117,12 @@ pub async fn retire(
             and $3::text is not null and starts_with(unit_path, $3)
          returning id, unit_id, unit_path, category, title, body",
         id.uuid(),
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         scope.unit_path
     )
     .fetch_optional(tx.conn())
     .await?;
-    let template = entity(row.ok_or_else(|| scope.missing(id.subject()))?)?;
+    let template = entity(row.ok_or_else(|| scope.missing(id.subject()))?);
     history::act(tx, id.subject(), Deed::Retire, Note::none()).await?;
     Ok(template)
 }

@@ -26,20 +26,17 @@ pub async fn link(
     // A file that the caller may not read is absent: nobody reads it by filing with it.
     let ids: Vec<_> = files.iter().map(|file| file.uuid()).collect();
     let seen = attachments::seen(tx.conn(), &ids, sight, now).await?;
-    let linked = sqlx::query_scalar!(
+    let linked =
+        sqlx::query_scalar!(
         "insert into complaint_attachment (complaint_id, enterprise_id, attachment_id, create_time)
          select $1, $2, id, $4 from attachment
          where id = any($3) and id = any($5) and enterprise_id = $2 and conversation_id is null
             and complete_time is not null
-         returning attachment_id",
-        complaint.uuid(),
-        enterprise.uuid(),
-        &ids,
-        jiff_sqlx::ToSqlx::to_sqlx(now) as _,
-        &seen
+         returning attachment_id", complaint.uuid(), enterprise.uuid(), &ids,
+        jiff_sqlx::ToSqlx::to_sqlx(now), &seen
     )
-    .fetch_all(tx.conn())
-    .await?;
+        .fetch_all(tx.conn())
+        .await?;
     let mut faults = Faults::new();
     for (at, id) in ids.iter().enumerate() {
         faults.check(

@@ -14,9 +14,9 @@ use crate::{
             rules::{Needed, limit, limit_text},
         },
     },
-    error::{Error, Reason, Result},
+    error::{Reason, Result},
     id::{Id, kind},
-    store::{OnConstraint as _, Tx, common::history},
+    store::{OnConstraint as _, Tx, column::unreadable, common::history},
 };
 
 /// A dated version.
@@ -53,37 +53,39 @@ pub async fn list(
     rows: i64,
 ) -> Result<Vec<Policy>> {
     let rows = sqlx::query!(
-        "select id, category, valid_from as \"valid_from: jiff_sqlx::Timestamp\", accept_limit,
-            assign_limit, sign_limit, handle_limit, handle_legal_limit, handle_internal_limit,
-            review_limit, redo_limit, extension_days_max, answer_characters_min, needed,
-            intake_roles, reviewer_roles, source
+        "select id, category, valid_from, accept_limit, assign_limit, sign_limit, handle_limit,
+            handle_legal_limit, handle_internal_limit, review_limit, redo_limit, extension_days_max,
+            answer_characters_min, needed, intake_roles, reviewer_roles, source
          from complaint_policy
          where ($1::text is null or category = $1) and ($2::timestamptz is null or valid_from <= $2)
          order by valid_from desc, category
          limit $3",
         category.map(Category::wire),
-        until.map(Timestamp::to_sqlx) as _,
+        until.map(Timestamp::to_sqlx),
         rows
     )
     .fetch_all(connection)
     .await?;
-    let read = |text: &str| limit(text).map_err(|flaw| Error::internal(flaw.wire()));
-    let maybe = |text: &str| (!text.is_empty()).then(|| read(text)).transpose();
     let rows = rows.into_iter().map(|row| {
-        let category = Category::from_wire(&row.category);
+        let read = |column: &'static str, text: &str| {
+            limit(text).map_err(|_| unreadable("complaint_policy", column, row.id))
+        };
+        let maybe = |column: &'static str, text: &str| {
+            (!text.is_empty()).then(|| read(column, text)).transpose()
+        };
         Ok(Policy {
             id: Id::of(row.id),
-            category: category.ok_or_else(|| Error::internal("a stored category"))?,
+            category: row.category,
             valid_from: row.valid_from.to_jiff(),
             rules: Rules {
-                accept: read(&row.accept_limit)?,
-                assign: read(&row.assign_limit)?,
-                sign: read(&row.sign_limit)?,
-                handle: read(&row.handle_limit)?,
-                handle_legal: maybe(&row.handle_legal_limit)?,
-                handle_internal: maybe(&row.handle_internal_limit)?,
-                review: read(&row.review_limit)?,
-                redo: read(&row.redo_limit)?,
+                accept: read("accept_limit", &row.accept_limit)?,
+                assign: read("assign_limit", &row.assign_limit)?,
+                sign: read("sign_limit", &row.sign_limit)?,
+                handle: read("handle_limit", &row.handle_limit)?,
+                handle_legal: maybe("handle_legal_limit", &row.handle_legal_limit)?,
+                handle_internal: maybe("handle_internal_limit", &row.handle_internal_limit)?,
+                review: read("review_limit", &row.review_limit)?,
+                redo: read("redo_limit", &row.redo_limit)?,
                 extension_days_max: row.extension_days_max,
                 answer_characters_min: usize::try_from(row.answer_characters_min)
                     .unwrap_or_default(),
@@ -122,7 +124,7 @@ pub async fn insert(tx: &mut Tx, policy: &Policy, officer: Id<kind::Officer>) ->
             $19)",
         policy.id.uuid(),
         policy.category.wire(),
-        policy.valid_from.to_sqlx() as _,
+        policy.valid_from.to_sqlx(),
         limit_text(policy.rules.accept),
         limit_text(policy.rules.assign),
         limit_text(policy.rules.sign),
@@ -133,7 +135,7 @@ pub async fn insert(tx: &mut Tx, policy: &Policy, officer: Id<kind::Officer>) ->
         i32::try_from(policy.rules.answer_characters_min).unwrap_or(i32::MAX),
         policy.source,
         officer.uuid(),
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         policy.rules.handle_legal.map(limit_text).unwrap_or_default(),
         policy.rules.handle_internal.map(limit_text).unwrap_or_default(),
         &needed,

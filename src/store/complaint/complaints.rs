@@ -32,7 +32,7 @@ use crate::{
             obligation::{Limits, ObligationKind},
         },
     },
-    error::{Error, Reason, Result},
+    error::{Reason, Result},
     id::{Id, Subject, kind},
     store::{
         OnConstraint as _, Tx,
@@ -40,17 +40,18 @@ use crate::{
             evaluations::{self, Invitation},
             notices::{Telling, causes},
         },
+        rise,
         steps::Settled,
     },
 };
 
 struct Row {
     id: Uuid,
-    number: String,
+    number: ComplaintNumber,
     enterprise_id: Uuid,
     unit_path: String,
-    category: String,
-    channel: String,
+    category: Category,
+    channel: Channel,
     title: String,
     content: String,
     place: String,
@@ -58,7 +59,7 @@ struct Row {
     collection: Option<String>,
     subject_id: Option<Uuid>,
     linked_sequences: Vec<i64>,
-    state: String,
+    state: ComplaintState,
     lead_unit_id: Option<Uuid>,
     lead_path: Option<String>,
     helper_paths: Vec<String>,
@@ -82,23 +83,21 @@ struct Row {
     handle_open_time: Option<jiff_sqlx::Timestamp>,
     handle_due_time: Option<jiff_sqlx::Timestamp>,
     provisional: bool,
-    create_time: jiff_sqlx::Timestamp,
+    create_time: Timestamp,
     close_time: Option<jiff_sqlx::Timestamp>,
     version: i64,
 }
 
-fn entity(row: Row) -> Result<Complaint> {
-    let stored = |what: &'static str| move || Error::internal(what);
-    let time = |at: Option<jiff_sqlx::Timestamp>| at.map(jiff_sqlx::Timestamp::to_jiff);
-    let state = ComplaintState::from_wire(&row.state).ok_or_else(stored("a stored state"))?;
+fn entity(row: Row) -> Complaint {
+    let time = |at: Option<jiff_sqlx::Timestamp>| at.map(Into::into);
     let lead = row.lead_unit_id.zip(row.lead_path);
-    Ok(Complaint {
+    Complaint {
         id: Id::of(row.id),
-        number: ComplaintNumber::parse(&row.number).map_err(|flaw| Error::internal(flaw.wire()))?,
+        number: row.number,
         enterprise: Id::of(row.enterprise_id),
         unit_path: row.unit_path,
-        category: Category::from_wire(&row.category).ok_or_else(stored("a stored category"))?,
-        channel: Channel::from_wire(&row.channel).ok_or_else(stored("a stored channel"))?,
+        category: row.category,
+        channel: row.channel,
         title: row.title,
         content: row.content,
         place: row.place,
@@ -127,27 +126,43 @@ fn entity(row: Row) -> Result<Complaint> {
         handle_open_time: time(row.handle_open_time),
         handle_due_time: time(row.handle_due_time),
         provisional: row.provisional,
-        create_time: row.create_time.to_jiff(),
+        create_time: row.create_time,
         close_time: time(row.close_time),
         version: row.version,
-        held: Held::row(state),
-    })
+        held: Held::row(row.state),
+    }
 }
 
 macro_rules! select {
-    ($filter:literal $(, $argument:expr)*) => {
+    ($($filter:literal)+ $(, $argument:expr)*) => {
         sqlx::query_as!(
             Row,
-            r#"select complaint.id, number, enterprise_id, unit_path, complaint.category, channel, title,
-                content, place, filer, collection, subject_id, linked_sequences, complaint.state, lead_unit_id, lead_path,
-                helper_paths, accepter_id, assigner_id, handler_id, reviewer_id, past_handlers, round, returns,
-                objected, extension_days, urges, supervision_level, feedback, given_feedback, conclusion,
-                outside_target, outside_number, merged_into_id,
-                handle_open_time as "handle_open_time: jiff_sqlx::Timestamp",
-                handle_due_time as "handle_due_time: jiff_sqlx::Timestamp", provisional,
-                create_time as "create_time: jiff_sqlx::Timestamp",
-                close_time as "close_time: jiff_sqlx::Timestamp", version "# + $filter
+            r#"select complaint.id, number, enterprise_id, unit_path, complaint.category, channel,
+                title, content, place, filer, collection, subject_id, linked_sequences,
+                complaint.state, lead_unit_id, lead_path, helper_paths, accepter_id, assigner_id,
+                handler_id, reviewer_id, past_handlers, round, returns, objected, extension_days,
+                urges, supervision_level, feedback, given_feedback, conclusion, outside_target,
+                outside_number, merged_into_id, handle_open_time, handle_due_time, provisional,
+                create_time, close_time, version "# $(+ $filter)+
             $(, $argument)*
+        )
+    };
+}
+
+/// The complaint, where it is within the scope or somebody of it works on it.
+macro_rules! seen {
+    ($lock:literal, $id:expr, $scope:expr) => {
+        select!(
+            "from complaint
+             where id = $1 and ($2 or enterprise_id = any($3) or exists (
+                    select from complaint_sight where reach = $4 and complaint_id = complaint.id)
+                or works_on($5, $6, handler_id, past_handlers, lead_unit_id, helper_paths, filer)) " $lock,
+            $id.uuid(),
+            $scope.all,
+            &$scope.enterprises,
+            $scope.unit_path,
+            $scope.officer,
+            $scope.unit
         )
     };
 }
@@ -163,41 +178,14 @@ pub async fn get(
     id: Id<kind::Complaint>,
     scope: &Scope,
 ) -> Result<Complaint> {
-    let row = select!(
-        "from complaint
-         where id = $1 and ($2 or enterprise_id = any($3) or exists (
-                select from complaint_sight where reach = $4 and complaint_id = complaint.id)
-            or works_on($5, $6, handler_id, past_handlers, lead_unit_id, helper_paths, filer))",
-        id.uuid(),
-        scope.all,
-        &scope.enterprises,
-        scope.unit_path,
-        scope.officer,
-        scope.unit
-    )
-    .fetch_optional(connection)
-    .await?;
-    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+    let row = seen!("", id, scope).fetch_optional(connection).await?;
+    Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
 /// A complaint within the scope, held until the unit of work ends.
 pub async fn lock(tx: &mut Tx, id: Id<kind::Complaint>, scope: &Scope) -> Result<Complaint> {
-    let row = select!(
-        "from complaint
-         where id = $1 and ($2 or enterprise_id = any($3) or exists (
-                select from complaint_sight where reach = $4 and complaint_id = complaint.id)
-            or works_on($5, $6, handler_id, past_handlers, lead_unit_id, helper_paths, filer))
-         for update",
-        id.uuid(),
-        scope.all,
-        &scope.enterprises,
-        scope.unit_path,
-        scope.officer,
-        scope.unit
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+    let row = seen!("for update", id, scope).fetch_optional(tx.conn()).await?;
+    Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
 impl Settled for Complaint {
@@ -241,20 +229,17 @@ impl Settled for Complaint {
             self.outside_target,
             self.outside_number,
             self.merged_into.map(Id::uuid),
-            sql(self.handle_open_time) as _,
-            sql(self.handle_due_time) as _,
+            sql(self.handle_open_time),
+            sql(self.handle_due_time),
             self.provisional,
-            sql(self.close_time) as _,
-            now.to_sqlx() as _,
+            sql(self.close_time),
+            now.to_sqlx(),
             self.accepter.map(Id::uuid),
             self.given_feedback
         )
         .execute(tx.conn())
         .await?;
-        if updated.rows_affected() == 0 {
-            return Err(Error::new(Reason::EtagStale));
-        }
-        self.version = self.version.saturating_add(1);
+        rise(&mut self.version, &updated)?;
         see(tx, &self).await?;
         Ok(self)
     }
@@ -365,7 +350,7 @@ async fn insert(tx: &mut Tx, complaint: &Complaint) -> Result<bool> {
         complaint.outside_number,
         &complaint.linked_sequences,
         complaint.place,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await

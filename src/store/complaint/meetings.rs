@@ -14,9 +14,9 @@ use crate::{
         common::lifecycle::Held,
         complaint::meeting::{JointMeeting, MeetingState, Seat},
     },
-    error::{Error, Reason, Result},
+    error::Result,
     id::{Id, Subject, kind},
-    store::{Tx, steps::Settled},
+    store::{Tx, rise, steps::Settled},
 };
 
 struct MeetingRow {
@@ -25,67 +25,71 @@ struct MeetingRow {
     unit_path: String,
     title: String,
     place: String,
-    meet_time: jiff_sqlx::Timestamp,
+    meet_time: Timestamp,
     unit_ids: Vec<Uuid>,
     unit_paths: Vec<String>,
     enterprise_ids: Vec<Uuid>,
     minutes: String,
-    state: String,
-    create_time: jiff_sqlx::Timestamp,
+    state: MeetingState,
+    create_time: Timestamp,
     close_time: Option<jiff_sqlx::Timestamp>,
     version: i64,
 }
 
-fn meeting(row: MeetingRow) -> Result<JointMeeting> {
-    let state = MeetingState::from_wire(&row.state);
+fn meeting(row: MeetingRow) -> JointMeeting {
     let guests = row.unit_ids.into_iter().zip(row.unit_paths);
-    Ok(JointMeeting {
+    JointMeeting {
         id: Id::of(row.id),
         host: Seat { unit: Id::of(row.unit_id), path: row.unit_path },
         title: row.title,
         place: row.place,
-        meet_time: row.meet_time.to_jiff(),
+        meet_time: row.meet_time,
         guests: guests.map(|(unit, path)| Seat { unit: Id::of(unit), path }).collect(),
         enterprises: row.enterprise_ids.into_iter().map(Id::of).collect(),
         minutes: row.minutes,
-        create_time: row.create_time.to_jiff(),
-        close_time: row.close_time.map(jiff_sqlx::Timestamp::to_jiff),
+        create_time: row.create_time,
+        close_time: row.close_time.map(Into::into),
         version: row.version,
-        held: Held::row(state.ok_or_else(|| Error::internal("a stored state"))?),
-    })
+        held: Held::row(row.state),
+    }
 }
 
 macro_rules! meetings {
-    ($filter:literal $(, $argument:expr)*) => {
+    ($($filter:literal)+ $(, $argument:expr)*) => {
         sqlx::query_as!(
             MeetingRow,
-            r#"select id, unit_id, unit_path, title, place,
-                meet_time as "meet_time: jiff_sqlx::Timestamp", unit_ids, unit_paths, enterprise_ids,
-                minutes, state, create_time as "create_time: jiff_sqlx::Timestamp",
-                close_time as "close_time: jiff_sqlx::Timestamp", version
-             from joint_meeting "# + $filter
+            r#"select id, unit_id, unit_path, title, place, meet_time, unit_ids, unit_paths,
+                enterprise_ids, minutes, state, create_time, close_time, version
+             from joint_meeting "# $(+ $filter)+
             $(, $argument)*
         )
     };
 }
 
-/// A meeting within the scope: of the units in reach, or one to which they, or the enterprise, are
-/// invited.
+/// The meetings within the scope: of the units in reach, and those to which they, or the enterprise, are invited.
+/// Its own arguments come first; those of `$rest` begin at `$4`.
+macro_rules! seen {
+    ($rest:literal, $scope:expr $(, $argument:expr)*) => {
+        meetings!(
+            "where ($1 or enterprise_ids && $2 or ($3::text is not null and exists (
+                select from unnest(unit_paths || unit_path) as path
+                where starts_with(path, $3)))) " $rest,
+            $scope.all,
+            &$scope.enterprises,
+            $scope.unit_path
+            $(, $argument)*
+        )
+    };
+}
+
+/// A meeting within the scope.
 pub async fn get(
     connection: &mut PgConnection,
     id: Id<kind::JointMeeting>,
     scope: &Scope,
 ) -> Result<JointMeeting> {
-    let row = meetings!(
-        "where id = $1 and (enterprise_ids && $2 or ($3::text is not null and exists (
-            select from unnest(unit_paths || unit_path) as path where starts_with(path, $3))))",
-        id.uuid(),
-        &scope.enterprises,
-        scope.unit_path
-    )
-    .fetch_optional(connection)
-    .await?;
-    meeting(row.ok_or_else(|| scope.missing(id.subject()))?)
+    let row = seen!("and id = $4", scope, id.uuid()).fetch_optional(connection).await?;
+    Ok(meeting(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
 /// The same for the police, held until the unit of work ends.
@@ -99,7 +103,7 @@ pub async fn lock(tx: &mut Tx, id: Id<kind::JointMeeting>, scope: &Scope) -> Res
     )
     .fetch_optional(tx.conn())
     .await?;
-    meeting(row.ok_or_else(|| scope.missing(id.subject()))?)
+    Ok(meeting(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
 /// Meetings within the scope, newest first.
@@ -110,21 +114,18 @@ pub async fn list(
     after: Option<Uuid>,
     rows: i64,
 ) -> Result<Vec<JointMeeting>> {
-    let rows = meetings!(
-        "where id < $1 and ($2::text is null or state = $2)
-            and (enterprise_ids && $3 or ($4::text is not null and exists (
-                select from unnest(unit_paths || unit_path) as path where starts_with(path, $4))))
+    let rows = seen!(
+        "and id < $4 and ($5::text is null or state = $5)
          order by id desc
-         limit $5",
+         limit $6",
+        scope,
         crate::store::before(after),
         state,
-        &scope.enterprises,
-        scope.unit_path,
         rows
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(meeting).collect()
+    Ok(rows.into_iter().map(meeting).collect())
 }
 
 /// The seats of those units that exist. Units are known to everybody who is signed in.
@@ -168,12 +169,12 @@ pub async fn insert(tx: &mut Tx, meeting: &JointMeeting) -> Result<()> {
         meeting.host.path,
         meeting.title,
         meeting.place,
-        meeting.meet_time.to_sqlx() as _,
+        meeting.meet_time.to_sqlx(),
         &units,
         &paths,
         &enterprises,
         meeting.state().wire(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -195,15 +196,12 @@ impl Settled for JointMeeting {
             self.version,
             self.state().wire(),
             self.minutes,
-            self.close_time.map(Timestamp::to_sqlx) as _,
-            now.to_sqlx() as _
+            self.close_time.map(Timestamp::to_sqlx),
+            now.to_sqlx()
         )
         .execute(tx.conn())
         .await?;
-        if updated.rows_affected() == 0 {
-            return Err(Error::new(Reason::EtagStale));
-        }
-        self.version = self.version.saturating_add(1);
+        rise(&mut self.version, &updated)?;
         Ok(self)
     }
 }

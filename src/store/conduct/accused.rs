@@ -91,7 +91,7 @@ async fn put(
         text,
         found.and_then(|(officer, _)| officer),
         found.map(|(_, unit)| unit),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;

@@ -50,7 +50,7 @@ pub async fn insert(
         result,
         upward,
         officer.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await
@@ -65,8 +65,7 @@ pub async fn list(
     report: Id<kind::ConductReport>,
 ) -> Result<Vec<Conclusion>> {
     let rows = sqlx::query!(
-        "select finding, result_sealed, upward, officer_id,
-            create_time as \"create_time: jiff_sqlx::Timestamp\"
+        "select finding, result_sealed, upward, officer_id, create_time
          from conduct.conclusion
          where report_id = $1
          order by position",
@@ -75,9 +74,8 @@ pub async fn list(
     .fetch_all(connection)
     .await?;
     let conclusions = rows.into_iter().map(|row| {
-        let finding = Finding::from_wire(&row.finding);
         Ok(Conclusion {
-            finding: finding.ok_or_else(|| Error::internal("a stored finding"))?,
+            finding: row.finding,
             result: vault.open_text(PURPOSE, &row.result_sealed)?,
             upward: row.upward,
             officer: Id::of(row.officer_id),

@@ -10,44 +10,40 @@ use crate::{
         conduct::{Duty, DutyKind},
         duty::{calendar::Calendar, escalation::Ladder},
     },
-    error::{Error, Result},
+    error::Result,
     id::{Id, kind},
     store::Tx,
 };
 
 struct Row {
     id: Uuid,
-    kind: String,
-    open_time: jiff_sqlx::Timestamp,
-    amber_time: jiff_sqlx::Timestamp,
-    due_time: jiff_sqlx::Timestamp,
+    kind: DutyKind,
+    open_time: Timestamp,
+    amber_time: Timestamp,
+    due_time: Timestamp,
     provisional: bool,
     meet_time: Option<jiff_sqlx::Timestamp>,
     rank: i32,
 }
 
-fn entity(row: &Row) -> Result<Duty> {
-    let kind = DutyKind::from_wire(&row.kind);
-    Ok(Duty {
+fn entity(row: &Row) -> Duty {
+    Duty {
         id: row.id,
-        kind: kind.ok_or_else(|| Error::internal("a stored kind"))?,
-        open_time: row.open_time.to_jiff(),
-        amber_time: row.amber_time.to_jiff(),
-        due_time: row.due_time.to_jiff(),
+        kind: row.kind,
+        open_time: row.open_time,
+        amber_time: row.amber_time,
+        due_time: row.due_time,
         provisional: row.provisional,
-        meet_time: row.meet_time.map(jiff_sqlx::Timestamp::to_jiff),
+        meet_time: row.meet_time.map(Into::into),
         rank: row.rank,
-    })
+    }
 }
 
 macro_rules! select {
     ($filter:literal $(, $argument:expr)*) => {
         sqlx::query_as!(
             Row,
-            r#"select id, kind, open_time as "open_time: jiff_sqlx::Timestamp",
-                amber_time as "amber_time: jiff_sqlx::Timestamp",
-                due_time as "due_time: jiff_sqlx::Timestamp", provisional,
-                meet_time as "meet_time: jiff_sqlx::Timestamp", rank
+            r#"select id, kind, open_time, amber_time, due_time, provisional, meet_time, rank
              from conduct.duty "# + $filter
             $(, $argument)*
         )
@@ -69,9 +65,9 @@ pub async fn open(
         duty.id,
         report.uuid(),
         kind.wire(),
-        duty.open_time.to_sqlx() as _,
-        duty.amber_time.to_sqlx() as _,
-        duty.due_time.to_sqlx() as _,
+        duty.open_time.to_sqlx(),
+        duty.amber_time.to_sqlx(),
+        duty.due_time.to_sqlx(),
         duty.provisional
     )
     .execute(tx.conn())
@@ -92,7 +88,7 @@ pub async fn find_open(
     )
     .fetch_optional(tx.conn())
     .await?;
-    row.as_ref().map(entity).transpose()
+    Ok(row.as_ref().map(entity))
 }
 
 /// The open duty was done.
@@ -103,7 +99,7 @@ pub async fn meet(tx: &mut Tx, report: Id<kind::ConductReport>, kind: DutyKind) 
          where report_id = $1 and kind = $2 and meet_time is null and void_time is null",
         report.uuid(),
         kind.wire(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -123,7 +119,7 @@ pub async fn void(
             and meet_time is null and void_time is null",
         report.uuid(),
         kind.map(DutyKind::wire),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -137,8 +133,8 @@ pub async fn extend(tx: &mut Tx, duty: &Duty) -> Result<()> {
          set amber_time = $2, due_time = $3, provisional = $4, sweep_time = $2
          where id = $1",
         duty.id,
-        duty.amber_time.to_sqlx() as _,
-        duty.due_time.to_sqlx() as _,
+        duty.amber_time.to_sqlx(),
+        duty.due_time.to_sqlx(),
         duty.provisional
     )
     .execute(tx.conn())
@@ -159,7 +155,7 @@ pub async fn list(
     )
     .fetch_all(connection)
     .await?;
-    rows.iter().map(entity).collect()
+    Ok(rows.iter().map(entity).collect())
 }
 
 /// Open duties whose next step of the ladder is to be looked at, the oldest first.
@@ -169,7 +165,7 @@ pub async fn due(connection: &mut PgConnection, now: Timestamp, limit: i64) -> R
          where meet_time is null and void_time is null and sweep_time <= $1
          order by sweep_time
          limit $2",
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         limit
     )
     .fetch_all(connection)
@@ -184,7 +180,7 @@ pub async fn climb(tx: &mut Tx, id: Uuid, calendar: &Calendar) -> Result<()> {
     )
     .fetch_optional(tx.conn())
     .await?;
-    let Some(duty) = row.as_ref().map(entity).transpose()? else { return Ok(()) };
+    let Some(duty) = row.as_ref().map(entity) else { return Ok(()) };
     let now = tx.now();
     let (amber, due) = (duty.amber_time, duty.due_time);
     let ladder = Ladder { level: duty.rank, unlawful: false, amber, due, legal: None };
@@ -194,7 +190,7 @@ pub async fn climb(tx: &mut Tx, id: Uuid, calendar: &Calendar) -> Result<()> {
             "insert into conduct.escalation (duty_id, level, create_time) values ($1, $2, $3)",
             id,
             level.wire(),
-            now.to_sqlx() as _
+            now.to_sqlx()
         )
         .execute(tx.conn())
         .await?;
@@ -203,7 +199,7 @@ pub async fn climb(tx: &mut Tx, id: Uuid, calendar: &Calendar) -> Result<()> {
         "update conduct.duty set rank = $2, sweep_time = $3 where id = $1",
         id,
         climb.level,
-        climb.next.map(jiff_sqlx::ToSqlx::to_sqlx) as _
+        climb.next.map(jiff_sqlx::ToSqlx::to_sqlx)
     )
     .execute(tx.conn())
     .await?;

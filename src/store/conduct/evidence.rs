@@ -11,38 +11,36 @@ use crate::{
         conduct::Evidence,
         enterprise::attachment::{ContentType, pieces::Came},
     },
-    error::{Error, Result},
+    error::Result,
     id::{Id, kind},
     store::Tx,
 };
 
 struct Row {
     id: Uuid,
-    content_type: String,
+    content_type: ContentType,
     received_bytes: Option<i64>,
     piece_bytes: Option<i32>,
     kept_bytes: Option<i64>,
-    create_time: jiff_sqlx::Timestamp,
+    create_time: Timestamp,
 }
 
-fn entity(row: &Row) -> Result<Evidence> {
-    let content_type = ContentType::from_wire(&row.content_type);
-    Ok(Evidence {
+fn entity(row: &Row) -> Evidence {
+    Evidence {
         id: row.id,
-        content_type: content_type.ok_or_else(|| Error::internal("a stored type"))?,
+        content_type: row.content_type,
         received_bytes: row.received_bytes.unwrap_or_default(),
         piece_bytes: row.piece_bytes,
         kept_bytes: row.kept_bytes,
-        create_time: row.create_time.to_jiff(),
-    })
+        create_time: row.create_time,
+    }
 }
 
 macro_rules! select {
     ($filter:literal $(, $argument:expr)*) => {
         sqlx::query_as!(
             Row,
-            r#"select id, content_type, received_bytes, piece_bytes, kept_bytes,
-                create_time as "create_time: jiff_sqlx::Timestamp"
+            r#"select id, content_type, received_bytes, piece_bytes, kept_bytes, create_time
              from conduct.evidence "# + $filter
             $(, $argument)*
         )
@@ -62,7 +60,7 @@ pub async fn insert(
         id,
         report.uuid(),
         content_type.wire(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -85,7 +83,7 @@ pub async fn find(
     let row = select!("where report_id = $1 and id = $2", report.uuid(), id)
         .fetch_optional(connection)
         .await?;
-    row.as_ref().map(entity).transpose()
+    Ok(row.as_ref().map(entity))
 }
 
 /// The pieces of a report in the order in which they were begun. The caller has read the report.
@@ -96,7 +94,7 @@ pub async fn list(
     let rows = select!("where report_id = $1 order by create_time, id", report.uuid())
         .fetch_all(connection)
         .await?;
-    rows.iter().map(entity).collect()
+    Ok(rows.iter().map(entity).collect())
 }
 
 /// Says how much has come.
@@ -140,9 +138,9 @@ pub async fn opened(
         report.uuid(),
         officer.uuid(),
         id,
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         begins,
-        since.to_sqlx() as _
+        since.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -161,7 +159,7 @@ pub async fn left_over(
          where received_bytes is not null and create_time < $1
          order by create_time
          limit $2",
-        before.to_sqlx() as _,
+        before.to_sqlx(),
         limit
     )
     .fetch_all(connection)

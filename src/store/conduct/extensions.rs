@@ -44,7 +44,7 @@ pub async fn ask(
         days,
         reason,
         officer.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await

@@ -53,7 +53,7 @@ pub async fn begin(tx: &mut Tx, once: &Once) -> Result<Began> {
          on conflict do nothing",
         keys.digest,
         content,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -92,7 +92,7 @@ pub async fn answer(tx: &mut Tx, once: &Once, response: &[u8]) -> Result<()> {
 
 /// Takes away the answers to filings before the instant.
 pub async fn forget(connection: &mut PgConnection, before: Timestamp) -> Result<()> {
-    sqlx::query!("delete from conduct.filing where create_time < $1", before.to_sqlx() as _)
+    sqlx::query!("delete from conduct.filing where create_time < $1", before.to_sqlx())
         .execute(connection)
         .await?;
     Ok(())

@@ -108,7 +108,7 @@ pub async fn open(
         request.maker.uuid(),
         request.reason,
         request.id,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -143,7 +143,7 @@ pub async fn openings(
         "select id, officer_id, reason, evidence_id,
             (select checker_id from conduct.identity_request request
                 where request.id = opening.request_id) as checker_id,
-            create_time as \"create_time: jiff_sqlx::Timestamp\"
+            create_time
          from conduct.opening
          where report_id not in (select kept from conduct.kept_from($1) as kept)
             and ($2::uuid is null or (create_time, id) < (
@@ -172,7 +172,7 @@ pub async fn destroy(connection: &mut PgConnection, ended_before: Timestamp) -> 
     sqlx::query!(
         "delete from conduct.identity
          where report_id in (select id from conduct.report where end_time < $1)",
-        ended_before.to_sqlx() as _
+        ended_before.to_sqlx()
     )
     .execute(connection)
     .await?;

@@ -37,8 +37,8 @@ pub async fn ask(
         maker.uuid(),
         sealed,
         ProposalState::Proposed.wire(),
-        now.to_sqlx() as _,
-        lapse_time.to_sqlx() as _
+        now.to_sqlx(),
+        lapse_time.to_sqlx()
     )
     .execute(tx.conn())
     .await
@@ -53,9 +53,7 @@ pub async fn list(
     report: Id<kind::ConductReport>,
 ) -> Result<Vec<IdentityRequest>> {
     let rows = sqlx::query!(
-        "select id, maker_id, reason_sealed, state, checker_id,
-            create_time as \"create_time: jiff_sqlx::Timestamp\",
-            lapse_time as \"lapse_time: jiff_sqlx::Timestamp\",
+        "select id, maker_id, reason_sealed, state, checker_id, create_time, lapse_time,
             show_time is not null as \"shown!\"
          from conduct.identity_request
          where report_id = $1
@@ -66,12 +64,11 @@ pub async fn list(
     .fetch_all(connection)
     .await?;
     let requests = rows.into_iter().map(|row| {
-        let state = ProposalState::from_wire(&row.state);
         Ok(IdentityRequest {
             id: row.id,
             maker: Id::of(row.maker_id),
             reason: vault.open_text(PURPOSE, &row.reason_sealed)?,
-            state: state.ok_or_else(|| Error::internal("a stored state"))?,
+            state: row.state,
             checker: row.checker_id.map(Id::of),
             create_time: row.create_time.to_jiff(),
             lapse_time: row.lapse_time.to_jiff(),
@@ -98,7 +95,7 @@ pub async fn decide(
         request,
         state.wire(),
         checker.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await
@@ -113,7 +110,7 @@ pub async fn show(tx: &mut Tx, request: Uuid) -> Result<()> {
         "update conduct.identity_request set show_time = $2
          where id = $1 and state = 'CONFIRMED' and show_time is null",
         request,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -126,7 +123,7 @@ pub async fn lapse(connection: &mut PgConnection, now: Timestamp) -> Result<()> 
         "update conduct.identity_request
          set state = 'LAPSED', decide_time = $1
          where lapse_time <= $1 and state = 'PROPOSED'",
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(connection)
     .await?;

@@ -67,7 +67,7 @@ pub async fn insert(
         officer.map(Id::uuid),
         text,
         digest,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await
@@ -82,7 +82,7 @@ pub async fn list(
     report: Id<kind::ConductReport>,
 ) -> Result<Vec<ThreadMessage>> {
     let rows = sqlx::query!(
-        "select officer_id, text_sealed, create_time as \"create_time: jiff_sqlx::Timestamp\"
+        "select officer_id, text_sealed, create_time
          from conduct.message
          where report_id = $1
          order by sequence",

@@ -109,7 +109,7 @@ pub async fn declare(
          on conflict do nothing",
         report.uuid(),
         officer.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;

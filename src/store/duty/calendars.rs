@@ -28,8 +28,7 @@ pub async fn list(connection: &mut PgConnection) -> Result<Vec<Entered>> {
     let rows = sqlx::query!(
         "select year, version, holidays_first as \"holidays_first: Vec<jiff_sqlx::Date>\",
             holidays_last as \"holidays_last: Vec<jiff_sqlx::Date>\",
-            makeup_days as \"makeup_days: Vec<jiff_sqlx::Date>\", source, officer_id,
-            create_time as \"create_time: jiff_sqlx::Timestamp\"
+            makeup_days as \"makeup_days: Vec<jiff_sqlx::Date>\", source, officer_id, create_time
          from calendar_year
          order by year desc, version desc"
     )
@@ -38,7 +37,7 @@ pub async fn list(connection: &mut PgConnection) -> Result<Vec<Entered>> {
     let mut entered = Vec::with_capacity(rows.len());
     for row in rows {
         let days = |days: Vec<jiff_sqlx::Date>| -> Vec<Date> {
-            days.into_iter().map(jiff_sqlx::Date::to_jiff).collect()
+            days.into_iter().map(Into::into).collect()
         };
         let holidays = days(row.holidays_first).into_iter().zip(days(row.holidays_last));
         let year = i16::try_from(row.year).unwrap_or_default();
@@ -51,7 +50,7 @@ pub async fn list(connection: &mut PgConnection) -> Result<Vec<Entered>> {
                 create_time: Some(row.create_time.to_jiff()),
             }),
             // A row that somebody spoiled makes its year provisional, and stops no server.
-            Err(error) => tracing::error!(year, version, %error, "a stored notice is not one"),
+            Err(error) => tracing::error!(year, version, %error, "an unreadable notice"),
         }
     }
     let published = Calendar::published();
@@ -90,7 +89,7 @@ pub async fn insert(tx: &mut Tx, notice: &CalendarYear, officer: Id<kind::Office
         sql(&mut notice.makeup_days().iter().copied()) as _,
         notice.source(),
         officer.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     actor::Scope,
     domain::duty::escalation::{Climb, Ladder, Level},
-    error::{Error, Result},
+    error::Result,
     id::{Id, kind},
     store::{Tx, common::notices::causes},
 };
@@ -37,9 +37,7 @@ macro_rules! rungs {
     ($condition:literal, $($argument:expr),*) => {
         sqlx::query!(
             "select id, unit_path, level, (legal_breach_time is not null) as \"unlawful!\",
-                amber_time as \"amber: jiff_sqlx::Timestamp\",
-                due_time as \"due: jiff_sqlx::Timestamp\",
-                legal_due_time as \"legal: jiff_sqlx::Timestamp\"
+                amber_time as amber, due_time as due, legal_due_time as legal
              from obligation " + $condition,
             $($argument),*
         )
@@ -51,7 +49,7 @@ macro_rules! rungs {
                 unlawful: row.unlawful,
                 amber: row.amber.to_jiff(),
                 due: row.due.to_jiff(),
-                legal: row.legal.map(jiff_sqlx::Timestamp::to_jiff),
+                legal: row.legal.map(Into::into),
             },
         })
     };
@@ -70,7 +68,7 @@ pub async fn claim(tx: &mut Tx, version: Option<&str>, rows: i64) -> Result<Vec<
          order by sweep_time
          limit $2
          for update skip locked",
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         rows,
         version
     );
@@ -85,7 +83,7 @@ pub async fn claim_one(tx: &mut Tx, obligation: Uuid) -> Result<Option<Rung>> {
             and sweep_time <= $2
          for update skip locked",
         obligation,
-        now.to_sqlx() as _
+        now.to_sqlx()
     );
     Ok(due.fetch_optional(tx.conn()).await?)
 }
@@ -115,13 +113,12 @@ pub async fn take(tx: &mut Tx, climbed: &[(Rung, Climb)]) -> Result<()> {
         &levels,
         &units,
         dues as _,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .map(|row| (row.obligation_id, row.level))
     .fetch_all(tx.conn())
     .await?;
-    let told = taken.into_iter().filter_map(|(id, rank)| Some((id, Level::ranked(rank)?)));
-    causes::escalated(tx, &told.collect::<Vec<_>>()).await?;
+    causes::escalated(tx, &taken).await?;
     note(tx, climbed).await
 }
 
@@ -157,7 +154,7 @@ pub async fn put_off(tx: &mut Tx, obligations: &[Uuid]) -> Result<()> {
     sqlx::query!(
         "update obligation set sweep_time = $2, failures = failures + 1 where id = any($1)",
         obligations,
-        again.to_sqlx() as _
+        again.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -182,7 +179,7 @@ pub async fn standing(connection: &mut PgConnection, before: Timestamp) -> Resul
             (select count(*) from obligation
              where meet_time is null and void_time is null and pause_time is null
                 and sweep_time < $1) as \"behind!\"",
-        before.to_sqlx() as _
+        before.to_sqlx()
     )
     .fetch_one(connection)
     .await?;
@@ -196,7 +193,7 @@ pub async fn beat(tx: &mut Tx, job: &str) -> Result<()> {
         "insert into heartbeat (job, beat_time) values ($1, $2)
          on conflict (job) do update set beat_time = greatest(heartbeat.beat_time, $2)",
         job,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -205,13 +202,10 @@ pub async fn beat(tx: &mut Tx, job: &str) -> Result<()> {
 
 /// When a job did its last good round.
 pub async fn last_beat(connection: &mut PgConnection, job: &str) -> Result<Option<Timestamp>> {
-    let beat = sqlx::query_scalar!(
-        "select beat_time as \"beat_time: jiff_sqlx::Timestamp\" from heartbeat where job = $1",
-        job
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(beat.map(jiff_sqlx::Timestamp::to_jiff))
+    let beat = sqlx::query_scalar!("select beat_time from heartbeat where job = $1", job)
+        .fetch_optional(connection)
+        .await?;
+    Ok(beat.map(Into::into))
 }
 
 /// A step that was taken.
@@ -279,9 +273,7 @@ pub async fn list(
     };
     let rows = sqlx::query!(
         "select escalation.id, collection, subject_id, kind, escalation.level,
-            obligation.due_time as \"owed: jiff_sqlx::Timestamp\",
-            escalation.due_time as \"due: jiff_sqlx::Timestamp\",
-            create_time as \"create_time: jiff_sqlx::Timestamp\",
+            obligation.due_time as owed, escalation.due_time as due, create_time,
             (meet_time is not null or void_time is not null) as \"settled!\"
          from escalation join obligation on obligation.id = obligation_id
          where escalation.id = any($1)
@@ -290,17 +282,15 @@ pub async fn list(
     )
     .fetch_all(connection)
     .await?;
-    let rows = rows.into_iter().map(|row| {
-        Ok(Escalation {
-            id: Id::of(row.id),
-            subject: format!("{}/{}", row.collection, row.subject_id),
-            kind: row.kind,
-            level: Level::ranked(row.level).ok_or_else(|| Error::internal("a stored level"))?,
-            owed_time: row.owed.to_jiff(),
-            due_time: row.due.to_jiff(),
-            create_time: row.create_time.to_jiff(),
-            settled: row.settled,
-        })
+    let shown = rows.into_iter().map(|row| Escalation {
+        id: Id::of(row.id),
+        subject: format!("{}/{}", row.collection, row.subject_id),
+        kind: row.kind,
+        level: row.level,
+        owed_time: row.owed.to_jiff(),
+        due_time: row.due.to_jiff(),
+        create_time: row.create_time.to_jiff(),
+        settled: row.settled,
     });
-    rows.collect()
+    Ok(shown.collect())
 }

@@ -8,6 +8,7 @@ mod shown;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
+use uuid::Uuid;
 
 use crate::{
     domain::{
@@ -19,7 +20,7 @@ use crate::{
     },
     error::{Error, Reason, Result},
     id::{Id, Subject, kind},
-    store::Tx,
+    store::{Tx, column::unreadable},
 };
 
 pub use moving::{Cause, Running, lock, move_due, pause, resume};
@@ -81,9 +82,8 @@ impl Owed {
 }
 
 /// Reads limits as they are stored.
-fn limits(legal: &str, promised: &str, internal: &str) -> Result<Limits> {
-    let stored =
-        |flaw: crate::error::Flaw| Error::internal("a stored limit").fact("flaw", flaw.wire());
+fn limits(id: Uuid, legal: &str, promised: &str, internal: &str) -> Result<Limits> {
+    let stored = |_| unreadable("obligation", "limit_text", id);
     let read = |text: &str| -> Result<Option<Limit>> {
         (!text.is_empty()).then(|| limit(text).map_err(stored)).transpose()
     };
@@ -106,16 +106,16 @@ pub async fn open(tx: &mut Tx, owed: &Owed) -> Result<()> {
         owed.subject.uuid,
         owed.kind.wire(),
         owed.unit_path,
-        now.to_sqlx() as _,
-        owed.times.due.to_sqlx() as _,
-        owed.times.amber.to_sqlx() as _,
+        now.to_sqlx(),
+        owed.times.due.to_sqlx(),
+        owed.times.amber.to_sqlx(),
         owed.calendar_version,
         owed.text(Which::Promised),
         owed.times.provisional,
         owed.text(Which::Legal),
-        owed.times.legal.map(Timestamp::to_sqlx) as _,
+        owed.times.legal.map(Timestamp::to_sqlx),
         owed.text(Which::Internal),
-        owed.times.internal.map(Timestamp::to_sqlx) as _
+        owed.times.internal.map(Timestamp::to_sqlx)
     )
     .execute(tx.conn())
     .await?;
@@ -157,7 +157,7 @@ async fn met(
         subject.collection,
         subject.uuid,
         kind.wire(),
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         version
     )
     .execute(tx.conn())
@@ -181,7 +181,7 @@ pub async fn unmeet(tx: &mut Tx, subject: Subject, kind: ObligationKind) -> Resu
         subject.collection,
         subject.uuid,
         kind.wire(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -208,7 +208,7 @@ pub async fn promise_anew(
         subject.collection,
         subject.uuid,
         kind.wire(),
-        running.dues.due.to_sqlx() as _
+        running.dues.due.to_sqlx()
     )
     .fetch_one(tx.conn())
     .await?;
@@ -250,7 +250,7 @@ async fn void_any(
         subject.collection,
         subject.uuid,
         kind.map(ObligationKind::wire),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;

@@ -96,7 +96,7 @@ fn entity(row: Row) -> Attachment {
         file_name: row.file_name,
         size_bytes: row.size_bytes,
         sha256: row.sha256,
-        valid_until: row.valid_until.map(jiff_sqlx::Date::to_jiff),
+        valid_until: row.valid_until.map(Into::into),
         creator: row.creator,
         received_bytes: row.received_bytes,
         piece_bytes: row.piece_bytes,
@@ -153,7 +153,7 @@ macro_rules! select {
         sqlx::query_as!(
             Row,
             r#"select id, enterprise_id, person_id, conversation_id, kind, content_type, file_name, size_bytes, sha256,
-                valid_until as "valid_until: jiff_sqlx::Date", creator, received_bytes, piece_bytes,
+                valid_until, creator, received_bytes, piece_bytes,
                 complete_time is not null as "complete!", stored_bytes, stored_sha256
              from attachment file
              where id = any($1) and redact_time is null and ($2 or case when conversation_id is null then
@@ -209,7 +209,7 @@ macro_rules! select {
             $sight.requests.unit_path,
             $sight.requests.unit,
             $sight.papers.person,
-            $now.to_sqlx() as _
+            $now.to_sqlx()
         )
     };
 }
@@ -257,8 +257,8 @@ pub async fn insert(tx: &mut Tx, file: &Attachment) -> Result<()> {
         file.file_name,
         file.size_bytes,
         file.sha256,
-        file.valid_until.map(Date::to_sqlx) as _,
-        now.to_sqlx() as _,
+        file.valid_until.map(Date::to_sqlx),
+        now.to_sqlx(),
         file.conversation.map(Id::uuid),
         file.creator,
         file.person.map(Id::uuid)
@@ -304,7 +304,7 @@ pub async fn held(
                 where complete_time is null and create_time > $2), 0)::bigint as "under_way!"
          from attachment where creator = $1 and creator <> ''"#,
         creator,
-        since.to_sqlx() as _
+        since.to_sqlx()
     )
     .fetch_one(tx.conn())
     .await?;
@@ -315,7 +315,7 @@ pub async fn held(
                 where complete_time is null and create_time > $2), 0)::bigint as "under_way!"
          from attachment where enterprise_id = $1"#,
         enterprise.map(Id::uuid),
-        since.to_sqlx() as _
+        since.to_sqlx()
     )
     .fetch_one(tx.conn())
     .await?;
@@ -348,7 +348,7 @@ pub async fn complete(tx: &mut Tx, id: Id<kind::Attachment>, stored: &Stored) ->
         "update attachment set complete_time = $2, stored_bytes = $3, stored_sha256 = $4
          where id = $1 and complete_time is null",
         id.uuid(),
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         stored.bytes,
         stored.sha256
     )

@@ -49,7 +49,7 @@ pub async fn insert(tx: &mut Tx, driver: &Driver) -> Result<()> {
         name,
         phone,
         index,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await
@@ -73,19 +73,18 @@ pub async fn claim(
             and plate_number = $2 and plate_type = $3
             and (driver.person_id is null or driver.person_id = $1)
             and driver.phone_index = (select person.phone_index from person where person.id = $1)
-         returning driver.id, vehicle_id, full_name_sealed, phone_sealed,
-            claim_time as \"claim_time: jiff_sqlx::Timestamp\"",
+         returning driver.id, vehicle_id, full_name_sealed, phone_sealed, claim_time",
         person.uuid(),
         plate_number,
         plate_type,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_optional(tx.conn())
     .await?;
     let row = row.ok_or_else(|| Error::new(Reason::Denied))?;
     tx.touch(actors::key(&person.to_string()));
     let id = Id::<kind::Driver>::of(row.id);
-    let claim_time = row.claim_time.map(jiff_sqlx::Timestamp::to_jiff);
+    let claim_time = row.claim_time.map(Into::into);
     if claim_time == Some(now) {
         history::act(tx, id.subject(), Deed::Join, Note::none()).await?;
     }
@@ -111,9 +110,7 @@ pub async fn list(
     let alone = scope.person.filter(|_| !own);
     let vehicle = vehicle.id;
     let rows = sqlx::query!(
-        "select id, full_name_sealed, phone_sealed,
-            claim_time as \"claim_time: jiff_sqlx::Timestamp\",
-            end_time as \"end_time: jiff_sqlx::Timestamp\"
+        "select id, full_name_sealed, phone_sealed, claim_time, end_time
          from driver
          where vehicle_id = $1 and ($2::uuid is null or person_id = $2)
          order by id
@@ -130,8 +127,8 @@ pub async fn list(
                 vehicle,
                 full_name: vault.open_text("full-name", &row.full_name_sealed)?,
                 phone: vault.open_text("phone", &row.phone_sealed)?,
-                claim_time: row.claim_time.map(jiff_sqlx::Timestamp::to_jiff),
-                end_time: row.end_time.map(jiff_sqlx::Timestamp::to_jiff),
+                claim_time: row.claim_time.map(Into::into),
+                end_time: row.end_time.map(Into::into),
             })
         })
         .collect()
@@ -145,10 +142,9 @@ pub async fn end(tx: &mut Tx, id: Id<kind::Driver>, scope: &Scope) -> Result<Dri
          from vehicle
          where driver.id = $1 and driver.end_time is null and vehicle.id = vehicle_id
             and vehicle.enterprise_id = any($3)
-         returning vehicle_id, person_id, full_name_sealed, phone_sealed,
-            claim_time as \"claim_time: jiff_sqlx::Timestamp\"",
+         returning vehicle_id, person_id, full_name_sealed, phone_sealed, claim_time",
         id.uuid(),
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         &scope.enterprises
     )
     .fetch_optional(tx.conn())
@@ -161,7 +157,7 @@ pub async fn end(tx: &mut Tx, id: Id<kind::Driver>, scope: &Scope) -> Result<Dri
         vehicle: Id::of(row.vehicle_id),
         full_name: tx.vault().open_text("full-name", &row.full_name_sealed)?,
         phone: tx.vault().open_text("phone", &row.phone_sealed)?,
-        claim_time: row.claim_time.map(jiff_sqlx::Timestamp::to_jiff),
+        claim_time: row.claim_time.map(Into::into),
         end_time: Some(now),
     })
 }
@@ -173,7 +169,7 @@ pub async fn end_of_vehicle(tx: &mut Tx, vehicle: Id<kind::Vehicle>) -> Result<(
         "update driver set end_time = $2 where vehicle_id = $1 and end_time is null
          returning id, person_id",
         vehicle.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_all(tx.conn())
     .await?;

@@ -18,11 +18,12 @@ use crate::{
         enterprise::{Claim, Enterprise, EnterpriseRefusal, EnterpriseState, Prepared},
         pass::policy::EnterpriseClass,
     },
-    error::{Error, Flaw, Reason, Result},
+    error::{Reason, Result},
     id::{Id, Subject, kind},
     store::{
         OnConstraint as _, Tx, Vault,
         common::{history, notices::Telling},
+        rise,
         steps::Settled,
     },
 };
@@ -34,25 +35,22 @@ struct Row {
     division_code: String,
     unit_id: Uuid,
     unit_path: String,
-    state: String,
+    state: EnterpriseState,
     legal_representative_sealed: Vec<u8>,
-    representative_document: String,
+    representative_document: DocumentKind,
     licence_id: Option<Uuid>,
     applicant_id: Uuid,
-    create_time: jiff_sqlx::Timestamp,
+    create_time: Timestamp,
     expire_time: Option<jiff_sqlx::Timestamp>,
     prepared_by: Option<Uuid>,
     prepare_time: Option<jiff_sqlx::Timestamp>,
     prepare_note: String,
-    reason_code: Option<String>,
+    reason_code: Option<EnterpriseRefusal>,
     reason_note: String,
     version: i64,
 }
 
 fn entity(row: Row, vault: &Vault) -> Result<Enterprise> {
-    let unknown = |what: &'static str| move || Error::internal(what);
-    let state = EnterpriseState::from_wire(&row.state).ok_or_else(unknown("a stored state"))?;
-    let document = DocumentKind::from_wire(&row.representative_document);
     let prepared = row.prepared_by.zip(row.prepare_time);
     Ok(Enterprise {
         id: Id::of(row.id),
@@ -63,36 +61,52 @@ fn entity(row: Row, vault: &Vault) -> Result<Enterprise> {
             unit: Id::of(row.unit_id),
             unit_path: row.unit_path,
             legal_representative: vault.open_text("full-name", &row.legal_representative_sealed)?,
-            document: document.ok_or_else(unknown("a stored document kind"))?,
+            document: row.representative_document,
             licence: row.licence_id.map(Id::of),
         },
         applicant: Id::of(row.applicant_id),
-        create_time: row.create_time.to_jiff(),
-        expire_time: row.expire_time.map(jiff_sqlx::Timestamp::to_jiff),
+        create_time: row.create_time,
+        expire_time: row.expire_time.map(Into::into),
         prepared: prepared.map(|(by, time)| Prepared {
             by: Id::of(by),
             time: time.to_jiff(),
             note: row.prepare_note,
         }),
-        reason: row.reason_code.as_deref().and_then(EnterpriseRefusal::from_wire),
+        reason: row.reason_code,
         reason_note: row.reason_note,
         version: row.version,
-        held: Held::row(state),
+        held: Held::row(row.state),
     })
 }
 
 macro_rules! select {
-    ($filter:literal, $($argument:expr),*) => {
+    ($($filter:literal)+, $($argument:expr),*) => {
         sqlx::query_as!(
             Row,
             r#"select id, uscc, display_name, division_code, unit_id, unit_path, state,
                 legal_representative_sealed, representative_document, licence_id, applicant_id,
-                create_time as "create_time: jiff_sqlx::Timestamp",
-                expire_time as "expire_time: jiff_sqlx::Timestamp", prepared_by,
-                prepare_time as "prepare_time: jiff_sqlx::Timestamp", prepare_note, reason_code,
+                create_time, expire_time, prepared_by, prepare_time, prepare_note, reason_code,
                 reason_note, version
-             from enterprise "# + $filter,
+             from enterprise "# $(+ $filter)+,
             $($argument),*
+        )
+    };
+}
+
+/// The enterprises within the scope: also those that its person registered, and those that its officer serves.
+/// Its own arguments come first; those of `$rest` begin at `$6`.
+macro_rules! seen {
+    ($rest:literal, $scope:expr $(, $argument:expr)*) => {
+        select!(
+            "where ($1 or id = any($2) or applicant_id = $3
+                or ($4::text is not null and starts_with(unit_path, $4))
+                or id in (select served_by($5))) " $rest,
+            $scope.all,
+            &$scope.enterprises,
+            $scope.person,
+            $scope.unit_path,
+            $scope.serving
+            $(, $argument)*
         )
     };
 }
@@ -104,19 +118,7 @@ pub async fn get(
     id: Id<kind::Enterprise>,
     scope: &Scope,
 ) -> Result<Enterprise> {
-    let row = select!(
-        "where id = $1 and ($2 or id = any($3) or applicant_id = $4
-            or ($5::text is not null and starts_with(unit_path, $5))
-            or id in (select served_by($6)))",
-        id.uuid(),
-        scope.all,
-        &scope.enterprises,
-        scope.person,
-        scope.unit_path,
-        scope.serving
-    )
-    .fetch_optional(connection)
-    .await?;
+    let row = seen!("and id = $6", scope, id.uuid()).fetch_optional(connection).await?;
     entity(row.ok_or_else(|| scope.missing(id.subject()))?, vault)
 }
 
@@ -156,23 +158,17 @@ pub async fn list(
     after: Option<Uuid>,
     rows: i64,
 ) -> Result<Vec<Enterprise>> {
-    let rows = select!(
-        "where id < $1 and ($2 or id = any($3) or applicant_id = $4
-            or ($5::text is not null and starts_with(unit_path, $5))
-            or id in (select served_by($9)))
-            and ($6::text is null or uscc = $6)
-            and ($7::text is null or state = $7)
+    let rows = seen!(
+        "and id < $6
+            and ($7::text is null or uscc = $7)
+            and ($8::text is null or state = $8)
          order by id desc
-         limit $8",
+         limit $9",
+        scope,
         crate::store::before(after),
-        scope.all,
-        &scope.enterprises,
-        scope.person,
-        scope.unit_path,
         filter.uscc,
         filter.state,
-        rows,
-        scope.serving
+        rows
     )
     .fetch_all(connection)
     .await?;
@@ -241,7 +237,7 @@ pub async fn lapsing(
          where state = 'PENDING' and expire_time <= $1
          order by expire_time
          limit $2",
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         limit
     )
     .fetch_all(connection)
@@ -301,8 +297,8 @@ pub async fn insert(
         claim.document.wire(),
         claim.licence.map(Id::uuid),
         enterprise.applicant.uuid(),
-        now.to_sqlx() as _,
-        enterprise.expire_time.map(Timestamp::to_sqlx) as _,
+        now.to_sqlx(),
+        enterprise.expire_time.map(Timestamp::to_sqlx),
         enterprise.version
     )
     .execute(tx.conn())
@@ -365,8 +361,8 @@ impl Settled for Enterprise {
             self.id.uuid(),
             self.version,
             self.state().wire(),
-            now.to_sqlx() as _,
-            self.expire_time.map(Timestamp::to_sqlx) as _,
+            now.to_sqlx(),
+            self.expire_time.map(Timestamp::to_sqlx),
             prepared.map(|it| it.by.uuid()),
             prepared.map(|it| it.time.to_sqlx()) as _,
             prepared.map(|it| it.note.clone()).unwrap_or_default(),
@@ -376,10 +372,7 @@ impl Settled for Enterprise {
         .execute(tx.conn())
         .await
         .on_constraint("enterprise_verified_once", Reason::EnterpriseExists)?;
-        if updated.rows_affected() == 0 {
-            return Err(Error::new(Reason::EtagStale));
-        }
-        self.version = self.version.saturating_add(1);
+        rise(&mut self.version, &updated)?;
         Ok(self)
     }
 
@@ -428,31 +421,26 @@ pub async fn grants_at(
     at: Timestamp,
 ) -> Result<Vec<Grant>> {
     let rows = sqlx::query!(
-        "select class_grant.id, class, source_document, unit_id,
-            valid_from as \"valid_from: jiff_sqlx::Timestamp\",
-            least(valid_until, end_time) as \"valid_until!: jiff_sqlx::Timestamp\"
+        "select class_grant.id, class, source_document, unit_id, valid_from,
+            least(valid_until, end_time) as \"valid_until!\"
          from class_grant join officer on officer.id = granted_by
          where enterprise_id = $1 and valid_from <= $2 and $2 < least(valid_until, end_time)
          order by class_grant.id",
         enterprise.uuid(),
-        at.to_sqlx() as _
+        at.to_sqlx()
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(Grant {
-                id: Id::of(row.id),
-                enterprise,
-                class: EnterpriseClass::from_wire(&row.class)
-                    .ok_or_else(|| Error::internal("a stored class"))?,
-                source_document: row.source_document,
-                valid_from: row.valid_from.to_jiff(),
-                valid_until: row.valid_until.to_jiff(),
-                unit: Id::of(row.unit_id),
-            })
-        })
-        .collect()
+    let grants = rows.into_iter().map(|row| Grant {
+        id: Id::of(row.id),
+        enterprise,
+        class: row.class,
+        source_document: row.source_document,
+        valid_from: row.valid_from.to_jiff(),
+        valid_until: row.valid_until.to_jiff(),
+        unit: Id::of(row.unit_id),
+    });
+    Ok(grants.collect())
 }
 
 /// Stores a grant.
@@ -469,10 +457,10 @@ pub async fn insert_grant(tx: &mut Tx, grant: &Grant, granted_by: Id<kind::Offic
         grant.enterprise.uuid(),
         grant.class.wire(),
         grant.source_document,
-        grant.valid_from.to_sqlx() as _,
-        grant.valid_until.to_sqlx() as _,
+        grant.valid_from.to_sqlx(),
+        grant.valid_until.to_sqlx(),
         granted_by.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await
@@ -490,10 +478,9 @@ pub async fn end_grant(tx: &mut Tx, id: Id<kind::ClassGrant>, scope: &Scope) -> 
          where class_grant.id = $1 and end_time is null and enterprise.id = enterprise_id
             and officer.id = granted_by
             and ($3 or ($4::text is not null and starts_with(unit_path, $4)))
-         returning enterprise_id, class, source_document, officer.unit_id,
-            valid_from as \"valid_from: jiff_sqlx::Timestamp\"",
+         returning enterprise_id, class, source_document, officer.unit_id, valid_from",
         id.uuid(),
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         scope.all,
         scope.unit_path
     )
@@ -504,8 +491,7 @@ pub async fn end_grant(tx: &mut Tx, id: Id<kind::ClassGrant>, scope: &Scope) -> 
     Ok(Grant {
         id,
         enterprise: Id::of(row.enterprise_id),
-        class: EnterpriseClass::from_wire(&row.class)
-            .ok_or_else(|| Error::field("name", Flaw::UnknownValue))?,
+        class: row.class,
         source_document: row.source_document,
         valid_from: row.valid_from.to_jiff(),
         valid_until: now,

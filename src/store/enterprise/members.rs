@@ -66,8 +66,8 @@ pub async fn insert(tx: &mut Tx, new: NewMember<'_>) -> Result<Member> {
         name,
         new.role.wire(),
         new.scope,
-        new.valid_until.map(Timestamp::to_sqlx) as _,
-        now.to_sqlx() as _
+        new.valid_until.map(Timestamp::to_sqlx),
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await
@@ -97,8 +97,7 @@ pub async fn list(
 ) -> Result<Vec<Member>> {
     let rows = sqlx::query!(
         "select member.id, person_id, member.full_name_sealed, phone_sealed, role, scope,
-            valid_until as \"valid_until: jiff_sqlx::Timestamp\",
-            end_time as \"end_time: jiff_sqlx::Timestamp\"
+            valid_until, end_time
          from member
             join person on person.id = person_id
             join enterprise on enterprise.id = enterprise_id
@@ -126,8 +125,8 @@ pub async fn list(
                 phone: phone.transpose()?,
                 role: row.role,
                 scope: row.scope,
-                valid_until: row.valid_until.map(jiff_sqlx::Timestamp::to_jiff),
-                end_time: row.end_time.map(jiff_sqlx::Timestamp::to_jiff),
+                valid_until: row.valid_until.map(Into::into),
+                end_time: row.end_time.map(Into::into),
             })
         })
         .collect()
@@ -140,10 +139,9 @@ pub async fn end(tx: &mut Tx, id: Id<kind::Member>, scope: &Scope) -> Result<Mem
         "update member set end_time = $2
          where id = $1 and end_time is null and enterprise_id = any($3)
             and role = 'ENTERPRISE_HANDLER'
-         returning enterprise_id, person_id, full_name_sealed, role, scope,
-            valid_until as \"valid_until: jiff_sqlx::Timestamp\"",
+         returning enterprise_id, person_id, full_name_sealed, role, scope, valid_until",
         id.uuid(),
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         &scope.enterprises
     )
     .fetch_optional(tx.conn())
@@ -160,7 +158,7 @@ pub async fn end(tx: &mut Tx, id: Id<kind::Member>, scope: &Scope) -> Result<Mem
         phone: None,
         role: row.role,
         scope: row.scope,
-        valid_until: row.valid_until.map(jiff_sqlx::Timestamp::to_jiff),
+        valid_until: row.valid_until.map(Into::into),
         end_time: Some(now),
     })
 }
@@ -172,7 +170,7 @@ pub async fn end_of_enterprise(tx: &mut Tx, enterprise: Id<kind::Enterprise>) ->
         "update member set end_time = $2 where enterprise_id = $1 and end_time is null
          returning id, person_id",
         enterprise.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_all(tx.conn())
     .await?;
@@ -186,7 +184,7 @@ pub async fn end_of_enterprise(tx: &mut Tx, enterprise: Id<kind::Enterprise>) ->
          where enterprise_id = $1 and accept_time is null and expire_time > $2
          returning id",
         enterprise.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_all(tx.conn())
     .await?;
@@ -232,9 +230,9 @@ pub async fn invite(tx: &mut Tx, invitation: &Invitation) -> Result<()> {
         index,
         name,
         &invitation.scope,
-        invitation.valid_until.to_sqlx() as _,
-        invitation.expire_time.to_sqlx() as _,
-        now.to_sqlx() as _
+        invitation.valid_until.to_sqlx(),
+        invitation.expire_time.to_sqlx(),
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -253,11 +251,9 @@ pub async fn accept(
         "update invitation set accept_time = $2
          where id = $1 and accept_time is null and expire_time > $2 and valid_until > $2
             and phone_index = (select phone_index from person where person.id = $3)
-         returning enterprise_id, phone_sealed, full_name_sealed, scope,
-            valid_until as \"valid_until: jiff_sqlx::Timestamp\",
-            expire_time as \"expire_time: jiff_sqlx::Timestamp\"",
+         returning enterprise_id, phone_sealed, full_name_sealed, scope, valid_until, expire_time",
         id.uuid(),
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         person.uuid()
     )
     .fetch_optional(tx.conn())

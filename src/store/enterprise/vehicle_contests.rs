@@ -18,9 +18,9 @@ use crate::{
             vehicle::VehicleForm,
         },
     },
-    error::{Error, Reason, Result},
+    error::{Reason, Result},
     id::{Id, Subject, kind},
-    store::{OnConstraint as _, Tx, common::notices::Telling, steps::Settled},
+    store::{OnConstraint as _, Tx, common::notices::Telling, rise, steps::Settled},
 };
 
 struct Row {
@@ -33,17 +33,16 @@ struct Row {
     licence: Json<VehicleForm>,
     statement: String,
     attachment_ids: Vec<Uuid>,
-    state: String,
-    reason_code: Option<String>,
+    state: ContestState,
+    reason_code: Option<VehicleRuling>,
     reason_note: String,
-    create_time: jiff_sqlx::Timestamp,
+    create_time: Timestamp,
     decide_time: Option<jiff_sqlx::Timestamp>,
     version: i64,
 }
 
-fn entity(row: Row) -> Result<Contest> {
-    let state = ContestState::from_wire(&row.state);
-    Ok(Contest {
+fn entity(row: Row) -> Contest {
+    Contest {
         id: Id::of(row.id),
         vehicle: Id::of(row.vehicle_id),
         enterprise: Id::of(row.enterprise_id),
@@ -53,13 +52,13 @@ fn entity(row: Row) -> Result<Contest> {
         licence: row.licence.0,
         statement: row.statement,
         attachments: row.attachment_ids.into_iter().map(Id::of).collect(),
-        reason: row.reason_code.as_deref().and_then(VehicleRuling::from_wire),
+        reason: row.reason_code,
         reason_note: row.reason_note,
-        create_time: row.create_time.to_jiff(),
-        decide_time: row.decide_time.map(jiff_sqlx::Timestamp::to_jiff),
+        create_time: row.create_time,
+        decide_time: row.decide_time.map(Into::into),
         version: row.version,
-        held: Held::row(state.ok_or_else(|| Error::internal("a stored state"))?),
-    })
+        held: Held::row(row.state),
+    }
 }
 
 /// Every column of a contest. Its enterprise sees it, and officers who see both enterprises; the holder
@@ -70,8 +69,7 @@ macro_rules! select {
             Row,
             r#"select id, vehicle_id, enterprise_id, filed_by, plate_number, plate_type,
                 licence as "licence: Json<VehicleForm>", statement, attachment_ids, state,
-                reason_code, reason_note, create_time as "create_time: jiff_sqlx::Timestamp",
-                decide_time as "decide_time: jiff_sqlx::Timestamp", version
+                reason_code, reason_note, create_time, decide_time, version
              from vehicle_contest
              where ($1 or enterprise_id = any($2)
                 or ($3::text is not null
@@ -93,7 +91,7 @@ macro_rules! select {
 /// A contest within the scope, held until the unit of work ends.
 pub async fn lock(tx: &mut Tx, id: Id<kind::VehicleContest>, scope: &Scope) -> Result<Contest> {
     let row = select!("and id = $4 for update", scope, id.uuid()).fetch_optional(tx.conn()).await?;
-    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+    Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
 /// What a list is narrowed to.
@@ -126,7 +124,7 @@ pub async fn list(
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// The open contests of a vehicle, held until the unit of work ends.
@@ -139,7 +137,7 @@ pub async fn lock_open(tx: &mut Tx, vehicle: Id<kind::Vehicle>) -> Result<Vec<Co
     )
     .fetch_all(tx.conn())
     .await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// Files a contest.
@@ -162,7 +160,7 @@ pub async fn insert(tx: &mut Tx, contest: &Contest) -> Result<()> {
         contest.statement,
         &papers,
         contest.state().wire(),
-        contest.create_time.to_sqlx() as _,
+        contest.create_time.to_sqlx(),
         contest.version
     )
     .execute(tx.conn())
@@ -187,14 +185,11 @@ impl Settled for Contest {
             self.state().wire(),
             self.reason.map(VehicleRuling::wire),
             self.reason_note,
-            self.decide_time.map(Timestamp::to_sqlx) as _
+            self.decide_time.map(Timestamp::to_sqlx)
         )
         .execute(tx.conn())
         .await?;
-        if updated.rows_affected() == 0 {
-            return Err(Error::new(Reason::EtagStale));
-        }
-        self.version = self.version.saturating_add(1);
+        rise(&mut self.version, &updated)?;
         Ok(self)
     }
 

@@ -16,20 +16,23 @@ use crate::{
         enterprise::vehicle::{Licence, Vehicle},
         pass::policy::Relation,
     },
-    error::{Error, Flaw, Reason, Result},
+    error::{Reason, Result},
     id::{Id, Subject, kind},
-    store::{OnConstraint as _, Tx, common::notices::Telling, pass::passes, steps::Settled},
+    store::{
+        OnConstraint as _, Tx, column::unreadable, common::notices::Telling, pass::passes, rise,
+        steps::Settled,
+    },
 };
 
 struct Row {
     id: Uuid,
     enterprise_id: Uuid,
-    plate_number: String,
-    plate_type: String,
-    vehicle_type: String,
-    use_nature: String,
-    energy_type: String,
-    vin: String,
+    plate_number: Plate,
+    plate_type: PlateType,
+    vehicle_type: VehicleType,
+    use_nature: UseNature,
+    energy_type: Energy,
+    vin: Vin,
     body_colour: String,
     brand_model: String,
     gross_mass_kg: i32,
@@ -39,13 +42,13 @@ struct Row {
     outer_width_mm: i32,
     outer_height_mm: i32,
     emission_stage: i32,
-    inspection_valid_until: jiff_sqlx::Date,
-    insurance_valid_until: jiff_sqlx::Date,
+    inspection_valid_until: Date,
+    insurance_valid_until: Date,
     scrapping_date: Option<jiff_sqlx::Date>,
-    relation: String,
+    relation: Relation,
     contract_valid_until: Option<jiff_sqlx::Date>,
     transport_permit_valid_until: Option<jiff_sqlx::Date>,
-    vehicle_states: String,
+    vehicle_states: VehicleStates,
     retire_time: Option<jiff_sqlx::Timestamp>,
     version: i64,
     blacklisted: bool,
@@ -53,55 +56,50 @@ struct Row {
 }
 
 fn entity(row: Row) -> Result<Vehicle> {
-    let stored = |flaw: Flaw| Error::internal(flaw.wire());
-    let day = |date: Option<jiff_sqlx::Date>| date.map(jiff_sqlx::Date::to_jiff);
-    let body_colour =
-        Some(row.body_colour).filter(|code| !code.is_empty()).map(|code| BodyColour::parse(&code));
-    let relation = Relation::from_wire(&row.relation);
+    let day = |date: Option<jiff_sqlx::Date>| date.map(Into::into);
+    let colour = Some(row.body_colour).filter(|code| !code.is_empty());
+    let colour = colour.map(|code| BodyColour::parse(&code)).transpose();
     Ok(Vehicle {
         id: Id::of(row.id),
         enterprise: Id::of(row.enterprise_id),
         licence: Licence {
-            plate: Plate::parse(&row.plate_number).map_err(stored)?,
-            plate_type: PlateType::parse(&row.plate_type).map_err(stored)?,
-            vehicle_type: VehicleType::parse(&row.vehicle_type).map_err(stored)?,
-            use_nature: UseNature::parse(&row.use_nature).map_err(stored)?,
-            energy: Energy::parse(&row.energy_type).map_err(stored)?,
-            vin: Vin::parse(&row.vin).map_err(stored)?,
-            body_colour: body_colour.transpose().map_err(stored)?,
+            plate: row.plate_number,
+            plate_type: row.plate_type,
+            vehicle_type: row.vehicle_type,
+            use_nature: row.use_nature,
+            energy: row.energy_type,
+            vin: row.vin,
+            body_colour: colour.map_err(|_| unreadable("vehicle", "body_colour", row.id))?,
             brand_model: row.brand_model,
             masses_kg: [row.gross_mass_kg, row.kerb_mass_kg, row.rated_load_kg],
             outer_mm: [row.outer_length_mm, row.outer_width_mm, row.outer_height_mm],
             emission_stage: row.emission_stage,
-            relation: relation.ok_or_else(|| Error::internal("a stored relation"))?,
-            inspection_valid_until: row.inspection_valid_until.to_jiff(),
-            insurance_valid_until: row.insurance_valid_until.to_jiff(),
+            relation: row.relation,
+            inspection_valid_until: row.inspection_valid_until,
+            insurance_valid_until: row.insurance_valid_until,
             scrapping_date: day(row.scrapping_date),
             contract_valid_until: day(row.contract_valid_until),
             transport_permit_valid_until: day(row.transport_permit_valid_until),
         },
-        states: VehicleStates::parse(&row.vehicle_states).map_err(stored)?,
+        states: row.vehicle_states,
         blacklisted: row.blacklisted,
         contested: row.contested,
-        retire_time: row.retire_time.map(jiff_sqlx::Timestamp::to_jiff),
+        retire_time: row.retire_time.map(Into::into),
         version: row.version,
     })
 }
 
 /// Every column of a vehicle, in one place; `$1` is the instant at which the blacklist is asked.
 macro_rules! select {
-    ($filter:literal, $($argument:expr),*) => {
+    ($($filter:literal)+, $($argument:expr),*) => {
         sqlx::query_as!(
             Row,
             r#"select id, enterprise_id, plate_number, plate_type, vehicle_type, use_nature,
                 energy_type, vin, body_colour, brand_model, gross_mass_kg, kerb_mass_kg,
                 rated_load_kg, outer_length_mm, outer_width_mm, outer_height_mm, emission_stage,
-                inspection_valid_until as "inspection_valid_until: jiff_sqlx::Date",
-                insurance_valid_until as "insurance_valid_until: jiff_sqlx::Date",
-                scrapping_date as "scrapping_date: jiff_sqlx::Date", relation,
-                contract_valid_until as "contract_valid_until: jiff_sqlx::Date",
-                transport_permit_valid_until as "transport_permit_valid_until: jiff_sqlx::Date",
-                vehicle_states, retire_time as "retire_time: jiff_sqlx::Timestamp", version,
+                inspection_valid_until, insurance_valid_until, scrapping_date, relation,
+                contract_valid_until, transport_permit_valid_until, vehicle_states, retire_time,
+                version,
                 exists (select from blacklist_entry entry
                     where (entry.vehicle_id = vehicle.id
                             or entry.enterprise_id = vehicle.enterprise_id)
@@ -111,8 +109,30 @@ macro_rules! select {
                 exists (select from vehicle_contest contest
                     where contest.vehicle_id = vehicle.id and contest.state = 'OPEN'
                 ) as "contested!"
-             from vehicle "# + $filter,
+             from vehicle "# $(+ $filter)+,
             $($argument),*
+        )
+    };
+}
+
+/// The vehicles within the scope: also those that its person drives, and of the enterprises that its officer
+/// serves. Its own arguments come first; those of `$rest` begin at `$7`.
+macro_rules! seen {
+    ($rest:literal, $now:expr, $scope:expr $(, $argument:expr)*) => {
+        select!(
+            "where ($2 or enterprise_id = any($3)
+                or ($4::text is not null and exists (select from enterprise
+                    where enterprise.id = enterprise_id and starts_with(unit_path, $4)))
+                or exists (select from driver where driver.vehicle_id = vehicle.id
+                    and driver.person_id = $5 and driver.end_time is null)
+                or enterprise_id in (select served_by($6))) " $rest,
+            $now.to_sqlx(),
+            $scope.all,
+            &$scope.enterprises,
+            $scope.unit_path,
+            $scope.person,
+            $scope.serving
+            $(, $argument)*
         )
     };
 }
@@ -124,23 +144,7 @@ pub async fn get(
     scope: &Scope,
     now: Timestamp,
 ) -> Result<Vehicle> {
-    let row = select!(
-        "where id = $2 and ($3 or enterprise_id = any($4)
-            or ($5::text is not null and exists (select from enterprise
-                where enterprise.id = enterprise_id and starts_with(unit_path, $5)))
-            or exists (select from driver where driver.vehicle_id = vehicle.id
-                and driver.person_id = $6 and driver.end_time is null)
-            or enterprise_id in (select served_by($7)))",
-        now.to_sqlx() as _,
-        id.uuid(),
-        scope.all,
-        &scope.enterprises,
-        scope.unit_path,
-        scope.person,
-        scope.serving
-    )
-    .fetch_optional(connection)
-    .await?;
+    let row = seen!("and id = $7", now, scope, id.uuid()).fetch_optional(connection).await?;
     entity(row.ok_or_else(|| scope.missing(id.subject()))?)
 }
 
@@ -151,7 +155,7 @@ pub async fn lock(tx: &mut Tx, id: Id<kind::Vehicle>, scope: &Scope) -> Result<V
             or ($5::text is not null and exists (select from enterprise
                 where enterprise.id = enterprise_id and starts_with(unit_path, $5))))
          for update",
-        tx.now().to_sqlx() as _,
+        tx.now().to_sqlx(),
         id.uuid(),
         scope.all,
         &scope.enterprises,
@@ -171,7 +175,7 @@ pub async fn lock_of_another(
     let row = select!(
         "where plate_number = $2 and plate_type = $3 and retire_time is null and enterprise_id <> $4
          for update",
-        tx.now().to_sqlx() as _,
+        tx.now().to_sqlx(),
         licence.plate.as_str(),
         licence.plate_type.code(),
         enterprise.uuid()
@@ -185,7 +189,7 @@ pub async fn lock_of_another(
 pub async fn lock_garage(tx: &mut Tx, enterprise: Id<kind::Enterprise>) -> Result<Vec<Vehicle>> {
     let rows = select!(
         "where enterprise_id = $2 and retire_time is null order by id for update",
-        tx.now().to_sqlx() as _,
+        tx.now().to_sqlx(),
         enterprise.uuid()
     )
     .fetch_all(tx.conn())
@@ -211,27 +215,18 @@ pub async fn list(
     after: Option<Uuid>,
     rows: i64,
 ) -> Result<Vec<Vehicle>> {
-    let rows = select!(
-        "where id < $2 and ($3 or enterprise_id = any($4)
-            or ($5::text is not null and exists (select from enterprise
-                where enterprise.id = enterprise_id and starts_with(unit_path, $5)))
-            or exists (select from driver where driver.vehicle_id = vehicle.id
-                and driver.person_id = $6 and driver.end_time is null)
-            or enterprise_id in (select served_by($10)))
-            and ($7::uuid is null or enterprise_id = $7)
-            and ($8::text is null or plate_number = $8)
+    let rows = seen!(
+        "and id < $7
+            and ($8::uuid is null or enterprise_id = $8)
+            and ($9::text is null or plate_number = $9)
          order by id desc
-         limit $9",
-        now.to_sqlx() as _,
+         limit $10",
+        now,
+        scope,
         crate::store::before(after),
-        scope.all,
-        &scope.enterprises,
-        scope.unit_path,
-        scope.person,
         filter.enterprise,
         filter.plate_number,
-        rows,
-        scope.serving
+        rows
     )
     .fetch_all(connection)
     .await?;
@@ -272,14 +267,14 @@ pub async fn insert(tx: &mut Tx, vehicle: &Vehicle) -> Result<()> {
         width,
         height,
         licence.emission_stage,
-        licence.inspection_valid_until.to_sqlx() as _,
-        licence.insurance_valid_until.to_sqlx() as _,
-        licence.scrapping_date.map(Date::to_sqlx) as _,
+        licence.inspection_valid_until.to_sqlx(),
+        licence.insurance_valid_until.to_sqlx(),
+        licence.scrapping_date.map(Date::to_sqlx),
         licence.relation.wire(),
-        licence.contract_valid_until.map(Date::to_sqlx) as _,
-        licence.transport_permit_valid_until.map(Date::to_sqlx) as _,
+        licence.contract_valid_until.map(Date::to_sqlx),
+        licence.transport_permit_valid_until.map(Date::to_sqlx),
         vehicle.states.to_string(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await
@@ -323,23 +318,20 @@ impl Settled for Vehicle {
             width,
             height,
             licence.emission_stage,
-            licence.inspection_valid_until.to_sqlx() as _,
-            licence.insurance_valid_until.to_sqlx() as _,
-            licence.scrapping_date.map(Date::to_sqlx) as _,
+            licence.inspection_valid_until.to_sqlx(),
+            licence.insurance_valid_until.to_sqlx(),
+            licence.scrapping_date.map(Date::to_sqlx),
             licence.relation.wire(),
-            licence.contract_valid_until.map(Date::to_sqlx) as _,
-            licence.transport_permit_valid_until.map(Date::to_sqlx) as _,
+            licence.contract_valid_until.map(Date::to_sqlx),
+            licence.transport_permit_valid_until.map(Date::to_sqlx),
             self.states.to_string(),
-            self.retire_time.map(Timestamp::to_sqlx) as _,
-            now.to_sqlx() as _
+            self.retire_time.map(Timestamp::to_sqlx),
+            now.to_sqlx()
         )
         .execute(tx.conn())
         .await?;
-        if updated.rows_affected() == 0 {
-            return Err(Error::new(Reason::EtagStale));
-        }
+        rise(&mut self.version, &updated)?;
         passes::touch(tx, self.licence.plate.as_str());
-        self.version = self.version.saturating_add(1);
         Ok(self)
     }
 

@@ -50,8 +50,8 @@ impl Activity {
                  )
                  select exists (select from session where id = $1 and active_time > $3) as \"is!\"",
                 session.uuid(),
-                now.to_sqlx() as _,
-                sessions::idle_before(now).to_sqlx() as _
+                now.to_sqlx(),
+                sessions::idle_before(now).to_sqlx()
             )
             .fetch_one(&mut *connection)
             .await?

@@ -187,7 +187,7 @@ async fn load(store: &Store, name: &str, key: &str) -> Result<(i64, Standing)> {
     let mut tx = store.snapshot().await?;
     let version = crate::store::version(&mut tx, key).await?;
     let sessions = sqlx::query!(
-        "select id, expire_time as \"expire_time: jiff_sqlx::Timestamp\"
+        "select id, expire_time
          from session
          where (person_id = $1 or officer_id = $1 or device_id = $1) and end_time is null
          order by id desc
@@ -209,7 +209,7 @@ async fn load(store: &Store, name: &str, key: &str) -> Result<(i64, Standing)> {
 
 async fn person(connection: &mut PgConnection, id: Uuid) -> Result<Option<Who>> {
     let memberships = sqlx::query!(
-        "select enterprise_id, role, scope, valid_until as \"valid_until: jiff_sqlx::Timestamp\"
+        "select enterprise_id, role, scope, valid_until
          from member
          where person_id = $1 and end_time is null",
         id
@@ -231,7 +231,7 @@ async fn person(connection: &mut PgConnection, id: Uuid) -> Result<Option<Who>> 
             enterprise: row.enterprise_id,
             role: row.role,
             scope: row.scope,
-            valid_until: row.valid_until.map(jiff_sqlx::Timestamp::to_jiff),
+            valid_until: row.valid_until.map(Into::into),
         })
         .collect();
     Ok(row.map(|row| Who::Person { memberships, drives: row.drives }))
@@ -249,8 +249,7 @@ async fn officer(connection: &mut PgConnection, id: Uuid) -> Result<Option<Who>>
     let Some(row) = row else { return Ok(None) };
     // Within the reach that the officer has now: who was moved to another unit takes nothing along.
     let opened = sqlx::query!(
-        "select enterprise.id as \"enterprise?\", unit.reach as \"path?\",
-            opening.create_time as \"create_time: jiff_sqlx::Timestamp\"
+        "select enterprise.id as \"enterprise?\", unit.reach as \"path?\", opening.create_time
          from content_access opening
          left join enterprise on enterprise.id = case
                 when starts_with(opening.subject, 'enterprises/')

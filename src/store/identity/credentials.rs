@@ -82,10 +82,8 @@ pub async fn find(
         .await?;
     }
     let row = sqlx::query!(
-        "select id, password_hash, password_history,
-            password_time as \"password_time: jiff_sqlx::Timestamp\", password_expired,
-            totp_secret_sealed, totp_step, failed_attempts,
-            locked_until as \"locked_until: jiff_sqlx::Timestamp\",
+        "select id, password_hash, password_history, password_time, password_expired,
+            totp_secret_sealed, totp_step, failed_attempts, locked_until,
             close_time is not null as \"closed!\"
          from officer
          where (police_number = $1 or id = $2) and disable_time is null",
@@ -109,7 +107,7 @@ pub async fn find(
         totp_secret: Zeroizing::new(totp_secret),
         totp_step: row.totp_step,
         failed_attempts: row.failed_attempts,
-        locked_until: row.locked_until.map(jiff_sqlx::Timestamp::to_jiff),
+        locked_until: row.locked_until.map(Into::into),
         closed: row.closed,
     }))
 }
@@ -135,7 +133,7 @@ pub async fn save_failure(
         "update officer set failed_attempts = $2, locked_until = $3 where id = $1",
         id.uuid(),
         failed_attempts,
-        locked_until.map(jiff_sqlx::ToSqlx::to_sqlx) as _
+        locked_until.map(jiff_sqlx::ToSqlx::to_sqlx)
     )
     .execute(tx.conn())
     .await?;
@@ -165,7 +163,7 @@ pub async fn save_success(
         id.uuid(),
         totp_step,
         password_expired,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -189,7 +187,7 @@ pub async fn save_password(
         id.uuid(),
         hash,
         history_kept,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;

@@ -57,7 +57,7 @@ struct Row {
     public_key: Vec<u8>,
     model: String,
     software_version: String,
-    create_time: jiff_sqlx::Timestamp,
+    create_time: Timestamp,
     revoke_time: Option<jiff_sqlx::Timestamp>,
 }
 
@@ -68,8 +68,8 @@ fn entity(row: Row) -> Device {
         public_key: row.public_key,
         model: row.model,
         software_version: row.software_version,
-        create_time: row.create_time.to_jiff(),
-        revoke_time: row.revoke_time.map(jiff_sqlx::Timestamp::to_jiff),
+        create_time: row.create_time,
+        revoke_time: row.revoke_time.map(Into::into),
     }
 }
 
@@ -79,8 +79,7 @@ macro_rules! select {
         sqlx::query_as!(
             Row,
             r#"select device.id, checkpoint_id, public_key, model, software_version,
-                device.create_time as "create_time: jiff_sqlx::Timestamp",
-                revoke_time as "revoke_time: jiff_sqlx::Timestamp"
+                device.create_time, revoke_time
              from device
                 join checkpoint on checkpoint.id = checkpoint_id
                 join unit on unit.id = checkpoint.unit_id "# + $filter
@@ -103,7 +102,7 @@ pub async fn insert_enrolment(
          values ($1, $2, $3)",
         index,
         checkpoint.uuid(),
-        expire_time.to_sqlx() as _
+        expire_time.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -121,7 +120,7 @@ pub async fn enrol(tx: &mut Tx, code: &str, new: NewDevice) -> Result<Device> {
     let now = tx.now();
     let index = tx.vault().index("enrolment", code);
     let enrolment = sqlx::query!(
-        "select checkpoint_id, device_id, expire_time as \"expire_time: jiff_sqlx::Timestamp\"
+        "select checkpoint_id, device_id, expire_time
          from device_enrolment
          where code_index = $1
          for update",
@@ -148,7 +147,7 @@ pub async fn enrol(tx: &mut Tx, code: &str, new: NewDevice) -> Result<Device> {
         new.public_key,
         new.model,
         new.software_version,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await
@@ -191,7 +190,7 @@ pub async fn insert_challenge(
     sqlx::query!(
         "delete from device_challenge where device_id = $1 and expire_time <= $2",
         device.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -199,7 +198,7 @@ pub async fn insert_challenge(
         "insert into device_challenge (challenge, device_id, expire_time) values ($1, $2, $3)",
         challenge,
         device.uuid(),
-        expire_time.to_sqlx() as _
+        expire_time.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -215,7 +214,7 @@ pub async fn spend_challenge(
     let now = tx.now();
     let expire_time = sqlx::query_scalar!(
         "delete from device_challenge where challenge = $1 and device_id = $2
-         returning expire_time as \"expire_time: jiff_sqlx::Timestamp\"",
+         returning expire_time",
         challenge,
         device.uuid()
     )
@@ -280,7 +279,7 @@ pub async fn save(tx: &mut Tx, moved: Moved<Device>) -> Result<Device> {
     sqlx::query!(
         "update device set revoke_time = $2 where id = $1",
         device.id.uuid(),
-        change.time().to_sqlx() as _
+        change.time().to_sqlx()
     )
     .execute(tx.conn())
     .await?;

@@ -79,8 +79,8 @@ pub async fn issue(tx: &mut Tx, officer: Id<kind::Officer>, phone: &Phone) -> Re
         id.uuid(),
         officer.uuid(),
         index,
-        now.to_sqlx() as _,
-        expire_time.to_sqlx() as _
+        now.to_sqlx(),
+        expire_time.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -98,7 +98,7 @@ async fn end(tx: &mut Tx, officer: Id<kind::Officer>) -> Result<()> {
         "update officer_enrolment set end_time = $2, totp_secret_sealed = null
          where officer_id = $1 and use_time is null and end_time is null",
         officer.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -110,16 +110,15 @@ async fn end(tx: &mut Tx, officer: Id<kind::Officer>) -> Result<()> {
 pub async fn lock(tx: &mut Tx, police_number: &str, code: &str) -> Result<Enrolment> {
     let now = tx.now();
     let row = sqlx::query!(
-        "select officer_enrolment.id, officer_id, code_index,
-            officer_enrolment.totp_secret_sealed,
-            expire_time as \"expire_time: jiff_sqlx::Timestamp\"
+        "select officer_enrolment.id, officer_id, code_index, officer_enrolment.totp_secret_sealed,
+            expire_time
          from officer_enrolment join officer on officer.id = officer_id
          where police_number = $1 and officer_enrolment.use_time is null and end_time is null
             and expire_time > $2
             and disable_time is null and close_time is null
          for update of officer, officer_enrolment",
         police_number,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_optional(tx.conn())
     .await?;
@@ -168,7 +167,7 @@ pub async fn complete(
          where id = $1",
         officer.uuid(),
         password_hash,
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         totp_step,
         enrolment.id
     )
@@ -177,7 +176,7 @@ pub async fn complete(
     sqlx::query!(
         "update officer_enrolment set use_time = $2, totp_secret_sealed = null where id = $1",
         enrolment.id,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -207,7 +206,7 @@ pub async fn reset(
             close_time = null, use_time = $2, unused_tell_time = null
          where id = $1",
         officer.uuid(),
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         i32::try_from(PASSWORDS_REMEMBERED).unwrap_or(i32::MAX)
     )
     .execute(tx.conn())

@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use crate::{
     domain::{codes::Phone, common::notice::NoticeEvent},
-    error::{Error, Result},
+    error::Result,
     id::{Id, kind},
-    store::{Tx, Vault, common::outbox},
+    store::{Tx, Vault, column::unreadable, common::outbox},
 };
 
 /// What is told.
@@ -57,8 +57,8 @@ pub async fn send(
         message.kind(),
         phone,
         code,
-        expire_time.map(jiff_sqlx::ToSqlx::to_sqlx) as _,
-        now.to_sqlx() as _
+        expire_time.map(jiff_sqlx::ToSqlx::to_sqlx),
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -89,12 +89,11 @@ pub async fn to_send(
     now: Timestamp,
 ) -> Result<Option<ToSend>> {
     let row = sqlx::query!(
-        "select kind, phone_sealed, code_sealed,
-            expire_time as \"expire_time: jiff_sqlx::Timestamp\"
+        "select kind, phone_sealed, code_sealed, expire_time
          from officer_message
          where id = $1 and send_time is null and (expire_time is null or expire_time > $2)",
         id,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_optional(connection)
     .await?;
@@ -106,7 +105,7 @@ pub async fn to_send(
         }
         (None, None) => {
             let event = NoticeEvent::from_wire(&row.kind);
-            Message::Told(event.ok_or_else(|| Error::internal("a stored event"))?)
+            Message::Told(event.ok_or_else(|| unreadable("officer_message", "kind", id))?)
         }
         // The code was wiped: another one took its place.
         _ => return Ok(None),
@@ -120,7 +119,7 @@ pub async fn sent(tx: &mut Tx, id: Uuid) -> Result<()> {
     sqlx::query!(
         "update officer_message set send_time = $2, code_sealed = null where id = $1",
         id,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;

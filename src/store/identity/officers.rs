@@ -23,7 +23,7 @@ use crate::{
     },
     error::{Error, Faults, Reason, Result},
     id::{Id, kind},
-    store::{OnConstraint as _, Tx, Vault, common::history},
+    store::{OnConstraint as _, Tx, Vault, column::unreadable, common::history},
 };
 
 /// An officer as the administrators' desk shows it.
@@ -113,30 +113,40 @@ fn entity(row: Row, vault: &Vault) -> Result<Officer> {
         display_name: mask::name(&vault.open_text("full-name", &row.full_name_sealed)?),
         unit: Id::of(row.unit_id),
         roles: row.roles.iter().filter_map(|role| Role::from_wire(role)).collect(),
-        disable_time: row.disable_time.map(jiff_sqlx::Timestamp::to_jiff),
+        disable_time: row.disable_time.map(Into::into),
         password_expired: row.password_expired,
         phone: match row.phone_sealed {
             Some(sealed) => mask::phone(&vault.open_text("phone", &sealed)?),
             None => String::new(),
         },
         enrolled: row.enrolled,
-        close_time: row.close_time.map(jiff_sqlx::Timestamp::to_jiff),
-        locked_until: row.locked_until.map(jiff_sqlx::Timestamp::to_jiff),
+        close_time: row.close_time.map(Into::into),
+        locked_until: row.locked_until.map(Into::into),
         version: row.version,
     })
 }
 
 /// Every column of an officer, in one place; `$filter` decides which rows.
 macro_rules! select {
-    ($filter:literal $(, $argument:expr)*) => {
+    ($($filter:literal)+ $(, $argument:expr)*) => {
         sqlx::query_as!(
             Row,
-            r#"select officer.id, police_number, full_name_sealed, unit_id, roles,
-                disable_time as "disable_time: jiff_sqlx::Timestamp", password_expired,
-                phone_sealed, password_hash <> '' as "enrolled!",
-                close_time as "close_time: jiff_sqlx::Timestamp",
-                locked_until as "locked_until: jiff_sqlx::Timestamp", version
-             from officer join unit on unit.id = unit_id "# + $filter
+            r#"select officer.id, police_number, full_name_sealed, unit_id, roles, disable_time,
+                password_expired, phone_sealed, password_hash <> '' as "enrolled!", close_time,
+                locked_until, version
+             from officer join unit on unit.id = unit_id "# $(+ $filter)+
+            $(, $argument)*
+        )
+    };
+}
+
+/// The officers of the units in reach. Its own arguments come first; those of `$rest` begin at `$3`.
+macro_rules! reached {
+    ($rest:literal, $scope:expr $(, $argument:expr)*) => {
+        select!(
+            "where ($1 or ($2::text is not null and starts_with(path, $2))) " $rest,
+            $scope.all,
+            $scope.unit_path
             $(, $argument)*
         )
     };
@@ -173,7 +183,7 @@ pub async fn insert(tx: &mut Tx, new: NewOfficer) -> Result<Officer> {
         new.unit.uuid(),
         &names(new.roles),
         hash,
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         secret
     )
     .execute(tx.conn())
@@ -226,7 +236,7 @@ pub async fn phone(tx: &mut Tx, id: Id<kind::Officer>) -> Result<Option<Phone>> 
         .await?;
     let Some(sealed) = sealed.flatten() else { return Ok(None) };
     let phone = tx.vault().open_text("phone", &sealed)?;
-    Ok(Some(Phone::parse(&phone).map_err(|_| Error::internal("a stored phone"))?))
+    Phone::parse(&phone).map(Some).map_err(|_| unreadable("officer", "phone_sealed", id))
 }
 
 /// What others know of an officer: no password may be made from it.
@@ -236,7 +246,7 @@ pub async fn known(
     id: Id<kind::Officer>,
 ) -> Result<Known> {
     let row = sqlx::query!(
-        "select police_number, full_name_sealed, phone_sealed, code
+        "select police_number as \"police_number: PoliceNumber\", full_name_sealed, phone_sealed, code
          from officer join unit on unit.id = unit_id
          where officer.id = $1",
         id.uuid()
@@ -244,9 +254,8 @@ pub async fn known(
     .fetch_one(connection)
     .await?;
     let phone = row.phone_sealed.map(|sealed| vault.open_text("phone", &sealed)).transpose()?;
-    let police_number = PoliceNumber::parse(&row.police_number);
     Ok(Known {
-        police_number: police_number.map_err(|_| Error::internal("a stored number"))?,
+        police_number: row.police_number,
         full_name: vault.open_text("full-name", &row.full_name_sealed)?,
         phone: phone.and_then(|phone| Phone::parse(&phone).ok()),
         unit_code: row.code,
@@ -287,15 +296,9 @@ pub async fn get(
 
 /// An officer within the scope, held until the unit of work ends.
 pub async fn lock(tx: &mut Tx, id: Id<kind::Officer>, scope: &Scope) -> Result<Officer> {
-    let row = select!(
-        "where officer.id = $1 and ($2 or ($3::text is not null and starts_with(path, $3)))
-         for update of officer",
-        id.uuid(),
-        scope.all,
-        scope.unit_path
-    )
-    .fetch_optional(tx.conn())
-    .await?;
+    let row = reached!("and officer.id = $3 for update of officer", scope, id.uuid())
+        .fetch_optional(tx.conn())
+        .await?;
     entity(row.ok_or_else(|| scope.missing(id.subject()))?, tx.vault())
 }
 
@@ -308,14 +311,12 @@ pub async fn list(
     after: Option<Uuid>,
     rows: i64,
 ) -> Result<Vec<Officer>> {
-    let rows = select!(
-        "where officer.id < $1 and ($2 or ($3::text is not null and starts_with(path, $3)))
-            and ($4::text is null or starts_with(path, $4))
+    let rows = reached!(
+        "and officer.id < $3 and ($4::text is null or starts_with(path, $4))
          order by officer.id desc
          limit $5",
+        scope,
         crate::store::before(after),
-        scope.all,
-        scope.unit_path,
         subtree,
         rows
     )
@@ -362,7 +363,7 @@ async fn write(
         officer.version,
         &names(roles),
         unit.uuid(),
-        disable_time.map(jiff_sqlx::ToSqlx::to_sqlx) as _,
+        disable_time.map(jiff_sqlx::ToSqlx::to_sqlx),
         version
     )
     .execute(tx.conn())

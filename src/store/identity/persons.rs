@@ -40,7 +40,7 @@ pub async fn sign_in(tx: &mut Tx, openid: &str) -> Result<Id<kind::Person>> {
         id.uuid(),
         index,
         sealed,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_one(tx.conn())
     .await?;

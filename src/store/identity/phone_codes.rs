@@ -41,7 +41,7 @@ pub async fn insert(tx: &mut Tx, person: Id<kind::Person>, phone: &Phone) -> Res
         phone_sealed,
         code_index,
         code_sealed,
-        expire_time.to_sqlx() as _
+        expire_time.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -66,8 +66,7 @@ pub async fn spend(
     let now = tx.now();
     let phone_index = tx.vault().index("phone", phone.as_str());
     let newest = sqlx::query!(
-        "select id, code_index, attempts, use_time as \"use_time: jiff_sqlx::Timestamp\",
-            expire_time as \"expire_time: jiff_sqlx::Timestamp\"
+        "select id, code_index, attempts, use_time, expire_time
          from phone_code
          where person_id = $1 and phone_index = $2
          order by expire_time desc, id desc
@@ -91,7 +90,7 @@ pub async fn spend(
          where id = $1",
         row.id,
         right,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;

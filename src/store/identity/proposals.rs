@@ -21,6 +21,7 @@ use crate::{
     store::{
         OnConstraint as _, Tx, Vault,
         common::notices::{Telling, causes},
+        rise,
         steps::Settled,
     },
 };
@@ -29,22 +30,22 @@ const PURPOSE: &str = "proposal";
 
 struct Row {
     id: Uuid,
-    act: String,
+    act: Act,
     subject: String,
     unit_path: String,
     request_sealed: Vec<u8>,
     request_digest: Vec<u8>,
     shown: Vec<String>,
     reason: String,
-    state: String,
+    state: ProposalState,
     maker_id: Uuid,
     maker_roles: Vec<String>,
     checker_id: Option<Uuid>,
     checker_note: String,
     at_once_reason: String,
     effective_time: Option<jiff_sqlx::Timestamp>,
-    create_time: jiff_sqlx::Timestamp,
-    lapse_time: jiff_sqlx::Timestamp,
+    create_time: Timestamp,
+    lapse_time: Timestamp,
     decide_time: Option<jiff_sqlx::Timestamp>,
     version: i64,
 }
@@ -55,10 +56,9 @@ fn entity(row: Row, vault: &Vault) -> Result<Proposal> {
     if digest(&request) != row.request_digest {
         return Err(Error::internal("a proposal is not what was proposed"));
     }
-    let state = ProposalState::from_wire(&row.state);
     Ok(Proposal {
         id: Id::of(row.id),
-        act: Act::from_wire(&row.act).ok_or_else(|| Error::internal("a stored act"))?,
+        act: row.act,
         subject: row.subject,
         unit_path: row.unit_path,
         request: Asked(request),
@@ -69,27 +69,38 @@ fn entity(row: Row, vault: &Vault) -> Result<Proposal> {
         checker: row.checker_id.map(Id::of),
         checker_note: row.checker_note,
         at_once_reason: row.at_once_reason,
-        effective_time: row.effective_time.map(jiff_sqlx::Timestamp::to_jiff),
-        create_time: row.create_time.to_jiff(),
-        lapse_time: row.lapse_time.to_jiff(),
-        decide_time: row.decide_time.map(jiff_sqlx::Timestamp::to_jiff),
+        effective_time: row.effective_time.map(Into::into),
+        create_time: row.create_time,
+        lapse_time: row.lapse_time,
+        decide_time: row.decide_time.map(Into::into),
         version: row.version,
-        held: Held::row(state.ok_or_else(|| Error::internal("a stored state"))?),
+        held: Held::row(row.state),
     })
 }
 
 macro_rules! select {
-    ($filter:literal $(, $argument:expr)*) => {
+    ($($filter:literal)+ $(, $argument:expr)*) => {
         sqlx::query_as!(
             Row,
             r#"select id, act, subject, unit_path, request_sealed, request_digest, shown, reason,
                 state, maker_id, maker_roles, checker_id, checker_note, at_once_reason,
-                effective_time as "effective_time: jiff_sqlx::Timestamp",
-                create_time as "create_time: jiff_sqlx::Timestamp",
-                lapse_time as "lapse_time: jiff_sqlx::Timestamp",
-                decide_time as "decide_time: jiff_sqlx::Timestamp", version
-             from proposal "# + $filter
+                effective_time, create_time, lapse_time, decide_time, version
+             from proposal "# $(+ $filter)+
             $(, $argument)*
+        )
+    };
+}
+
+/// The proposal, where it is one's own or of a unit in reach.
+macro_rules! seen {
+    ($lock:literal, $id:expr, $scope:expr) => {
+        select!(
+            "where id = $1 and ($2 or maker_id = $3
+                or ($4::text is not null and starts_with(unit_path, $4))) " $lock,
+            $id.uuid(),
+            $scope.all,
+            $scope.officer,
+            $scope.unit_path
         )
     };
 }
@@ -127,8 +138,8 @@ pub async fn insert(tx: &mut Tx, proposal: &Proposal) -> Result<()> {
         proposal.state().wire(),
         proposal.maker.uuid(),
         &names(proposal.maker_roles),
-        proposal.create_time.to_sqlx() as _,
-        proposal.lapse_time.to_sqlx() as _
+        proposal.create_time.to_sqlx(),
+        proposal.lapse_time.to_sqlx()
     )
     .execute(tx.conn())
     .await
@@ -144,32 +155,13 @@ pub async fn get(
     id: Id<kind::Proposal>,
     scope: &Scope,
 ) -> Result<Proposal> {
-    let row = select!(
-        "where id = $1 and ($2 or maker_id = $3
-            or ($4::text is not null and starts_with(unit_path, $4)))",
-        id.uuid(),
-        scope.all,
-        scope.officer,
-        scope.unit_path
-    )
-    .fetch_optional(connection)
-    .await?;
+    let row = seen!("", id, scope).fetch_optional(connection).await?;
     entity(row.ok_or_else(|| scope.missing(id.subject()))?, vault)
 }
 
 /// The same, held until the unit of work ends.
 pub async fn lock(tx: &mut Tx, id: Id<kind::Proposal>, scope: &Scope) -> Result<Proposal> {
-    let row = select!(
-        "where id = $1 and ($2 or maker_id = $3
-            or ($4::text is not null and starts_with(unit_path, $4)))
-         for update",
-        id.uuid(),
-        scope.all,
-        scope.officer,
-        scope.unit_path
-    )
-    .fetch_optional(tx.conn())
-    .await?;
+    let row = seen!("for update", id, scope).fetch_optional(tx.conn()).await?;
     entity(row.ok_or_else(|| scope.missing(id.subject()))?, tx.vault())
 }
 
@@ -211,7 +203,7 @@ pub async fn overdue(
     let found = sqlx::query_scalar!(
         "select id from proposal where state = 'PROPOSED' and lapse_time <= $1
          order by lapse_time limit $2",
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         rows
     )
     .fetch_all(connection)
@@ -235,17 +227,14 @@ impl Settled for Proposal {
             self.checker.map(Id::uuid),
             self.checker_note,
             self.at_once_reason,
-            self.effective_time.map(Timestamp::to_sqlx) as _,
-            self.decide_time.map(Timestamp::to_sqlx) as _
+            self.effective_time.map(Timestamp::to_sqlx),
+            self.decide_time.map(Timestamp::to_sqlx)
         )
         .execute(tx.conn())
         .await
         .on_constraint("proposal_four_eyes", Reason::SamePerson)
         .on_constraint("proposal_not_oneself", Reason::SamePerson)?;
-        if updated.rows_affected() == 0 {
-            return Err(Error::new(Reason::EtagStale));
-        }
-        self.version = self.version.saturating_add(1);
+        rise(&mut self.version, &updated)?;
         Ok(self)
     }
 

@@ -148,9 +148,9 @@ struct Row {
     officer_id: Option<Uuid>,
     device_id: Option<Uuid>,
     generation: i32,
-    create_time: jiff_sqlx::Timestamp,
-    refresh_time: jiff_sqlx::Timestamp,
-    expire_time: jiff_sqlx::Timestamp,
+    create_time: Timestamp,
+    refresh_time: Timestamp,
+    expire_time: Timestamp,
     end_time: Option<jiff_sqlx::Timestamp>,
     client: String,
     address: String,
@@ -167,10 +167,10 @@ fn entity(row: Row) -> Result<Session> {
         id: Id::of(row.id),
         owner,
         generation: row.generation,
-        create_time: row.create_time.to_jiff(),
-        refresh_time: row.refresh_time.to_jiff(),
-        expire_time: row.expire_time.to_jiff(),
-        end_time: row.end_time.map(jiff_sqlx::Timestamp::to_jiff),
+        create_time: row.create_time,
+        refresh_time: row.refresh_time,
+        expire_time: row.expire_time,
+        end_time: row.end_time.map(Into::into),
         client: row.client,
         address: row.address,
     })
@@ -181,11 +181,8 @@ macro_rules! select {
     ($filter:literal $(, $argument:expr)*) => {
         sqlx::query_as!(
             Row,
-            r#"select id, person_id, officer_id, device_id, generation,
-                create_time as "create_time: jiff_sqlx::Timestamp",
-                refresh_time as "refresh_time: jiff_sqlx::Timestamp",
-                expire_time as "expire_time: jiff_sqlx::Timestamp",
-                end_time as "end_time: jiff_sqlx::Timestamp", client, address
+            r#"select id, person_id, officer_id, device_id, generation, create_time, refresh_time,
+                expire_time, end_time, client, address
              from session "# + $filter
             $(, $argument)*
         )
@@ -204,20 +201,17 @@ pub async fn insert(tx: &mut Tx, owner: Owner, client: &str) -> Result<Session> 
         r#"insert into session (id, person_id, officer_id, device_id, generation, create_time,
             refresh_time, expire_time, client, address, active_time)
          values ($1, $2, $3, $4, 1, $5, $5, $6, $7, $8, coalesce($9::timestamptz, 'infinity'))
-         returning id, person_id, officer_id, device_id, generation,
-            create_time as "create_time: jiff_sqlx::Timestamp",
-            refresh_time as "refresh_time: jiff_sqlx::Timestamp",
-            expire_time as "expire_time: jiff_sqlx::Timestamp",
-            end_time as "end_time: jiff_sqlx::Timestamp", client, address"#,
+         returning id, person_id, officer_id, device_id, generation, create_time, refresh_time,
+            expire_time, end_time, client, address"#,
         id.uuid(),
         person,
         officer,
         device,
-        now.to_sqlx() as _,
-        expire_time.to_sqlx() as _,
+        now.to_sqlx(),
+        expire_time.to_sqlx(),
         client,
         address,
-        owner.account().idles().then_some(now.to_sqlx()) as _
+        owner.account().idles().then_some(now.to_sqlx())
     )
     .fetch_one(tx.conn())
     .await?;
@@ -242,7 +236,7 @@ async fn end_oldest(tx: &mut Tx, owner: Owner, newest: Id<kind::Session>) -> Res
         person,
         officer,
         device,
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         newest.uuid(),
         OPEN_MAX - 1
     )
@@ -272,7 +266,7 @@ pub async fn advance(tx: &mut Tx, session: Session) -> Result<Session> {
         "update session set generation = $2, refresh_time = $3 where id = $1",
         session.id.uuid(),
         generation,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -320,7 +314,7 @@ async fn end_rows(tx: &mut Tx, ids: &[Uuid], reason: EndReason) -> Result<()> {
     sqlx::query!(
         "update session set end_time = $2, end_reason = $3 where id = any($1)",
         ids,
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         reason.wire()
     )
     .execute(tx.conn())
@@ -347,7 +341,7 @@ pub async fn is_idle(
     Ok(sqlx::query_scalar!(
         "select exists (select from session where id = $1 and active_time <= $2) as \"is!\"",
         id.uuid(),
-        idle_before(now).to_sqlx() as _
+        idle_before(now).to_sqlx()
     )
     .fetch_one(connection)
     .await?)
@@ -364,7 +358,7 @@ pub async fn idle(
          where officer_id is not null and end_time is null and active_time <= $1
          order by active_time
          limit $2",
-        idle_before(now).to_sqlx() as _,
+        idle_before(now).to_sqlx(),
         limit
     )
     .fetch_all(connection)
@@ -389,7 +383,7 @@ pub async fn knows_source(tx: &mut Tx, officer: Id<kind::Officer>) -> Result<boo
     let known = sqlx::query_scalar!(
         "select distinct address from session where officer_id = $1 and create_time > $2",
         officer.uuid(),
-        since.to_sqlx() as _
+        since.to_sqlx()
     )
     .fetch_all(tx.conn())
     .await?;
@@ -413,7 +407,7 @@ pub async fn list_open(
         person,
         officer,
         device,
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         crate::store::before(after),
         rows
     )

@@ -59,29 +59,28 @@ pub struct SigningKey {
 
 struct Row {
     id: Uuid,
-    purpose: String,
-    suite: String,
-    kid: Vec<u8>,
+    purpose: Purpose,
+    suite: Suite,
+    kid: [u8; 4],
     public_key: Vec<u8>,
-    not_before: jiff_sqlx::Timestamp,
-    sign_until: jiff_sqlx::Timestamp,
-    verify_until: jiff_sqlx::Timestamp,
+    not_before: Timestamp,
+    sign_until: Timestamp,
+    verify_until: Timestamp,
     revoke_time: Option<jiff_sqlx::Timestamp>,
 }
 
-fn entity(row: Row) -> Result<SigningKey> {
-    let unknown = |what: &'static str| move || Error::internal(what);
-    Ok(SigningKey {
+fn entity(row: Row) -> SigningKey {
+    SigningKey {
         id: Id::of(row.id),
-        purpose: Purpose::from_wire(&row.purpose).ok_or_else(unknown("a stored purpose"))?,
-        suite: Suite::from_wire(&row.suite).ok_or_else(unknown("a stored suite"))?,
-        kid: row.kid.try_into().map_err(|_| Error::internal("a kid of another size"))?,
+        purpose: row.purpose,
+        suite: row.suite,
+        kid: row.kid,
         public_key: row.public_key,
-        not_before: row.not_before.to_jiff(),
-        sign_until: row.sign_until.to_jiff(),
-        verify_until: row.verify_until.to_jiff(),
-        revoke_time: row.revoke_time.map(jiff_sqlx::Timestamp::to_jiff),
-    })
+        not_before: row.not_before,
+        sign_until: row.sign_until,
+        verify_until: row.verify_until,
+        revoke_time: row.revoke_time.map(Into::into),
+    }
 }
 
 /// Every column of a key that may be shown, in one place; `$filter` decides which rows.
@@ -89,11 +88,8 @@ macro_rules! select {
     ($filter:literal $(, $argument:expr)*) => {
         sqlx::query_as!(
             Row,
-            r#"select id, purpose, suite, kid, public_key,
-                not_before as "not_before: jiff_sqlx::Timestamp",
-                sign_until as "sign_until: jiff_sqlx::Timestamp",
-                verify_until as "verify_until: jiff_sqlx::Timestamp",
-                revoke_time as "revoke_time: jiff_sqlx::Timestamp"
+            r#"select id, purpose, suite, kid, public_key, not_before, sign_until, verify_until,
+                revoke_time
              from signing_key "# + $filter
             $(, $argument)*
         )
@@ -126,12 +122,11 @@ async fn missing(
 ) -> Result<Vec<(Purpose, Suite, Timestamp)>> {
     let horizon = now.saturating_add(AHEAD).map_err(Error::internal)?;
     let rows = sqlx::query!(
-        "select purpose, suite, not_before <= $1 as \"signs!\",
-            sign_until as \"sign_until: jiff_sqlx::Timestamp\"
+        "select purpose, suite, not_before <= $1 as \"signs!\", sign_until
          from signing_key
          where revoke_time is null and not_before <= $2 and sign_until > $1",
-        now.to_sqlx() as _,
-        horizon.to_sqlx() as _
+        now.to_sqlx(),
+        horizon.to_sqlx()
     )
     .fetch_all(connection)
     .await?;
@@ -140,7 +135,7 @@ async fn missing(
         for &suite in purpose.suites() {
             let of_this = rows
                 .iter()
-                .filter(|it| it.purpose == purpose.wire() && it.suite == suite.wire())
+                .filter(|it| it.purpose == purpose && it.suite == suite)
                 .map(|row| (row.signs, row.sign_until.to_jiff()));
             let from = needed_from(of_this, horizon, now);
             missing.extend(from.map(|from| (purpose, suite, from)));
@@ -160,7 +155,7 @@ pub async fn signs(tx: &mut Tx, purpose: Purpose, suite: Suite) -> Result<bool> 
          ) as \"signs!\"",
         purpose.wire(),
         suite.wire(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_one(tx.conn())
     .await?;
@@ -185,21 +180,18 @@ pub async fn insert(
         r#"insert into signing_key (id, purpose, suite, kid, public_key, private_key_sealed,
             not_before, sign_until, verify_until, create_time)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-         returning id, purpose, suite, kid, public_key,
-            not_before as "not_before: jiff_sqlx::Timestamp",
-            sign_until as "sign_until: jiff_sqlx::Timestamp",
-            verify_until as "verify_until: jiff_sqlx::Timestamp",
-            revoke_time as "revoke_time: jiff_sqlx::Timestamp""#,
+         returning id, purpose, suite, kid, public_key, not_before, sign_until, verify_until,
+            revoke_time"#,
         id.uuid(),
         purpose.wire(),
         suite.wire(),
         kid.as_slice(),
         public_key,
         sealed,
-        not_before.to_sqlx() as _,
-        sign_until.to_sqlx() as _,
-        verify_until.to_sqlx() as _,
-        now.to_sqlx() as _
+        not_before.to_sqlx(),
+        sign_until.to_sqlx(),
+        verify_until.to_sqlx(),
+        now.to_sqlx()
     )
     .fetch_one(tx.conn())
     .await?;
@@ -207,7 +199,7 @@ pub async fn insert(
     let (_, change) = Change::begin(Tenure::Active, Deed::Create, note, tx.cx());
     history::write(tx, id.subject(), &change).await?;
     tx.touch(world::KEY.to_owned());
-    entity(row)
+    Ok(entity(row))
 }
 
 /// Fresh key material with its public half.
@@ -224,13 +216,13 @@ fn draw(ids: &Ids, suite: Suite) -> Result<(Zeroizing<[u8; 32]>, Vec<u8>)> {
 /// A key, held until the unit of work ends. Keys belong to the whole bureau: POLICY is their scope.
 pub async fn lock(tx: &mut Tx, id: Id<kind::SigningKey>) -> Result<SigningKey> {
     let row = select!("where id = $1 for update", id.uuid()).fetch_optional(tx.conn()).await?;
-    entity(row.ok_or_else(|| Error::new(Reason::Denied).fact("resource", id))?)
+    Ok(entity(row.ok_or_else(|| Error::new(Reason::Denied).fact("resource", id))?))
 }
 
 /// Every key, newest first.
 pub async fn list(connection: &mut PgConnection) -> Result<Vec<SigningKey>> {
     let rows = select!("order by id desc limit $1", LIST_MAX).fetch_all(connection).await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// Stores the end of a key. What it signed is refused everywhere once the commit returned, and
@@ -242,7 +234,7 @@ pub async fn save_end(tx: &mut Tx, moved: Moved<SigningKey>) -> Result<SigningKe
     sqlx::query!(
         "update signing_key set revoke_time = $2 where id = $1",
         key.id.uuid(),
-        time.to_sqlx() as _
+        time.to_sqlx()
     )
     .execute(tx.conn())
     .await?;

@@ -106,7 +106,7 @@ pub async fn insert(tx: &mut Tx, new: NewUnit) -> Result<Unit> {
         path,
         reach,
         &new.serves,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_one(tx.conn())
     .await

@@ -41,7 +41,7 @@ pub async fn to_tell(
             and disable_time is null and close_time is null
          order by use_time
          limit $2",
-        before(now, UNUSED_TOLD).to_sqlx() as _,
+        before(now, UNUSED_TOLD).to_sqlx(),
         limit
     )
     .fetch_all(connection)
@@ -57,8 +57,8 @@ pub async fn told(tx: &mut Tx, officer: Id<kind::Officer>) -> Result<()> {
          where id = $1 and unused_tell_time is null and use_time <= $3
             and disable_time is null and close_time is null",
         officer.uuid(),
-        now.to_sqlx() as _,
-        before(now, UNUSED_TOLD).to_sqlx() as _
+        now.to_sqlx(),
+        before(now, UNUSED_TOLD).to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -88,9 +88,9 @@ pub async fn to_close(
                         and other.disable_time is null and other.close_time is null))
          order by use_time
          limit $2",
-        before(now, UNUSED_MAX).to_sqlx() as _,
+        before(now, UNUSED_MAX).to_sqlx(),
         limit,
-        before(now, UNUSED_MAX - UNUSED_TOLD).to_sqlx() as _
+        before(now, UNUSED_MAX - UNUSED_TOLD).to_sqlx()
     )
     .fetch_all(connection)
     .await?;
@@ -106,9 +106,9 @@ pub async fn close(tx: &mut Tx, officer: Id<kind::Officer>) -> Result<()> {
          where id = $1 and use_time <= $3 and unused_tell_time <= $4
             and disable_time is null and close_time is null",
         officer.uuid(),
-        now.to_sqlx() as _,
-        before(now, UNUSED_MAX).to_sqlx() as _,
-        before(now, UNUSED_MAX - UNUSED_TOLD).to_sqlx() as _
+        now.to_sqlx(),
+        before(now, UNUSED_MAX).to_sqlx(),
+        before(now, UNUSED_MAX - UNUSED_TOLD).to_sqlx()
     )
     .execute(tx.conn())
     .await?;

@@ -12,7 +12,7 @@ use crate::{
         enterprise::EnterpriseState,
         liaison::BindingSource,
     },
-    error::{Error, Reason, Result},
+    error::{Reason, Result},
     id::{Id, kind},
     store::{OnConstraint as _, Tx, before, common::history},
 };
@@ -48,7 +48,7 @@ pub async fn bind(tx: &mut Tx, binding: &Binding, code: Option<Uuid>) -> Result<
         binding.post.uuid(),
         binding.source.wire(),
         code,
-        binding.create_time.to_sqlx() as _
+        binding.create_time.to_sqlx()
     )
     .execute(tx.conn())
     .await
@@ -78,21 +78,20 @@ struct BindingRow {
     id: Uuid,
     enterprise_id: Uuid,
     liaison_post_id: Uuid,
-    source: String,
-    create_time: jiff_sqlx::Timestamp,
+    source: BindingSource,
+    create_time: Timestamp,
     end_time: Option<jiff_sqlx::Timestamp>,
 }
 
-fn binding(row: &BindingRow) -> Result<Binding> {
-    let source = BindingSource::from_wire(&row.source);
-    Ok(Binding {
+fn binding(row: &BindingRow) -> Binding {
+    Binding {
         id: Id::of(row.id),
         enterprise: Id::of(row.enterprise_id),
         post: Id::of(row.liaison_post_id),
-        source: source.ok_or_else(|| Error::internal("a stored source"))?,
-        create_time: row.create_time.to_jiff(),
-        end_time: row.end_time.map(jiff_sqlx::Timestamp::to_jiff),
-    })
+        source: row.source,
+        create_time: row.create_time,
+        end_time: row.end_time.map(Into::into),
+    }
 }
 
 /// Ends a binding within the scope. The history stays; a new conversation needs a new binding.
@@ -104,17 +103,15 @@ pub async fn unbind(tx: &mut Tx, id: Id<kind::LiaisonBinding>, scope: &Scope) ->
          where id = $1 and end_time is null and (enterprise_id = any($3)
             or ($4::text is not null and exists (select from liaison_post
                 where liaison_post.id = liaison_post_id and starts_with(unit_path, $4))))
-         returning id, enterprise_id, liaison_post_id, source,
-            create_time as \"create_time: jiff_sqlx::Timestamp\",
-            end_time as \"end_time: jiff_sqlx::Timestamp\"",
+         returning id, enterprise_id, liaison_post_id, source, create_time, end_time",
         id.uuid(),
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         &scope.enterprises,
         scope.unit_path
     )
     .fetch_optional(tx.conn())
     .await?;
-    let ended = binding(&row.ok_or_else(|| scope.missing(id.subject()))?)?;
+    let ended = binding(&row.ok_or_else(|| scope.missing(id.subject()))?);
     history::act(tx, id.subject(), Deed::End, Note::none()).await?;
     Ok(ended)
 }
@@ -130,9 +127,7 @@ pub async fn list(
 ) -> Result<Vec<Binding>> {
     let rows = sqlx::query_as!(
         BindingRow,
-        "select id, enterprise_id, liaison_post_id, source,
-            create_time as \"create_time: jiff_sqlx::Timestamp\",
-            end_time as \"end_time: jiff_sqlx::Timestamp\"
+        "select id, enterprise_id, liaison_post_id, source, create_time, end_time
          from liaison_binding
          where id < $1 and (enterprise_id = any($2)
                 or ($3::text is not null and exists (select from liaison_post
@@ -150,7 +145,7 @@ pub async fn list(
     )
     .fetch_all(connection)
     .await?;
-    rows.iter().map(binding).collect()
+    Ok(rows.iter().map(binding).collect())
 }
 
 /// What decides which posts serve an enterprise.
@@ -175,13 +170,9 @@ pub async fn whereabouts(
     )
     .fetch_optional(tx.conn())
     .await?;
-    row.map(|row| {
-        let state = EnterpriseState::from_wire(&row.state);
-        Ok(Whereabouts {
-            division: row.division_code,
-            industry: row.industry,
-            state: state.ok_or_else(|| Error::internal("a stored state"))?,
-        })
-    })
-    .transpose()
+    Ok(row.map(|row| Whereabouts {
+        division: row.division_code,
+        industry: row.industry,
+        state: row.state,
+    }))
 }

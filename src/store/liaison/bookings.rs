@@ -18,7 +18,7 @@ use crate::{
     },
     error::{Error, Reason, Result},
     id::{Id, Subject, kind},
-    store::{OnConstraint as _, Tx, common::history, steps::Settled},
+    store::{OnConstraint as _, Tx, common::history, rise, steps::Settled},
 };
 
 /// A time at the centre.
@@ -53,10 +53,10 @@ pub async fn insert_slot(tx: &mut Tx, slot: &Slot) -> Result<()> {
         slot.unit.uuid(),
         slot.unit_path,
         slot.place,
-        slot.start_time.to_sqlx() as _,
-        slot.end_time.to_sqlx() as _,
+        slot.start_time.to_sqlx(),
+        slot.end_time.to_sqlx(),
         slot.capacity,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -71,15 +71,13 @@ pub async fn slots(
     rows: i64,
 ) -> Result<Vec<Slot>> {
     let rows = sqlx::query!(
-        "select id, unit_id, unit_path, place,
-            start_time as \"start_time: jiff_sqlx::Timestamp\",
-            end_time as \"end_time: jiff_sqlx::Timestamp\", capacity, used
+        "select id, unit_id, unit_path, place, start_time, end_time, capacity, used
          from centre_slot
          where id < $1 and start_time > $2
          order by id desc
          limit $3",
         crate::store::before(after),
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         rows
     )
     .fetch_all(connection)
@@ -108,7 +106,7 @@ pub async fn take_place(tx: &mut Tx, slot: Id<kind::CentreSlot>) -> Result<Strin
          where id = $1 and used < capacity and start_time > $2
          returning unit_path",
         slot.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_optional(tx.conn())
     .await?;
@@ -129,35 +127,50 @@ struct Row {
     enterprise_id: Uuid,
     unit_path: String,
     subject: String,
-    state: String,
+    state: BookingState,
     confirm_due_time: Option<jiff_sqlx::Timestamp>,
-    create_time: jiff_sqlx::Timestamp,
+    create_time: Timestamp,
     version: i64,
 }
 
-fn entity(row: Row) -> Result<Booking> {
-    let state = BookingState::from_wire(&row.state);
-    Ok(Booking {
+fn entity(row: Row) -> Booking {
+    Booking {
         id: Id::of(row.id),
         slot: Id::of(row.centre_slot_id),
         enterprise: Id::of(row.enterprise_id),
         unit_path: row.unit_path,
         subject: row.subject,
-        confirm_due_time: row.confirm_due_time.map(jiff_sqlx::Timestamp::to_jiff),
-        create_time: row.create_time.to_jiff(),
+        confirm_due_time: row.confirm_due_time.map(Into::into),
+        create_time: row.create_time,
         version: row.version,
-        held: Held::row(state.ok_or_else(|| Error::internal("a stored state"))?),
-    })
+        held: Held::row(row.state),
+    }
 }
 
 macro_rules! select {
-    ($filter:literal $(, $argument:expr)*) => {
+    ($($filter:literal)+ $(, $argument:expr)*) => {
         sqlx::query_as!(
             Row,
             r#"select id, centre_slot_id, enterprise_id, unit_path, subject, state,
-                confirm_due_time as "confirm_due_time: jiff_sqlx::Timestamp",
-                create_time as "create_time: jiff_sqlx::Timestamp", version
-             from centre_booking "# + $filter
+                confirm_due_time, create_time, version
+             from centre_booking "# $(+ $filter)+
+            $(, $argument)*
+        )
+    };
+}
+
+/// The bookings within the scope: also those of the enterprises that its officer serves. Its own arguments come
+/// first; those of `$rest` begin at `$5`.
+macro_rules! seen {
+    ($rest:literal, $scope:expr $(, $argument:expr)*) => {
+        select!(
+            "where ($1 or enterprise_id = any($2)
+                or ($3::text is not null and starts_with(unit_path, $3))
+                or enterprise_id in (select served_by($4))) " $rest,
+            $scope.all,
+            &$scope.enterprises,
+            $scope.unit_path,
+            $scope.serving
             $(, $argument)*
         )
     };
@@ -165,19 +178,8 @@ macro_rules! select {
 
 /// A booking within the scope, held until the unit of work ends.
 pub async fn lock(tx: &mut Tx, id: Id<kind::CentreBooking>, scope: &Scope) -> Result<Booking> {
-    let row = select!(
-        "where id = $1 and (enterprise_id = any($2)
-            or ($3::text is not null and starts_with(unit_path, $3))
-            or enterprise_id in (select served_by($4)))
-         for update",
-        id.uuid(),
-        &scope.enterprises,
-        scope.unit_path,
-        scope.serving
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+    let row = seen!("and id = $5 for update", scope, id.uuid()).fetch_optional(tx.conn()).await?;
+    Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
 /// Bookings within the scope, newest first.
@@ -188,23 +190,18 @@ pub async fn list(
     after: Option<Uuid>,
     rows: i64,
 ) -> Result<Vec<Booking>> {
-    let rows = select!(
-        "where id < $1 and (enterprise_id = any($2)
-                or ($3::text is not null and starts_with(unit_path, $3))
-                or enterprise_id in (select served_by($6)))
-            and ($4::uuid is null or centre_slot_id = $4)
+    let rows = seen!(
+        "and id < $5 and ($6::uuid is null or centre_slot_id = $6)
          order by id desc
-         limit $5",
+         limit $7",
+        scope,
         crate::store::before(after),
-        &scope.enterprises,
-        scope.unit_path,
         slot,
-        rows,
-        scope.serving
+        rows
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// Stores a new booking, whose place was taken in the same unit of work.
@@ -223,8 +220,8 @@ pub async fn insert(tx: &mut Tx, booking: &Booking) -> Result<()> {
         booking.unit_path,
         booking.subject,
         booking.state().wire(),
-        booking.confirm_due_time.map(Timestamp::to_sqlx) as _,
-        now.to_sqlx() as _
+        booking.confirm_due_time.map(Timestamp::to_sqlx),
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await
@@ -245,14 +242,11 @@ impl Settled for Booking {
             self.id.uuid(),
             self.version,
             self.state().wire(),
-            now.to_sqlx() as _
+            now.to_sqlx()
         )
         .execute(tx.conn())
         .await?;
-        if updated.rows_affected() == 0 {
-            return Err(Error::new(Reason::EtagStale));
-        }
-        self.version = self.version.saturating_add(1);
+        rise(&mut self.version, &updated)?;
         Ok(self)
     }
 

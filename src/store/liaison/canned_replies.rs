@@ -39,7 +39,7 @@ pub async fn insert(tx: &mut Tx, reply: &CannedReply, scope: &Scope) -> Result<(
         reply.post.uuid(),
         reply.title,
         reply.text,
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         scope.officer
     )
     .execute(tx.conn())
@@ -90,7 +90,7 @@ pub async fn retire(tx: &mut Tx, id: Id<kind::CannedReply>, scope: &Scope) -> Re
                     and officer_id = $3 and end_time is null)
          returning liaison_post_id, title, body",
         id.uuid(),
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         scope.officer
     )
     .fetch_optional(tx.conn())

@@ -58,7 +58,7 @@ pub async fn insert(tx: &mut Tx, access: &ContentAccess) -> Result<()> {
         access.action,
         access.reason,
         access.query,
-        access.create_time.to_sqlx() as _,
+        access.create_time.to_sqlx(),
         access.complaint.map(Id::uuid),
         access.subject
     )
@@ -113,10 +113,10 @@ pub async fn note(store: &Store, cx: &Cx, reading: Reading<'_>) -> Result<()> {
         action,
         roles,
         query,
-        cx.now.to_sqlx() as _,
+        cx.now.to_sqlx(),
         subject,
-        cx.now.saturating_sub(OPEN_FOR).unwrap_or(cx.now).to_sqlx() as _,
-        since.to_sqlx() as _,
+        cx.now.saturating_sub(OPEN_FOR).unwrap_or(cx.now).to_sqlx(),
+        since.to_sqlx(),
         opened
     )
     .execute(tx.conn())
@@ -133,7 +133,7 @@ pub async fn list(
 ) -> Result<Vec<ContentAccess>> {
     let rows = sqlx::query!(
         "select id, officer_id, unit_path, conversation_id, complaint_id, subject, action, reason,
-            query, create_time as \"create_time: jiff_sqlx::Timestamp\"
+            query, create_time
          from content_access
          where id < $1 and ($2::text is not null and starts_with(unit_path, $2))
          order by id desc
@@ -220,8 +220,8 @@ pub async fn figures(
                 ('VERY_SATISFIED', 'SATISFIED', 'BASICALLY_SATISFIED')) as \"satisfied!\",
             (select count(*) from closed where solved) as \"solved!\"",
         scope.unit_path,
-        from.to_sqlx() as _,
-        until.to_sqlx() as _
+        from.to_sqlx(),
+        until.to_sqlx()
     )
     .fetch_one(connection)
     .await?;

@@ -35,7 +35,7 @@ pub async fn insert(tx: &mut Tx, note: &Note) -> Result<()> {
         note.conversation.uuid(),
         note.officer.uuid(),
         note.text,
-        note.create_time.to_sqlx() as _
+        note.create_time.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -50,8 +50,7 @@ pub async fn list(
     rows: i64,
 ) -> Result<Vec<Note>> {
     let rows = sqlx::query!(
-        "select id, conversation_id, officer_id, body,
-            create_time as \"create_time: jiff_sqlx::Timestamp\"
+        "select id, conversation_id, officer_id, body, create_time
          from conversation_note
          where conversation_id = $1 and id < $2
          order by id desc

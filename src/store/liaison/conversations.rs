@@ -16,11 +16,12 @@ use crate::{
             conversation::{Conversation, ConversationState},
         },
     },
-    error::{Error, Reason, Result},
+    error::{Error, Result},
     id::{Id, Subject, kind},
     store::{
         Tx,
         common::evaluations::{self, Invitation},
+        rise,
         steps::Settled,
     },
 };
@@ -31,26 +32,25 @@ struct Row {
     liaison_post_id: Uuid,
     unit_path: String,
     title: String,
-    state: String,
+    state: ConversationState,
     assignee_id: Option<Uuid>,
     claim_time: Option<jiff_sqlx::Timestamp>,
-    queue_time: jiff_sqlx::Timestamp,
+    queue_time: Timestamp,
     last_sequence: i64,
-    chain: Vec<u8>,
+    chain: [u8; 32],
     awaiting_since: Option<jiff_sqlx::Timestamp>,
     auto_reply_time: Option<jiff_sqlx::Timestamp>,
     reply_time: Option<jiff_sqlx::Timestamp>,
     reply_due_time: Option<jiff_sqlx::Timestamp>,
     round: i32,
-    create_time: jiff_sqlx::Timestamp,
-    update_time: jiff_sqlx::Timestamp,
+    create_time: Timestamp,
+    update_time: Timestamp,
     version: i64,
 }
 
-fn entity(row: Row) -> Result<Conversation> {
-    let at = |time: Option<jiff_sqlx::Timestamp>| time.map(jiff_sqlx::Timestamp::to_jiff);
-    let state = ConversationState::from_wire(&row.state);
-    Ok(Conversation {
+fn entity(row: Row) -> Conversation {
+    let at = |time: Option<jiff_sqlx::Timestamp>| time.map(Into::into);
+    Conversation {
         id: Id::of(row.id),
         enterprise: Id::of(row.enterprise_id),
         post: Id::of(row.liaison_post_id),
@@ -58,37 +58,45 @@ fn entity(row: Row) -> Result<Conversation> {
         title: row.title,
         assignee: row.assignee_id.map(Id::of),
         claim_time: at(row.claim_time),
-        queue_time: row.queue_time.to_jiff(),
+        queue_time: row.queue_time,
         last_sequence: row.last_sequence,
-        chain: row.chain.try_into().map_err(|_| Error::internal("a link of another size"))?,
+        chain: row.chain,
         awaiting_since: at(row.awaiting_since),
         auto_reply_time: at(row.auto_reply_time),
         reply_time: at(row.reply_time),
         reply_due_time: at(row.reply_due_time),
         round: row.round,
-        create_time: row.create_time.to_jiff(),
-        update_time: row.update_time.to_jiff(),
+        create_time: row.create_time,
+        update_time: row.update_time,
         version: row.version,
-        held: Held::row(state.ok_or_else(|| Error::internal("a stored state"))?),
-    })
+        held: Held::row(row.state),
+    }
 }
 
 /// Every column of a conversation, in one place; `$filter` decides which rows.
 macro_rules! select {
-    ($filter:literal $(, $argument:expr)*) => {
+    ($($filter:literal)+ $(, $argument:expr)*) => {
         sqlx::query_as!(
             Row,
             r#"select id, enterprise_id, liaison_post_id, unit_path, title, state, assignee_id,
-                claim_time as "claim_time: jiff_sqlx::Timestamp",
-                queue_time as "queue_time: jiff_sqlx::Timestamp", last_sequence, chain,
-                awaiting_since as "awaiting_since: jiff_sqlx::Timestamp",
-                auto_reply_time as "auto_reply_time: jiff_sqlx::Timestamp",
-                reply_time as "reply_time: jiff_sqlx::Timestamp",
-                reply_due_time as "reply_due_time: jiff_sqlx::Timestamp", round,
-                create_time as "create_time: jiff_sqlx::Timestamp",
-                update_time as "update_time: jiff_sqlx::Timestamp", version
-             from conversation "# + $filter
+                claim_time, queue_time, last_sequence, chain, awaiting_since, auto_reply_time,
+                reply_time, reply_due_time, round, create_time, update_time, version
+             from conversation "# $(+ $filter)+
             $(, $argument)*
+        )
+    };
+}
+
+/// The conversation in which the reader takes part at the instant.
+macro_rules! joined {
+    ($lock:literal, $id:expr, $scope:expr, $now:expr) => {
+        select!(
+            "where id = $1 and ($2 or takes_part(id, enterprise_id, liaison_post_id, $3, $4, $5)) " $lock,
+            $id.uuid(),
+            $scope.all,
+            $scope.person,
+            $scope.officer,
+            $now.to_sqlx()
         )
     };
 }
@@ -100,35 +108,16 @@ pub async fn get(
     scope: &Scope,
     now: Timestamp,
 ) -> Result<Conversation> {
-    let row = select!(
-        "where id = $1 and ($2 or takes_part(id, enterprise_id, liaison_post_id, $3, $4, $5))",
-        id.uuid(),
-        scope.all,
-        scope.person,
-        scope.officer,
-        now.to_sqlx() as _
-    )
-    .fetch_optional(connection)
-    .await?;
-    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+    let row = joined!("", id, scope, now).fetch_optional(connection).await?;
+    Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
 /// The same, held until the unit of work ends: nobody else gets the next sequence meanwhile. For
 /// sending alone: `messages::append` judges once more, behind the lock.
 pub async fn hold(tx: &mut Tx, id: Id<kind::Conversation>, scope: &Scope) -> Result<Conversation> {
     let now = tx.now();
-    let row = select!(
-        "where id = $1 and ($2 or takes_part(id, enterprise_id, liaison_post_id, $3, $4, $5))
-         for update",
-        id.uuid(),
-        scope.all,
-        scope.person,
-        scope.officer,
-        now.to_sqlx() as _
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+    let row = joined!("for update", id, scope, now).fetch_optional(tx.conn()).await?;
+    Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
 /// The same for every other step. While the first statement waited for the row, somebody may have
@@ -151,7 +140,7 @@ async fn still_takes_part(tx: &mut Tx, of: &Conversation, scope: &Scope) -> Resu
         of.post.uuid(),
         scope.person,
         scope.officer,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_one(tx.conn())
     .await?)
@@ -170,7 +159,7 @@ pub async fn supervised(
     )
     .fetch_optional(connection)
     .await?;
-    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+    Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
 /// The conversations in which the reader takes part, newest first, after the cursor.
@@ -193,13 +182,13 @@ pub async fn list(
         enterprise,
         scope.person,
         scope.officer,
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         rows,
         &scope.enterprises
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// The waiting conversations of the officer's posts, by their place in the queue.
@@ -223,7 +212,7 @@ pub async fn queue(
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// Claimed conversations whose enterprise waits, oldest first, with whether their officer is at
@@ -242,7 +231,7 @@ pub async fn waiting(
     .await?;
     let mut waiting = Vec::with_capacity(rows.len());
     for row in rows {
-        let conversation = entity(row)?;
+        let conversation = entity(row);
         let present = match conversation.assignee {
             Some(officer) => super::liaison_posts::present(connection, officer).await?,
             None => false,
@@ -284,7 +273,7 @@ pub async fn insert(tx: &mut Tx, conversation: &Conversation) -> Result<()> {
         conversation.unit_path,
         conversation.title,
         conversation.state().wire(),
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         conversation.chain.as_slice()
     )
     .execute(tx.conn())
@@ -309,21 +298,18 @@ impl Settled for Conversation {
             self.version,
             self.state().wire(),
             self.assignee.map(Id::uuid),
-            sql(self.claim_time) as _,
-            self.queue_time.to_sqlx() as _,
-            sql(self.awaiting_since) as _,
-            sql(self.auto_reply_time) as _,
-            sql(self.reply_time) as _,
-            sql(self.reply_due_time) as _,
+            sql(self.claim_time),
+            self.queue_time.to_sqlx(),
+            sql(self.awaiting_since),
+            sql(self.auto_reply_time),
+            sql(self.reply_time),
+            sql(self.reply_due_time),
             self.round,
-            now.to_sqlx() as _
+            now.to_sqlx()
         )
         .execute(tx.conn())
         .await?;
-        if updated.rows_affected() == 0 {
-            return Err(Error::new(Reason::EtagStale));
-        }
-        self.version = self.version.saturating_add(1);
+        rise(&mut self.version, &updated)?;
         self.update_time = now;
         Ok(self)
     }
@@ -368,8 +354,7 @@ pub async fn members(
     id: Id<kind::Conversation>,
 ) -> Result<Vec<Member>> {
     let rows = sqlx::query!(
-        "select conversation_member.person_id, full_name_sealed,
-            join_time as \"join_time: jiff_sqlx::Timestamp\"
+        "select conversation_member.person_id, full_name_sealed, join_time
          from conversation_member
          join conversation on conversation.id = conversation_id
          join member on member.enterprise_id = conversation.enterprise_id
@@ -405,7 +390,7 @@ pub async fn may_join(
                 and (role = 'LEGAL_REPRESENTATIVE' or 'LIAISON' = any (scope))) as \"may!\"",
         enterprise.uuid(),
         person.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_one(tx.conn())
     .await?)
@@ -423,7 +408,7 @@ pub async fn join(tx: &mut Tx, id: Id<kind::Conversation>, person: Id<kind::Pers
             else excluded.join_time end",
         id.uuid(),
         person.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -442,7 +427,7 @@ pub async fn leave(
          where conversation_id = $1 and person_id = $2 and leave_time is null",
         id.uuid(),
         person.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;

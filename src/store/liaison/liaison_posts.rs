@@ -11,9 +11,9 @@ use crate::{
         liaison::{Duty, Post, PostMode},
         pass::application::NeedWindow,
     },
-    error::{Error, Reason, Result},
+    error::{Reason, Result},
     id::{Id, Subject, kind},
-    store::{OnConstraint as _, Tx, Vault, steps::Settled},
+    store::{OnConstraint as _, Tx, Vault, column::unreadable, rise, steps::Settled},
 };
 
 struct Row {
@@ -21,28 +21,28 @@ struct Row {
     unit_id: Uuid,
     unit_path: String,
     display_name: String,
-    mode: String,
+    mode: PostMode,
     duty_hours: Json<Vec<NeedWindow>>,
     capacity_max: i32,
     districts: Vec<String>,
     industries: Vec<String>,
-    create_time: jiff_sqlx::Timestamp,
+    create_time: Timestamp,
     version: i64,
 }
 
 fn entity(row: Row) -> Result<Post> {
-    let mode = PostMode::from_wire(&row.mode);
     Ok(Post {
         id: Id::of(row.id),
         unit: Id::of(row.unit_id),
         unit_path: row.unit_path,
         display_name: row.display_name,
-        mode: mode.ok_or_else(|| Error::internal("a stored mode"))?,
-        duty: Duty::new(row.duty_hours.0).map_err(|flaw| Error::internal(flaw.wire()))?,
+        mode: row.mode,
+        duty: Duty::new(row.duty_hours.0)
+            .map_err(|_| unreadable("liaison_post", "duty_hours", row.id))?,
         capacity_max: row.capacity_max,
         districts: row.districts,
         industries: row.industries,
-        create_time: row.create_time.to_jiff(),
+        create_time: row.create_time,
         version: row.version,
     })
 }
@@ -53,7 +53,7 @@ macro_rules! select {
             Row,
             r#"select id, unit_id, unit_path, display_name, mode,
                 duty_hours as "duty_hours: Json<Vec<NeedWindow>>", capacity_max, districts,
-                industries, create_time as "create_time: jiff_sqlx::Timestamp", version
+                industries, create_time, version
              from liaison_post "# + $filter
             $(, $argument)*
         )
@@ -173,7 +173,7 @@ pub async fn insert(tx: &mut Tx, post: &Post) -> Result<()> {
         post.capacity_max,
         &post.districts,
         &post.industries,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -198,14 +198,11 @@ impl Settled for Post {
             self.capacity_max,
             &self.districts,
             &self.industries,
-            now.to_sqlx() as _
+            now.to_sqlx()
         )
         .execute(tx.conn())
         .await?;
-        if updated.rows_affected() == 0 {
-            return Err(Error::new(Reason::EtagStale));
-        }
-        self.version = self.version.saturating_add(1);
+        rise(&mut self.version, &updated)?;
         Ok(self)
     }
 }
@@ -233,8 +230,7 @@ pub async fn roster(
 ) -> Result<Vec<Rostered>> {
     let rows = sqlx::query!(
         "select liaison_roster.officer_id, full_name_sealed, police_number,
-            coalesce(present, false) as \"present!\",
-            liaison_roster.create_time as \"create_time: jiff_sqlx::Timestamp\"
+            coalesce(present, false) as \"present!\", liaison_roster.create_time
          from liaison_roster
          join officer on officer.id = liaison_roster.officer_id
          left join presence on presence.officer_id = liaison_roster.officer_id
@@ -276,7 +272,7 @@ pub async fn assign(
         id,
         post.uuid(),
         officer.uuid(),
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         scope.unit_path
     )
     .execute(tx.conn())
@@ -297,7 +293,7 @@ pub async fn dismiss(
          where liaison_post_id = $1 and officer_id = $2 and end_time is null",
         post.uuid(),
         officer.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -343,7 +339,7 @@ pub async fn set_presence(tx: &mut Tx, officer: Id<kind::Officer>, present: bool
             present = excluded.present, update_time = excluded.update_time",
         officer.uuid(),
         present,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -392,7 +388,7 @@ pub async fn insert_contact_way(
         config_id,
         qr_code,
         state_digest,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;

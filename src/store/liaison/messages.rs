@@ -15,7 +15,7 @@ use crate::{
             message::{Content, MessageKind, NoticeCode},
         },
     },
-    error::{Error, Reason, Result},
+    error::{Reason, Result},
     id::{Collection as _, Id, kind},
     store::{OnConstraint as _, Tx},
 };
@@ -28,34 +28,33 @@ struct Row {
     sender: String,
     device_id: Option<Uuid>,
     client_message_id: Option<Uuid>,
-    digest: Vec<u8>,
-    kind: String,
+    digest: [u8; 32],
+    kind: MessageKind,
     body: String,
     detail: String,
     attachment_id: Option<Uuid>,
     target_sequence: Option<i64>,
     recall_time: Option<jiff_sqlx::Timestamp>,
-    create_time: jiff_sqlx::Timestamp,
-    chain: Vec<u8>,
+    create_time: Timestamp,
+    chain: [u8; 32],
 }
 
-fn entity(row: Row) -> Result<Message> {
-    let other_size = |_| Error::internal("a digest of another size");
-    Ok(Message {
+fn entity(row: Row) -> Message {
+    Message {
         conversation: Id::of(row.conversation_id),
         sequence: row.sequence,
         sender: row.sender,
         sent_as: row.device_id.zip(row.client_message_id),
-        digest: row.digest.try_into().map_err(other_size)?,
-        kind: MessageKind::from_wire(&row.kind).ok_or_else(|| Error::internal("a stored kind"))?,
+        digest: row.digest,
+        kind: row.kind,
         body: row.body,
         detail: row.detail,
         attachment: row.attachment_id,
         target: row.target_sequence,
-        create_time: row.create_time.to_jiff(),
-        recall_time: row.recall_time.map(jiff_sqlx::Timestamp::to_jiff),
-        chain: row.chain.try_into().map_err(other_size)?,
-    })
+        create_time: row.create_time,
+        recall_time: row.recall_time.map(Into::into),
+        chain: row.chain,
+    }
 }
 
 /// Every column of a message, in one place; `$rest` says from where and in which order.
@@ -65,9 +64,8 @@ macro_rules! select {
             Row,
             r#"select message.conversation_id, message.sequence, message.sender, message.device_id,
                 message.client_message_id, message.digest, message.kind, message.body,
-                message.detail, message.attachment_id, message.target_sequence,
-                message.recall_time as "recall_time: jiff_sqlx::Timestamp",
-                message.create_time as "create_time: jiff_sqlx::Timestamp", message.chain "# + $rest
+                message.detail, message.attachment_id, message.target_sequence, message.recall_time,
+                message.create_time, message.chain "# + $rest
             $(, $argument)*
         )
     };
@@ -108,12 +106,12 @@ pub async fn append(
         message.detail,
         message.attachment,
         message.target,
-        message.create_time.to_sqlx() as _,
+        message.create_time.to_sqlx(),
         message.chain.as_slice(),
-        sql(conversation.awaiting_since) as _,
-        sql(conversation.auto_reply_time) as _,
-        sql(conversation.reply_time) as _,
-        sql(conversation.reply_due_time) as _,
+        sql(conversation.awaiting_since),
+        sql(conversation.auto_reply_time),
+        sql(conversation.reply_time),
+        sql(conversation.reply_due_time),
         scope.all,
         scope.person,
         scope.officer
@@ -157,7 +155,7 @@ pub async fn sent(
     )
     .fetch_optional(connection)
     .await?;
-    row.map(entity).transpose()
+    Ok(row.map(entity))
 }
 
 /// One message, in a conversation that the caller has locked.
@@ -173,7 +171,7 @@ pub async fn get(
     )
     .fetch_optional(tx.conn())
     .await?;
-    row.map(entity).transpose()
+    Ok(row.map(entity))
 }
 
 /// Marks a message as taken back; its content stays under lock (CH-10).
@@ -184,7 +182,7 @@ pub async fn recall(tx: &mut Tx, of: Id<kind::Conversation>, sequence: i64) -> R
          where conversation_id = $1 and sequence = $2 and recall_time is null",
         of.uuid(),
         sequence,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -220,12 +218,12 @@ pub async fn after(
         after,
         scope.person,
         scope.officer,
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         limit
     )
     .fetch_all(&mut *connection)
     .await?;
-    let messages = rows.into_iter().map(entity).collect::<Result<Vec<_>>>()?;
+    let messages = rows.into_iter().map(entity).collect::<Vec<_>>();
     let full = i64::try_from(messages.len()).is_ok_and(|read| read >= limit);
     let last_sequence = match messages.last() {
         // Sequences have no gap, so what ends before the limit ends with the conversation.
@@ -257,12 +255,12 @@ pub async fn before(
         before,
         scope.person,
         scope.officer,
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         rows
     )
     .fetch_all(&mut *connection)
     .await?;
-    let mut messages = rows.into_iter().map(entity).collect::<Result<Vec<_>>>()?;
+    let mut messages = rows.into_iter().map(entity).collect::<Vec<_>>();
     messages.reverse();
     let messages = messages.into_iter().map(Message::shown).collect();
     Ok(Piece { messages, last_sequence: conversation.last_sequence })
@@ -284,7 +282,7 @@ pub async fn originals(
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// The messages that were handed over with a complaint, as those who took part see them. The caller
@@ -304,7 +302,7 @@ pub async fn handed_over(
     )
     .fetch_all(connection)
     .await?;
-    let messages = rows.into_iter().map(entity).collect::<Result<Vec<_>>>()?;
+    let messages = rows.into_iter().map(entity).collect::<Vec<_>>();
     Ok(messages.into_iter().map(Message::shown).collect())
 }
 
@@ -324,14 +322,14 @@ pub async fn search(
          order by message.create_time desc, message.sequence desc
          limit $5",
         scope.unit_path,
-        from.to_sqlx() as _,
-        until.to_sqlx() as _,
+        from.to_sqlx(),
+        until.to_sqlx(),
         text,
         rows
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// The type of a complete file of the conversation.

@@ -1,6 +1,6 @@
 //! The register of problems: rows and their scope. No rule of what may be done.
 
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -12,9 +12,9 @@ use crate::{
         duty::obligation::ObligationKind,
         liaison::problem::{Problem, ProblemState},
     },
-    error::{Error, Flaw, Reason, Result},
+    error::{Error, Flaw, Result},
     id::{Id, Subject, kind},
-    store::{Tx, steps::Settled},
+    store::{Tx, rise, steps::Settled},
 };
 
 struct Row {
@@ -24,38 +24,53 @@ struct Row {
     title: String,
     description: String,
     visit_id: Option<Uuid>,
-    state: String,
+    state: ProblemState,
     promised_day: Option<jiff_sqlx::Date>,
     outcome: String,
-    create_time: jiff_sqlx::Timestamp,
+    create_time: Timestamp,
     version: i64,
 }
 
-fn entity(row: Row) -> Result<Problem> {
-    let state = ProblemState::from_wire(&row.state);
-    Ok(Problem {
+fn entity(row: Row) -> Problem {
+    Problem {
         id: Id::of(row.id),
         enterprise: Id::of(row.enterprise_id),
         unit_path: row.unit_path,
         title: row.title,
         description: row.description,
         visit: row.visit_id.map(Id::of),
-        promised_day: row.promised_day.map(jiff_sqlx::Date::to_jiff),
+        promised_day: row.promised_day.map(Into::into),
         outcome: row.outcome,
-        create_time: row.create_time.to_jiff(),
+        create_time: row.create_time,
         version: row.version,
-        held: Held::row(state.ok_or_else(|| Error::internal("a stored state"))?),
-    })
+        held: Held::row(row.state),
+    }
 }
 
 macro_rules! select {
-    ($filter:literal $(, $argument:expr)*) => {
+    ($($filter:literal)+ $(, $argument:expr)*) => {
         sqlx::query_as!(
             Row,
             r#"select id, enterprise_id, unit_path, title, description, visit_id, state,
-                promised_day as "promised_day: jiff_sqlx::Date", outcome,
-                create_time as "create_time: jiff_sqlx::Timestamp", version
-             from problem "# + $filter
+                promised_day, outcome, create_time, version
+             from problem "# $(+ $filter)+
+            $(, $argument)*
+        )
+    };
+}
+
+/// The problems within the scope: also those of the enterprises that its officer serves. Its own arguments come
+/// first; those of `$rest` begin at `$5`.
+macro_rules! seen {
+    ($rest:literal, $scope:expr $(, $argument:expr)*) => {
+        select!(
+            "where ($1 or enterprise_id = any($2)
+                or ($3::text is not null and starts_with(unit_path, $3))
+                or enterprise_id in (select served_by($4))) " $rest,
+            $scope.all,
+            &$scope.enterprises,
+            $scope.unit_path,
+            $scope.serving
             $(, $argument)*
         )
     };
@@ -67,18 +82,8 @@ pub async fn get(
     id: Id<kind::Problem>,
     scope: &Scope,
 ) -> Result<Problem> {
-    let row = select!(
-        "where id = $1 and (enterprise_id = any($2)
-            or ($3::text is not null and starts_with(unit_path, $3))
-            or enterprise_id in (select served_by($4)))",
-        id.uuid(),
-        &scope.enterprises,
-        scope.unit_path,
-        scope.serving
-    )
-    .fetch_optional(connection)
-    .await?;
-    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+    let row = seen!("and id = $5", scope, id.uuid()).fetch_optional(connection).await?;
+    Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
 /// A problem of the units in reach, or of an enterprise that is served, held until the unit of work ends.
@@ -93,7 +98,7 @@ pub async fn lock(tx: &mut Tx, id: Id<kind::Problem>, scope: &Scope) -> Result<P
     )
     .fetch_optional(tx.conn())
     .await?;
-    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+    Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
 /// Problems within the scope, newest first.
@@ -105,25 +110,21 @@ pub async fn list(
     after: Option<Uuid>,
     rows: i64,
 ) -> Result<Vec<Problem>> {
-    let rows = select!(
-        "where id < $1 and (enterprise_id = any($2)
-                or ($3::text is not null and starts_with(unit_path, $3))
-                or enterprise_id in (select served_by($7)))
-            and ($4::uuid is null or enterprise_id = $4)
-            and ($5::text is null or state = $5)
+    let rows = seen!(
+        "and id < $5
+            and ($6::uuid is null or enterprise_id = $6)
+            and ($7::text is null or state = $7)
          order by id desc
-         limit $6",
+         limit $8",
+        scope,
         crate::store::before(after),
-        &scope.enterprises,
-        scope.unit_path,
         enterprise,
         state,
-        rows,
-        scope.serving
+        rows
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// Stores a new problem.
@@ -143,7 +144,7 @@ pub async fn insert(tx: &mut Tx, problem: &Problem) -> Result<()> {
         problem.description,
         problem.visit.map(Id::uuid),
         problem.state().wire(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -167,16 +168,13 @@ impl Settled for Problem {
             self.id.uuid(),
             self.version,
             self.state().wire(),
-            self.promised_day.map(Date::to_sqlx) as _,
+            self.promised_day.map(Date::to_sqlx),
             self.outcome,
-            now.to_sqlx() as _
+            now.to_sqlx()
         )
         .execute(tx.conn())
         .await?;
-        if updated.rows_affected() == 0 {
-            return Err(Error::new(Reason::EtagStale));
-        }
-        self.version = self.version.saturating_add(1);
+        rise(&mut self.version, &updated)?;
         Ok(self)
     }
 

@@ -48,12 +48,12 @@ pub async fn insert(tx: &mut Tx, visit: &Visit) -> Result<()> {
         visit.enterprise.uuid(),
         visit.unit_path,
         visit.officer.uuid(),
-        visit.visit_time.to_sqlx() as _,
+        visit.visit_time.to_sqlx(),
         visit.place,
         visit.people,
         visit.summary,
         visit.findings,
-        visit.create_time.to_sqlx() as _
+        visit.create_time.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -69,22 +69,22 @@ pub async fn list(
     rows: i64,
 ) -> Result<Vec<Visit>> {
     let rows = sqlx::query!(
-        "select id, enterprise_id, unit_path, officer_id,
-            visit_time as \"visit_time: jiff_sqlx::Timestamp\", place, people, summary, findings,
-            create_time as \"create_time: jiff_sqlx::Timestamp\"
+        "select id, enterprise_id, unit_path, officer_id, visit_time, place, people, summary,
+            findings, create_time
          from visit
-         where id < $1 and (enterprise_id = any($2)
+         where ($1 or enterprise_id = any($2)
                 or ($3::text is not null and starts_with(unit_path, $3))
-                or enterprise_id in (select served_by($6)))
-            and ($4::uuid is null or enterprise_id = $4)
+                or enterprise_id in (select served_by($4)))
+            and id < $5 and ($6::uuid is null or enterprise_id = $6)
          order by id desc
-         limit $5",
-        crate::store::before(after),
+         limit $7",
+        scope.all,
         &scope.enterprises,
         scope.unit_path,
+        scope.serving,
+        crate::store::before(after),
         enterprise,
-        rows,
-        scope.serving
+        rows
     )
     .fetch_all(connection)
     .await?;

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
-use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
@@ -16,13 +15,17 @@ use crate::{
             notice::{Audience, Facts, NoticeEvent},
         },
         duty::obligation::{Limits, ObligationKind, acceptance_limits},
-        pass::application::{
-            Application, ApplicationState, Correction, Decision, Need, Purpose, SourceChannel, Wait,
+        pass::{
+            application::{
+                Application, ApplicationState, Correction, Decision, Need, Purpose, SourceChannel,
+                Wait,
+            },
+            policy::Kept,
         },
     },
-    error::{Error, Reason, Result},
+    error::{Reason, Result},
     id::{Id, Subject, kind},
-    store::{OnConstraint as _, Tx, common::notices::Telling, steps::Settled},
+    store::{OnConstraint as _, Tx, common::notices::Telling, rise, steps::Settled},
 };
 
 /// The constraint behind I12: the same need of the same vehicle is open once.
@@ -34,21 +37,21 @@ struct Row {
     enterprise_id: Uuid,
     unit_path: String,
     vehicle_id: Uuid,
-    purpose: String,
+    purpose: Purpose,
     previous_pass_id: Option<Uuid>,
     batch_id: Option<Uuid>,
-    source_channel: String,
+    source_channel: SourceChannel,
     applicant: String,
     filed_on_behalf: bool,
     need: Json<Need>,
     declaration_accepted: bool,
-    state: String,
+    state: ApplicationState,
     assignee_id: Option<Uuid>,
     first_reviewer_id: Option<Uuid>,
     corrections: Json<Vec<Correction>>,
-    evaluation: Option<Value>,
+    evaluation: Option<Json<Kept>>,
     decision: Option<Json<Decision>>,
-    create_time: jiff_sqlx::Timestamp,
+    create_time: Timestamp,
     submit_time: Option<jiff_sqlx::Timestamp>,
     accept_time: Option<jiff_sqlx::Timestamp>,
     pauses: Json<Vec<Wait>>,
@@ -57,21 +60,18 @@ struct Row {
     attachments: Vec<Uuid>,
 }
 
-fn entity(row: Row) -> Result<Application> {
-    let unknown = |what: &'static str| move || Error::internal(what);
-    let at = |time: Option<jiff_sqlx::Timestamp>| time.map(jiff_sqlx::Timestamp::to_jiff);
-    let state = ApplicationState::from_wire(&row.state).ok_or_else(unknown("a stored state"))?;
-    let application = Application {
+fn entity(row: Row) -> Application {
+    let at = |time: Option<jiff_sqlx::Timestamp>| time.map(Into::into);
+    Application {
         id: Id::of(row.id),
         number: row.number,
         enterprise: Id::of(row.enterprise_id),
         unit_path: row.unit_path,
         vehicle: Id::of(row.vehicle_id),
-        purpose: Purpose::from_wire(&row.purpose).ok_or_else(unknown("a stored purpose"))?,
+        purpose: row.purpose,
         previous_pass: row.previous_pass_id.map(Id::of),
         batch: row.batch_id.map(Id::of),
-        source_channel: SourceChannel::from_wire(&row.source_channel)
-            .ok_or_else(unknown("a stored channel"))?,
+        source_channel: row.source_channel,
         applicant: row.applicant,
         filed_on_behalf: row.filed_on_behalf,
         need: row.need.0,
@@ -80,42 +80,54 @@ fn entity(row: Row) -> Result<Application> {
         assignee: row.assignee_id.map(Id::of),
         first_reviewer: row.first_reviewer_id.map(Id::of),
         corrections: row.corrections.0,
-        evaluation: row
-            .evaluation
-            .map(serde_json::from_value)
-            .transpose()
-            .map_err(Error::internal)?,
+        evaluation: row.evaluation.map(|kept| kept.0),
         decision: row.decision.map(|decision| decision.0),
-        create_time: row.create_time.to_jiff(),
+        create_time: row.create_time,
         submit_time: at(row.submit_time),
         accept_time: at(row.accept_time),
         waits: row.pauses.0,
         decide_time: at(row.decide_time),
         version: row.version,
-        held: Held::row(state),
-    };
-    Ok(application)
+        held: Held::row(row.state),
+    }
 }
 
 /// Every column of an application, in one place; `$filter` decides which rows.
 macro_rules! select {
-    ($filter:literal $(, $argument:expr)*) => {
+    ($($filter:literal)+ $(, $argument:expr)*) => {
         sqlx::query_as!(
             Row,
             r#"select id, number, enterprise_id, unit_path, vehicle_id, purpose, previous_pass_id,
                 batch_id, source_channel, applicant, filed_on_behalf,
                 need as "need: Json<Need>", declaration_accepted, state, assignee_id,
-                first_reviewer_id, corrections as "corrections: Json<Vec<Correction>>", evaluation,
+                first_reviewer_id, corrections as "corrections: Json<Vec<Correction>>",
+                evaluation as "evaluation: Json<Kept>",
                 decision as "decision: Json<Decision>",
-                create_time as "create_time: jiff_sqlx::Timestamp",
-                submit_time as "submit_time: jiff_sqlx::Timestamp",
-                accept_time as "accept_time: jiff_sqlx::Timestamp",
-                pauses as "pauses: Json<Vec<Wait>>",
-                decide_time as "decide_time: jiff_sqlx::Timestamp", version,
+                create_time, submit_time, accept_time, pauses as "pauses: Json<Vec<Wait>>",
+                decide_time, version,
                 array(select attachment_id from pass_application_attachment
                     where pass_application_id = pass_application.id
                     order by attachment_id) as "attachments!"
-             from pass_application "# + $filter
+             from pass_application "# $(+ $filter)+
+            $(, $argument)*
+        )
+    };
+}
+
+/// The applications within the scope; a draft is its applicant's and its enterprise's alone. Its own arguments
+/// come first; those of `$rest` begin at `$6`.
+macro_rules! seen {
+    ($rest:literal, $scope:expr $(, $argument:expr)*) => {
+        select!(
+            "where ($1 or enterprise_id = any($2)
+                or ($3::text is not null and starts_with(unit_path, $3) and state <> 'DRAFT'
+                    or applicant = $4)
+                or (state <> 'DRAFT' and enterprise_id in (select served_by($5)))) " $rest,
+            $scope.all,
+            &$scope.enterprises,
+            $scope.unit_path,
+            $scope.applicant(),
+            $scope.serving
             $(, $argument)*
         )
     };
@@ -127,21 +139,8 @@ pub async fn get(
     id: Id<kind::PassApplication>,
     scope: &Scope,
 ) -> Result<Application> {
-    let row = select!(
-        "where id = $1 and ($2 or enterprise_id = any($3)
-            or ($4::text is not null and starts_with(unit_path, $4) and state <> 'DRAFT'
-                or applicant = $5)
-            or (state <> 'DRAFT' and enterprise_id in (select served_by($6))))",
-        id.uuid(),
-        scope.all,
-        &scope.enterprises,
-        scope.unit_path,
-        scope.applicant(),
-        scope.serving
-    )
-    .fetch_optional(connection)
-    .await?;
-    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+    let row = seen!("and id = $6", scope, id.uuid()).fetch_optional(connection).await?;
+    Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
 /// An application within the scope, held until the unit of work ends.
@@ -163,7 +162,7 @@ pub async fn lock(
     )
     .fetch_optional(tx.conn())
     .await?;
-    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+    Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
 /// What a list is narrowed to.
@@ -185,30 +184,23 @@ pub async fn list(
     after: Option<Uuid>,
     rows: i64,
 ) -> Result<Vec<Application>> {
-    let rows = select!(
-        "where id < $1 and ($2 or enterprise_id = any($3)
-            or ($4::text is not null and starts_with(unit_path, $4) and state <> 'DRAFT'
-                or applicant = $5)
-            or (state <> 'DRAFT' and enterprise_id in (select served_by($10))))
-            and ($6::uuid is null or enterprise_id = $6)
-            and ($7::uuid is null or vehicle_id = $7)
-            and ($8::text is null or state = $8)
+    let rows = seen!(
+        "and id < $6
+            and ($7::uuid is null or enterprise_id = $7)
+            and ($8::uuid is null or vehicle_id = $8)
+            and ($9::text is null or state = $9)
          order by id desc
-         limit $9",
+         limit $10",
+        scope,
         crate::store::before(after),
-        scope.all,
-        &scope.enterprises,
-        scope.unit_path,
-        scope.applicant(),
         filter.enterprise,
         filter.vehicle,
         filter.state,
-        rows,
-        scope.serving
+        rows
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// Which part of the review queue.
@@ -247,7 +239,7 @@ pub async fn queue(
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// The applications whose correction has been awaited since before the instant.
@@ -261,7 +253,7 @@ pub async fn waiting_since(
          where state = 'NEEDS_CORRECTION' and pause_time < $1
          order by pause_time
          limit $2",
-        before.to_sqlx() as _,
+        before.to_sqlx(),
         limit
     )
     .fetch_all(connection)
@@ -292,7 +284,7 @@ pub async fn insert(tx: &mut Tx, application: &Application) -> Result<()> {
         Json(&application.need) as _,
         application.declaration_accepted,
         application.state().wire(),
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         application.version
     )
     .execute(tx.conn())
@@ -326,20 +318,17 @@ impl Settled for Application {
             Json(&self.corrections) as _,
             self.evaluation.as_ref().map(Json) as _,
             self.decision.as_ref().map(Json) as _,
-            self.submit_time.map(Timestamp::to_sqlx) as _,
-            self.accept_time.map(Timestamp::to_sqlx) as _,
-            pause.map(|wait| wait.from.to_sqlx()) as _,
+            self.submit_time.map(Timestamp::to_sqlx),
+            self.accept_time.map(Timestamp::to_sqlx),
+            pause.map(|wait| wait.from.to_sqlx()),
             Json(&self.waits) as _,
-            self.decide_time.map(Timestamp::to_sqlx) as _,
-            now.to_sqlx() as _
+            self.decide_time.map(Timestamp::to_sqlx),
+            now.to_sqlx()
         )
         .execute(tx.conn())
         .await
         .on_constraint(ONCE_OPEN, Reason::AlreadyExists)?;
-        if updated.rows_affected() == 0 {
-            return Err(Error::new(Reason::EtagStale));
-        }
-        self.version = self.version.saturating_add(1);
+        rise(&mut self.version, &updated)?;
         attach(tx, &self).await?;
         Ok(self)
     }
@@ -383,7 +372,7 @@ pub async fn end_of_vehicle(tx: &mut Tx, vehicle: Id<kind::Vehicle>, note: &str)
     .await?;
     let cx = tx.cx().clone();
     for row in rows {
-        let moved = entity(row)?.withdraw(note.to_owned(), &cx)?;
+        let moved = entity(row).withdraw(note.to_owned(), &cx)?;
         tx.settle_now(moved).await?;
     }
     Ok(())
@@ -456,7 +445,7 @@ pub async fn insert_batch(
         "insert into pass_application_batch (id, enterprise_id, create_time) values ($1, $2, $3)",
         id.uuid(),
         enterprise.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;

@@ -24,7 +24,7 @@ struct Row {
     enterprise_id: Option<Uuid>,
     reason_code: String,
     reason: String,
-    valid_from: jiff_sqlx::Timestamp,
+    valid_from: Timestamp,
     valid_until: Option<jiff_sqlx::Timestamp>,
     officer_id: Uuid,
     lift_time: Option<jiff_sqlx::Timestamp>,
@@ -41,8 +41,8 @@ fn entity(row: Row) -> Entry {
         listed,
         reason_code: row.reason_code,
         reason: row.reason,
-        valid_from: row.valid_from.to_jiff(),
-        valid_until: row.valid_until.map(jiff_sqlx::Timestamp::to_jiff),
+        valid_from: row.valid_from,
+        valid_until: row.valid_until.map(Into::into),
         officer: Id::of(row.officer_id),
         lift_time: row.lift_time.map(jiff_sqlx::Timestamp::to_jiff),
         lift_note: row.lift_note,
@@ -78,7 +78,7 @@ pub async fn is_listed(
             and valid_from <= $3 and (valid_until is null or $3 < valid_until)",
         vehicle.uuid(),
         enterprise.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_one(connection)
     .await?;
@@ -162,10 +162,10 @@ pub async fn insert(tx: &mut Tx, entry: &Entry) -> Result<()> {
         enterprise,
         entry.reason_code,
         entry.reason,
-        entry.valid_from.to_sqlx() as _,
-        entry.valid_until.map(Timestamp::to_sqlx) as _,
+        entry.valid_from.to_sqlx(),
+        entry.valid_until.map(Timestamp::to_sqlx),
         entry.officer.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -182,7 +182,7 @@ impl Settled for Entry {
         sqlx::query!(
             "update blacklist_entry set lift_time = $2, lift_note = $3 where id = $1",
             self.id.uuid(),
-            self.lift_time.map(Timestamp::to_sqlx) as _,
+            self.lift_time.map(Timestamp::to_sqlx),
             self.lift_note
         )
         .execute(tx.conn())
@@ -205,7 +205,7 @@ pub async fn follow(tx: &mut Tx, vehicle: &Vehicle, from: Option<Id<kind::Vehicl
         vehicle.id.uuid(),
         vehicle.licence.vin.as_str(),
         from.map(Id::uuid),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_all(tx.conn())
     .await?;
@@ -229,7 +229,7 @@ async fn touch(tx: &mut Tx, listed: Listed) -> Result<()> {
     .fetch_all(tx.conn())
     .await?;
     for plate in plates {
-        passes::touch(tx, &plate);
+        passes::touch(tx, plate.as_str());
     }
     Ok(())
 }

@@ -89,7 +89,7 @@ pub async fn insert(tx: &mut Tx, new: NewCheckpoint) -> Result<Checkpoint> {
         &zones,
         new.latitude,
         new.longitude,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_one(tx.conn())
     .await?;
@@ -98,43 +98,38 @@ pub async fn insert(tx: &mut Tx, new: NewCheckpoint) -> Result<Checkpoint> {
     Ok(entity(row))
 }
 
-/// A checkpoint within the scope: of the officer's subtree, or the device's own.
+/// The checkpoints within the scope: of the officer's subtree, or the device's own. Its own arguments come first;
+/// those of `$rest` begin at `$4`.
+macro_rules! seen {
+    ($rest:literal, $scope:expr $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Row,
+            "select checkpoint.id, checkpoint.display_name, unit_id, zone_ids, latitude, longitude
+             from checkpoint join unit on unit.id = unit_id
+             where ($1 or checkpoint.id = $2
+                or ($3::text is not null and starts_with(path, $3))) " + $rest,
+            $scope.all,
+            $scope.checkpoint,
+            $scope.unit_path
+            $(, $argument)*
+        )
+    };
+}
+
+/// A checkpoint within the scope.
 pub async fn get(
     connection: &mut PgConnection,
     id: Id<kind::Checkpoint>,
     scope: &Scope,
 ) -> Result<Checkpoint> {
-    let row = sqlx::query_as!(
-        Row,
-        "select checkpoint.id, checkpoint.display_name, unit_id, zone_ids, latitude, longitude
-         from checkpoint join unit on unit.id = unit_id
-         where checkpoint.id = $1 and ($2 or checkpoint.id = $3
-            or ($4::text is not null and starts_with(path, $4)))",
-        id.uuid(),
-        scope.all,
-        scope.checkpoint,
-        scope.unit_path
-    )
-    .fetch_optional(connection)
-    .await?;
+    let row = seen!("and checkpoint.id = $4", scope, id.uuid()).fetch_optional(connection).await?;
     row.map(entity).ok_or_else(|| scope.missing(id.subject()))
 }
 
 /// The checkpoints within the scope, newest first.
 pub async fn list(connection: &mut PgConnection, scope: &Scope) -> Result<Vec<Checkpoint>> {
-    let rows = sqlx::query_as!(
-        Row,
-        "select checkpoint.id, checkpoint.display_name, unit_id, zone_ids, latitude, longitude
-         from checkpoint join unit on unit.id = unit_id
-         where $1 or checkpoint.id = $2 or ($3::text is not null and starts_with(path, $3))
-         order by checkpoint.id desc
-         limit $4",
-        scope.all,
-        scope.checkpoint,
-        scope.unit_path,
-        LIST_MAX
-    )
-    .fetch_all(connection)
-    .await?;
+    let rows = seen!("order by checkpoint.id desc limit $4", scope, LIST_MAX)
+        .fetch_all(connection)
+        .await?;
     Ok(rows.into_iter().map(entity).collect())
 }

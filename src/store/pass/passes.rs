@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
-use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
@@ -21,9 +20,9 @@ use crate::{
             policy::{Kept, PassKind},
         },
     },
-    error::{Error, Reason, Result},
+    error::{Reason, Result},
     id::{Id, Subject, kind},
-    store::{OnConstraint as _, Tx, common::notices::Telling, steps::Settled},
+    store::{OnConstraint as _, Tx, common::notices::Telling, rise, steps::Settled},
 };
 
 /// The constraint behind R16.
@@ -41,26 +40,25 @@ struct Row {
     pass_application_id: Uuid,
     previous_pass_id: Option<Uuid>,
     revision: i32,
-    pass_kind: String,
+    pass_kind: PassKind,
     zone_ids: Vec<Uuid>,
     time_windows: Json<Vec<NeedWindow>>,
     route: Vec<String>,
     goods: String,
     trailer_plate_number: String,
-    valid_from: jiff_sqlx::Timestamp,
-    valid_until: jiff_sqlx::Timestamp,
-    state: String,
-    reason_code: Option<String>,
+    valid_from: Timestamp,
+    valid_until: Timestamp,
+    state: PassState,
+    reason_code: Option<PassRevocationReason>,
     reason_note: String,
-    source_channel: String,
-    evaluation: Value,
-    create_time: jiff_sqlx::Timestamp,
+    source_channel: SourceChannel,
+    evaluation: Json<Option<Kept>>,
+    create_time: Timestamp,
     version: i64,
 }
 
-fn entity(row: Row) -> Result<Pass> {
-    let unknown = |what: &'static str| move || Error::internal(what);
-    Ok(Pass {
+fn entity(row: Row) -> Pass {
+    Pass {
         id: Id::of(row.id),
         number: row.number,
         enterprise: Id::of(row.enterprise_id),
@@ -71,40 +69,55 @@ fn entity(row: Row) -> Result<Pass> {
         application: Id::of(row.pass_application_id),
         previous: row.previous_pass_id.map(Id::of),
         revision: row.revision,
-        kind: PassKind::from_wire(&row.pass_kind).ok_or_else(unknown("a stored pass kind"))?,
+        kind: row.pass_kind,
         zones: row.zone_ids,
         windows: row.time_windows.0,
         route: row.route,
         goods: row.goods,
         trailer: row.trailer_plate_number,
-        valid_from: row.valid_from.to_jiff(),
-        valid_until: row.valid_until.to_jiff(),
-        reason: row.reason_code.as_deref().and_then(PassRevocationReason::from_wire),
+        valid_from: row.valid_from,
+        valid_until: row.valid_until,
+        reason: row.reason_code,
         reason_note: row.reason_note,
-        source_channel: SourceChannel::from_wire(&row.source_channel)
-            .ok_or_else(unknown("a stored channel"))?,
-        evaluation: serde_json::from_value::<Option<Kept>>(row.evaluation)
-            .map_err(Error::internal)?
-            .unwrap_or_default(),
-        create_time: row.create_time.to_jiff(),
+        source_channel: row.source_channel,
+        evaluation: row.evaluation.0.unwrap_or_default(),
+        create_time: row.create_time,
         version: row.version,
-        held: Held::row(PassState::from_wire(&row.state).ok_or_else(unknown("a stored state"))?),
-    })
+        held: Held::row(row.state),
+    }
 }
 
 /// Every column of a pass, in one place; `$filter` decides which rows.
 macro_rules! select {
-    ($filter:literal $(, $argument:expr)*) => {
+    ($($filter:literal)+ $(, $argument:expr)*) => {
         sqlx::query_as!(
             Row,
             r#"select id, number, enterprise_id, unit_path, vehicle_id, plate_number, plate_type,
                 pass_application_id, previous_pass_id, revision, pass_kind, zone_ids,
                 time_windows as "time_windows: Json<Vec<NeedWindow>>", route, goods,
-                trailer_plate_number, valid_from as "valid_from: jiff_sqlx::Timestamp",
-                valid_until as "valid_until: jiff_sqlx::Timestamp", state, reason_code,
-                reason_note, source_channel, evaluation,
-                create_time as "create_time: jiff_sqlx::Timestamp", version
-             from truck_pass "# + $filter
+                trailer_plate_number, valid_from, valid_until, state, reason_code, reason_note,
+                source_channel, evaluation as "evaluation: Json<Option<Kept>>", create_time, version
+             from truck_pass "# $(+ $filter)+
+            $(, $argument)*
+        )
+    };
+}
+
+/// The passes within the scope: also those of the vehicles that its person drives, and of the enterprises that
+/// its officer serves. Its own arguments come first; those of `$rest` begin at `$6`.
+macro_rules! seen {
+    ($rest:literal, $scope:expr $(, $argument:expr)*) => {
+        select!(
+            "where ($1 or enterprise_id = any($2)
+                or ($3::text is not null and starts_with(unit_path, $3))
+                or exists (select from driver where driver.vehicle_id = truck_pass.vehicle_id
+                    and driver.person_id = $4 and driver.end_time is null)
+                or enterprise_id in (select served_by($5))) " $rest,
+            $scope.all,
+            &$scope.enterprises,
+            $scope.unit_path,
+            $scope.person,
+            $scope.serving
             $(, $argument)*
         )
     };
@@ -116,22 +129,8 @@ pub async fn get(
     id: Id<kind::TruckPass>,
     scope: &Scope,
 ) -> Result<Pass> {
-    let row = select!(
-        "where id = $1 and ($2 or enterprise_id = any($3)
-            or ($4::text is not null and starts_with(unit_path, $4))
-            or exists (select from driver where driver.vehicle_id = truck_pass.vehicle_id
-                and driver.person_id = $5 and driver.end_time is null)
-            or enterprise_id in (select served_by($6)))",
-        id.uuid(),
-        scope.all,
-        &scope.enterprises,
-        scope.unit_path,
-        scope.person,
-        scope.serving
-    )
-    .fetch_optional(connection)
-    .await?;
-    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+    let row = seen!("and id = $6", scope, id.uuid()).fetch_optional(connection).await?;
+    Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
 /// A pass within the scope, held until the unit of work ends.
@@ -147,7 +146,7 @@ pub async fn lock(tx: &mut Tx, id: Id<kind::TruckPass>, scope: &Scope) -> Result
     )
     .fetch_optional(tx.conn())
     .await?;
-    entity(row.ok_or_else(|| scope.missing(id.subject()))?)
+    Ok(entity(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
 /// What a list is narrowed to.
@@ -169,31 +168,23 @@ pub async fn list(
     after: Option<Uuid>,
     rows: i64,
 ) -> Result<Vec<Pass>> {
-    let rows = select!(
-        "where id < $1 and ($2 or enterprise_id = any($3)
-            or ($4::text is not null and starts_with(unit_path, $4))
-            or exists (select from driver where driver.vehicle_id = truck_pass.vehicle_id
-                and driver.person_id = $5 and driver.end_time is null)
-            or enterprise_id in (select served_by($10)))
-            and ($6::uuid is null or enterprise_id = $6)
-            and ($7::uuid is null or vehicle_id = $7)
-            and ($8::text is null or plate_number = $8)
+    let rows = seen!(
+        "and id < $6
+            and ($7::uuid is null or enterprise_id = $7)
+            and ($8::uuid is null or vehicle_id = $8)
+            and ($9::text is null or plate_number = $9)
          order by id desc
-         limit $9",
+         limit $10",
+        scope,
         crate::store::before(after),
-        scope.all,
-        &scope.enterprises,
-        scope.unit_path,
-        scope.person,
         filter.enterprise,
         filter.vehicle,
         filter.plate_number,
-        rows,
-        scope.serving
+        rows
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// The passes of a vehicle that may stand in the way of a new one, or be renewed.
@@ -209,11 +200,11 @@ pub async fn holding(
          order by id",
         plate_number,
         plate_type,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_all(connection)
     .await?;
-    let passes = rows.into_iter().map(entity).collect::<Result<Vec<_>>>()?;
+    let passes = rows.into_iter().map(entity).collect::<Vec<_>>();
     Ok(passes.into_iter().filter(Pass::holds).collect())
 }
 
@@ -246,14 +237,14 @@ pub async fn insert(tx: &mut Tx, pass: &Pass) -> Result<()> {
         &pass.route,
         pass.goods,
         pass.trailer,
-        pass.valid_from.to_sqlx() as _,
-        pass.valid_until.to_sqlx() as _,
+        pass.valid_from.to_sqlx(),
+        pass.valid_until.to_sqlx(),
         pass.state().wire(),
         reason,
         pass.reason_note,
         pass.source_channel.wire(),
         Json(&pass.evaluation) as _,
-        pass.create_time.to_sqlx() as _,
+        pass.create_time.to_sqlx(),
         pass.version
     )
     .execute(tx.conn())
@@ -266,8 +257,8 @@ pub async fn insert(tx: &mut Tx, pass: &Pass) -> Result<()> {
         &pass.zones,
         pass.plate_number,
         pass.plate_type,
-        pass.valid_from.to_sqlx() as _,
-        pass.valid_until.to_sqlx() as _,
+        pass.valid_from.to_sqlx(),
+        pass.valid_until.to_sqlx(),
         pass.holds()
     )
     .execute(tx.conn())
@@ -295,14 +286,11 @@ impl Settled for Pass {
             self.state().wire(),
             self.reason.map(PassRevocationReason::wire),
             self.reason_note,
-            now.to_sqlx() as _
+            now.to_sqlx()
         )
         .execute(tx.conn())
         .await?;
-        if updated.rows_affected() == 0 {
-            return Err(Error::new(Reason::EtagStale));
-        }
-        self.version = self.version.saturating_add(1);
+        rise(&mut self.version, &updated)?;
         sqlx::query!(
             "update truck_pass_zone set holds = $2 where truck_pass_id = $1",
             self.id.uuid(),
@@ -363,14 +351,14 @@ pub async fn ending(
             and ($3::uuid is null or id > $3)
          order by id
          limit $4",
-        from.to_sqlx() as _,
-        until.to_sqlx() as _,
+        from.to_sqlx(),
+        until.to_sqlx(),
         after,
         limit
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// Cancels what a vehicle that leaves its garage still holds.
@@ -384,14 +372,14 @@ pub async fn cancel_of_vehicle(
          order by id
          for update",
         vehicle.uuid(),
-        tx.now().to_sqlx() as _
+        tx.now().to_sqlx()
     )
     .fetch_all(tx.conn())
     .await?;
     let cx = tx.cx().clone();
     let mut cancelled = Vec::with_capacity(rows.len());
     for row in rows {
-        let pass = entity(row)?;
+        let pass = entity(row);
         let reason = PassRevocationReason::VehicleGone;
         let moved = pass.act(PassAction::Cancel, reason, note.to_owned(), &cx)?;
         cancelled.push(tx.settle_now(moved).await?);

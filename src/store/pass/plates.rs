@@ -29,11 +29,12 @@ use crate::{
             policy::{PassKind, VehicleFacts},
         },
     },
-    error::{Error, Flaw, Result},
+    error::{Flaw, Result},
     id::Id,
     store::{
         Store,
         cache::{Looked, Mark, seal},
+        column::unreadable,
     },
 };
 
@@ -83,8 +84,8 @@ pub struct KnownPass {
     pub number: String,
     /// 号牌种类 of its vehicle.
     pub plate_type: String,
-    state: String,
-    kind: String,
+    state: PassState,
+    kind: PassKind,
     /// The first instant.
     pub valid_from: Timestamp,
     /// The end, exclusive.
@@ -98,24 +99,19 @@ pub struct KnownPass {
     pub holder: String,
 }
 
-fn malformed(what: &'static str) -> impl Fn(Flaw) -> Error {
-    move |flaw| Error::internal(format!("a stored {what}: {}", flaw.wire()))
-}
-
 impl KnownVehicle {
     /// The facts at an instant: the blacklist has begins and ends.
     pub fn facts(&self, plate: &Plate, now: Timestamp) -> Result<VehicleFacts> {
         let blacklisted =
             self.bans.iter().any(|(from, until)| *from <= now && until.is_none_or(|end| now < end));
+        let not = |column| move |_| unreadable("vehicle", column, "a plate that was asked");
         Ok(VehicleFacts {
             plate: plate.clone(),
-            plate_type: PlateType::parse(&self.plate_type).map_err(malformed("plate type"))?,
-            vehicle_type: VehicleType::parse(&self.vehicle_type)
-                .map_err(malformed("vehicle type"))?,
-            energy: Energy::parse(&self.energy_type).map_err(malformed("energy type"))?,
-            use_nature: UseNature::parse(&self.use_nature).map_err(malformed("use nature"))?,
-            states: VehicleStates::parse(&self.vehicle_states)
-                .map_err(malformed("vehicle state"))?,
+            plate_type: PlateType::parse(&self.plate_type).map_err(not("plate_type"))?,
+            vehicle_type: VehicleType::parse(&self.vehicle_type).map_err(not("vehicle_type"))?,
+            energy: Energy::parse(&self.energy_type).map_err(not("energy_type"))?,
+            use_nature: UseNature::parse(&self.use_nature).map_err(not("use_nature"))?,
+            states: VehicleStates::parse(&self.vehicle_states).map_err(not("vehicle_states"))?,
             blacklisted,
         })
     }
@@ -124,24 +120,24 @@ impl KnownVehicle {
 impl KnownPass {
     /// The facts; a zone whose code is not known opens nothing.
     pub fn facts(&self, plate: &Plate, code: impl Fn(Uuid) -> Option<u16>) -> Result<PassFacts> {
-        let unknown = |what: &'static str| move || Error::internal(what);
+        let not = |column| move |_| unreadable("truck_pass", column, self.id);
         let windows = self.windows.iter().map(|window| window.judged());
         let trailer_plate = match self.trailer.as_str() {
             "" => None,
-            trailer => Some(Plate::parse(trailer).map_err(malformed("trailer plate"))?),
+            trailer => Some(Plate::parse(trailer).map_err(not("trailer_plate_number"))?),
         };
         Ok(PassFacts {
             id: Id::of(self.id),
             number: self.number.clone(),
-            state: PassState::from_wire(&self.state).ok_or_else(unknown("a stored state"))?,
+            state: self.state,
             valid_from: self.valid_from,
             valid_until: self.valid_until,
             zones: self.zone_ids.iter().filter_map(|zone| code(*zone)).collect(),
-            windows: windows.collect::<Result<_, Flaw>>().map_err(malformed("time window"))?,
+            windows: windows.collect::<Result<_, Flaw>>().map_err(not("time_windows"))?,
             plate: plate.clone(),
-            plate_type: PlateType::parse(&self.plate_type).map_err(malformed("plate type"))?,
+            plate_type: PlateType::parse(&self.plate_type).map_err(not("plate_type"))?,
             trailer_plate,
-            kind: PassKind::from_wire(&self.kind).ok_or_else(unknown("a stored pass kind"))?,
+            kind: self.kind,
             route: self.route.join("、"),
             goods: self.goods.clone(),
         })
@@ -181,7 +177,7 @@ struct Turn {
 pub struct Plates {
     store: Store,
     turns: Memo<String, Arc<Turn>>,
-    numbers: Memo<String, String>,
+    numbers: Memo<String, Plate>,
 }
 
 impl Plates {
@@ -242,15 +238,17 @@ impl Plates {
     }
 
     /// The plate of a pass number: both never change, so it is remembered.
-    pub async fn plate_of_number(&self, number: &str) -> Result<Option<String>> {
+    pub async fn plate_of_number(&self, number: &str) -> Result<Option<Plate>> {
         if let Some(plate) = self.numbers.get(number) {
             return Ok(Some(plate));
         }
         let mut connection = self.store.read().await?;
-        let plate =
-            sqlx::query_scalar!("select plate_number from truck_pass where number = $1", number)
-                .fetch_optional(&mut *connection)
-                .await?;
+        let plate = sqlx::query_scalar!(
+            r#"select plate_number as "plate_number: Plate" from truck_pass where number = $1"#,
+            number
+        )
+        .fetch_optional(&mut *connection)
+        .await?;
         if let Some(plate) = &plate {
             self.numbers.insert(number.to_owned(), plate.clone());
         }
@@ -259,11 +257,11 @@ impl Plates {
 
     /// The plates of the trucks whose passes name a trailer, those in force first; from PostgreSQL each
     /// time, since nothing voids what would be remembered of it (I1).
-    pub async fn trucks_of(&self, trailer: &str, now: Timestamp) -> Result<Vec<String>> {
+    pub async fn trucks_of(&self, trailer: &str, now: Timestamp) -> Result<Vec<Plate>> {
         let ended_after = now.saturating_sub(FORGOTTEN_AFTER).unwrap_or(now);
         let mut connection = self.store.read().await?;
         let trucks = sqlx::query!(
-            "select plate_number,
+            "select plate_number as \"plate_number: Plate\",
                 bool_or(state = 'ACTIVE' and valid_from <= $3 and valid_until > $3) as \"in_force!\"
              from truck_pass
              where trailer_plate_number = $1 and trailer_plate_number <> '' and valid_until > $2
@@ -271,8 +269,8 @@ impl Plates {
              order by 2 desc, max(valid_until) desc, plate_number
              limit $4",
             trailer,
-            ended_after.to_sqlx() as _,
-            now.to_sqlx() as _,
+            ended_after.to_sqlx(),
+            now.to_sqlx(),
             TRUCKS_MAX
         )
         .fetch_all(&mut *connection)
@@ -354,7 +352,7 @@ async fn load(
             ), '[]') as "passes!: Json<Vec<KnownPass>>""#,
         plate_number,
         key,
-        ended_after.to_sqlx() as _
+        ended_after.to_sqlx()
     )
     .fetch_one(&mut *connection)
     .await?;

@@ -48,7 +48,7 @@ pub async fn values_at(connection: &mut PgConnection, now: Timestamp) -> Result<
     let values = sqlx::query_scalar!(
         "select values_json as \"values_json: Json<PolicyValues>\" from pass_policy
          where effective_from <= $1 order by effective_from desc limit 1",
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .fetch_optional(connection)
     .await?;
@@ -84,9 +84,9 @@ pub async fn insert_policy_as(
         id.uuid(),
         version,
         source,
-        effective_from.to_sqlx() as _,
+        effective_from.to_sqlx(),
         Json(values) as _,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await
@@ -118,9 +118,9 @@ pub async fn insert_zone(
         i32::from(code),
         name,
         source,
-        effective_from.to_sqlx() as _,
+        effective_from.to_sqlx(),
         Json(plan) as _,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await
@@ -150,7 +150,7 @@ pub async fn take(
          for update",
         zones,
         pass_kind.wire(),
-        begins.to_sqlx() as _
+        begins.to_sqlx()
     )
     .fetch_all(tx.conn())
     .await?;
@@ -186,7 +186,7 @@ pub async fn release(tx: &mut Tx, pass: Id<kind::TruckPass>) -> Result<()> {
          )
          update quota set used = used - 1 where id in (select quota_id from released)",
         pass.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -205,7 +205,7 @@ pub async fn free(
          where zone_id = any($1) and pass_kind = $2 and period_start <= $3 and $3 < period_end",
         zones,
         pass_kind.wire(),
-        begins.to_sqlx() as _
+        begins.to_sqlx()
     )
     .fetch_one(connection)
     .await?;
@@ -258,8 +258,8 @@ pub async fn set_places(tx: &mut Tx, wanted: Places) -> Result<Places> {
          returning id, used",
         wanted.zone.uuid(),
         wanted.pass_kind.wire(),
-        wanted.period_start.to_sqlx() as _,
-        wanted.period_end.to_sqlx() as _,
+        wanted.period_start.to_sqlx(),
+        wanted.period_end.to_sqlx(),
         wanted.places
     )
     .fetch_optional(tx.conn())
@@ -277,8 +277,8 @@ pub async fn set_places(tx: &mut Tx, wanted: Places) -> Result<Places> {
         wanted.id.uuid(),
         wanted.zone.uuid(),
         wanted.pass_kind.wire(),
-        wanted.period_start.to_sqlx() as _,
-        wanted.period_end.to_sqlx() as _,
+        wanted.period_start.to_sqlx(),
+        wanted.period_end.to_sqlx(),
         wanted.places
     )
     .execute(tx.conn())
@@ -291,8 +291,7 @@ pub async fn set_places(tx: &mut Tx, wanted: Places) -> Result<Places> {
 /// The places of a zone, or of all.
 pub async fn list_places(connection: &mut PgConnection, zone: Option<Uuid>) -> Result<Vec<Places>> {
     let rows = sqlx::query!(
-        "select id, zone_id, pass_kind, period_start as \"period_start: jiff_sqlx::Timestamp\",
-            period_end as \"period_end: jiff_sqlx::Timestamp\", places, used
+        "select id, zone_id, pass_kind, period_start, period_end, places, used
          from quota
          where $1::uuid is null or zone_id = $1
          order by period_start desc, id
@@ -301,20 +300,16 @@ pub async fn list_places(connection: &mut PgConnection, zone: Option<Uuid>) -> R
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(Places {
-                id: Id::of(row.id),
-                zone: Id::of(row.zone_id),
-                pass_kind: PassKind::from_wire(&row.pass_kind)
-                    .ok_or_else(|| Error::internal("a stored pass kind"))?,
-                period_start: row.period_start.to_jiff(),
-                period_end: row.period_end.to_jiff(),
-                places: row.places,
-                used: row.used,
-            })
-        })
-        .collect()
+    let places = rows.into_iter().map(|row| Places {
+        id: Id::of(row.id),
+        zone: Id::of(row.zone_id),
+        pass_kind: row.pass_kind,
+        period_start: row.period_start.to_jiff(),
+        period_end: row.period_end.to_jiff(),
+        places: row.places,
+        used: row.used,
+    });
+    Ok(places.collect())
 }
 
 /// Opens a special period, or changes its end.
@@ -331,8 +326,8 @@ pub async fn set_period(
          on conflict (id) do update set source = $2, valid_from = $3, valid_until = $4",
         id.uuid(),
         source,
-        valid_from.to_sqlx() as _,
-        valid_until.to_sqlx() as _
+        valid_from.to_sqlx(),
+        valid_until.to_sqlx()
     )
     .execute(tx.conn())
     .await?;

@@ -12,15 +12,14 @@ use super::{blacklist, passes, policies};
 use crate::{
     actor::Scope,
     domain::{
-        codes::{Energy, Plate, PlateType, UseNature, VehicleStates, VehicleType},
         duty::month,
         enterprise::EnterpriseState,
         pass::{
             Pass,
             application::Application,
             policy::{
-                ActivePass, Ask, AskedZone, AttachmentKind, ClassGrant, EnterpriseClass,
-                EnterpriseFacts, Inputs, PassKind, Relation, Standing, VehicleFacts, VehiclePapers,
+                ActivePass, Ask, AskedZone, AttachmentKind, ClassGrant, EnterpriseFacts, Inputs,
+                PassKind, Standing, VehicleFacts, VehiclePapers,
             },
         },
     },
@@ -130,12 +129,8 @@ pub async fn vehicle(
 ) -> Result<Vehicle> {
     let row = sqlx::query!(
         "select plate_number, plate_type, vehicle_type, energy_type, use_nature, vehicle_states,
-            emission_stage, relation,
-            inspection_valid_until as \"inspection_valid_until: jiff_sqlx::Date\",
-            insurance_valid_until as \"insurance_valid_until: jiff_sqlx::Date\",
-            scrapping_date as \"scrapping_date: jiff_sqlx::Date\",
-            transport_permit_valid_until as \"transport_permit_valid_until: jiff_sqlx::Date\",
-            contract_valid_until as \"contract_valid_until: jiff_sqlx::Date\"
+            emission_stage, relation, inspection_valid_until, insurance_valid_until, scrapping_date,
+            transport_permit_valid_until, contract_valid_until
          from vehicle
          where id = $1 and enterprise_id = $2 and retire_time is null",
         id.uuid(),
@@ -144,17 +139,15 @@ pub async fn vehicle(
     .fetch_optional(connection)
     .await?;
     let row = row.ok_or_else(|| Error::new(Reason::Denied).fact("resource", id))?;
-    let stored = |flaw: Flaw| Error::internal(flaw.wire());
-    let day = |date: Option<jiff_sqlx::Date>| date.map(jiff_sqlx::Date::to_jiff);
-    let relation = Relation::from_wire(&row.relation);
+    let day = |date: Option<jiff_sqlx::Date>| date.map(Into::into);
     Ok(Vehicle {
         facts: VehicleFacts {
-            plate: Plate::parse(&row.plate_number).map_err(stored)?,
-            plate_type: PlateType::parse(&row.plate_type).map_err(stored)?,
-            vehicle_type: VehicleType::parse(&row.vehicle_type).map_err(stored)?,
-            energy: Energy::parse(&row.energy_type).map_err(stored)?,
-            use_nature: UseNature::parse(&row.use_nature).map_err(stored)?,
-            states: VehicleStates::parse(&row.vehicle_states).map_err(stored)?,
+            plate: row.plate_number,
+            plate_type: row.plate_type,
+            vehicle_type: row.vehicle_type,
+            energy: row.energy_type,
+            use_nature: row.use_nature,
+            states: row.vehicle_states,
             blacklisted: false,
         },
         papers: VehiclePapers {
@@ -163,7 +156,7 @@ pub async fn vehicle(
             scrapping_date: day(row.scrapping_date),
             transport_permit_valid_until: day(row.transport_permit_valid_until),
             contract_valid_until: day(row.contract_valid_until),
-            relation: relation.ok_or_else(|| Error::internal("a stored relation"))?,
+            relation: row.relation,
             emission_stage: u32::try_from(row.emission_stage).ok().filter(|stage| *stage > 0),
         },
     })
@@ -189,11 +182,7 @@ pub async fn site(
     .fetch_optional(connection)
     .await?;
     let row = row.ok_or_else(|| scope.missing(id.subject()))?;
-    Ok((row.unit_path, stored_state(&row.state)?))
-}
-
-fn stored_state(name: &str) -> Result<EnterpriseState> {
-    EnterpriseState::from_wire(name).ok_or_else(|| Error::internal("a stored state"))
+    Ok((row.unit_path, row.state))
 }
 
 async fn enterprise(
@@ -203,10 +192,8 @@ async fn enterprise(
     let state = sqlx::query_scalar!("select state from enterprise where id = $1", id.uuid())
         .fetch_one(&mut *connection)
         .await?;
-    let state = stored_state(&state)?;
     let grants = sqlx::query!(
-        "select id, class, valid_from as \"valid_from: jiff_sqlx::Timestamp\",
-            least(valid_until, end_time) as \"valid_until!: jiff_sqlx::Timestamp\"
+        "select id, class, valid_from, least(valid_until, end_time) as \"valid_until!\"
          from class_grant
          where enterprise_id = $1
          order by id",
@@ -214,20 +201,17 @@ async fn enterprise(
     )
     .fetch_all(connection)
     .await?;
-    let grants = grants.into_iter().map(|row| {
-        Ok(ClassGrant {
-            id: Id::of(row.id),
-            class: EnterpriseClass::from_wire(&row.class)
-                .ok_or_else(|| Error::internal("a stored class"))?,
-            valid_from: row.valid_from.to_jiff(),
-            valid_until: row.valid_until.to_jiff(),
-        })
+    let grants = grants.into_iter().map(|row| ClassGrant {
+        id: Id::of(row.id),
+        class: row.class,
+        valid_from: row.valid_from.to_jiff(),
+        valid_until: row.valid_until.to_jiff(),
     });
     Ok(EnterpriseFacts {
         verified: state.proven(),
         suspended: state == EnterpriseState::Suspended,
         blacklisted: false,
-        grants: grants.collect::<Result<_>>()?,
+        grants: grants.collect(),
     })
 }
 
@@ -266,7 +250,7 @@ pub async fn faulty_papers(
          where id = any($1) and enterprise_id = $2",
         &seen,
         application.enterprise.uuid(),
-        today.to_sqlx() as _
+        today.to_sqlx()
     )
     .fetch_all(connection)
     .await?;

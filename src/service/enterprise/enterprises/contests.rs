@@ -256,7 +256,7 @@ fn stored_licence(form: VehicleForm) -> Result<Licence> {
     let mut faults = Faults::new();
     let licence = Licence::parse(form, &mut faults);
     faults.done()?;
-    licence.ok_or_else(|| Error::internal("a stored licence"))
+    licence.ok_or_else(|| Error::internal("vehicle_contest.licence cannot be read"))
 }
 
 /// A contest as its reader may see it: which vehicle of whose garage it is, officers alone.

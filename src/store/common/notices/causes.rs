@@ -11,7 +11,7 @@ use crate::{
     actor::{Item, Role},
     domain::{
         common::{
-            evaluation::{self, EvaluationState},
+            evaluation::{self},
             notice::{Audience, Facts, NoticeEvent},
         },
         duty::{escalation::Level, obligation::ObligationKind},
@@ -105,7 +105,7 @@ pub async fn escalated(tx: &mut Tx, steps: &[(Uuid, Level)]) -> Result<()> {
         &ids,
         &obligations,
         &levels,
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         Topic::Escalation.wire()
     )
     .execute(tx.conn())
@@ -185,7 +185,7 @@ async fn owing(tx: &mut Tx, collection: &str, subject: Uuid, owed: &str) -> Resu
     let (number, handler) = held.map(|row| (row.number, row.handler_id)).unzip();
     let handling = owed == Some(ObligationKind::HandleComplaint);
     Ok(Owing {
-        number: number.unwrap_or_default(),
+        number: number.map(|number| number.to_string()).unwrap_or_default(),
         holder: handler.flatten().filter(|_| handling).map(Id::of),
         roles: match owed {
             Some(ObligationKind::HandleComplaint | ObligationKind::SignComplaint) => {
@@ -222,8 +222,7 @@ pub async fn of_reminder(tx: &mut Tx, id: Id<kind::Evaluation>) -> Result<()> {
     )
     .fetch_one(tx.conn())
     .await?;
-    let state = EvaluationState::from_wire(&asked.state);
-    let Some(event) = state.and_then(NoticeEvent::of_evaluation) else { return Ok(()) };
+    let Some(event) = NoticeEvent::of_evaluation(asked.state) else { return Ok(()) };
     let item = evaluation::item(&asked.collection);
     let telling = Telling {
         event,
@@ -315,8 +314,8 @@ pub async fn unseen(
             case when name like 'officers/%' then substr(name, 10)::uuid end, $2)
          group by news.conversation_id, name
          having coalesce(max(delivered_sequence), 0) < max(news.sequence)",
-        from.to_sqlx() as _,
-        until.to_sqlx() as _
+        from.to_sqlx(),
+        until.to_sqlx()
     )
     .fetch_all(connection)
     .await?;
@@ -332,13 +331,13 @@ pub async fn unseen(
 /// How far a job has looked; absent before its first look.
 pub async fn progress(connection: &mut PgConnection, job: &str) -> Result<Option<Timestamp>> {
     let until = sqlx::query_scalar!(
-        "select until_time as \"until_time: jiff_sqlx::Timestamp\" from notice_progress
+        "select until_time from notice_progress
          where job = $1",
         job
     )
     .fetch_optional(connection)
     .await?;
-    Ok(until.map(jiff_sqlx::Timestamp::to_jiff))
+    Ok(until.map(Into::into))
 }
 
 /// Notes how far a job has looked; never back.
@@ -348,7 +347,7 @@ pub async fn progressed(tx: &mut Tx, job: &str, until: Timestamp) -> Result<()> 
          on conflict (job) do update set
             until_time = greatest(notice_progress.until_time, excluded.until_time)",
         job,
-        until.to_sqlx() as _
+        until.to_sqlx()
     )
     .execute(tx.conn())
     .await?;

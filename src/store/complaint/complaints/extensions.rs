@@ -52,7 +52,7 @@ pub async fn ask(tx: &mut Tx, extension: &Extension) -> Result<()> {
         extension.reason,
         extension.basis,
         extension.officer.uuid(),
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         extension.round
     )
     .execute(tx.conn())
@@ -67,8 +67,7 @@ pub async fn list(
     of: Id<kind::Complaint>,
 ) -> Result<Vec<Extension>> {
     let rows = sqlx::query!(
-        "select id, complaint_id, round, days, reason, basis, state, officer_id, note,
-            create_time as \"create_time: jiff_sqlx::Timestamp\"
+        "select id, complaint_id, round, days, reason, basis, state, officer_id, note, create_time
          from complaint_extension where complaint_id = $1 order by id",
         of.uuid()
     )
@@ -108,7 +107,7 @@ pub async fn decide(
         ExtensionState::decided(approved).wire(),
         officer.uuid(),
         note,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -123,7 +122,7 @@ pub async fn lapse(tx: &mut Tx, of: Id<kind::Complaint>, note: &str) -> Result<(
          where complaint_id = $1 and state = 'REQUESTED'",
         of.uuid(),
         note,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;

@@ -41,7 +41,7 @@ pub async fn insert(tx: &mut Tx, complaint: &Complaint, by: Id<kind::Officer>) -
         complaint.round,
         by.uuid(),
         complaint.feedback,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -65,7 +65,7 @@ pub async fn judge(
         approved,
         by.uuid(),
         note,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -75,8 +75,7 @@ pub async fn judge(
 /// The answers to a complaint that the caller has read within the scope, oldest first.
 pub async fn list(connection: &mut PgConnection, of: Id<kind::Complaint>) -> Result<Vec<Feedback>> {
     let rows = sqlx::query!(
-        "select round, officer_id, feedback, approved, review_note,
-            create_time as \"create_time: jiff_sqlx::Timestamp\"
+        "select round, officer_id, feedback, approved, review_note, create_time
          from complaint_feedback where complaint_id = $1
          order by position
          limit 100",

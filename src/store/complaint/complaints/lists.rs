@@ -65,7 +65,7 @@ async fn list_worked_on(
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 async fn list_seen(
@@ -128,7 +128,7 @@ async fn list_seen(
             .await?
         }
     };
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 async fn list_seen_by_both(
@@ -154,7 +154,7 @@ async fn list_seen_by_both(
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// Complaints of enterprises, one walk along an index for each of them.
@@ -216,7 +216,7 @@ async fn list_own(
             .await?
         }
     };
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// Open complaints within the scope, of the same enterprise, with nearly the same title: what may be a duplicate (CO-14).
@@ -238,14 +238,14 @@ pub async fn similar(
         to.title,
         to.content,
         to.category.wire(),
-        (to.create_time - jiff::SignedDuration::from_hours(24 * 7)).to_sqlx() as _,
+        (to.create_time - jiff::SignedDuration::from_hours(24 * 7)).to_sqlx(),
         scope.all,
         &scope.enterprises,
         scope.unit_path
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }
 
 /// Transferred ones that have no number of the other system: the list of the stuck (CO-20).
@@ -266,5 +266,5 @@ pub async fn stuck(
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entity).collect()
+    Ok(rows.into_iter().map(entity).collect())
 }

@@ -14,9 +14,9 @@ use crate::{
         common::lifecycle::Moved,
         complaint::{Complaint, Field, Original, Passage},
     },
-    error::{Error, Reason, Result},
+    error::{Error, Result},
     id::{Id, kind},
-    store::{Tx, Vault, common::history},
+    store::{Tx, Vault, common::history, rise},
 };
 
 pub use reach::elsewhere;
@@ -82,7 +82,7 @@ pub async fn save(
         complaint.title,
         complaint.content,
         complaint.feedback,
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         complaint.given_feedback,
         complaint.place,
         complaint.conclusion,
@@ -91,10 +91,7 @@ pub async fn save(
     )
     .execute(tx.conn())
     .await?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::new(Reason::EtagStale));
-    }
-    complaint.version = complaint.version.saturating_add(1);
+    rise(&mut complaint.version, &updated)?;
     history::write(tx, complaint.id.subject(), &change).await?;
     Ok(complaint)
 }
@@ -124,7 +121,7 @@ async fn seal(
         sealed,
         reason,
         officer.uuid(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -138,21 +135,19 @@ pub async fn open(
     of: Id<kind::Complaint>,
 ) -> Result<Vec<Redaction>> {
     let rows = sqlx::query!(
-        "select id, field, original_sealed, reason, officer_id,
-            create_time as \"create_time: jiff_sqlx::Timestamp\"
+        "select id, field, original_sealed, reason, officer_id, create_time
          from complaint_redaction where complaint_id = $1 order by position",
         of.uuid()
     )
     .fetch_all(connection)
     .await?;
     let rows = rows.into_iter().map(|row| {
-        let field = Field::from_wire(&row.field);
         let plain = vault.open(&purpose(row.id), &row.original_sealed)?;
         let Sealed { original, passages } =
             serde_json::from_slice(&plain).map_err(Error::internal)?;
         Ok(Redaction {
             id: Id::of(row.id),
-            field: field.ok_or_else(|| Error::internal("a stored field"))?,
+            field: row.field,
             original,
             passages,
             reason: row.reason,

@@ -1,7 +1,7 @@
 //! The points of joint meetings, and those that wait for one: rows, who sees them, and their scope. No
 //! rule of what may be done.
 
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 use jiff_sqlx::ToSqlx as _;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -16,9 +16,9 @@ use crate::{
         },
         duty::obligation::ObligationKind,
     },
-    error::{Error, Reason, Result},
+    error::Result,
     id::{Id, Subject, kind},
-    store::{self, Tx, steps::Settled},
+    store::{self, Tx, rise, steps::Settled},
 };
 
 struct Row {
@@ -30,20 +30,19 @@ struct Row {
     unit_path: String,
     title: String,
     note: String,
-    state: String,
+    state: PointState,
     decision: String,
     owing_unit_id: Option<Uuid>,
     owing_path: Option<String>,
     due_day: Option<jiff_sqlx::Date>,
     outcome: String,
-    create_time: jiff_sqlx::Timestamp,
+    create_time: Timestamp,
     version: i64,
 }
 
-fn point(row: Row) -> Result<MeetingPoint> {
-    let state = PointState::from_wire(&row.state);
+fn point(row: Row) -> MeetingPoint {
     let owing = row.owing_unit_id.zip(row.owing_path);
-    Ok(MeetingPoint {
+    MeetingPoint {
         id: Id::of(row.id),
         meeting: row.joint_meeting_id.map(Id::of),
         subject: row.collection.zip(row.subject_id),
@@ -53,12 +52,12 @@ fn point(row: Row) -> Result<MeetingPoint> {
         note: row.note,
         decision: row.decision,
         owing: owing.map(|(unit, path)| Seat { unit: Id::of(unit), path }),
-        due_day: row.due_day.map(jiff_sqlx::Date::to_jiff),
+        due_day: row.due_day.map(Into::into),
         outcome: row.outcome,
-        create_time: row.create_time.to_jiff(),
+        create_time: row.create_time,
         version: row.version,
-        held: Held::row(state.ok_or_else(|| Error::internal("a stored state"))?),
-    })
+        held: Held::row(row.state),
+    }
 }
 
 macro_rules! points {
@@ -66,8 +65,8 @@ macro_rules! points {
         sqlx::query_as!(
             Row,
             r#"select id, joint_meeting_id, collection, subject_id, enterprise_id, unit_path, title, note,
-                state, decision, owing_unit_id, owing_path, due_day as "due_day: jiff_sqlx::Date",
-                outcome, create_time as "create_time: jiff_sqlx::Timestamp", version "# + $filter
+                state, decision, owing_unit_id, owing_path, due_day,
+                outcome, create_time, version "# + $filter
             $(, $argument)*
         )
     };
@@ -94,7 +93,7 @@ pub async fn get(
     )
     .fetch_optional(connection)
     .await?;
-    point(row.ok_or_else(|| scope.missing(id.subject()))?)
+    Ok(point(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
 /// The same for the police, held until the unit of work ends.
@@ -109,7 +108,7 @@ pub async fn lock(tx: &mut Tx, id: Id<kind::MeetingPoint>, scope: &Scope) -> Res
     )
     .fetch_optional(tx.conn())
     .await?;
-    point(row.ok_or_else(|| scope.missing(id.subject()))?)
+    Ok(point(row.ok_or_else(|| scope.missing(id.subject()))?))
 }
 
 /// The point about a subject that has not ended, held until the unit of work ends. The caller has
@@ -124,7 +123,7 @@ pub async fn lock_open(tx: &mut Tx, subject: Subject) -> Result<Option<MeetingPo
     )
     .fetch_optional(tx.conn())
     .await?;
-    row.map(point).transpose()
+    Ok(row.map(point))
 }
 
 /// How many points of a meeting are undecided.
@@ -216,7 +215,7 @@ pub async fn list(
             .await?
         }
     };
-    rows.into_iter().map(point).collect()
+    Ok(rows.into_iter().map(point).collect())
 }
 
 /// Lets a complaint that was escalated wait for the joint meeting of the unit in charge.
@@ -260,7 +259,7 @@ pub async fn insert(tx: &mut Tx, point: &MeetingPoint) -> Result<()> {
         point.note,
         point.state().wire(),
         point.place(),
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -289,17 +288,14 @@ impl Settled for MeetingPoint {
             self.decision,
             owing.map(|seat| seat.unit.uuid()),
             owing.map(|seat| seat.path.as_str()),
-            self.due_day.map(Date::to_sqlx) as _,
+            self.due_day.map(Date::to_sqlx),
             self.outcome,
             self.place(),
-            now.to_sqlx() as _
+            now.to_sqlx()
         )
         .execute(tx.conn())
         .await?;
-        if updated.rows_affected() == 0 {
-            return Err(Error::new(Reason::EtagStale));
-        }
-        self.version = self.version.saturating_add(1);
+        rise(&mut self.version, &updated)?;
         see(tx, &self).await?;
         Ok(self)
     }

@@ -50,12 +50,8 @@ pub struct Running {
 /// The open obligation of the kind, held until the unit of work ends.
 pub async fn lock(tx: &mut Tx, subject: Subject, kind: ObligationKind) -> Result<Option<Running>> {
     let row = sqlx::query!(
-        "select id, open_time as \"open_time: jiff_sqlx::Timestamp\",
-            due_time as \"due_time: jiff_sqlx::Timestamp\",
-            legal_due_time as \"legal: jiff_sqlx::Timestamp\",
-            internal_due_time as \"internal: jiff_sqlx::Timestamp\",
-            pause_time as \"pause_time: jiff_sqlx::Timestamp\", limit_text, legal_limit_text,
-            internal_limit_text, extension_days
+        "select id, open_time, due_time, legal_due_time as legal, internal_due_time as internal,
+            pause_time, limit_text, legal_limit_text, internal_limit_text, extension_days
          from obligation
          where collection = $1 and subject_id = $2 and kind = $3
             and meet_time is null and void_time is null
@@ -68,9 +64,9 @@ pub async fn lock(tx: &mut Tx, subject: Subject, kind: ObligationKind) -> Result
     .await?;
     let Some(row) = row else { return Ok(None) };
     let pauses = pauses(tx.conn(), &[row.id]).await?.remove(&row.id).unwrap_or_default();
-    let time = |at: Option<jiff_sqlx::Timestamp>| at.map(jiff_sqlx::Timestamp::to_jiff);
+    let time = |at: Option<jiff_sqlx::Timestamp>| at.map(Into::into);
     let limits = (!row.limit_text.is_empty())
-        .then(|| limits(&row.legal_limit_text, &row.limit_text, &row.internal_limit_text))
+        .then(|| limits(row.id, &row.legal_limit_text, &row.limit_text, &row.internal_limit_text))
         .transpose()?;
     Ok(Some(Running {
         id: row.id,
@@ -93,8 +89,7 @@ pub(super) async fn pauses(
     of: &[Uuid],
 ) -> Result<HashMap<Uuid, Vec<Pause>>> {
     let rows = sqlx::query!(
-        "select obligation_id, begin_time as \"begin_time: jiff_sqlx::Timestamp\",
-            end_time as \"end_time: jiff_sqlx::Timestamp\"
+        "select obligation_id, begin_time, end_time
          from obligation_pause where obligation_id = any($1)",
         of
     )
@@ -104,7 +99,7 @@ pub(super) async fn pauses(
     for row in rows {
         pauses.entry(row.obligation_id).or_default().push(Pause {
             from: row.begin_time.to_jiff(),
-            until: row.end_time.map(jiff_sqlx::Timestamp::to_jiff),
+            until: row.end_time.map(Into::into),
             reason: PauseReason::Returned,
         });
     }
@@ -117,7 +112,7 @@ pub async fn pause(tx: &mut Tx, obligation: Uuid) -> Result<()> {
     let paused = sqlx::query!(
         "update obligation set pause_time = $2 where id = $1 and pause_time is null",
         obligation,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -127,7 +122,7 @@ pub async fn pause(tx: &mut Tx, obligation: Uuid) -> Result<()> {
     sqlx::query!(
         "insert into obligation_pause (obligation_id, begin_time) values ($1, $2)",
         obligation,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -143,7 +138,7 @@ pub async fn resume(tx: &mut Tx, obligation: Uuid) -> Result<()> {
     sqlx::query!(
         "update obligation_pause set end_time = $2 where obligation_id = $1 and end_time is null",
         obligation,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -169,14 +164,14 @@ pub async fn move_due(
             sweep_time = case level when 0 then $3 when 1 then $2 else $9::timestamptz end
          where id = $1",
         running.id,
-        times.due.to_sqlx() as _,
-        times.amber.to_sqlx() as _,
+        times.due.to_sqlx(),
+        times.amber.to_sqlx(),
         times.provisional,
         i32::try_from(extension_days).unwrap_or_default(),
         calendar_version,
-        times.legal.map(Timestamp::to_sqlx) as _,
-        times.internal.map(Timestamp::to_sqlx) as _,
-        now.to_sqlx() as _
+        times.legal.map(Timestamp::to_sqlx),
+        times.internal.map(Timestamp::to_sqlx),
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -216,7 +211,7 @@ pub(super) async fn note(
         column(moves.iter().map(|(_, (.., to))| *to)) as _,
         cause.wire(),
         calendar_version,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;

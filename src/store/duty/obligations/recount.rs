@@ -55,7 +55,7 @@ struct Open {
 
 impl Open {
     fn count(&self, pauses: &[Pause], calendar: &Calendar) -> Result<Times> {
-        let limits = limits(&self.legal_limit, &self.limit, &self.internal_limit)?;
+        let limits = limits(self.id, &self.legal_limit, &self.limit, &self.internal_limit)?;
         Times::count(self.opened, limits, pauses, self.extension_days, calendar)
     }
 }
@@ -63,10 +63,8 @@ impl Open {
 macro_rules! open {
     ($condition:literal, $($argument:expr),*) => {
         sqlx::query!(
-            "select id, subject_id, kind, open_time as \"opened: jiff_sqlx::Timestamp\",
-                due_time as \"due: jiff_sqlx::Timestamp\",
-                legal_due_time as \"legal: jiff_sqlx::Timestamp\",
-                internal_due_time as \"internal: jiff_sqlx::Timestamp\", provisional,
+            "select id, subject_id, kind, open_time as opened, due_time as due,
+                legal_due_time as legal, internal_due_time as internal, provisional,
                 legal_limit_text, limit_text, internal_limit_text, extension_days
              from obligation " + $condition,
             $($argument),*
@@ -78,8 +76,8 @@ macro_rules! open {
             opened: row.opened.to_jiff(),
             dues: Dues {
                 due: row.due.to_jiff(),
-                legal: row.legal.map(jiff_sqlx::Timestamp::to_jiff),
-                internal: row.internal.map(jiff_sqlx::Timestamp::to_jiff),
+                legal: row.legal.map(Into::into),
+                internal: row.internal.map(Into::into),
             },
             provisional: row.provisional,
             legal_limit: row.legal_limit_text,
@@ -179,7 +177,7 @@ async fn due(tx: &mut Tx, version: &str, rows: i64) -> Result<Vec<Found>> {
             and (recount_time is null or recount_time <= $2)
          order by sweep_time limit $3",
         version,
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         rows
     );
     Ok(found.map(|row| (row.id, row.subject_id)).fetch_all(tx.conn()).await?)
@@ -201,7 +199,7 @@ async fn any(tx: &mut Tx, version: &str, rows: i64) -> Result<Vec<Found>> {
              limit $3)
          ) as stale limit $3",
         version,
-        now.to_sqlx() as _,
+        now.to_sqlx(),
         rows
     );
     Ok(found.map(|row| (row.id, row.subject_id)).fetch_all(tx.conn()).await?)
@@ -240,7 +238,7 @@ async fn put_off(tx: &mut Tx, failed: &[Uuid]) -> Result<()> {
     sqlx::query!(
         "update obligation set recount_time = $2, failures = failures + 1 where id = any($1)",
         failed,
-        again.to_sqlx() as _
+        again.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -273,7 +271,7 @@ async fn store(tx: &mut Tx, counted: &[(Open, Times)], version: &str) -> Result<
         sparse(counted.iter().map(|(_, times)| times.internal)) as _,
         &provisional,
         version,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;

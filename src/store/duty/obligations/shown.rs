@@ -56,12 +56,8 @@ pub async fn list(
 ) -> Result<Vec<Shown>> {
     let mut moves = moves(connection, subject).await?;
     let rows = sqlx::query!(
-        "select id, kind, open_time as \"open_time: jiff_sqlx::Timestamp\",
-            due_time as \"due_time: jiff_sqlx::Timestamp\",
-            amber_time as \"amber_time: jiff_sqlx::Timestamp\",
-            legal_due_time as \"legal: jiff_sqlx::Timestamp\",
-            internal_due_time as \"internal: jiff_sqlx::Timestamp\", provisional,
-            meet_time as \"meet_time: jiff_sqlx::Timestamp\",
+        "select id, kind, open_time, due_time, amber_time, legal_due_time as legal,
+            internal_due_time as internal, provisional, meet_time,
             void_time is not null as \"void!\", pause_time is not null as \"paused!\"
          from obligation where collection = $1 and subject_id = $2
          order by open_time, id
@@ -71,7 +67,7 @@ pub async fn list(
     )
     .fetch_all(connection)
     .await?;
-    let time = |at: Option<jiff_sqlx::Timestamp>| at.map(jiff_sqlx::Timestamp::to_jiff);
+    let time = |at: Option<jiff_sqlx::Timestamp>| at.map(Into::into);
     let shown = rows.into_iter().map(|row| {
         let (due, met) = (row.due_time.to_jiff(), time(row.meet_time));
         let amber = row.amber_time.to_jiff();
@@ -95,9 +91,8 @@ async fn moves(
     subject: Subject,
 ) -> Result<BTreeMap<Uuid, Vec<Move>>> {
     let rows = sqlx::query!(
-        "select obligation_id, limit_moved, from_due_time as \"from: jiff_sqlx::Timestamp\",
-            to_due_time as \"to: jiff_sqlx::Timestamp\", cause,
-            create_time as \"create_time: jiff_sqlx::Timestamp\"
+        "select obligation_id, limit_moved, from_due_time as from, to_due_time as to, cause,
+            create_time
          from obligation_move join obligation on obligation.id = obligation_id
          where collection = $1 and subject_id = $2
          order by obligation_move.id

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::complaint::{Channel, Complaint, Field, Original, Passage, Said, going_from, without},
-    error::{Error, Result},
+    error::Result,
     id::{Collection as _, Id, kind},
     store::Tx,
 };
@@ -37,7 +37,7 @@ pub async fn elsewhere(connection: &mut PgConnection, complaint: &Complaint) -> 
             select body, attachment_id from message
             where conversation_id = $3 and sequence = any($4)
          )
-         select 'NOTE' as \"field!\", text as \"text!\" from (
+         select 'NOTE' as \"field!: Field\", text as \"text!\" from (
             select unnest(array[public_note, internal_note]) as text from change
             where subject_id = $1 or subject_id in (select id from point)
             union
@@ -69,12 +69,7 @@ pub async fn elsewhere(connection: &mut PgConnection, complaint: &Complaint) -> 
     )
     .fetch_all(connection)
     .await?;
-    let rows = rows.into_iter().map(|row| {
-        let field = Field::from_wire(&row.field);
-        let field = field.ok_or_else(|| Error::internal("a field of a redaction"))?;
-        Ok(Said { field, text: row.text })
-    });
-    rows.collect()
+    Ok(rows.into_iter().map(|row| Said { field: row.field, text: row.text }).collect())
 }
 
 /// Takes passages out of everything that was written elsewhere; what it said before.
@@ -109,7 +104,7 @@ pub(super) async fn redact(
     sqlx::query!(
         "update attachment set redact_time = $2 where id = any($1) and redact_time is null",
         &files,
-        now.to_sqlx() as _
+        now.to_sqlx()
     )
     .execute(tx.conn())
     .await?;
@@ -181,7 +176,7 @@ async fn points(tx: &mut Tx, of: Uuid, noted: &[String]) -> Result<()> {
             without(&row.note, noted),
             without(&row.decision, noted),
             without(&row.outcome, noted),
-            now.to_sqlx() as _
+            now.to_sqlx()
         )
         .execute(tx.conn())
         .await?;
