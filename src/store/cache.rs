@@ -12,8 +12,8 @@
 //!    key, and waits until every server must have seen it: a server trusts Redis only within a
 //!    lease after it last read the epoch. Whoever commits meanwhile in the new epoch waits too: on
 //!    another server an entry of the older one may still count.
-//! 4. The epoch is agreed between one PostgreSQL and one Redis ([`trust`](crate::store::cache::trust)). What is read
-//!    counts only over a link that leads to that Redis ([`link`](crate::store::cache::link)): one that was promoted
+//! 4. The epoch is agreed between one PostgreSQL and one Redis ([`trust`]). What is read
+//!    counts only over a link that leads to that Redis ([`link`]): one that was promoted
 //!    may lack the last fence, and a PostgreSQL that was restored counts versions again.
 //!
 //! Redis must run without persistence. The steps are searched whole in tests/revocation.

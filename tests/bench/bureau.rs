@@ -7,7 +7,10 @@ use anyhow::{Context as _, Result};
 use jiff::{SignedDuration, Timestamp};
 use jingqi::surface::{
     clock::{Clock, Ids},
-    domain::{common::number::ComplaintNumber, duty::month::local_date},
+    crypto::Suite,
+    domain::{
+        common::number::ComplaintNumber, duty::month::local_date, identity::signing_key::Purpose,
+    },
     id::{Collection, Id, kind},
     parts::Parts,
     remote::{Limits, Secret, webhook::Webhooks, wechat::Wechat},
@@ -180,7 +183,7 @@ pub async fn reader<K: Collection>(parts: &Parts, number: &str) -> Result<Reader
     );
     let owner: Uuid = sqlx::query_scalar(AssertSqlSafe(text)).fetch_one(parts.store.pool()).await?;
     let snapshot = parts.world.look(&parts.store).await?;
-    let key = snapshot.signing_key("ACCESS_TOKEN", "INTL", now)?;
+    let key = snapshot.signing_key(Purpose::AccessToken, Suite::Intl, now)?;
     let private = world::private_key(&parts.store, key)?;
     let name = Id::<K>::of(owner).to_string();
     let mut access = Access::new(name, session, parts.ids.random(), now);

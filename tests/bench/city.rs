@@ -8,10 +8,13 @@ use jiff::{SignedDuration, Timestamp};
 use jingqi::surface::{
     clock::{Clock, Ids},
     crypto::{SigningKey, Suite},
-    domain::pass::{
-        pass_code::{self, CodeMode, PassClaims},
-        policy::PolicyValues,
-        zone::Zone,
+    domain::{
+        identity::signing_key::Purpose,
+        pass::{
+            pass_code::{self, CodeMode, PassClaims},
+            policy::PolicyValues,
+            zone::Zone,
+        },
     },
     id::{Id, kind},
     parts::Parts,
@@ -69,7 +72,7 @@ impl City {
         let (device, session, passes) = people(&parts, &pool, passes).await?;
         let snapshot = parts.world.look(&parts.store).await?;
         let now = parts.clock.now();
-        let key = snapshot.signing_key("PASS_CODE", "INTL", now)?;
+        let key = snapshot.signing_key(Purpose::PassCode, Suite::Intl, now)?;
         let private = world::private_key(&parts.store, key)?;
         let signer = SigningKey::from_bytes(Suite::Intl, &private)?;
         let kid = key.kid;
@@ -80,7 +83,7 @@ impl City {
     pub async fn token(&self) -> Result<String> {
         let now = self.parts.clock.now();
         let snapshot = self.parts.world.get(&self.parts.store).await?;
-        let key = snapshot.signing_key("ACCESS_TOKEN", "INTL", now)?;
+        let key = snapshot.signing_key(Purpose::AccessToken, Suite::Intl, now)?;
         let private = world::private_key(&self.parts.store, key)?;
         let id = self.parts.ids.random();
         let access = Access::new(self.device.to_string(), self.session, id, now);

@@ -8,7 +8,6 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
-    clippy::too_many_lines,
     reason = "a program of its own: its peer answers bare, and it prints its table"
 )]
 

@@ -4,6 +4,8 @@
 use anyhow::Result;
 use jingqi::surface::{
     clock::{Clock, Ids},
+    crypto::Suite,
+    domain::identity::signing_key::Purpose,
     id::{Id, kind},
     store::{Cache, Store, Vault, World, common::world},
     token::Access,
@@ -70,7 +72,7 @@ pub async fn load(pool: &PgPool, conversations: usize, people: usize) -> Result<
 
     let now = clock.now();
     let snapshot = World::default().look(&store).await?;
-    let key = snapshot.signing_key("ACCESS_TOKEN", "INTL", now)?;
+    let key = snapshot.signing_key(Purpose::AccessToken, Suite::Intl, now)?;
     let private = world::private_key(&store, key)?;
     let talker = |name: String, session: Uuid| -> Result<Talker> {
         let mut access = Access::new(name, session, ids.random(), now);

@@ -9,6 +9,7 @@ use jingqi::surface::{
     crypto::{SigningKey, Suite, VerifyingKey},
     domain::{
         common::number::PassNumber,
+        identity::signing_key::Purpose,
         pass::pass_code::{self, CodeMode, KeyList, PassClaims},
     },
     id::{Id, kind},
@@ -39,7 +40,7 @@ impl Issued {
 
     pub async fn code_at(&self, app: &App, mode: CodeMode, at: Timestamp) -> String {
         let snapshot = app.parts.world.get(&app.parts.store).await.unwrap();
-        let key = snapshot.signing_key("PASS_CODE", "INTL", app.now()).unwrap();
+        let key = snapshot.signing_key(Purpose::PassCode, Suite::Intl, app.now()).unwrap();
         let private = world::private_key(&app.parts.store, key).unwrap();
         let signer = SigningKey::from_bytes(Suite::Intl, &private).unwrap();
         let claims = PassClaims { issued_at: at.as_second(), ..self.claims.clone() };
@@ -370,7 +371,7 @@ async fn a_device_gets_the_signed_list_of_keys(pool: PgPool) {
     let list = |known_version| pb::GetPassKeyListRequest { known_version };
     let first = city.device.call(list(0)).await.unwrap();
     let snapshot = app.parts.world.get(&app.parts.store).await.unwrap();
-    let key = snapshot.signing_key("KEY_LIST", "INTL", app.now()).unwrap();
+    let key = snapshot.signing_key(Purpose::KeyList, Suite::Intl, app.now()).unwrap();
     let key = VerifyingKey::from_bytes(Suite::Intl, &key.public_key).unwrap();
     let read = KeyList::verify(&first.signed_list, &key).unwrap();
     assert_eq!(read.version, first.version);

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use jingqi::surface::{
     crypto::{Suite, VerifyingKey},
-    domain::pass::pass_code::{self, KeyList},
+    domain::{
+        identity::signing_key::Purpose,
+        pass::pass_code::{self, KeyList},
+    },
     id::{Id, kind},
     sandbox::city,
     service::pb,
@@ -86,7 +89,7 @@ async fn a_list_names_the_successor_long_before_it_signs(pool: PgPool) {
     let list = pb::GetPassKeyListRequest { known_version: 0 };
     let list = city.device.call(list).await.unwrap();
     let snapshot = app.parts.world.get(&app.parts.store).await.unwrap();
-    let root = snapshot.signing_key("KEY_LIST", "INTL", app.now()).unwrap();
+    let root = snapshot.signing_key(Purpose::KeyList, Suite::Intl, app.now()).unwrap();
     let root = VerifyingKey::from_bytes(Suite::Intl, &root.public_key).unwrap();
     let list = KeyList::verify(&list.signed_list, &root).unwrap();
     let ahead = list.keys.iter().filter(|key| key.not_before > app.now().as_second());

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test may panic")]
 
 mod abandoned;
+mod api;
 mod applications;
 mod attachments;
 mod cache;

@@ -4,6 +4,8 @@
 use std::net::SocketAddr;
 
 use jingqi::surface::{
+    crypto::Suite,
+    domain::identity::signing_key::Purpose,
     service::pb::{
         self, check_pass_request::Observed, pass_check::Outcome, pass_code::Mode, truck_pass::State,
     },
@@ -105,7 +107,7 @@ async fn the_twin_of_a_call_that_ends_a_key_is_not_answered_before_it_counts(poo
     assert_eq!(check(&city.device.at(second), by_code.clone()).await.0, Outcome::PassValid);
     let now = app.now();
     let snapshot = app.parts.world.get(&app.parts.store).await.unwrap();
-    let key = snapshot.signing_key("PASS_CODE", "INTL", now).unwrap();
+    let key = snapshot.signing_key(Purpose::PassCode, Suite::Intl, now).unwrap();
     let revoke = pb::RevokeSigningKeyRequest {
         name: key.id.to_string(),
         reason: "泄露,须停用".to_owned(),

@@ -91,7 +91,7 @@ impl City {
         let sessions = rows.sessions(pool).await?;
 
         let snapshot = World::default().look(&store).await?;
-        let signs = snapshot.signing_key("ACCESS_TOKEN", "INTL", now)?;
+        let signs = snapshot.signing_key(Purpose::AccessToken, Suite::Intl, now)?;
         let private = world::private_key(&store, signs)?;
         let caller = |name: String, session: Uuid| -> Result<Caller> {
             let mut access = Access::new(name, session, ids.random(), now);

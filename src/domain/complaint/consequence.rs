@@ -15,7 +15,7 @@ pub enum Consequence {
     /// The complaint that was asked about is closed, handled again, or escalated.
     Step(Id<kind::Complaint>),
     /// A complaint is filed.
-    File(Draft),
+    File(Box<Draft>),
 }
 
 impl Consequence {
@@ -26,7 +26,7 @@ impl Consequence {
             return Self::Step(Id::of(asked.subject));
         }
         match said.filter(|verdict| verdict.level.is_bad()) {
-            Some(verdict) => Self::File(Draft::from_evaluation(asked, verdict)),
+            Some(verdict) => Self::File(Box::new(Draft::from_evaluation(asked, verdict))),
             None => Self::Nothing,
         }
     }

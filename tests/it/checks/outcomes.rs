@@ -3,7 +3,10 @@
 use jiff::{SignedDuration, ToSpan as _};
 use jingqi::surface::{
     crypto::{SigningKey, Suite},
-    domain::pass::pass_code::{self, CodeMode, PassClaims},
+    domain::{
+        identity::signing_key::Purpose,
+        pass::pass_code::{self, CodeMode, PassClaims},
+    },
     service::pb::{
         check_pass_request::Observed,
         pass_check::{Outcome, Verdict},
@@ -123,7 +126,7 @@ async fn a_code_proves_only_what_it_should(pool: PgPool) {
 
     // Another key under our key id; a key id that nobody knows; no code at all.
     let snapshot = app.parts.world.get(&app.parts.store).await.unwrap();
-    let kid = snapshot.signing_key("PASS_CODE", "INTL", app.now()).unwrap().kid;
+    let kid = snapshot.signing_key(Purpose::PassCode, Suite::Intl, app.now()).unwrap().kid;
     let foreign = SigningKey::from_bytes(Suite::Intl, &[9; 32]).unwrap();
     let claims = PassClaims { issued_at: app.now().as_second(), ..pass.claims.clone() };
     for (text, verdict, outcome) in [

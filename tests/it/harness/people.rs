@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use jingqi::surface::{
     clock::Ids,
+    crypto::Suite,
+    domain::identity::signing_key::Purpose,
     id::{Collection, Id, kind},
     service::pb::{
         self, calendar_service_client::CalendarServiceClient,
@@ -180,7 +182,7 @@ impl App {
     /// A token as the identity service would sign it now.
     pub async fn token(&self, name: &str, session: Uuid) -> String {
         let snapshot = self.parts.world.get(&self.parts.store).await.unwrap();
-        let key = snapshot.signing_key("ACCESS_TOKEN", "INTL", self.now()).unwrap();
+        let key = snapshot.signing_key(Purpose::AccessToken, Suite::Intl, self.now()).unwrap();
         let private = world::private_key(&self.parts.store, key).unwrap();
         let id = self.parts.ids.random();
         // Tests move the clock by months; a token that lives as long keeps them short.

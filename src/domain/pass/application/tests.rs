@@ -154,7 +154,7 @@ fn the_policy_decides_where_it_permits_that() {
     let not = submitted().decide_by_policy(&one, &values, &cx).unwrap();
     assert!(matches!(not, Decided::Not(_)), "off until a policy switches it on");
     values.automatic_approval.enabled = true;
-    values.automatic_approval.kinds = vec![PassKind::LongTermDelivery];
+    values.automatic_approval.kinds = [PassKind::LongTermDelivery].into();
     values.automatic_approval.months_max = 3;
     let decided = submitted().decide_by_policy(&one, &values, &cx).unwrap();
     let Decided::Approved { moved, .. } = decided else { panic!("{decided:?}") };

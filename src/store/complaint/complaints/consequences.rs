@@ -27,7 +27,7 @@ pub async fn evaluated(
             tx.settle(calendar, complaint.evaluated(said, cx)?).await?;
         }
         Consequence::File(draft) => {
-            filing::file(tx, cx, calendar, cx.id(), draft).await?;
+            filing::file(tx, cx, calendar, cx.id(), *draft).await?;
         }
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! What each step of the protocol does to the state, and what may be forgotten after it.
 
 use super::{
-    CALLS, Call, Case, Change, EPOCHS, LEASE, REDISES, Reader, Row, SERVERS, Server, Slot, State,
-    TWIN, Trusted, WAIT, Without,
+    Call, Case, Change, EPOCHS, LEASE, Reader, Row, Server, Slot, State, TWIN, Trusted, WAIT,
+    Without,
 };
 
 fn raise(slot: &mut Slot, least: u8) {
