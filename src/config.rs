@@ -158,14 +158,19 @@ impl RemoteSettings {
 /// How the server listens.
 #[derive(Debug, Clone, Args)]
 pub struct ServeSettings {
-    /// Where gRPC listens. TLS ends at the load balancer in front
+    /// Where everything listens: gRPC, gRPC-Web, Connect, plain JSON by POST, the line of mini-programs at
+    /// /v1/line, /livez, /readyz and /openapi.json, by HTTP/1.1 and HTTP/2. TLS ends at the load balancer in
+    /// front, whose read timeout must be longer than a minute
     #[arg(long, env = "JINGQI_LISTEN", default_value = "127.0.0.1:50051")]
     pub listen: SocketAddr,
 
-    /// Where the line of mini-programs listens: HTTP/1.1 with WebSocket at /v1/line. Empty: nowhere.
-    /// TLS ends at the load balancer in front, whose read timeout must be longer than a minute
+    /// A second address for the same, on a network of its own: that of the devices, for one. Empty: none
     #[arg(long, env = "JINGQI_WEB_LISTEN", default_value = "")]
     pub web_listen: String,
+
+    /// Pages of which other origins may call: `https://desk.example,https://map.example`. Empty: none
+    #[arg(long, env = "JINGQI_CORS_ORIGINS", default_value = "")]
+    pub cors_origins: String,
 
     /// The load balancers and proxies in front, whose X-Forwarded-For says who called: networks with
     /// commas between them, `10.0.0.0/24,2001:db8::1`. Empty: nobody is believed, and all who come by one

@@ -15,6 +15,7 @@ use jingqi::surface::{
     service::identity::organisation::founding::{Founder, Founding, found},
     store::{self, identity::signing_keys, pass::policies},
     telemetry,
+    web::Origins,
     worker::Worker,
 };
 use tokio::{
@@ -227,7 +228,7 @@ async fn run_server(
         let listener = TcpListener::bind(&serve.web_listen)
             .await
             .with_context(|| format!("JINGQI_WEB_LISTEN={}", serve.web_listen))?;
-        tracing::info!(address = %listener.local_addr()?, "serving the line");
+        tracing::info!(address = %listener.local_addr()?, "serving here, too");
         doors.web = Some(listener);
     }
     doors.doorway.connections_per_address_max = serve.connections_per_address_max;
@@ -235,6 +236,8 @@ async fn run_server(
     doors.line.frames_max = doors.line.frames_max.saturating_mul(kept.limits_factor);
     doors.proxies = Proxies::parse(&serve.trusted_proxies)
         .map_err(|wrong| anyhow::anyhow!("JINGQI_TRUSTED_PROXIES: no network: {wrong}"))?;
+    doors.origins = Origins::parse(&serve.cors_origins)
+        .map_err(|wrong| anyhow::anyhow!("JINGQI_CORS_ORIGINS: no origin: {wrong}"))?;
     doors.reflection = serve.reflection;
     server::run(parts, doors, stopped()?).await
 }

@@ -4,14 +4,19 @@
 mod doorway;
 mod serving;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use object_store::local::LocalFileSystem;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
-use tower::Layer as _;
 
 use crate::{
     address::Proxies,
@@ -42,10 +47,8 @@ use crate::{
         },
     },
     store::{self, Cache, Store, Vault, World, duty::escalations},
-    web::{self, LineLimits},
+    web::{Front, LineLimits, Origins},
 };
-
-use doorway::Tongue;
 
 pub use doorway::Doorway;
 
@@ -116,9 +119,9 @@ pub fn assemble(kept: &StoreSettings, called: &RemoteSettings) -> anyhow::Result
 
 /// Where a server listens, and to whom.
 pub struct Doors {
-    /// Where gRPC is spoken.
+    /// Where everything is served.
     pub grpc: TcpListener,
-    /// Where mini-programs have their line, if anywhere.
+    /// Where the same is served again, if anywhere: at an address for a network of its own.
     pub web: Option<TcpListener>,
     /// Who may come in, at each of them.
     pub doorway: Doorway,
@@ -126,6 +129,8 @@ pub struct Doors {
     pub proxies: Proxies,
     /// What one line may take.
     pub line: LineLimits,
+    /// The pages of other origins that may call.
+    pub origins: Origins,
     /// Whether tools may ask what services there are.
     pub reflection: bool,
     /// How long calls under way may take once the server was told to stop.
@@ -133,7 +138,7 @@ pub struct Doors {
 }
 
 impl Doors {
-    /// gRPC alone, with the limits of the product.
+    /// One address, with the limits of the product.
     #[must_use]
     pub fn new(grpc: TcpListener) -> Self {
         Self {
@@ -142,6 +147,7 @@ impl Doors {
             doorway: Doorway::default(),
             proxies: Proxies::default(),
             line: LineLimits::default(),
+            origins: Origins::default(),
             reflection: true,
             drain: DRAIN,
         }
@@ -176,25 +182,27 @@ async fn serve(parts: Parts, doors: Doors, stop: CancellationToken) -> anyhow::R
     for named in ["", SWEEP] {
         health.set_service_status(named, ServingStatus::NotServing).await;
     }
-    let readiness = tokio::spawn(watch_readiness(parts.clone(), health, stop.clone()));
+    let ready = Arc::new(AtomicBool::new(false));
+    let readiness = watch_readiness(parts.clone(), health, ready.clone(), stop.clone());
+    let readiness = tokio::spawn(readiness);
 
-    // One gate for both doors: a call is the same call, whatever brought it.
+    // One gate for all doors and tongues: a call is the same call, whatever brought it.
     let gate = Gate::new(&parts, doors.proxies.clone());
     let health_service = health_service.max_decoding_message_size(TOOL_BYTES_MAX);
     let routes = add_services(Routes::new(health_service), &parts);
-    let web = doors.web.map(|listener| {
-        let guests =
-            doors.doorway.open(Tongue::Http1, listener, doors.proxies.clone(), stop.clone());
-        let stack = gate.layer(routes.clone().prepare());
-        tokio::spawn(web::serve(stack, doors.line, guests, stop.clone()))
-    });
     let routes = if doors.reflection { add_reflection(routes)? } else { routes };
-    let guests = doors.doorway.open(Tongue::Http2, doors.grpc, doors.proxies, stop.clone());
-    serving::serve(gate.layer(routes.prepare()), guests, stop.clone()).await;
+    let front = Front::new(&gate, routes.prepare(), doors.line, doors.origins, ready, stop.clone());
+    let open = |listener| {
+        let guests = doors.doorway.open(listener, doors.proxies.clone(), stop.clone());
+        serving::serve(front.clone(), guests, stop.clone())
+    };
+    let web = doors.web.map(|listener| tokio::spawn(open(listener)));
+    open(doors.grpc).await;
     stop.cancel();
     if let Some(web) = web {
         web.await?;
     }
+    front.closed().await;
     lease.await?;
     wakeups.await?;
     readiness.await?;
@@ -272,6 +280,7 @@ fn add_services(routes: Routes, parts: &Parts) -> Routes {
 async fn watch_readiness(
     parts: Parts,
     mut health: tonic_health::server::HealthReporter,
+    told: Arc<AtomicBool>,
     stop: CancellationToken,
 ) {
     let (mut ready, mut swept) = (false, None);
@@ -291,12 +300,14 @@ async fn watch_readiness(
             health.set_service_status("", status).await;
             tracing::info!(ready = answers, "readiness changed");
             ready = answers;
+            told.store(ready, Ordering::Relaxed);
         }
         tokio::select! {
             () = stop.cancelled() => break,
             () = tokio::time::sleep(READINESS_INTERVAL) => {}
         }
     }
+    told.store(false, Ordering::Relaxed);
     for named in [SWEEP, ""] {
         health.set_service_status(named, ServingStatus::NotServing).await;
         // Whoever watches is told, and its stream ends.

@@ -270,7 +270,7 @@ pub mod token {
     pub use crate::token::Access;
 }
 pub mod web {
-    pub use crate::web::LineLimits;
+    pub use crate::web::{LineLimits, Origins};
 }
 pub mod worker {
     pub use crate::worker::Worker;

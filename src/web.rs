@@ -1,12 +1,21 @@
-//! The door for mini-programs: HTTP/1.1, and on it the WebSocket line. No rule of its own: whatever
-//! comes in becomes a call of a service, behind the same gate as gRPC.
+//! What comes that is not gRPC: plain JSON, Connect, gRPC-Web and the WebSocket line, all at the one port. No
+//! rule of its own: whatever comes in becomes a call of a service, behind the same gate as gRPC.
 
+mod bridge;
+mod cors;
+mod encoded;
 mod frames;
+mod front;
+mod interpreter;
 mod json;
+mod left;
 mod line;
+mod openapi;
 mod outbox;
+mod refusal;
+mod tongue;
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use axum::{
     Extension, Router,
@@ -15,18 +24,13 @@ use axum::{
     routing::get,
 };
 use http::{HeaderMap, StatusCode};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
-    service::TowerToHyperService,
-};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    sync::mpsc,
-};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::{service::Routes, transport::server::Connected};
+use tonic::service::Routes;
 
+pub use self::{
+    cors::Origins,
+    front::{Front, no_request},
+};
 use self::{
     frames::Form,
     line::{Caller, Line},
@@ -36,8 +40,6 @@ use crate::service::gate::{self, Gated, Peer};
 /// The services behind the gate, in process: what gRPC serves, too.
 pub type Stack = Gated<Routes>;
 
-/// The largest head of a request.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// What each line holds for reading and writing ahead; thousands may be open.
 const BUFFER_BYTES: usize = 4 * 1024;
 
@@ -108,56 +110,9 @@ struct Web {
     open: TaskTracker,
 }
 
-/// Serves the connections until it is told to stop; then every line is told, and ends.
-pub async fn serve<I>(
-    stack: Stack,
-    limits: LineLimits,
-    mut connections: mpsc::Receiver<io::Result<I>>,
-    stop: CancellationToken,
-) where
-    I: Connected<ConnectInfo = Peer> + AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let open = TaskTracker::new();
-    let web = Web { stack, limits, stop: stop.clone(), open: open.clone() };
-    let router = Router::new().route("/v1/line", get(shake_hands)).with_state(web);
-    loop {
-        let next = tokio::select! {
-            () = stop.cancelled() => break,
-            next = connections.recv() => next,
-        };
-        match next {
-            Some(Ok(guest)) => {
-                let router = router.clone().layer(Extension(guest.connect_info()));
-                open.spawn(answer(guest, router, limits.head_within, stop.clone()));
-            }
-            Some(Err(error)) => tracing::debug!(%error, "a connection was lost before it began"),
-            None => break,
-        }
-    }
-    open.close();
-    open.wait().await;
-}
-
-/// Answers the requests of a connection until one of them becomes a line.
-async fn answer<I>(guest: I, router: Router, head_within: Duration, stop: CancellationToken)
-where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head_within)
-        .max_buf_size(HEAD_BYTES_MAX);
-    let service = TowerToHyperService::new(router);
-    tokio::select! {
-        () = stop.cancelled() => {}
-        ended = builder.serve_connection_with_upgrades(TokioIo::new(guest), service) => {
-            if let Err(error) = ended {
-                tracing::debug!(error, "a connection ended badly");
-            }
-        }
-    }
+/// The line as a route.
+fn line_router(path: &str, web: Web) -> Router {
+    Router::new().route(path, get(shake_hands)).with_state(web)
 }
 
 /// The handshake: the client must speak a form that we know.

@@ -139,6 +139,8 @@ Flaw {
     FrameMalformed = "FRAME_MALFORMED", "消息帧格式不正确";
     /// A message that is none: cut, compressed in an unknown way, or not Protobuf.
     MessageMalformed = "MESSAGE_MALFORMED", "请求报文格式不正确";
+    /// Not JSON, or not of the kind that stands at this place.
+    JsonMalformed = "JSON_MALFORMED", "JSON格式不正确,或此处的值类型不符";
     /// Not an address that may be called.
     UrlRefused = "URL_REFUSED", "地址应为https,且不能指向内部网络";
     /// A time window is malformed.

@@ -62,6 +62,8 @@ Reason, kind: Kind {
     Denied = "DENIED", "无权执行此操作,或内容不存在", Denied;
     /// The resource does not exist.
     NotFound = "NOT_FOUND", "内容不存在", NotFound;
+    /// No method and no page has this path.
+    MethodUnknown = "METHOD_UNKNOWN", "接口不存在,请核对地址", NotFound;
     /// A resource with the same identity exists.
     AlreadyExists = "ALREADY_EXISTS", "已存在相同内容", Exists;
     /// The enterprise is registered already.

@@ -14,6 +14,7 @@ use std::{
 
 use socket2::SockRef;
 use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     sync::mpsc,
 };
@@ -23,6 +24,7 @@ pub use self::guest::Guest;
 use crate::{
     address::{Proxies, counted},
     service::gate::Peer,
+    web,
 };
 
 /// What the kernel keeps of what was written and not taken. It would take megabytes of each connection, and
@@ -32,25 +34,48 @@ const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// What the kernel keeps of what came and was not read: six megabytes of each connection otherwise.
 const RECEIVE_BUFFER_BYTES: usize = 128 * 1024;
 
-/// What is spoken behind a door.
+/// How long a client is listened to that speaks something else, and is told so.
+const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
+
+/// What every client of HTTP/2 sends first (RFC 9113, 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// The longest verb with which a client of HTTP/1.1 may begin.
+const VERB_BYTES_MAX: usize = 16;
+
+/// The version of HTTP that is spoken on a connection: it is told by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tongue {
-    /// gRPC.
+    /// The one with many calls at a time.
     Http2,
-    /// The mini-program line; nothing else than GET begins it.
+    /// The plain one.
     Http1,
 }
 
 impl Tongue {
-    /// What every client sends first.
-    const fn preface(self) -> &'static [u8] {
-        match self {
-            // RFC 9113, 3.4.
-            Self::Http2 => b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-            Self::Http1 => b"GET ",
+    /// What the first bytes say; `None` where more of them must come.
+    ///
+    /// # Errors
+    /// Nothing of HTTP begins so.
+    fn of(seen: &[u8]) -> Result<Option<Self>, NoHttp> {
+        if seen.starts_with(PREFACE) {
+            return Ok(Some(Self::Http2));
+        }
+        if PREFACE.starts_with(seen) {
+            return Ok(None);
+        }
+        let verb = seen.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
+        match seen.get(verb) {
+            _ if verb > VERB_BYTES_MAX => Err(NoHttp),
+            Some(b' ') if verb > 0 => Ok(Some(Self::Http1)),
+            Some(_) => Err(NoHttp),
+            None => Ok(None),
         }
     }
 }
+
+/// A client that speaks something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct NoHttp;
 
 /// Who may come in at one listener.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +120,6 @@ impl Doorway {
     /// Accepts until it is told to stop, and hands on the connections that speak.
     pub fn open(
         self,
-        tongue: Tongue,
         listener: TcpListener,
         proxies: Proxies,
         stop: CancellationToken,
@@ -114,7 +138,7 @@ impl Doorway {
                     continue;
                 };
                 let Some(place) = self.place(&counts, &proxies, address) else { continue };
-                tokio::spawn(self.receive(tongue, stream, place, send.clone()));
+                tokio::spawn(self.receive(stream, place, send.clone()));
             }
         });
         receive
@@ -148,8 +172,7 @@ impl Doorway {
 
     async fn receive(
         self,
-        tongue: Tongue,
-        stream: TcpStream,
+        mut stream: TcpStream,
         place: Place,
         send: mpsc::Sender<io::Result<Guest>>,
     ) {
@@ -157,33 +180,44 @@ impl Doorway {
         if !place.trusted {
             let _ = SockRef::from(&stream).set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
         }
-        let spoken = speaks(&stream, tongue.preface());
-        if let Ok(true) = tokio::time::timeout(self.preface_within, spoken).await {
-            let _ = stream.set_nodelay(true);
-            let guest = Guest::new(stream, tongue, place, self.write_within);
-            // Nobody takes it when the server stops.
-            let _ = send.send(Ok(guest)).await;
+        match tokio::time::timeout(self.preface_within, speaks(&stream)).await {
+            Ok(Ok(tongue)) => {
+                let _ = stream.set_nodelay(true);
+                let guest = Guest::new(stream, tongue, place, self.write_within);
+                // Nobody takes it when the server stops.
+                let _ = send.send(Ok(guest)).await;
+            }
+            Ok(Err(NoHttp)) => {
+                let _ = tokio::time::timeout(FAREWELL_WITHIN, send_away(&mut stream)).await;
+            }
+            Err(_) => {}
         }
     }
 }
 
-/// Whether the first bytes are the preface. They stay in the socket for the server to read.
-async fn speaks(stream: &TcpStream, preface: &[u8]) -> bool {
-    let mut seen = vec![0; preface.len()];
+/// What the first bytes say is spoken. They stay in the socket for the server to read.
+async fn speaks(stream: &TcpStream) -> Result<Tongue, NoHttp> {
+    let mut seen = [0; PREFACE.len()];
     loop {
-        let Ok(count) = stream.peek(&mut seen).await else { return false };
-        let (Some(seen), Some(expected)) = (seen.get(..count), preface.get(..count)) else {
-            return false;
-        };
-        if count == 0 || seen != expected {
-            return false;
-        }
-        if count == preface.len() {
-            return true;
+        let count = stream.peek(&mut seen).await.map_err(|_| NoHttp)?;
+        let seen = seen.get(..count).filter(|seen| !seen.is_empty()).ok_or(NoHttp)?;
+        if let Some(tongue) = Tongue::of(seen)? {
+            return Ok(tongue);
         }
         // More must come; a peek would return the same bytes at once.
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Tells whoever speaks something else so, in HTTP. What was sent is read first: closing on it would reset the
+/// connection, and the word could be lost.
+async fn send_away(stream: &mut TcpStream) -> io::Result<()> {
+    let mut said = [0; 2 * 1024];
+    let _ = stream.read(&mut said).await?;
+    stream.write_all(&web::no_request()).await?;
+    stream.shutdown().await?;
+    let _ = stream.read(&mut said).await?;
+    Ok(())
 }
 
 /// The right of one address to one connection; given back when it is dropped.
@@ -212,7 +246,7 @@ impl Drop for Place {
 mod tests {
     use std::net::SocketAddr;
 
-    use super::{Counts, Doorway, Place};
+    use super::{Counts, Doorway, NoHttp, PREFACE, Place, Tongue};
     use crate::address::Proxies;
 
     const DOORWAY: Doorway = Doorway {
@@ -226,6 +260,23 @@ mod tests {
     fn place(counts: &Counts, text: &str) -> Option<Place> {
         let proxies = Proxies::parse("10.0.0.0/24").unwrap();
         DOORWAY.place(counts, &proxies, SocketAddr::new(text.parse().unwrap(), 40_000))
+    }
+
+    #[test]
+    fn the_first_bytes_say_what_is_spoken() {
+        for length in 0..PREFACE.len() {
+            assert_eq!(Tongue::of(&PREFACE[..length]), Ok(None));
+        }
+        assert_eq!(Tongue::of(PREFACE), Ok(Some(Tongue::Http2)));
+        for verb in ["GET / ", "POST /x HTTP/1.1", "PATCH / HTTP/1.1", "PRI * HTTP/1.1", "ODD x"] {
+            assert_eq!(Tongue::of(verb.as_bytes()), Ok(Some(Tongue::Http1)), "{verb}");
+        }
+        for begun in ["G", "PO", "DELETE"] {
+            assert_eq!(Tongue::of(begun.as_bytes()), Ok(None), "{begun}");
+        }
+        for other in [&b"\x16\x03\x01"[..], b" GET", b"get / ", b"GET/", &[b'A'; 17]] {
+            assert_eq!(Tongue::of(other), Err(NoHttp), "{other:?}");
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! Serves gRPC on the connections that were let in. tonic's own server would do, but for this: it takes
-//! away the limit of streams that are reset by us, it does not let the queue of a stream be bounded, and
-//! a connection that is too old is cut without a word (tonic 0.14.9).
+//! Serves HTTP on the connections that were let in, in the version that each speaks. tonic's own server would
+//! do for gRPC, but for this: it takes away the limit of streams that are reset by us, it does not let the queue
+//! of a stream be bounded, a connection that is too old is cut without a word, and none can become a WebSocket
+//! (tonic 0.14.9).
 
 use std::{io, pin::pin, time::Duration};
 
-use http::Request;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -15,11 +15,9 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::body::Body;
-use tower::ServiceExt as _;
 
-use super::doorway::Guest;
-use crate::web::Stack;
+use super::doorway::{Guest, Tongue};
+use crate::web::Front;
 
 /// Streams that a connection may have open: clients begin up to a hundred before they know how many. The
 /// library keeps room for the next power of two of them and of those that it resets.
@@ -31,6 +29,8 @@ const RESETS_MAX: usize = 24;
 const TAKEN_BACK_MAX: usize = 32;
 /// The largest header block of a call.
 const HEADERS_BYTES_MAX: u32 = 8 * 1024;
+/// The largest head of a request of HTTP/1.1, which is read in one buffer.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of an answer that wait in the queue of its stream.
 const QUEUED_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of bodies that a client may send before we have taken any, on a stream and in all.
@@ -47,6 +47,17 @@ const COMES_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// for so long.
 const AGE_MAX: Duration = Duration::from_mins(10);
 const AGE_GRACE: Duration = Duration::from_secs(30);
+
+/// HTTP/1.1: one call at a time, and whoever waits with the next one for too long begins anew.
+fn plain(head_within: Duration) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_within)
+        .max_buf_size(HEAD_BYTES_MAX);
+    builder
+}
 
 /// invariants.md, 4.5: stock settings fall to one connection.
 fn builder(proxy: bool) -> auto::Builder<TokioExecutor> {
@@ -73,7 +84,7 @@ fn builder(proxy: bool) -> auto::Builder<TokioExecutor> {
 
 /// Serves until it is told to stop; then every client is told, and what is under way is answered.
 pub async fn serve(
-    stack: Stack,
+    front: Front,
     mut guests: mpsc::Receiver<io::Result<Guest>>,
     stop: CancellationToken,
 ) {
@@ -85,7 +96,7 @@ pub async fn serve(
         };
         match next {
             Some(Ok(guest)) => {
-                open.spawn(receive(guest, stack.clone(), stop.clone()));
+                open.spawn(receive(guest, front.clone(), stop.clone()));
             }
             Some(Err(error)) => tracing::debug!(%error, "a connection was lost before it began"),
             None => break,
@@ -97,9 +108,9 @@ pub async fn serve(
 
 /// Serves a connection, and keeps the place of a stranger for a moment who was cut: he would come again at
 /// once, otherwise. Nothing else of the connection is kept.
-async fn receive(guest: Guest, stack: Stack, stop: CancellationToken) {
+async fn receive(guest: Guest, front: Front, stop: CancellationToken) {
     let (peer, place) = (guest.peer(), guest.place());
-    answer(guest, stack, stop.clone()).await;
+    answer(guest, &front, stop.clone()).await;
     if peer.was_cut() {
         tokio::select! {
             () = stop.cancelled() => {}
@@ -109,29 +120,37 @@ async fn receive(guest: Guest, stack: Stack, stop: CancellationToken) {
     drop(place);
 }
 
-/// Answers the calls of a connection until it ends, is too old, or the server stops.
-async fn answer(guest: Guest, stack: Stack, stop: CancellationToken) {
-    let builder = builder(guest.is_trusted());
-    let peer = guest.peer();
-    let stack = stack.map_request(move |request: Request<hyper::body::Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(peer.clone());
-        request
-    });
-    let service = TowerToHyperService::new(stack);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(guest), service));
-    let old = Instant::now() + AGE_MAX;
-    let told = tokio::select! {
-        ended = &mut connection => return note(ended),
-        () = stop.cancelled() => None,
-        () = sleep_until(old) => Some(old + AGE_GRACE),
-    };
-    connection.as_mut().graceful_shutdown();
-    tokio::select! {
-        ended = connection => note(ended),
-        // One that was told because the server stops is cut by whoever runs the server.
-        () = sleep_until(told.unwrap_or(old + AGE_GRACE)) => {
-            tracing::debug!("a connection that was too old was cut");
+/// Answers the calls of a connection until it ends, becomes a line, is too old, or the server stops.
+async fn answer(guest: Guest, front: &Front, stop: CancellationToken) {
+    let service = TowerToHyperService::new(front.of(guest.peer()));
+    /// The two versions are two types with the same methods.
+    macro_rules! until_the_end {
+        ($connection:expr) => {{
+            let mut connection = pin!($connection);
+            let old = Instant::now() + AGE_MAX;
+            let told = tokio::select! {
+                ended = &mut connection => return note(ended),
+                () = stop.cancelled() => None,
+                () = sleep_until(old) => Some(old + AGE_GRACE),
+            };
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = connection => note(ended),
+                // One that was told because the server stops is cut by whoever runs the server.
+                () = sleep_until(told.unwrap_or(old + AGE_GRACE)) => {
+                    tracing::debug!("a connection that was too old was cut");
+                }
+            }
+        }};
+    }
+    match guest.tongue() {
+        Tongue::Http2 => {
+            let builder = builder(guest.is_trusted());
+            until_the_end!(builder.serve_connection(TokioIo::new(guest), service));
+        }
+        Tongue::Http1 => {
+            let builder = plain(front.head_within());
+            until_the_end!(builder.serve_connection_with_upgrades(TokioIo::new(guest), service));
         }
     }
 }

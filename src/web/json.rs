@@ -1,16 +1,170 @@
 //! Messages as the canonical JSON of Protobuf: 64-bit integers as strings, enums by name, defaults
 //! shown. No message of its own.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
-use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, SerializeOptions};
+use prost::Message as _;
+use prost_reflect::{
+    DescriptorPool, DeserializeOptions, DynamicMessage, Kind, MessageDescriptor, SerializeOptions,
+};
+use serde_json::Value;
+use serde_path_to_error::{Path, Segment, Track};
 
-use crate::service::pb;
+use crate::{
+    error::{Error, Field, Flaw},
+    service::pb,
+};
 
-static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "the build made it")]
-    DescriptorPool::decode(pb::DESCRIPTORS).expect("the descriptor set is whole")
+/// Every message of ours, and of what goes by the gate: health and reflection.
+pub static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
+    let mut pool = DescriptorPool::new();
+    for set in [
+        pb::DESCRIPTORS,
+        tonic_health::pb::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+    ] {
+        #[expect(clippy::expect_used, reason = "the build made it")]
+        pool.decode_file_descriptor_set(set).expect("the descriptor set is whole");
+    }
+    pool
 });
+
+/// Fields that are named to whoever sent them although we do not know them.
+const UNKNOWN_MAX: usize = 16;
+
+/// The bytes of a message that was sent as JSON, and the paths in it that we do not know: an old server
+/// must understand a newer client, but a misspelled field should not go unnoticed. No text at all is an
+/// empty message.
+///
+/// # Errors
+/// `REQUEST_INVALID` with the path of what is wrong, or with the line and column.
+pub fn decode(
+    descriptor: &MessageDescriptor,
+    text: &[u8],
+) -> Result<(Vec<u8>, Vec<String>), Error> {
+    if text.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    // Whoever sends what we know is read once.
+    if let Ok(message) = parse(descriptor, text, true) {
+        return Ok((message.encode_to_vec(), Vec::new()));
+    }
+    let message = parse(descriptor, text, false).map_err(|field| Error::invalid(vec![field]))?;
+    // What is passed over is hardly looked at: here it is.
+    let value = serde_json::from_slice(text);
+    let value = value.map_err(|error| Error::invalid(vec![wrong(descriptor, &error, None)]))?;
+    let mut unknown = Vec::new();
+    strange(descriptor, &value, "", &mut unknown);
+    Ok((message.encode_to_vec(), unknown))
+}
+
+fn parse(
+    descriptor: &MessageDescriptor,
+    text: &[u8],
+    strict: bool,
+) -> Result<DynamicMessage, Field> {
+    let options = DeserializeOptions::new().deny_unknown_fields(strict);
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let mut track = Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);
+    let message = DynamicMessage::deserialize_with_options(descriptor.clone(), tracked, &options)
+        .map_err(|error| (error, Some(track.path())));
+    message
+        .and_then(|message| json.end().map(|()| message).map_err(|error| (error, None)))
+        .map_err(|(error, path)| wrong(descriptor, &error, path.as_ref()))
+}
+
+/// What is told of a text that is no such message.
+fn wrong(descriptor: &MessageDescriptor, error: &serde_json::Error, path: Option<&Path>) -> Field {
+    let (line, column) = (error.line(), error.column());
+    let path = path.filter(|_| error.is_data()).map(|path| named(descriptor, path));
+    let path = path.filter(|path| !path.is_empty()).unwrap_or_else(|| "message".to_owned());
+    let flaw = Flaw::JsonMalformed;
+    let zh = Cow::Owned(format!("{}(第{line}行第{column}列)", flaw.zh()));
+    Field { path, flaw, zh }
+}
+
+/// The path as the API names it: `vehicle.plate_number`, whichever of its names the client wrote.
+fn named(descriptor: &MessageDescriptor, path: &Path) -> String {
+    let (mut text, mut within) = (String::new(), Some(descriptor.clone()));
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => text.push_str(&format!("[{index}]")),
+            Segment::Map { key } => {
+                let field = within.as_ref().and_then(|message| {
+                    let by_name = || message.get_field_by_name(key);
+                    message.get_field_by_json_name(key).or_else(by_name)
+                });
+                if !text.is_empty() {
+                    text.push('.');
+                }
+                match &field {
+                    Some(field) => text.push_str(field.name()),
+                    None => text.push_str(&shown(key)),
+                }
+                within = field.and_then(|field| match field.kind() {
+                    Kind::Message(message) if !field.is_map() => Some(message),
+                    _ => None,
+                });
+            }
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    text
+}
+
+/// The paths that no message of ours has.
+fn strange(descriptor: &MessageDescriptor, value: &Value, at: &str, found: &mut Vec<String>) {
+    let Value::Object(entries) = value else { return };
+    for (key, value) in entries {
+        if found.len() >= UNKNOWN_MAX {
+            return;
+        }
+        let field = descriptor.get_field_by_json_name(key);
+        let Some(field) = field.or_else(|| descriptor.get_field_by_name(key)) else {
+            found.push(format!("{at}{}", shown(key)));
+            continue;
+        };
+        let Kind::Message(inner) = field.kind() else { continue };
+        if field.is_map() || inner.package_name() == "google.protobuf" {
+            continue;
+        }
+        let at = format!("{at}{}.", field.name());
+        match value {
+            Value::Array(items) => {
+                items.iter().for_each(|item| strange(&inner, item, &at, found));
+            }
+            one => strange(&inner, one, &at, found),
+        }
+    }
+}
+
+/// A name that a client made up, as it can stand in a header and in a log: short, and ASCII alone.
+fn shown(key: &str) -> String {
+    let sign = |sign: char| if sign.is_ascii_alphanumeric() || sign == '_' { sign } else { '?' };
+    key.chars().take(64).map(sign).collect()
+}
+
+/// The JSON of the bytes of a message.
+///
+/// # Errors
+/// A fault of ours: the bytes are no such message.
+pub fn encode(descriptor: &MessageDescriptor, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    let message = DynamicMessage::decode(descriptor.clone(), bytes).map_err(Error::internal)?;
+    text(&message).map_err(Error::internal)
+}
+
+fn text(message: &DynamicMessage) -> serde_json::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let mut json = serde_json::Serializer::new(&mut text);
+    let options = SerializeOptions::new()
+        .stringify_64_bit_integers(true)
+        .use_enum_numbers(false)
+        .skip_default_fields(false);
+    message.serialize_with_options(&mut json, &options)?;
+    Ok(text)
+}
 
 /// Reads a message by its full name. Unknown fields are passed over: an old server must understand
 /// a newer client.
@@ -27,19 +181,12 @@ pub fn read<M: prost::Message + Default>(name: &str, text: &str) -> Option<M> {
 pub fn write<M: prost::Message>(name: &str, message: &M) -> Option<String> {
     let mut dynamic = DynamicMessage::new(POOL.get_message_by_name(name)?);
     dynamic.transcode_from(message).ok()?;
-    let mut text = Vec::new();
-    let mut json = serde_json::Serializer::new(&mut text);
-    let options = SerializeOptions::new()
-        .stringify_64_bit_integers(true)
-        .use_enum_numbers(false)
-        .skip_default_fields(false);
-    dynamic.serialize_with_options(&mut json, &options).ok()?;
-    String::from_utf8(text).ok()
+    String::from_utf8(text(&dynamic).ok()?).ok()
 }
 
 /// The `id` of a text that is no message, so that even its refusal finds its question.
 pub fn id(text: &str) -> Option<String> {
-    let value: serde_json::Value = serde_json::from_str(text).ok()?;
+    let value: Value = serde_json::from_str(text).ok()?;
     value.get("id")?.as_str().map(ToOwned::to_owned)
 }
 

@@ -4,7 +4,7 @@
 //! # The line of a mini-program
 //!
 //! A mini-program cannot speak gRPC: it has no HTTP/2 trailers, and its sockets are cut a few seconds
-//! after it goes to the background. `ws://…/v1/line` (`JINGQI_WEB_LISTEN`) gives it the conversation over
+//! after it goes to the background. `ws://…/v1/line` (`JINGQI_LISTEN`) gives it the conversation over
 //! one WebSocket. `proto/jingqi/v1/line.proto` is the whole protocol: one frame is one message, binary
 //! under the subprotocol `jingqi.v1+proto`, JSON under `jingqi.v1+json`; every frame is answered by one
 //! with its id. Each becomes a call in process through the same gate as gRPC (`src/web/line.rs`), so

@@ -26,6 +26,7 @@ mod floods;
 mod floors;
 mod forgeries;
 mod founding;
+mod front;
 mod harness;
 mod honest;
 mod identity;

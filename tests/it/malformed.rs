@@ -116,7 +116,7 @@ async fn what_is_no_whole_plain_message_of_grpc_is_refused_by_name(pool: PgPool)
         others.chain([(name, value.to_owned())]).collect()
     };
     let gzip = with("grpc-encoding", "gzip");
-    let json = with("content-type", "application/json");
+    let thrift = with("content-type", "application/grpc+thrift");
     let mut too_long = vec![0, 0, 1, 0, 1];
     too_long.resize(5 + 65_537, 0);
     for (headers, body, expected) in [
@@ -127,7 +127,7 @@ async fn what_is_no_whole_plain_message_of_grpc_is_refused_by_name(pool: PgPool)
         (&headers, &[1, 0, 0, 0, 1, 0], "message MESSAGE_MALFORMED"),
         (&headers, &too_long, "message TOO_LONG"),
         (&gzip, &[1, 0, 0, 0, 1, 0], "grpc-encoding UNKNOWN_VALUE"),
-        (&json, &[0; 5], "content-type UNKNOWN_VALUE"),
+        (&thrift, &[0; 5], "content-type UNKNOWN_VALUE"),
     ] {
         let refused = send(&app, GET_ACCOUNT, headers, body).await;
         assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");

@@ -62,9 +62,9 @@ async fn the_server_limits_streams_and_headers_of_a_connection(pool: PgPool) {
     assert!(settings.contains(&(6, 8 * 1024)), "MAX_HEADER_LIST_SIZE: {settings:?}");
 }
 
-// Finding 2: whoever says nothing, or something else, is sent away.
+// Finding 2: whoever says nothing is dropped, and whoever says something else is told so.
 #[sqlx::test]
-async fn a_connection_that_does_not_speak_http_2_is_dropped(pool: PgPool) {
+async fn a_connection_that_does_not_speak_http_is_sent_away(pool: PgPool) {
     let preface_within = Duration::from_millis(200);
     let doorway = Some(Doorway { preface_within, ..Doorway::default() });
     let app = App::wished(pool, Wish { doorway, ..Wish::default() }).await;
@@ -74,9 +74,16 @@ async fn a_connection_that_does_not_speak_http_2_is_dropped(pool: PgPool) {
     let mut slow = TcpStream::connect(app.address).await.unwrap();
     slow.write_all(&PREFACE[..10]).await.unwrap();
     assert!(matches!(slow.read(&mut buffer).await, Ok(0) | Err(_)));
-    let mut other = TcpStream::connect(app.address).await.unwrap();
-    other.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    assert!(matches!(other.read(&mut buffer).await, Ok(0) | Err(_)));
+    for other in [&b"\x16\x03\x01\x02\x00"[..], b"EHLO\r\n", b"get / HTTP/1.1\r\n\r\n"] {
+        let mut stream = TcpStream::connect(app.address).await.unwrap();
+        stream.write_all(other).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(
+            answer.starts_with("HTTP/1.1 400 ") && answer.contains("REQUEST_INVALID"),
+            "{answer}"
+        );
+    }
 }
 
 #[sqlx::test]

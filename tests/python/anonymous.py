@@ -3,11 +3,14 @@ its log, not in Redis, not in the server's own log at its most talkative. The re
 everything wrong: a token, a trace id, a telephone number and a name of the device go with the call,
 from an address of its own. Then the same search after an ordinary call, which must find them."""
 
+import base64
+import json
 import os
 import secrets
 import socket
 import threading
 import urllib.parse
+import urllib.request
 
 import grpc
 from jingqi.v1 import conduct_report_service_pb2 as con
@@ -99,11 +102,46 @@ def hits(canaries):
     return found
 
 
+def otherwise(door, method, headers, essence, body):
+    """The same call without gRPC: by plain JSON, by gRPC-Web in bytes and in base64."""
+    url = f"http://{door}/jingqi.v1.ConductReportService/{method}"
+    sent = dict(headers) | {"content-type": essence, "user-agent": AGENT}
+    request = urllib.request.Request(url, data=body, headers=sent, method="POST")
+    with urllib.request.urlopen(request) as answer:
+        return answer.read()
+
+
+def by_other_doors(door, headers):
+    """A report by each of them, and a look at the one that was filed by JSON."""
+    text = "巡查企业时收受礼品。"
+    wanted = {"accused": [{"text": "一名不知姓名的民警"}], "content": text}
+    plain = "application/json"
+    answer = otherwise(
+        door, "FileAnonymousConductReport", headers, plain, json.dumps(wanted).encode()
+    )
+    filed = json.loads(answer)
+    look = json.dumps({"queryCode": filed["queryCode"], "secret": filed["secret"]}).encode()
+    status = json.loads(otherwise(door, "ReadConductReport", headers, plain, look))
+    expect(status["state"] == "SUBMITTED", "an anonymous report is filed and read by JSON")
+    message = con.FileAnonymousConductReportRequest(
+        accused=[con.Accused(text="一名不知姓名的民警")], content=text
+    ).SerializeToString()
+    framed = b"\0" + len(message).to_bytes(4, "big") + message
+    for essence, body in (
+        ("application/grpc-web+proto", framed),
+        ("application/grpc-web-text", base64.b64encode(framed)),
+    ):
+        answer = otherwise(door, "FileAnonymousConductReport", headers, essence, body)
+        answer = answer if body is framed else base64.b64decode(answer[:8])
+        expect(answer[:1] == b"\0", f"an anonymous report is filed by {essence}")
+
+
 def main():
     """Files a report, searches; makes an ordinary call, searches again."""
     expect(PLACES, "the places that are searched are named")
     options = [("grpc.primary_user_agent", AGENT)]
-    channel = grpc.insecure_channel(relay(), options)
+    door = relay()
+    channel = grpc.insecure_channel(door, options)
     identity = idn_grpc.IdentityServiceStub(grpc.insecure_channel(SERVER))
     signed_in = idn.SignInWithWechatRequest(login_code=login_code(f"openid-{TRACE[:8]}"))
     token = identity.SignInWithWechat(signed_in).access_token
@@ -130,6 +168,7 @@ def main():
     read = con.ReadConductReportRequest(query_code=filed.query_code, secret=filed.secret)
     status = reports.ReadConductReport(read, metadata=metadata)
     expect(status.state == con.ConductReport.SUBMITTED, "an anonymous report is filed and read")
+    by_other_doors(door, metadata)
     after = hits(canaries)
     expect(after == before, f"no trace of the reporter anywhere: {after}")
     # The control: what an ordinary call leaves is found by the same search.

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Tongue;
+use super::PREFACE;
 
 const HEAD: usize = 9;
 /// What may be used up at once.
@@ -42,7 +42,7 @@ impl Frames {
     /// At the beginning of a connection.
     pub const fn new(now: Instant) -> Self {
         Self {
-            passed_over: Tongue::Http2.preface().len(),
+            passed_over: PREFACE.len(),
             head: [0; HEAD],
             read: 0,
             allowance: ALLOWANCE_MAX,
@@ -109,7 +109,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::{ALLOWANCE_MAX, DATA, END_STREAM, Flood, Frames, HEADERS, RST_STREAM};
-    use crate::server::doorway::Tongue;
+    use crate::server::doorway::PREFACE;
 
     const PING: u8 = 6;
     const SETTINGS: u8 = 4;
@@ -121,7 +121,7 @@ mod tests {
 
     fn begun(now: Instant) -> Frames {
         let mut frames = Frames::new(now);
-        frames.take(Tongue::Http2.preface(), now).unwrap();
+        frames.take(PREFACE, now).unwrap();
         frames
     }
 

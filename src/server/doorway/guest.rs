@@ -14,7 +14,6 @@ use tokio::{
     net::TcpStream,
     time::{Instant, Sleep, sleep},
 };
-use tonic::transport::server::Connected;
 
 use super::{Place, Tongue, frames::Frames};
 use crate::service::gate::Peer;
@@ -30,6 +29,7 @@ const RESTS: Duration = Duration::from_millis(1);
 /// A connection that was let in.
 pub struct Guest {
     stream: TcpStream,
+    tongue: Tongue,
     place: Arc<Place>,
     /// Reads along where the client speaks HTTP/2, and is not trusted.
     frames: Option<Frames>,
@@ -52,6 +52,7 @@ impl Guest {
         let frames = reads_along.then(|| Frames::new(Instant::now().into_std()));
         Self {
             stream,
+            tongue,
             place: Arc::new(place),
             frames,
             write_within,
@@ -59,6 +60,11 @@ impl Guest {
             rests: None,
             stalled: None,
         }
+    }
+
+    /// What is spoken on it.
+    pub fn tongue(&self) -> Tongue {
+        self.tongue
     }
 
     /// The other end, for the gate.
@@ -127,14 +133,6 @@ impl Guest {
         ready!(stalled.as_mut().poll(context));
         tracing::debug!("a client took nothing, and was cut");
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl Connected for Guest {
-    type ConnectInfo = Peer;
-
-    fn connect_info(&self) -> Peer {
-        self.peer()
     }
 }
 

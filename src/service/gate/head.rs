@@ -1,18 +1,23 @@
 //! What is kept of the head of a request. No judgement.
 
-use http::{HeaderMap, HeaderValue, Request, Uri};
+use http::{HeaderMap, HeaderValue, Request, Uri, uri::PathAndQuery};
 use tonic::body::Body;
 
 use crate::address::FORWARDED;
 
-/// The headers by which gRPC and the gate read a call.
-const KEPT: [&str; 6] = [
+/// The headers by which gRPC, its sisters and the gate read a call.
+const KEPT: [&str; 11] = [
     "content-type",
     "te",
     "grpc-encoding",
     "grpc-accept-encoding",
     "grpc-timeout",
     "authorization",
+    "content-encoding",
+    "accept-encoding",
+    "connect-protocol-version",
+    "connect-content-encoding",
+    "connect-accept-encoding",
 ];
 /// Heads up to these bounds are left as they are.
 const FIELDS_MAX: usize = 32;
@@ -30,7 +35,8 @@ pub(super) fn without_traces(mut request: Request<Body>) -> Request<Body> {
 pub(super) fn slim(request: &mut Request<Body>) {
     let fields = request.headers().iter();
     let bytes: usize = fields.map(|(name, value)| name.as_str().len() + value.len()).sum();
-    let path = request.uri().path();
+    // A call by GET says in its query what it asks.
+    let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
     if request.headers().len() <= FIELDS_MAX && bytes + path.len() <= FIELD_BYTES_MAX {
         return;
     }

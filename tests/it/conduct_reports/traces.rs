@@ -148,6 +148,70 @@ fn marked<T>(user: &User, message: T) -> Request<T> {
     request
 }
 
+/// A message as the JSON of Protobuf.
+fn json<M: prost::Message>(name: &str, message: &M) -> Vec<u8> {
+    let descriptors = prost_reflect::DescriptorPool::decode(pb::DESCRIPTORS).unwrap();
+    let known = descriptors.get_message_by_name(&format!("jingqi.v1.{name}")).unwrap();
+    let mut dynamic = prost_reflect::DynamicMessage::new(known);
+    dynamic.transcode_from(message).unwrap();
+    serde_json::to_vec(&dynamic).unwrap()
+}
+
+/// Calls a method of conduct reports in another tongue than gRPC, with everything that a client can say of
+/// itself; gives the status and the body.
+async fn otherwise(
+    channel: &Channel,
+    user: &User,
+    method: &str,
+    essence: &str,
+    body: Vec<u8>,
+) -> (u16, Vec<u8>) {
+    let path = format!("http://{ADDRESS}/jingqi.v1.ConductReportService/{method}");
+    let mut request = http::Request::post(path)
+        .header("content-type", essence)
+        .body(tonic::body::Body::new(http_body_util::Full::new(body.into())))
+        .unwrap();
+    let marks = marked(user, ()).into_parts().0.into_headers();
+    request.headers_mut().extend(marks);
+    let answer = tower::ServiceExt::oneshot(channel.clone(), request).await.unwrap();
+    let status = answer.status().as_u16();
+    let body = http_body_util::BodyExt::collect(answer.into_body()).await.unwrap().to_bytes();
+    (status, body.to_vec())
+}
+
+/// The same report, and a reading of it that fails, by plain JSON and by gRPC-Web.
+async fn by_other_doors(
+    channel: &Channel,
+    user: &User,
+    filing: &pb::FileAnonymousConductReportRequest,
+    read: &pb::ReadConductReportRequest,
+) {
+    let (file, look) = ("FileAnonymousConductReport", "ReadConductReport");
+    let plain = "application/json";
+    let text = json("FileAnonymousConductReportRequest", filing);
+    let (status, body) = otherwise(channel, user, file, plain, text).await;
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+    let text = json("ReadConductReportRequest", read);
+    assert_eq!(otherwise(channel, user, look, plain, text).await.0, 200);
+    let nobody = pb::ReadConductReportRequest { secret: String::new(), ..read.clone() };
+    let text = json("ReadConductReportRequest", &nobody);
+    assert_ne!(otherwise(channel, user, look, plain, text).await.0, 200);
+    // What cannot be read is refused without a trace, too; and there is no address that tells.
+    assert_eq!(otherwise(channel, user, look, plain, b"{".to_vec()).await.0, 400);
+    assert_eq!(otherwise(channel, user, look, "text/plain", b"{".to_vec()).await.0, 415);
+    for (essence, text) in [("application/grpc-web", false), ("application/grpc-web-text", true)] {
+        for message in [prost::Message::encode_to_vec(filing), b"\x0f".to_vec()] {
+            let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+            let mut framed = [&[0], &length[..], &message].concat();
+            if text {
+                let engine = base64::engine::general_purpose::STANDARD;
+                framed = base64::Engine::encode(&engine, framed).into_bytes();
+            }
+            assert_eq!(otherwise(channel, user, file, essence, framed).await.0, 200);
+        }
+    }
+}
+
 /// Whoever is looked for.
 struct Canary {
     user: User,
@@ -214,6 +278,7 @@ async fn everything_unnamed(
     user: &User,
     filing: pb::FileAnonymousConductReportRequest,
 ) -> pb::FiledConductReport {
+    let doors = channel.clone();
     let mut client = ConductReportServiceClient::new(channel);
     let filed = client.file_anonymous_conduct_report(marked(user, filing.clone())).await;
     let filed = filed.unwrap().into_inner();
@@ -222,6 +287,7 @@ async fn everything_unnamed(
         secret: filed.secret.clone(),
     };
     client.read_conduct_report(marked(user, read.clone())).await.unwrap();
+    by_other_doors(&doors, user, &filing, &read).await;
     let wrong = pb::ReadConductReportRequest { secret: String::new(), ..read };
     client.read_conduct_report(marked(user, wrong)).await.unwrap_err();
     let write = pb::WriteToInspectorateRequest {
