@@ -136,7 +136,7 @@ pub struct Bridge {
 
 impl Bridge {
     /// In front of these services.
-    pub fn new(routes: Routes, methods: Arc<Methods>) -> Self {
+    pub const fn new(routes: Routes, methods: Arc<Methods>) -> Self {
         Self { routes, methods }
     }
 
@@ -158,11 +158,11 @@ struct Call {
 
 impl Call {
     /// The message as Protobuf, in a frame.
-    fn read(&self, message: Bytes, format: CodecFormat) -> Result<Bytes> {
+    fn read(&self, message: &[u8], format: CodecFormat) -> Result<Bytes> {
         if format == CodecFormat::Proto {
-            return Ok(framed(&message));
+            return Ok(framed(message));
         }
-        let (message, unknown) = json::decode(&self.method.asks, &message)?;
+        let (message, unknown) = json::decode(&self.method.asks, message)?;
         if !unknown.is_empty() {
             self.note.with(|noted| noted.unknown = unknown);
         }
@@ -170,7 +170,7 @@ impl Call {
     }
 
     async fn once(self, message: Bytes, format: CodecFormat) -> Result<Response<Body>, Status> {
-        let message = self.read(message, format)?;
+        let message = self.read(&message, format)?;
         self.send(Body::new(Full::new(message))).await
     }
 

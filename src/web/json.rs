@@ -90,7 +90,7 @@ fn named(descriptor: &MessageDescriptor, path: &Path) -> String {
     let (mut text, mut within) = (String::new(), Some(descriptor.clone()));
     for segment in path {
         match segment {
-            Segment::Seq { index } => text.push_str(&format!("[{index}]")),
+            Segment::Seq { index } => text.extend(["[", &index.to_string(), "]"]),
             Segment::Map { key } => {
                 let field = within.as_ref().and_then(|message| {
                     let by_name = || message.get_field_by_name(key);
@@ -133,7 +133,9 @@ fn strange(descriptor: &MessageDescriptor, value: &Value, at: &str, found: &mut 
         let at = format!("{at}{}.", field.name());
         match value {
             Value::Array(items) => {
-                items.iter().for_each(|item| strange(&inner, item, &at, found));
+                for item in items {
+                    strange(&inner, item, &at, found);
+                }
             }
             one => strange(&inner, one, &at, found),
         }

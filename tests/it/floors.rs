@@ -191,7 +191,8 @@ fn services_and_workers_do_not_name_each_other() {
 
 #[test]
 fn each_library_stays_on_its_floor() {
-    let libraries: [(&str, &[u8], &[&str]); 6] = [
+    let libraries: [(&str, &[u8], &[&str]); 7] = [
+        ("connectrpc::", &[4], &[]),
         ("sqlx::", &[2], &["tests"]),
         ("redis::", &[2], &[]),
         ("tonic::", &[4, 5], &[]),

@@ -76,8 +76,8 @@ async fn tried(door: Door<'_>, user: &User, method: &str) -> (String, String) {
         let (first, rest) = word.split_at(1);
         first.to_ascii_uppercase() + rest
     });
-    let reason = error["details"].as_array().into_iter().flatten();
-    let reason = reason.filter_map(|it| it["debug"]["reason"].as_str()).next();
+    let mut details = error["details"].as_array().into_iter().flatten();
+    let reason = details.find_map(|it| it["debug"]["reason"].as_str());
     (code.collect(), reason.unwrap_or_default().to_owned())
 }
 

@@ -2,7 +2,6 @@
 //! in base64, reflection by each of them, pages of other origins.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use futures::StreamExt as _;
 use jingqi::surface::service::{pb, policy};
 use prost::Message as _;
 use prost_reflect::DescriptorPool;
@@ -141,16 +140,15 @@ async fn a_watch_is_a_stream_of_json(pool: PgPool) {
     let body = envelope(&asked.encode_to_vec());
     let request = typed(&app, "ConversationService/WatchMessages", "application/grpc-web", body);
     let request = request.bearer_auth(desk.talker.token.as_ref().unwrap());
-    let mut stream = request.send().await.unwrap().bytes_stream();
-    let piece = timeout(PATIENCE, stream.next()).await.unwrap().unwrap().unwrap();
+    let mut stream = request.send().await.unwrap();
+    let piece = timeout(PATIENCE, stream.chunk()).await.unwrap().unwrap().unwrap();
     assert_eq!(piece[0], 0, "a message");
     // A session that ends, ends its streams.
     let others = pb::RevokeOtherSessionsRequest {};
     let id = jingqi::surface::id::Id::parse(&desk.talker.name).unwrap();
     let other: User = app.user::<jingqi::surface::id::kind::Person>(id).await;
     other.identity().revoke_other_sessions(others).await.unwrap();
-    while let Some(piece) = timeout(PATIENCE, stream.next()).await.unwrap() {
-        let piece = piece.unwrap();
+    while let Some(piece) = timeout(PATIENCE, stream.chunk()).await.unwrap().unwrap() {
         if piece[0] == 0x80 {
             assert!(String::from_utf8_lossy(&piece).contains("grpc-status: 16"), "{piece:?}");
             return;
