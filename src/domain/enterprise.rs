@@ -7,7 +7,7 @@ pub mod vehicle;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::codes::DocumentKind;
+use super::codes::{DocumentKind, normalise};
 use crate::{
     context::Cx,
     domain::common::{
@@ -307,7 +307,9 @@ impl Enterprise {
         if prepared.by == sworn.officer {
             return Err(Error::new(Reason::SamePerson));
         }
-        if self.claim.legal_representative.trim() == officer_name.trim() {
+        // However it is typed: with blanks between, or in full width.
+        let plain = |name: &str| normalise(name).replace(char::is_whitespace, "");
+        if plain(&self.claim.legal_representative) == plain(officer_name) {
             return Err(Error::new(Reason::ConflictOfInterest));
         }
         self.step(EnterpriseAction::Verify, Note::public(note), cx)

@@ -208,10 +208,11 @@ impl Enterprises {
         cx.actor.sworn()?;
         let mut faults = Faults::new();
         let id = faults.name(&request.name);
-        faults.take("reason", wire::text(&request.reason, 500));
-        let id = faults.whole(id)?;
+        let reason = faults.take("reason", wire::text(&request.reason, 500));
+        let (id, reason) = faults.whole((id, reason))?;
         wire::write(&self.store, cx, &request, async |tx| {
-            let grant = enterprises::end_grant(tx, id, &cx.scope_of(Matter::Enterprise)).await?;
+            let grant =
+                enterprises::end_grant(tx, id, &reason, &cx.scope_of(Matter::Enterprise)).await?;
             Ok(grant_reply(&grant))
         })
         .await

@@ -179,10 +179,10 @@ impl Liaison {
     ) -> Result<pb::LiaisonBinding> {
         let mut faults = Faults::new();
         let id = faults.name::<kind::LiaisonBinding>(&request.name);
-        faults.take("reason", wire::text(&request.reason, 500));
-        let id = faults.whole(id)?;
+        let reason = faults.take("reason", wire::text(&request.reason, 500));
+        let (id, reason) = faults.whole((id, reason))?;
         wire::write(&self.store, cx, &request, async |tx| {
-            let binding = bindings::unbind(tx, id, &cx.scope_of(Matter::Post)).await?;
+            let binding = bindings::unbind(tx, id, &reason, &cx.scope_of(Matter::Post)).await?;
             Ok(reply(&binding))
         })
         .await

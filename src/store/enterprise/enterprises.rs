@@ -470,7 +470,12 @@ pub async fn insert_grant(tx: &mut Tx, grant: &Grant, granted_by: Id<kind::Offic
 }
 
 /// Ends a grant within the scope, now.
-pub async fn end_grant(tx: &mut Tx, id: Id<kind::ClassGrant>, scope: &Scope) -> Result<Grant> {
+pub async fn end_grant(
+    tx: &mut Tx,
+    id: Id<kind::ClassGrant>,
+    reason: &str,
+    scope: &Scope,
+) -> Result<Grant> {
     let now = tx.now();
     let row = sqlx::query!(
         "update class_grant set end_time = $2
@@ -487,7 +492,7 @@ pub async fn end_grant(tx: &mut Tx, id: Id<kind::ClassGrant>, scope: &Scope) -> 
     .fetch_optional(tx.conn())
     .await?;
     let row = row.ok_or_else(|| scope.missing(id.subject()))?;
-    history::act(tx, id.subject(), Deed::End, Note::none()).await?;
+    history::act(tx, id.subject(), Deed::End, Note::internal(reason)).await?;
     Ok(Grant {
         id,
         enterprise: Id::of(row.enterprise_id),

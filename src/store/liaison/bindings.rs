@@ -95,7 +95,12 @@ fn binding(row: &BindingRow) -> Binding {
 }
 
 /// Ends a binding within the scope. The history stays; a new conversation needs a new binding.
-pub async fn unbind(tx: &mut Tx, id: Id<kind::LiaisonBinding>, scope: &Scope) -> Result<Binding> {
+pub async fn unbind(
+    tx: &mut Tx,
+    id: Id<kind::LiaisonBinding>,
+    reason: &str,
+    scope: &Scope,
+) -> Result<Binding> {
     let now = tx.now();
     let row = sqlx::query_as!(
         BindingRow,
@@ -112,7 +117,7 @@ pub async fn unbind(tx: &mut Tx, id: Id<kind::LiaisonBinding>, scope: &Scope) ->
     .fetch_optional(tx.conn())
     .await?;
     let ended = binding(&row.ok_or_else(|| scope.missing(id.subject()))?);
-    history::act(tx, id.subject(), Deed::End, Note::none()).await?;
+    history::act(tx, id.subject(), Deed::End, Note::public(reason)).await?;
     Ok(ended)
 }
 

@@ -40,7 +40,7 @@ async fn who_prepares_or_is_called_like_the_representative_does_not_verify(pool:
     prove(&app, &city.driver, "13905240011").await;
     let mut asked = registration(&app, &city.driver).await;
     asked.enterprise.as_mut().unwrap().uscc = code(1);
-    asked.legal_representative_name = "张建国".to_owned();
+    asked.legal_representative_name = "张 建国".to_owned();
     let namesake = city.driver.call(asked).await.unwrap();
     let tied = prepare(&city.clerk, &namesake).await.unwrap();
     assert_eq!(reason(&verify(&city.second, &tied).await.unwrap_err()), "CONFLICT_OF_INTEREST");
