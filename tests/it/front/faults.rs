@@ -13,7 +13,7 @@ use tokio::{
 use super::post;
 use crate::{harness::App, line::PATIENCE};
 
-/// A request of ListZones up to its body.
+/// A request of `ListZones` up to its body.
 fn head(length: &str) -> String {
     format!(
         "POST /jingqi.v1.TruckPassService/ListZones HTTP/1.1\r\nHost: jingqi\r\n\

@@ -102,6 +102,6 @@ async fn a_flood_of_calls_by_json_stops_nobody(pool: PgPool) {
         }
     };
     let (answers, ()) =
-        timeout(Duration::from_secs(60), futures::future::join(flooding, honest)).await.unwrap();
+        timeout(Duration::from_mins(1), futures::future::join(flooding, honest)).await.unwrap();
     assert!(answers.iter().all(|status| [200, 400, 503].contains(status)), "{answers:?}");
 }
