@@ -16,7 +16,7 @@ const ALONE: &[(&str, &[&str])] = &[
             "pass/applications::bind_to_batch",
             "enterprise/attachments::insert",
             "duty/calendars::insert",
-            "pass/checks::insert",
+            "pass/checks/log::insert",
             "pass/checks::insert_action",
             "complaint/complaint_attachments::link",
             "complaint/complaints/extensions::ask",

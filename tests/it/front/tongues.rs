@@ -354,9 +354,20 @@ async fn pages_of_named_origins_may_call_and_no_others(pool: PgPool) {
 #[sqlx::test]
 async fn a_client_that_waits_no_longer_is_answered_so(pool: PgPool) {
     let app = App::start(pool).await;
-    let request = typed(&app, ZONES, "application/json", b"{}".to_vec());
-    let late = Answer::of(request.header("connect-timeout-ms", "0").send().await.unwrap()).await;
+    let city = app.city().await;
+    let method = "TruckPassService/ListTruckPasses";
+    // While the passes are held, nobody who asks for them is answered.
+    let mut held = pool.begin().await.unwrap();
+    sqlx::query("lock table truck_pass in access exclusive mode")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    let request = typed(&app, method, "application/json", b"{}".to_vec());
+    let request = request.bearer_auth(city.handler.token.as_ref().unwrap());
+    let late = request.header("connect-timeout-ms", "100").send().await.unwrap();
+    let late = Answer::of(late).await;
     assert_eq!((late.status.as_u16(), late.reason()), (503, "DEADLINE_EXCEEDED"));
-    let soon = post(&app, ZONES, None, &json!({})).await;
+    drop(held);
+    let soon = post(&app, method, Some(&city.handler), &json!({})).await;
     assert_eq!(soon.status, 200);
 }
