@@ -357,11 +357,9 @@ async fn a_client_that_waits_no_longer_is_answered_so(pool: PgPool) {
     let city = app.city().await;
     let method = "TruckPassService/ListTruckPasses";
     // While the passes are held, nobody who asks for them is answered.
-    let mut held = pool.begin().await.unwrap();
-    sqlx::query("lock table truck_pass in access exclusive mode")
-        .execute(&mut *held)
-        .await
-        .unwrap();
+    let mut held = app.parts.store.begin(&app.cx()).await.unwrap();
+    let lock = "lock table truck_pass in access exclusive mode";
+    sqlx::query(lock).execute(held.conn()).await.unwrap();
     let request = typed(&app, method, "application/json", b"{}".to_vec());
     let request = request.bearer_auth(city.handler.token.as_ref().unwrap());
     let late = request.header("connect-timeout-ms", "100").send().await.unwrap();
