@@ -221,7 +221,7 @@ impl Liaison {
             }
             hand_over(tx, cx, id, officer, successor).await?;
             // Streams of the officer who left look again, and end (I15).
-            for conversation in store::liaison::conversations::raise_access_of_post(tx, id).await? {
+            for conversation in store::liaison::participants::raise_access_of_post(tx, id).await? {
                 tx.tell(conversation);
             }
             let note = Note::internal(format!("{officer}: {note}"));

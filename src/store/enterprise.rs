@@ -2,6 +2,7 @@
 
 pub mod attachments;
 pub mod claims;
+pub mod class_grants;
 pub mod drivers;
 pub mod enterprises;
 pub mod members;

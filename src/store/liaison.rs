@@ -8,6 +8,7 @@ pub mod conversation_notes;
 pub mod conversations;
 pub mod liaison_posts;
 pub mod messages;
+pub mod participants;
 pub mod problems;
 pub mod visits;
 pub mod wakeups;

@@ -28,7 +28,8 @@ use crate::{
         self, Connection, Store,
         enterprise::{
             claims as sealed_claims,
-            enterprises::{self, Grant},
+            class_grants::{self, Grant},
+            enterprises,
         },
     },
 };
@@ -124,7 +125,7 @@ impl Enterprises {
         let next_page_token = page.cut(&mut found, |enterprise| enterprise.id.uuid());
         let mut listed = Vec::with_capacity(found.len());
         for enterprise in found {
-            let grants = enterprises::grants_at(&mut connection, enterprise.id, cx.now).await?;
+            let grants = class_grants::at(&mut connection, enterprise.id, cx.now).await?;
             listed.push(reply(&enterprise, &grants));
         }
         Ok(pb::ListEnterprisesResponse { enterprises: listed, next_page_token })
@@ -138,7 +139,7 @@ impl Enterprises {
         let step = Step::parse(&request.name, &request.reason, "reason", &request.etag)?;
         wire::write(&self.store, cx, &request, async |tx| {
             let enterprise = step.take(tx, cx, EnterpriseAction::Suspend).await?;
-            let grants = enterprises::grants_at(tx.conn(), enterprise.id, cx.now).await?;
+            let grants = class_grants::at(tx.conn(), enterprise.id, cx.now).await?;
             Ok(reply(&enterprise, &grants))
         })
         .await
@@ -152,7 +153,7 @@ impl Enterprises {
         let step = Step::parse(&request.name, &request.reason, "reason", &request.etag)?;
         wire::write(&self.store, cx, &request, async |tx| {
             let enterprise = step.take(tx, cx, EnterpriseAction::Resume).await?;
-            let grants = enterprises::grants_at(tx.conn(), enterprise.id, cx.now).await?;
+            let grants = class_grants::at(tx.conn(), enterprise.id, cx.now).await?;
             Ok(reply(&enterprise, &grants))
         })
         .await
@@ -194,7 +195,7 @@ impl Enterprises {
                 valid_until: until,
                 unit: sworn.unit,
             };
-            enterprises::insert_grant(tx, &grant, sworn.officer).await?;
+            class_grants::insert(tx, &grant, sworn.officer).await?;
             Ok(grant_reply(&grant))
         })
         .await
@@ -212,7 +213,7 @@ impl Enterprises {
         let (id, reason) = faults.whole((id, reason))?;
         wire::write(&self.store, cx, &request, async |tx| {
             let grant =
-                enterprises::end_grant(tx, id, &reason, &cx.scope_of(Matter::Enterprise)).await?;
+                class_grants::end(tx, id, &reason, &cx.scope_of(Matter::Enterprise)).await?;
             Ok(grant_reply(&grant))
         })
         .await
@@ -290,7 +291,7 @@ async fn whole(
     cx: &Cx,
     enterprise: &Enterprise,
 ) -> Result<pb::Enterprise> {
-    let grants = enterprises::grants_at(connection, enterprise.id, cx.now).await?;
+    let grants = class_grants::at(connection, enterprise.id, cx.now).await?;
     let mut reply = reply(enterprise, &grants);
     let own = cx.actor.person().is_ok_and(|person| person == enterprise.applicant);
     if own || at_desk(cx) {

@@ -62,7 +62,7 @@ use crate::{
     store::{
         self, Connection, Store, Tx, World,
         common::evaluations,
-        liaison::{bindings, conversations, liaison_posts},
+        liaison::{bindings, conversations, liaison_posts, participants},
     },
 };
 
@@ -154,7 +154,7 @@ impl Conversations {
             let unit_path = served(tx, cx, enterprise, post).await?;
             let opened = begun(cx, enterprise, post, unit_path, title).open(cx);
             let mut conversation = tx.settle_first(opened, conversations::insert).await?;
-            conversations::join(tx, conversation.id, person).await?;
+            participants::join(tx, conversation.id, person).await?;
             // Everybody reads it first: this is no way to call for help (facts.md, 4.7).
             let told = NoticeCode::NotAnAlarm.zh().to_owned();
             store::liaison::messages::notice(tx, &mut conversation, NoticeCode::NotAnAlarm, told)
@@ -212,14 +212,14 @@ impl Conversations {
         let (id, person) = membership(&request.name, &request.person)?;
         wire::write(&self.store, cx, &request, async |tx| {
             let conversation = conversations::lock(tx, id, &cx.scope()).await?;
-            if !conversations::may_join(tx, conversation.enterprise, person).await? {
+            if !participants::may_join(tx, conversation.enterprise, person).await? {
                 return Err(cx.scope().missing(person.subject()));
             }
-            let members = conversations::members(tx.conn(), self.store.vault(), id).await?;
+            let members = participants::members(tx.conn(), self.store.vault(), id).await?;
             if members.len() >= MEMBERS_MAX {
                 return Err(Error::field("person", Flaw::TooMany));
             }
-            conversations::join(tx, id, person).await?;
+            participants::join(tx, id, person).await?;
             let reply = self.reply(tx.conn(), cx, &conversation).await?;
             Ok(reply)
         })
@@ -238,7 +238,7 @@ impl Conversations {
             if cx.actor.person()? != person && !cx.actor.represents(conversation.enterprise) {
                 return Err(Error::new(Reason::Denied));
             }
-            if !conversations::leave(tx, id, person).await? {
+            if !participants::leave(tx, id, person).await? {
                 return Err(cx.scope().missing(person.subject()));
             }
             tx.tell(id.uuid());
@@ -284,10 +284,10 @@ impl Conversations {
         conversation: &Conversation,
     ) -> Result<pb::Conversation> {
         let reader = cx.actor.name();
-        let marks = conversations::marks(connection, conversation.id).await?;
+        let marks = participants::marks(connection, conversation.id).await?;
         let mark = |of: &str| marks.iter().find(|(name, _)| name == of).map(|(_, mark)| *mark);
         let vault = self.store.vault();
-        let members = conversations::members(connection, vault, conversation.id).await?;
+        let members = participants::members(connection, vault, conversation.id).await?;
         let members = members.into_iter().map(|member| {
             let person = member.person.to_string();
             pb::ConversationMember {
@@ -309,7 +309,7 @@ impl Conversations {
             assignee: conversation.assignee.map(|officer| officer.to_string()).unwrap_or_default(),
             members: members.collect(),
             last_sequence: conversation.last_sequence,
-            unread_count: conversations::unread(connection, conversation.id, &reader).await?,
+            unread_count: participants::unread(connection, conversation.id, &reader).await?,
             mark: Some(mark_reply(mark(&reader).unwrap_or_default())),
             awaiting_since: wire::time_of(conversation.awaiting_since),
             reply_due_time: wire::time_of(conversation.reply_due_time),
@@ -392,7 +392,7 @@ fn membership(name: &str, person: &str) -> Result<(Id<kind::Conversation>, Id<ki
     faults.whole((id, person))
 }
 
-fn mark_reply(mark: conversations::Mark) -> pb::ConversationMark {
+fn mark_reply(mark: participants::Mark) -> pb::ConversationMark {
     pb::ConversationMark { delivered_sequence: mark.delivered, read_sequence: mark.read }
 }
 

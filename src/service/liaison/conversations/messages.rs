@@ -24,7 +24,7 @@ use crate::{
     service::{pb, wire},
     store::{
         Limit, Tx,
-        liaison::{conversations, liaison_posts, messages},
+        liaison::{conversations, liaison_posts, messages, participants},
     },
 };
 
@@ -274,11 +274,11 @@ impl Conversations {
         let mut tx = self.store.begin(cx).await?;
         let conversation = conversations::get(tx.conn(), id, &cx.scope(), cx.now).await?;
         // Nobody has read what is not written.
-        let mark = conversations::Mark {
+        let mark = participants::Mark {
             delivered: request.delivered_sequence.min(conversation.last_sequence),
             read: request.read_sequence.min(conversation.last_sequence),
         };
-        let (mark, risen) = conversations::mark(&mut tx, id, &cx.actor.name(), mark).await?;
+        let (mark, risen) = participants::mark(&mut tx, id, &cx.actor.name(), mark).await?;
         if risen {
             tx.tell(id.uuid());
         }

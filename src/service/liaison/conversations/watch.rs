@@ -27,8 +27,8 @@ use crate::{
         Store,
         identity::actors,
         liaison::{
-            conversations::{self, Mark},
-            messages,
+            conversations, messages,
+            participants::{self, Mark},
             wakeups::{Waiter, Woken},
         },
     },
@@ -187,7 +187,7 @@ impl Line {
             // What comes after this look wakes again.
             let last = i64::try_from(piece.messages.len()).is_ok_and(|read| read < PAGE);
             let marks = if last {
-                conversations::marks(&mut connection, self.id).await?
+                participants::marks(&mut connection, self.id).await?
             } else {
                 self.marks.clone()
             };
