@@ -88,7 +88,7 @@ async fn a_slow_statement_is_a_warning(_: PgPool) {
     let _heard = collector.listen("warn");
     let pool = store::pool(&std::env::var("DATABASE_URL").unwrap(), 1).unwrap();
     let span = tracing::error_span!("slow");
-    let slow = sqlx::query("select pg_sleep(0.12)").execute(&pool);
+    let slow = sqlx::query("select count(*) from generate_series(1, 5000000)").execute(&pool);
     tracing::Instrument::instrument(slow, span).await.unwrap();
     let told = collector.statements("slow");
     let warned = told.iter().filter(|told| told.contains("level=WARN"));
