@@ -1,6 +1,13 @@
-//! Compiles proto/ without protoc, and points sqlx to the query cache beside the migrations.
+//! Compiles proto/ without protoc, and points sqlx to what stands beside the migrations: the query cache, and what
+//! columns hold.
 
-use std::{env, error::Error, fs, path::PathBuf};
+use std::{
+    env,
+    error::Error,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
 
 use prost::Message as _;
 
@@ -8,8 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let manifest = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let proto = manifest.join("proto");
     println!("cargo:rerun-if-changed=proto");
-    // What columns hold is no source that the compiler knows of.
-    println!("cargo:rerun-if-changed=sqlx.toml");
+    columns(&manifest)?;
     // The files one by one: the query cache beside them is written by the build itself.
     for entry in fs::read_dir(manifest.join("migrations"))? {
         let path = entry?.path();
@@ -34,6 +40,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("common.rs"), common(&descriptors))?;
     tonic_prost_build::configure().build_transport(true).compile_fds(descriptors)?;
     Ok(())
+}
+
+/// Puts what columns hold where the macros of sqlx look for it, and nowhere else: beside Cargo.toml, where git does
+/// not see it. It is as old as its source, so that cargo does not take it for a change.
+fn columns(manifest: &Path) -> io::Result<()> {
+    let (source, copy) = (manifest.join("migrations/sqlx.toml"), manifest.join("sqlx.toml"));
+    for file in [&source, &copy] {
+        println!("cargo:rerun-if-changed={}", file.display());
+    }
+    let text = fs::read(&source)?;
+    if fs::read(&copy).is_ok_and(|copied| copied == text) {
+        return Ok(());
+    }
+    fs::write(&copy, text)?;
+    File::options().write(true).open(&copy)?.set_modified(fs::metadata(&source)?.modified()?)
 }
 
 /// What requests have in common is said by one trait each: the request id; size and token of a page. So is what

@@ -1,5 +1,5 @@
 //! What a column holds, by its type: a word of a closed list, a code, a step of the ladder. Which column holds
-//! what stands once, in `sqlx.toml`, and every statement that reads the column reads the type.
+//! what stands once, in `migrations/sqlx.toml`, and every statement that reads the column reads the type.
 
 use std::{any::type_name, fmt};
 

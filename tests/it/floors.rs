@@ -212,6 +212,30 @@ fn each_library_stays_on_its_floor() {
     }
 }
 
+// Whoever opens the repository sees these at its top, beside files of tools that begin with a dot; `target` and the
+// copy of migrations/sqlx.toml are made by the build, and git does not see them.
+#[test]
+fn nothing_else_stands_at_the_top() {
+    let entries = fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let made = ["target", "sqlx.toml"];
+    let seen: BTreeSet<_> =
+        names.filter(|name| !name.starts_with('.') && !made.contains(&name.as_str())).collect();
+    let known = [
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE",
+        "README.md",
+        "build.rs",
+        "deploy",
+        "migrations",
+        "proto",
+        "src",
+        "tests",
+    ];
+    assert_eq!(seen, known.map(str::to_owned).into());
+}
+
 #[test]
 fn every_file_says_first_what_lives_in_it() {
     for (name, text) in sources() {
